@@ -1,0 +1,45 @@
+//! The contract, generated once from `wit/`; every role shares one set of types.
+
+#![allow(missing_docs, reason = "documented in wit/, from which this is generated")]
+
+/// Imports: the vocabulary of `hydroid:core` and every capability of `hydroid:cap`.
+pub mod imports {
+    wit_bindgen::generate!({
+        path: ["../../wit/core", "../../wit/cap", "../../wit/tool", "../../wit/provider",
+               "../../wit/channel", "../../wit/embedder", "../../wit/hook", "../../wit/host"],
+        world: "hydroid:host/all-capabilities",
+        generate_all,
+    });
+}
+
+/// Exports of a tool component.
+pub mod tool {
+    wit_bindgen::generate!({
+        path: ["../../wit/core", "../../wit/tool"],
+        world: "hydroid:tool/tool-world",
+        pub_export_macro: true,
+        default_bindings_module: "hydroid_component::bindings::tool",
+        with: {
+            "hydroid:core/types@0.1.0": crate::bindings::imports::hydroid::core::types,
+            "hydroid:core/log@0.1.0": crate::bindings::imports::hydroid::core::log,
+            "hydroid:core/config@0.1.0": crate::bindings::imports::hydroid::core::config,
+            "hydroid:core/control@0.1.0": crate::bindings::imports::hydroid::core::control,
+        },
+    });
+}
+
+/// Exports of a provider component.
+pub mod provider {
+    wit_bindgen::generate!({
+        path: ["../../wit/core", "../../wit/provider"],
+        world: "hydroid:provider/provider-world",
+        pub_export_macro: true,
+        default_bindings_module: "hydroid_component::bindings::provider",
+        with: {
+            "hydroid:core/types@0.1.0": crate::bindings::imports::hydroid::core::types,
+            "hydroid:core/log@0.1.0": crate::bindings::imports::hydroid::core::log,
+            "hydroid:core/config@0.1.0": crate::bindings::imports::hydroid::core::config,
+            "hydroid:core/control@0.1.0": crate::bindings::imports::hydroid::core::control,
+        },
+    });
+}

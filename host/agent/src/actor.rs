@@ -1,0 +1,437 @@
+//! The session actor: the one task that owns a session. It takes commands and reports, lets the
+//! turn machine decide, writes what happened to the journal and only then shows it and acts on it.
+//! It decides nothing itself.
+//!
+//! Two mailboxes, both bounded: commands of clients, and reports of models and tools. Commands are
+//! taken first, so a cancel never waits behind an answer that streams.
+
+use crate::answer::{AnswerScrubber, mask_known};
+use crate::clients::{Client, Clients};
+use crate::effects::{self, Job, News, Report, TurnContext};
+use crate::history;
+use crate::session::{AnswerError, Command, SayError, TurnEnd, TurnError, TurnReport};
+use crate::sessions::{AgentParts, Entered, OpenSession};
+use crate::settings;
+use hydroid_core::entry::{self, Entry};
+use hydroid_core::id::{CallId, SessionId, TurnId, UserId};
+use hydroid_core::message::{Content, Part};
+use hydroid_core::ports::{ModelError, ModelEvent, NewSession, StoreError};
+use hydroid_core::protocol::{ApprovalAnswer, ServerMessage};
+use hydroid_core::turn::{Effect, Event, Turn};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+/// Messages that may wait for a running turn. A person rarely has more than one; a script that
+/// has more should wait for its turns.
+const QUEUED_MESSAGES: usize = 8;
+
+/// Reports that may wait; a model that is faster than the journal waits for it.
+const REPORTS: usize = 16;
+
+/// One session. Dropping it drops everything that runs for it: first its place among the open
+/// sessions and its tasks, last the mailbox, whose end `Session::close` waits for.
+pub(crate) struct Actor {
+    running: Option<Running>,
+    /// Tasks of an ended turn that are in their grace period; the next turn waits for them.
+    stopping: JoinSet<()>,
+    _entered: Entered,
+    agent: Arc<AgentParts>,
+    user: UserId,
+    session: SessionId,
+    headless: bool,
+    /// Tools allowed for the rest of the session.
+    allowed: BTreeSet<String>,
+    /// The journal's entries; empty and `Unknown` when they have to be read (again).
+    entries: Vec<Entry>,
+    stored: Stored,
+    clients: Clients,
+    queue: VecDeque<Said>,
+    closed: bool,
+    turns: u64,
+    reports: mpsc::Receiver<Report>,
+    report_to: mpsc::Sender<Report>,
+    mailbox: mpsc::Receiver<Command>,
+}
+
+/// What is known of the session in the journal.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stored {
+    /// It is not there yet.
+    No,
+    /// It is there and `entries` has all of it.
+    Known,
+    /// It is there; what of it was written last is not sure.
+    Unknown,
+}
+
+/// A message that waits for its turn.
+struct Said {
+    parts: Vec<Part>,
+    ended: oneshot::Sender<TurnEnd>,
+}
+
+/// The turn that runs.
+struct Running {
+    turn: Turn,
+    context: TurnContext,
+    model: Option<Job>,
+    answer: AnswerScrubber,
+    tools: BTreeMap<CallId, Job>,
+    clock: WallClock,
+    report: Option<TurnReport>,
+    ended: oneshot::Sender<TurnEnd>,
+}
+
+/// Time left of a turn; it stands still while only a person is awaited.
+struct WallClock {
+    left: Duration,
+    since: Option<Instant>,
+}
+
+impl Actor {
+    pub(crate) fn new(
+        agent: Arc<AgentParts>,
+        open: OpenSession,
+        client: Client,
+        entered: Entered,
+        mailbox: mpsc::Receiver<Command>,
+    ) -> Self {
+        let (report_to, reports) = mpsc::channel(REPORTS);
+        let mut clients = Clients::default();
+        clients.add(client);
+        Self {
+            running: None,
+            stopping: JoinSet::new(),
+            _entered: entered,
+            agent,
+            user: open.user,
+            session: open.session.id().clone(),
+            headless: open.headless,
+            allowed: open.allow,
+            entries: Vec::new(),
+            stored: Stored::No,
+            clients,
+            queue: VecDeque::new(),
+            closed: false,
+            turns: 0,
+            reports,
+            report_to,
+            mailbox,
+        }
+    }
+
+    /// Reads what the journal has and closes a turn that was left open.
+    pub(crate) async fn resume(&mut self) -> Result<(), StoreError> {
+        self.stored = Stored::Unknown;
+        self.entries = self.agent.entries(&self.user, &self.session).await?;
+        self.stored = Stored::Known;
+        self.record(history::closing_entries(&self.entries)).await
+    }
+
+    /// Runs until every handle is gone or somebody closes the session.
+    pub(crate) async fn run(mut self) {
+        loop {
+            self.start_next_turn().await;
+            if self.closed && self.running.is_none() && self.stopping.is_empty() {
+                return;
+            }
+            let deadline = self.running.as_mut().and_then(Running::deadline);
+            tokio::select! {
+                biased;
+                command = self.mailbox.recv(), if !self.closed => self.command(command.unwrap_or(Command::Close)).await,
+                Some(_) = self.stopping.join_next() => {}
+                () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                    self.handle(vec![Event::TimeElapsed]).await;
+                }
+                Some(report) = self.reports.recv() => self.report(report).await,
+            }
+        }
+    }
+
+    // ---- commands ----
+
+    async fn command(&mut self, command: Command) {
+        match command {
+            Command::Say { parts, reply } => drop(reply.send(self.accept(parts))),
+            Command::Answer { call_id, answer, reply } => {
+                let asked = self.running.as_ref().is_some_and(|running| running.turn.asks_about(&call_id));
+                if !asked {
+                    drop(reply.send(Err(AnswerError::NotAsked(call_id))));
+                    return;
+                }
+                let answer = self.scrubbed_answer(answer);
+                self.handle(vec![Event::Answered { id: call_id, answer }]).await;
+                drop(reply.send(Ok(())));
+            }
+            Command::Cancel => self.handle(vec![Event::CancelRequested]).await,
+            Command::Subscribe(client) => self.clients.add(client),
+            Command::Close => {
+                self.closed = true;
+                for said in self.queue.drain(..) {
+                    drop(said.ended.send(TurnEnd { result: Err(TurnError::Closed), shown: Vec::new() }));
+                }
+                self.handle(vec![Event::CancelRequested]).await;
+            }
+        }
+    }
+
+    fn accept(&mut self, parts: Vec<Part>) -> Result<oneshot::Receiver<TurnEnd>, SayError> {
+        if self.queue.len() >= QUEUED_MESSAGES {
+            return Err(SayError::Busy { waiting: self.queue.len() });
+        }
+        let (ended, end) = oneshot::channel();
+        let scrubber = &self.agent.scrubber;
+        let masked = |part: Part| match part.content {
+            Content::Text { text } => Part::new(Content::text(mask_known(scrubber, &text)), part.label),
+            content => Part::new(scrubber.scrub_content(content), part.label),
+        };
+        self.queue.push_back(Said { parts: parts.into_iter().map(masked).collect(), ended });
+        Ok(end)
+    }
+
+    fn scrubbed_answer(&self, answer: ApprovalAnswer) -> ApprovalAnswer {
+        match answer {
+            ApprovalAnswer::Deny { reason: Some(reason) } => {
+                ApprovalAnswer::Deny { reason: Some(mask_known(&self.agent.scrubber, &reason)) }
+            }
+            ApprovalAnswer::Once | ApprovalAnswer::Session | ApprovalAnswer::Deny { reason: None } => answer,
+        }
+    }
+
+    // ---- turns ----
+
+    /// Starts the next turn once nothing of the last one is left.
+    async fn start_next_turn(&mut self) {
+        while self.running.is_none() && self.stopping.is_empty() {
+            let Some(said) = self.queue.pop_front() else { return };
+            if let Err(error) = self.make_ready(&said.parts).await {
+                let end = TurnEnd { result: Err(TurnError::Journal(error)), shown: self.clients.flushed() };
+                drop(said.ended.send(end));
+                continue;
+            }
+            self.turns += 1;
+            self.running = Some(self.new_turn(said.ended));
+            self.handle(vec![Event::UserSaid(said.parts)]).await;
+        }
+    }
+
+    /// Sees to it that the session is in the journal, is known and has no open turn.
+    async fn make_ready(&mut self, parts: &[Part]) -> Result<(), StoreError> {
+        match self.stored {
+            Stored::Known => Ok(()),
+            Stored::Unknown => self.resume().await,
+            Stored::No => {
+                let new = NewSession {
+                    id: self.session.clone(),
+                    user: self.user.clone(),
+                    title: history::title(parts),
+                    created_ms: self.agent.clock.now_ms(),
+                };
+                self.agent.journal.create(new).await?;
+                self.stored = Stored::Known;
+                Ok(())
+            }
+        }
+    }
+
+    fn new_turn(&self, ended: oneshot::Sender<TurnEnd>) -> Running {
+        let config = &self.agent.config;
+        let id = TurnId::new((self.agent.new_turn_id)());
+        let policy = settings::policy(config, self.allowed.clone(), self.headless);
+        let used_ids = history::used_ids(&self.entries);
+        Running {
+            turn: Turn::new(id.clone(), settings::turn_settings(config), policy, used_ids),
+            context: TurnContext {
+                agent: Arc::clone(&self.agent),
+                user: self.user.clone(),
+                session: self.session.clone(),
+                turn: id,
+                number: self.turns,
+                headless: self.headless,
+                reports: self.report_to.clone(),
+            },
+            model: None,
+            answer: AnswerScrubber::new(self.agent.scrubber.clone()),
+            tools: BTreeMap::new(),
+            clock: WallClock { left: settings::wall_time(config), since: None },
+            report: None,
+            ended,
+        }
+    }
+
+    async fn report(&mut self, report: Report) {
+        let Some(running) = self.running.as_mut().filter(|running| running.context.number == report.turn) else { return };
+        let events = match report.news {
+            News::Answer(events) => running.scrubbed(events),
+            News::AnswerEnded(result) => {
+                let mut events: Vec<Event> = running.answer.finish().into_iter().map(Event::Model).collect();
+                running.model = None;
+                events.push(match result {
+                    Ok(()) => Event::ModelEnded,
+                    Err(error) => Event::ModelFailed(ModelError {
+                        message: self.agent.scrubber.scrub(&error.message),
+                        ..error
+                    }),
+                });
+                events
+            }
+            News::CallFinished { id, output, label } => {
+                running.tools.remove(&id);
+                vec![Event::CallFinished { id, output, label }]
+            }
+            News::Progress { id, fraction, note } => {
+                if running.tools.contains_key(&id) {
+                    let session = self.session.clone();
+                    self.clients.show(&ServerMessage::Progress { session, call_id: id, fraction, note });
+                }
+                return;
+            }
+        };
+        self.handle(events).await;
+    }
+
+    /// Lets the turn decide on the events, records what happened in one append, then acts.
+    async fn handle(&mut self, events: Vec<Event>) {
+        let Some(running) = &mut self.running else { return };
+        let mut events = VecDeque::from(events);
+        let mut records = Vec::new();
+        let mut actions = Vec::new();
+        while let Some(event) = events.pop_front() {
+            if matches!(event, Event::CancelRequested | Event::TimeElapsed) {
+                // What was held back was said before the turn is stopped.
+                for held_back in running.answer.finish() {
+                    collect(running.turn.handle(Event::Model(held_back)), &mut records, &mut actions);
+                }
+            }
+            let effects = running.turn.handle(event);
+            for call in collect(effects, &mut records, &mut actions) {
+                events.push_back(effects::check_call(&*self.agent.tools, &call));
+            }
+        }
+        match self.record(records).await {
+            Ok(()) => actions.into_iter().for_each(|action| self.act(action)),
+            Err(error) => self.stop_unrecorded(error),
+        }
+    }
+
+    /// Appends the entries at once and, when they are safe, shows them.
+    async fn record(&mut self, entries: Vec<Entry>) -> Result<(), StoreError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let now_ms = self.agent.clock.now_ms();
+        let last = self.agent.journal.append(&self.session, &entries, now_ms).await?;
+        let count = u64::try_from(entries.len()).unwrap_or(u64::MAX);
+        let first = last.saturating_sub(count).saturating_add(1);
+        for (seq, entry) in (first..).zip(entries) {
+            if let (Entry::TurnEnded { turn, outcome, usage, dollars }, Some(running)) = (&entry, &mut self.running) {
+                let (turn, outcome) = (turn.clone(), outcome.clone());
+                running.report = Some(TurnReport { turn, outcome, usage: *usage, dollars: *dollars });
+            }
+            self.clients.show(&ServerMessage::Entry { session: self.session.clone(), seq, entry: entry.clone() });
+            self.entries.push(entry);
+        }
+        Ok(())
+    }
+
+    /// Carries out what was decided, now that it is recorded.
+    fn act(&mut self, effect: Effect) {
+        let Some(running) = &mut self.running else { return };
+        match effect {
+            Effect::AskModel => {
+                running.answer = AnswerScrubber::new(self.agent.scrubber.clone());
+                running.model = Some(effects::ask_model(&running.context, entry::conversation(&self.entries)));
+            }
+            Effect::RunTool(checked) => {
+                let id = checked.call.id.clone();
+                running.tools.insert(id, effects::run_tool(&running.context, checked));
+            }
+            Effect::StopModel => self.stopping.extend_with(running.model.take()),
+            Effect::StopTool(id) => self.stopping.extend_with(running.tools.remove(&id)),
+            Effect::End => self.end(None),
+            Effect::Record(_) | Effect::CheckCall(_) => {}
+        }
+    }
+
+    /// Ends the turn because what happened could not be recorded. Nothing of it is shown and
+    /// nothing more is done; the journal is read again before the next turn, which closes this one.
+    fn stop_unrecorded(&mut self, error: StoreError) {
+        tracing::error!(session = %self.session, %error, "the journal could not be written");
+        self.stored = Stored::Unknown;
+        self.end(Some(error));
+    }
+
+    fn end(&mut self, error: Option<StoreError>) {
+        let Some(running) = self.running.take() else { return };
+        self.allowed.clone_from(running.turn.session_approvals());
+        self.stopping.extend_with(running.model.into_iter().chain(running.tools.into_values()));
+        let result = match (error, running.report) {
+            (Some(error), _) => Err(TurnError::Journal(error)),
+            (None, Some(report)) => Ok(report),
+            // A turn ends with its last entry; without one it never began.
+            (None, None) => Err(TurnError::Closed),
+        };
+        drop(running.ended.send(TurnEnd { result, shown: self.clients.flushed() }));
+    }
+}
+
+impl Running {
+    fn scrubbed(&mut self, events: Vec<ModelEvent>) -> Vec<Event> {
+        events.into_iter().flat_map(|event| self.answer.take(event)).map(Event::Model).collect()
+    }
+
+    /// When the turn's time is used up; none while only a person is awaited.
+    fn deadline(&mut self) -> Option<Instant> {
+        let clock = &mut self.clock;
+        if self.turn.waits_for_a_person() {
+            if let Some(since) = clock.since.take() {
+                clock.left = clock.left.saturating_sub(since.elapsed());
+            }
+            return None;
+        }
+        Some(*clock.since.get_or_insert_with(Instant::now) + clock.left)
+    }
+}
+
+/// Sorts effects into what is recorded, what is done afterwards, and the calls to be checked,
+/// which are returned.
+fn collect(effects: Vec<Effect>, records: &mut Vec<Entry>, actions: &mut Vec<Effect>) -> Vec<hydroid_core::tool::ToolCall> {
+    let mut checks = Vec::new();
+    for effect in effects {
+        match effect {
+            Effect::Record(entry) => append_or_join(records, entry),
+            Effect::CheckCall(call) => checks.push(call),
+            Effect::AskModel | Effect::StopModel | Effect::RunTool(_) | Effect::StopTool(_) | Effect::End => actions.push(effect),
+        }
+    }
+    checks
+}
+
+/// Pieces of text that arrived together are one entry, and so are pieces of thinking.
+fn append_or_join(records: &mut Vec<Entry>, entry: Entry) {
+    match (records.last_mut(), entry) {
+        (Some(Entry::Text { text: said, .. }), Entry::Text { text, .. }) => said.push_str(&text),
+        (Some(Entry::Thinking { text: thought, opaque: open @ None, .. }), Entry::Thinking { text, opaque, .. }) => {
+            thought.push_str(&text);
+            *open = opaque;
+        }
+        (_, entry) => records.push(entry),
+    }
+}
+
+/// Jobs that are being stopped, kept until they are gone.
+trait Stopping {
+    fn extend_with(&mut self, jobs: impl IntoIterator<Item = Job>);
+}
+
+impl Stopping for JoinSet<()> {
+    fn extend_with(&mut self, jobs: impl IntoIterator<Item = Job>) {
+        for job in jobs {
+            self.spawn(job.stop());
+        }
+    }
+}

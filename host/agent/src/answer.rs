@@ -1,0 +1,106 @@
+//! A model's answer on its way to the journal, without the secrets the host knows: text, thinking
+//! and arguments are scrubbed across the borders of their fragments. It does not judge content.
+
+use hydroid_core::ports::ModelEvent;
+use hydroid_core::scrub::{Scrubber, Stream};
+use std::collections::BTreeMap;
+
+/// Scrubs one answer. What could be the beginning of a secret is held back until more of it, or
+/// an event of another kind, has come.
+pub(crate) struct AnswerScrubber {
+    scrubber: Scrubber,
+    text: Stream,
+    thinking: Stream,
+    arguments: BTreeMap<u32, Stream>,
+}
+
+impl AnswerScrubber {
+    pub(crate) fn new(scrubber: Scrubber) -> Self {
+        let text = scrubber.stream();
+        let thinking = scrubber.stream();
+        Self { scrubber, text, thinking, arguments: BTreeMap::new() }
+    }
+
+    /// The events that may be recorded now.
+    pub(crate) fn take(&mut self, event: ModelEvent) -> Vec<ModelEvent> {
+        match event {
+            ModelEvent::Text(text) => {
+                let mut events = self.rest_of_thinking(None);
+                events.extend(text_event(self.text.push(&text)));
+                events
+            }
+            ModelEvent::Thinking { text, opaque } => {
+                let mut events = self.rest_of_text();
+                let text = self.thinking.push(&text);
+                if opaque.is_some() {
+                    events.extend(self.thinking_with(text, opaque));
+                } else if !text.is_empty() {
+                    events.push(ModelEvent::Thinking { text, opaque: None });
+                }
+                events
+            }
+            ModelEvent::CallArguments { index, fragment } => {
+                let scrubber = &self.scrubber;
+                let stream = self.arguments.entry(index).or_insert_with(|| scrubber.stream());
+                vec![ModelEvent::CallArguments { index, fragment: stream.push(&fragment) }]
+            }
+            ModelEvent::CallEnded { index } => {
+                let mut events = self.rest_of_arguments(index);
+                events.push(ModelEvent::CallEnded { index });
+                events
+            }
+            ModelEvent::Cited { uri, title } => {
+                let mut events = self.rest_of_text();
+                let title = title.map(|title| self.scrubber.scrub(&title));
+                events.push(ModelEvent::Cited { uri: self.scrubber.scrub(&uri), title });
+                events
+            }
+            ModelEvent::CallStarted { .. }
+            | ModelEvent::Usage(_)
+            | ModelEvent::Finished(_)
+            | ModelEvent::Other { .. } => vec![event],
+        }
+    }
+
+    /// What was held back, when the answer ends, however it ends.
+    pub(crate) fn finish(&mut self) -> Vec<ModelEvent> {
+        let mut events = self.rest_of_thinking(None);
+        events.extend(self.rest_of_text());
+        let open: Vec<u32> = self.arguments.keys().copied().collect();
+        events.extend(open.into_iter().flat_map(|index| self.rest_of_arguments(index)));
+        events
+    }
+
+    fn rest_of_text(&mut self) -> Vec<ModelEvent> {
+        text_event(self.text.finish()).into_iter().collect()
+    }
+
+    fn rest_of_thinking(&mut self, opaque: Option<Vec<u8>>) -> Vec<ModelEvent> {
+        self.thinking_with(String::new(), opaque)
+    }
+
+    fn thinking_with(&mut self, before: String, opaque: Option<Vec<u8>>) -> Vec<ModelEvent> {
+        let text = before + &self.thinking.finish();
+        if text.is_empty() && opaque.is_none() {
+            return Vec::new();
+        }
+        vec![ModelEvent::Thinking { text, opaque }]
+    }
+
+    fn rest_of_arguments(&mut self, index: u32) -> Vec<ModelEvent> {
+        let Some(mut stream) = self.arguments.remove(&index) else { return Vec::new() };
+        vec![ModelEvent::CallArguments { index, fragment: stream.finish() }]
+    }
+}
+
+fn text_event(text: String) -> Option<ModelEvent> {
+    (!text.is_empty()).then_some(ModelEvent::Text(text))
+}
+
+/// A person's own words: only what is known to be secret is masked, since what merely looks like
+/// a credential may be what they are asking about.
+pub(crate) fn mask_known(scrubber: &Scrubber, text: &str) -> String {
+    let mut stream = scrubber.stream();
+    let masked = stream.push(text);
+    masked + &stream.finish()
+}

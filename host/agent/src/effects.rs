@@ -1,0 +1,228 @@
+//! Running models and tools: each in a task of its own, watched by the session that started it.
+//! A failure, also a panic, becomes a report to the session; nothing here changes its state.
+
+use crate::sessions::AgentParts;
+use futures_util::FutureExt as _;
+use hydroid_core::id::{CallId, TurnId};
+use hydroid_core::message::{Label, Message};
+use hydroid_core::ports::{CallContext, CancelFlag, ModelError, ModelEvent, ModelRequest, Tools};
+use hydroid_core::prompt::{PromptInputs, system_prompt};
+use hydroid_core::tool::{CheckedCall, ToolCall, ToolOutput};
+use hydroid_core::turn::Event;
+use hydroid_core::{context, tool::ToolSpec};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+/// How long a task that was asked to stop may take before it is dropped.
+const GRACE: Duration = Duration::from_millis(250);
+
+/// Tokens kept for an answer when `model.max_output_tokens` does not say: what most services
+/// take when they are told nothing.
+const ANSWER_TOKENS: u32 = 4_096;
+
+/// Characters of a progress note; more does not fit on a line.
+const NOTE_LENGTH: usize = 200;
+
+/// The last second that the date below can write.
+const LAST_SECOND: u64 = 253_402_300_799;
+
+/// Something a task has to tell its session.
+#[derive(Debug)]
+pub(crate) struct Report {
+    /// Number of the turn it belongs to; a report of an earlier turn is dropped.
+    pub(crate) turn: u64,
+    pub(crate) news: News,
+}
+
+#[derive(Debug)]
+pub(crate) enum News {
+    Answer(Vec<ModelEvent>),
+    AnswerEnded(Result<(), ModelError>),
+    CallFinished { id: CallId, output: ToolOutput, label: Label },
+    Progress { id: CallId, fraction: Option<f32>, note: String },
+}
+
+/// What every task of a turn needs.
+#[derive(Clone)]
+pub(crate) struct TurnContext {
+    pub(crate) agent: Arc<AgentParts>,
+    pub(crate) user: hydroid_core::id::UserId,
+    pub(crate) session: hydroid_core::id::SessionId,
+    pub(crate) turn: TurnId,
+    pub(crate) number: u64,
+    pub(crate) headless: bool,
+    /// Bounded: a model that is faster than the journal waits here.
+    pub(crate) reports: mpsc::Sender<Report>,
+}
+
+/// A task that runs for a turn. Dropping it drops what it runs.
+#[derive(Debug)]
+pub(crate) struct Job {
+    cancel: CancelFlag,
+    task: JoinHandle<()>,
+}
+
+impl Job {
+    /// Asks the task to stop, waits a little, then drops it.
+    pub(crate) async fn stop(mut self) {
+        self.cancel.cancel();
+        if tokio::time::timeout(GRACE, &mut self.task).await.is_err() {
+            self.task.abort();
+            // The future is gone only when this returns.
+            drop((&mut self.task).await);
+        }
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+        self.task.abort();
+    }
+}
+
+/// Checks a call. A panic in a schema must not end the session.
+pub(crate) fn check_call(tools: &dyn Tools, call: &ToolCall) -> Event {
+    let result = catch_unwind(AssertUnwindSafe(|| tools.check(call))).unwrap_or_else(|_| {
+        Err(format!("the arguments of `{}` could not be checked because of a defect in the host; do not repeat this call", call.name))
+    });
+    Event::CallChecked { id: call.id.clone(), result }
+}
+
+/// Asks the model and reports its answer piece by piece.
+pub(crate) fn ask_model(turn: &TurnContext, messages: Vec<Message>) -> Job {
+    let cancel = CancelFlag::default();
+    let context = turn.call_context(&cancel, Arc::new(|_, _| {}));
+    let turn = turn.clone();
+    let task = tokio::spawn(async move {
+        let answer = AssertUnwindSafe(answer(&turn, messages, context)).catch_unwind().await;
+        let ended = answer.unwrap_or_else(|_| {
+            let provider = &turn.agent.config.model.provider;
+            Err(model_error(format!("the provider `{provider}` stopped because of a defect; say `go on` to try again, or choose another with `model.provider`")))
+        });
+        turn.report(News::AnswerEnded(ended)).await;
+    });
+    Job { cancel, task }
+}
+
+/// Runs a call and reports its result, scrubbed.
+pub(crate) fn run_tool(turn: &TurnContext, checked: CheckedCall) -> Job {
+    let cancel = CancelFlag::default();
+    let context = turn.call_context(&cancel, turn.progress_of(&checked.call.id));
+    let turn = turn.clone();
+    let task = tokio::spawn(async move {
+        let id = checked.call.id.clone();
+        let label = Label::tool(checked.component.clone(), checked.call.name.clone());
+        let defect = format!("the tool `{}` of `{}` stopped because of a defect; it may or may not have had an effect", checked.call.name, checked.component);
+        let run = AssertUnwindSafe(async {
+            let output = turn.agent.tools.run(checked, context).await;
+            let content = output.content.into_iter().map(|content| turn.agent.scrubber.scrub_content(content));
+            ToolOutput { content: content.collect(), is_error: output.is_error }
+        });
+        let output = run.catch_unwind().await.unwrap_or_else(|_| ToolOutput::error(defect));
+        turn.report(News::CallFinished { id, output, label }).await;
+    });
+    Job { cancel, task }
+}
+
+impl TurnContext {
+    async fn report(&self, news: News) {
+        // The session may be gone; then nobody wants to know.
+        drop(self.reports.send(Report { turn: self.number, news }).await);
+    }
+
+    fn call_context(&self, cancel: &CancelFlag, progress: Arc<dyn Fn(Option<f32>, String) + Send + Sync>) -> CallContext {
+        CallContext {
+            user: self.user.clone(),
+            session: self.session.clone(),
+            turn: self.turn.clone(),
+            cancel: cancel.clone(),
+            progress,
+        }
+    }
+
+    /// Notes of progress are dropped while the mailbox is full: a tool must not wait for them.
+    fn progress_of(&self, id: &CallId) -> Arc<dyn Fn(Option<f32>, String) + Send + Sync> {
+        let turn = self.clone();
+        let id = id.clone();
+        Arc::new(move |fraction, note| {
+            let fraction = fraction.filter(|fraction| fraction.is_finite()).map(|fraction| fraction.clamp(0.0, 1.0));
+            let note = turn.agent.scrubber.scrub(&note).chars().take(NOTE_LENGTH).collect();
+            let news = News::Progress { id: id.clone(), fraction, note };
+            drop(turn.reports.try_send(Report { turn: turn.number, news }));
+        })
+    }
+}
+
+async fn answer(turn: &TurnContext, messages: Vec<Message>, context: CallContext) -> Result<(), ModelError> {
+    let request = request(&turn.agent, messages, turn.headless)?;
+    let mut completion = turn.agent.model.complete(request, context).await?;
+    loop {
+        let events = completion.next().await?;
+        if events.is_empty() {
+            return Ok(());
+        }
+        turn.report(News::Answer(events)).await;
+    }
+}
+
+/// The request for a conversation: as much of it as fits beside instructions and tools.
+fn request(agent: &AgentParts, messages: Vec<Message>, headless: bool) -> Result<ModelRequest, ModelError> {
+    let model = &agent.config.model;
+    let tools = agent.tools.specs();
+    let date = date(agent.clock.now_ms());
+    let prompt = |left_out| {
+        system_prompt(&PromptInputs {
+            date: &date,
+            has_tools: !tools.is_empty(),
+            headless,
+            left_out,
+            instructions: model.instructions.as_deref(),
+        })
+    };
+    // Measured with the note about turns left out, so that adding it cannot make it too long.
+    let fixed = prompt(1).chars().count() + tools.iter().map(spec_length).sum::<usize>();
+    let reserve = model.max_output_tokens.unwrap_or(ANSWER_TOKENS.min(model.context_tokens / 4));
+    let fitted = context::fit(messages, fixed, model.context_tokens, reserve).map_err(model_error)?;
+    let options = model.options.as_ref().map(serde_json::to_value).transpose();
+    let options = options.map_err(|error| model_error(format!("`model.options` cannot be sent as JSON: {error}")))?;
+    Ok(ModelRequest {
+        provider: hydroid_core::id::ComponentId::new(&model.provider),
+        model: model.name.clone(),
+        system: prompt(fitted.left_out),
+        messages: fitted.messages,
+        max_tokens: model.max_output_tokens,
+        temperature: model.temperature,
+        options,
+        tools,
+    })
+}
+
+fn spec_length(spec: &ToolSpec) -> usize {
+    spec.name.chars().count() + spec.description.chars().count() + spec.input_schema.to_string().chars().count()
+}
+
+fn model_error(message: String) -> ModelError {
+    ModelError { kind: "internal".to_owned(), message, retry_after_ms: None }
+}
+
+/// A date with its weekday, like `Sun, 22 Nov 2026`.
+fn date(now_ms: u64) -> String {
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs((now_ms / 1000).min(LAST_SECOND));
+    httpdate::fmt_http_date(time).split_whitespace().take(4).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_is_written_with_its_weekday() {
+        assert_eq!(date(1_795_305_600_000), "Sun, 22 Nov 2026");
+        assert_eq!(date(0), "Thu, 01 Jan 1970");
+        assert_eq!(date(u64::MAX), "Fri, 31 Dec 9999");
+    }
+}

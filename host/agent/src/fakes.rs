@@ -1,0 +1,490 @@
+//! Fakes at the ports, for the tests of this crate: a scripted model, tools that behave as their
+//! arguments say, a journal in memory and a client. Each checks the protocol itself and writes
+//! what is wrong to a list that every test ends by looking at.
+
+use crate::{Agent, AgentParts, OpenError, OpenSession, Session, SessionChoice};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use hydroid_core::config::Config;
+use hydroid_core::entry::Entry;
+use hydroid_core::id::{CallId, ComponentId, SessionId, UserId};
+use hydroid_core::message::{Content, Message, Part, Role, StopReason};
+use hydroid_core::ports::{
+    CallContext, Clock, Completion, Journal, Model, ModelError, ModelEvent, ModelRequest, NewSession, SecretValue,
+    SessionSummary, Sink, StoreError, StoredEntry, Tools,
+};
+use hydroid_core::protocol::ServerMessage;
+use hydroid_core::scrub::{KnownSecret, Scrubber};
+use hydroid_core::tool::{CheckedCall, Impact, ToolCall, ToolOutput, ToolSpec};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use tokio::sync::{Notify, Semaphore, mpsc};
+
+pub(crate) const SECRET: &str = "sk-live-0123456789abcdef";
+
+/// What is wrong, from all fakes.
+#[derive(Clone, Default)]
+pub(crate) struct Faults(Arc<Mutex<Vec<String>>>);
+
+impl Faults {
+    fn add(&self, fault: String) {
+        self.0.lock().unwrap().push(fault);
+    }
+}
+
+// ---- the model ----
+
+/// One thing a scripted answer does.
+#[derive(Clone, Debug)]
+pub(crate) enum Play {
+    Batch(Vec<ModelEvent>),
+    Fail(&'static str),
+    Panic,
+    Hang,
+    Forever,
+}
+
+pub(crate) fn text(text: &str) -> ModelEvent {
+    ModelEvent::Text(text.to_owned())
+}
+
+/// An answer in one batch that says something and ends.
+pub(crate) fn says(said: &str) -> Vec<Play> {
+    vec![Play::Batch(vec![text(said), ModelEvent::Finished(StopReason::EndTurn)])]
+}
+
+/// An answer that asks for calls, given as `id tool arguments`.
+pub(crate) fn calls(wanted: &[&str]) -> Vec<Play> {
+    let mut events = Vec::new();
+    for (index, call) in (0_u32..).zip(wanted) {
+        let mut words = call.splitn(3, ' ');
+        let mut word = || words.next().unwrap_or("{}").to_owned();
+        events.push(ModelEvent::CallStarted { index, id: word(), name: word() });
+        events.push(ModelEvent::CallArguments { index, fragment: word() });
+        events.push(ModelEvent::CallEnded { index });
+    }
+    events.push(ModelEvent::Finished(StopReason::ToolUse));
+    vec![Play::Batch(events)]
+}
+
+pub(crate) struct FakeModel {
+    script: Mutex<VecDeque<Vec<Play>>>,
+    pub(crate) requests: Mutex<Vec<ModelRequest>>,
+    pub(crate) hangs: Notify,
+    pub(crate) pulled: Arc<AtomicUsize>,
+    faults: Faults,
+}
+
+struct FakeCompletion {
+    plays: VecDeque<Play>,
+    pulled: Arc<AtomicUsize>,
+}
+
+impl Model for FakeModel {
+    fn complete(&self, request: ModelRequest, _: CallContext) -> BoxFuture<'_, Result<Box<dyn Completion>, ModelError>> {
+        for fault in orphans(&request.messages) {
+            self.faults.add(fault);
+        }
+        self.requests.lock().unwrap().push(request);
+        let plays = self.script.lock().unwrap().pop_front();
+        let Some(plays) = plays else {
+            self.faults.add("a request past the end of the script".into());
+            return async { Err(failure("the script is over")) }.boxed();
+        };
+        if plays.iter().any(|play| matches!(play, Play::Hang)) {
+            self.hangs.notify_one();
+        }
+        let completion = FakeCompletion { plays: plays.into(), pulled: Arc::clone(&self.pulled) };
+        async move { Ok(Box::new(completion) as Box<dyn Completion>) }.boxed()
+    }
+}
+
+impl Completion for FakeCompletion {
+    fn next(&mut self) -> BoxFuture<'_, Result<Vec<ModelEvent>, ModelError>> {
+        async move {
+            self.pulled.fetch_add(1, Ordering::SeqCst);
+            match self.plays.front() {
+                Some(Play::Forever) => Ok(vec![text("x")]),
+                Some(Play::Hang) => std::future::pending().await,
+                _ => match self.plays.pop_front() {
+                    Some(Play::Batch(events)) => Ok(events),
+                    Some(Play::Fail(message)) => Err(failure(message)),
+                    Some(Play::Panic) => panic!("the scripted model panics"),
+                    Some(Play::Hang | Play::Forever) | None => Ok(Vec::new()),
+                },
+            }
+        }
+        .boxed()
+    }
+}
+
+fn failure(message: &str) -> ModelError {
+    ModelError { kind: "unavailable".into(), message: message.into(), retry_after_ms: None }
+}
+
+/// Calls without their result right after them, and results without a call.
+fn orphans(messages: &[Message]) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut open: Vec<CallId> = Vec::new();
+    for message in messages {
+        if message.role != Role::Tool && !open.is_empty() {
+            faults.push(format!("calls without a result: {open:?}"));
+            open.clear();
+        }
+        for part in &message.parts {
+            match &part.content {
+                Content::ToolCall { call } => open.push(call.id.clone()),
+                Content::ToolResult { call_id, .. } => match open.iter().position(|id| id == call_id) {
+                    Some(at) => drop(open.remove(at)),
+                    None => faults.push(format!("a result without a call: {call_id}")),
+                },
+                _ => {}
+            }
+        }
+    }
+    faults.extend((!open.is_empty()).then(|| format!("calls without a result: {open:?}")));
+    faults
+}
+
+// ---- tools ----
+
+/// `read` and `write`; the argument `do` says what happens: `hang`, `panic`, `leak`, `polite`.
+#[derive(Default)]
+pub(crate) struct FakeTools {
+    pub(crate) started: Notify,
+    pub(crate) running: Arc<AtomicUsize>,
+}
+
+/// Counts a run for as long as its future lives.
+struct Guard(Arc<AtomicUsize>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+fn impact(tool: &str) -> Option<Impact> {
+    match tool {
+        "read" => Some(Impact::ReadOnly),
+        "write" => Some(Impact::Changes),
+        _ => None,
+    }
+}
+
+impl Tools for FakeTools {
+    fn specs(&self) -> Vec<ToolSpec> {
+        let spec = |name: &str| ToolSpec {
+            name: name.into(),
+            title: None,
+            description: "does it".into(),
+            input_schema: serde_json::json!({ "type": "object" }),
+            component: ComponentId::new("tool-fake"),
+            impact: impact(name).unwrap(),
+            claims_read_only: false,
+        };
+        vec![spec("read"), spec("write")]
+    }
+
+    fn check(&self, call: &ToolCall) -> Result<CheckedCall, String> {
+        assert!(call.name != "bad_schema", "the scripted check panics");
+        let impact = impact(&call.name).ok_or_else(|| format!("no tool `{}`; there are `read` and `write`", call.name))?;
+        Ok(CheckedCall { call: call.clone(), component: ComponentId::new("tool-fake"), impact })
+    }
+
+    fn run(&self, call: CheckedCall, context: CallContext) -> BoxFuture<'_, ToolOutput> {
+        self.running.fetch_add(1, Ordering::SeqCst);
+        let guard = Guard(Arc::clone(&self.running));
+        let arguments: serde_json::Value = serde_json::from_str(&call.call.arguments).unwrap();
+        async move {
+            let _guard = guard;
+            self.started.notify_one();
+            (context.progress)(Some(f32::NAN), format!("half of {SECRET}"));
+            match arguments["do"].as_str() {
+                Some("hang") => std::future::pending().await,
+                Some("panic") => panic!("the scripted tool panics"),
+                Some("leak") => ToolOutput::text(format!("the key is {SECRET}")),
+                Some("polite") => {
+                    while !context.cancel.is_cancelled() {
+                        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+                    }
+                    ToolOutput::text("stopped politely")
+                }
+                _ => ToolOutput::text("ok"),
+            }
+        }
+        .boxed()
+    }
+}
+
+// ---- the journal ----
+
+pub(crate) struct FakeJournal {
+    sessions: Mutex<BTreeMap<SessionId, (NewSession, Vec<StoredEntry>)>>,
+    pub(crate) appends: AtomicUsize,
+    /// Appends that succeed before one fails.
+    pub(crate) until_failure: Mutex<Option<usize>>,
+    /// One permit an append; closed tests take them away.
+    pub(crate) gate: Semaphore,
+    faults: Faults,
+}
+
+impl FakeJournal {
+    pub(crate) fn stored(&self, session: &str) -> Vec<StoredEntry> {
+        self.sessions.lock().unwrap().get(&SessionId::new(session)).map(|(_, entries)| entries.clone()).unwrap_or_default()
+    }
+
+    pub(crate) fn title(&self, session: &str) -> String {
+        self.sessions.lock().unwrap()[&SessionId::new(session)].0.title.clone()
+    }
+
+    /// Puts a session there as an earlier process left it.
+    pub(crate) fn left_by_another_process(&self, session: &str, entries: Vec<Entry>) {
+        let id = SessionId::new(session);
+        let new = NewSession { id: id.clone(), user: UserId::new("me"), title: String::new(), created_ms: 0 };
+        let stored = (1..).zip(entries).map(|(seq, entry)| StoredEntry { seq, at_ms: 0, entry }).collect();
+        self.sessions.lock().unwrap().insert(id, (new, stored));
+    }
+
+    /// What must hold between the entries of a session.
+    fn check(&self, entries: &[StoredEntry]) {
+        let mut open = false;
+        let mut calls = BTreeSet::new();
+        let mut seen = BTreeSet::new();
+        for StoredEntry { seq, entry, .. } in entries {
+            let fault = match entry {
+                Entry::TurnStarted { .. } => std::mem::replace(&mut open, true).then_some("a turn in a turn"),
+                Entry::TurnEnded { .. } => {
+                    let was_open = std::mem::replace(&mut open, false);
+                    if !calls.is_empty() { Some("a turn ended with an open call") } else { (!was_open).then_some("an end without a turn") }
+                }
+                Entry::CallReceived { call, .. } => {
+                    calls.insert(call.id.clone());
+                    (!seen.insert(call.id.clone())).then_some("a call identifier used twice")
+                }
+                Entry::CallFinished { call_id, .. } => (!calls.remove(call_id)).then_some("a result without a call"),
+                _ => (!open).then_some("outside of a turn"),
+            };
+            if let Some(fault) = fault {
+                self.faults.add(format!("journal entry {seq}: {fault}: {entry:?}"));
+            }
+            if serde_json::to_string(entry).unwrap().contains(SECRET) {
+                self.faults.add(format!("journal entry {seq} has the secret: {entry:?}"));
+            }
+        }
+    }
+}
+
+fn database(doing: &'static str) -> StoreError {
+    StoreError::Database { doing, source: "the disk is full".into() }
+}
+
+impl Journal for FakeJournal {
+    fn create(&self, session: NewSession) -> BoxFuture<'_, Result<(), StoreError>> {
+        let mut sessions = self.sessions.lock().unwrap();
+        let result = if sessions.contains_key(&session.id) {
+            Err(StoreError::SessionExists(session.id))
+        } else {
+            sessions.insert(session.id.clone(), (session, Vec::new()));
+            Ok(())
+        };
+        async move { result }.boxed()
+    }
+
+    fn append<'a>(&'a self, session: &'a SessionId, entries: &'a [Entry], now_ms: u64) -> BoxFuture<'a, Result<u64, StoreError>> {
+        async move {
+            self.gate.acquire().await.unwrap().forget();
+            self.gate.add_permits(1);
+            self.appends.fetch_add(1, Ordering::SeqCst);
+            if let Some(left) = self.until_failure.lock().unwrap().as_mut() {
+                if *left == 0 {
+                    return Err(database("append entries"));
+                }
+                *left -= 1;
+            }
+            let mut sessions = self.sessions.lock().unwrap();
+            let (_, stored) = sessions.get_mut(session).ok_or_else(|| StoreError::NoSession(session.clone()))?;
+            for entry in entries {
+                let seq = u64::try_from(stored.len()).unwrap() + 1;
+                stored.push(StoredEntry { seq, at_ms: now_ms, entry: entry.clone() });
+            }
+            self.check(stored);
+            Ok(u64::try_from(stored.len()).unwrap())
+        }
+        .boxed()
+    }
+
+    fn entries<'a>(&'a self, user: &'a UserId, session: &'a SessionId, after: u64) -> BoxFuture<'a, Result<Vec<StoredEntry>, StoreError>> {
+        let found = self.sessions.lock().unwrap().get(session).filter(|(new, _)| new.user == *user).cloned();
+        async move {
+            let (_, entries) = found.ok_or_else(|| StoreError::NoSession(session.clone()))?;
+            Ok(entries.into_iter().filter(|entry| entry.seq > after).collect())
+        }
+        .boxed()
+    }
+
+    fn sessions<'a>(&'a self, _: &'a UserId, _: u32) -> BoxFuture<'a, Result<Vec<SessionSummary>, StoreError>> {
+        async { Ok(Vec::new()) }.boxed()
+    }
+}
+
+// ---- a client ----
+
+pub(crate) struct FakeClient {
+    journal: Arc<FakeJournal>,
+    shown: mpsc::UnboundedSender<ServerMessage>,
+    faults: Faults,
+}
+
+impl Sink for FakeClient {
+    fn emit(&self, message: ServerMessage) {
+        if let ServerMessage::Entry { session, seq, entry } = &message {
+            let stored = self.journal.stored(session.as_str());
+            if !stored.iter().any(|stored| stored.seq == *seq && stored.entry == *entry) {
+                self.faults.add(format!("shown before it was written: {seq} {entry:?}"));
+            }
+        }
+        if serde_json::to_string(&message).unwrap().contains(SECRET) {
+            self.faults.add(format!("the secret was shown: {message:?}"));
+        }
+        drop(self.shown.send(message));
+    }
+}
+
+struct FakeClock;
+
+impl Clock for FakeClock {
+    fn now_ms(&self) -> u64 {
+        1_795_305_600_000
+    }
+}
+
+// ---- all together ----
+
+/// An agent with all its fakes.
+pub(crate) struct Host {
+    pub(crate) agent: Agent,
+    pub(crate) model: Arc<FakeModel>,
+    pub(crate) tools: Arc<FakeTools>,
+    pub(crate) journal: Arc<FakeJournal>,
+    pub(crate) client: Arc<FakeClient>,
+    shown: mpsc::UnboundedReceiver<ServerMessage>,
+    faults: Faults,
+}
+
+impl Host {
+    pub(crate) fn new(script: Vec<Vec<Play>>) -> Self {
+        Self::with("", script)
+    }
+
+    /// With a configuration in TOML.
+    pub(crate) fn with(config: &str, script: Vec<Vec<Play>>) -> Self {
+        let faults = Faults::default();
+        let model = Arc::new(FakeModel {
+            script: Mutex::new(script.into()),
+            requests: Mutex::default(),
+            hangs: Notify::new(),
+            pulled: Arc::default(),
+            faults: faults.clone(),
+        });
+        let tools = Arc::new(FakeTools::default());
+        let journal = Arc::new(FakeJournal {
+            sessions: Mutex::default(),
+            appends: AtomicUsize::new(0),
+            until_failure: Mutex::default(),
+            gate: Semaphore::new(1),
+            faults: faults.clone(),
+        });
+        let (sender, shown) = mpsc::unbounded_channel();
+        let client = Arc::new(FakeClient { journal: Arc::clone(&journal), shown: sender, faults: faults.clone() });
+        let secret = KnownSecret { name: Some("key".into()), value: SecretValue::new(SECRET.into()) };
+        let turns = AtomicUsize::new(0);
+        let agent = Agent::new(AgentParts {
+            model: Arc::clone(&model) as Arc<dyn Model>,
+            tools: Arc::clone(&tools) as Arc<dyn Tools>,
+            journal: Arc::clone(&journal) as Arc<dyn Journal>,
+            clock: Arc::new(FakeClock),
+            scrubber: Scrubber::new(&[secret], &[]).unwrap(),
+            config: Arc::new(Config::from_table(config.parse().unwrap()).unwrap()),
+            new_turn_id: Arc::new(move || format!("t{}", turns.fetch_add(1, Ordering::SeqCst) + 1)),
+        });
+        Self { agent, model, tools, journal, client, shown, faults }
+    }
+
+    pub(crate) async fn open(&self, choice: SessionChoice) -> Result<Session, OpenError> {
+        let open = OpenSession { user: UserId::new("me"), session: choice, headless: false, allow: BTreeSet::new() };
+        self.agent.open(open, Arc::clone(&self.client) as Arc<dyn Sink>).await
+    }
+
+    pub(crate) async fn new_session(&self) -> Session {
+        self.open(SessionChoice::New(SessionId::new("s"))).await.unwrap()
+    }
+
+    /// Waits until the client was shown an entry of which this is true.
+    pub(crate) async fn shown(&mut self, wanted: impl Fn(&Entry) -> bool) {
+        while let Some(message) = self.shown.recv().await {
+            if matches!(&message, ServerMessage::Entry { entry, .. } if wanted(entry)) {
+                return;
+            }
+        }
+    }
+
+    /// The session in the journal, a line for each entry.
+    pub(crate) fn transcript(&self) -> Vec<String> {
+        self.journal.stored("s").iter().map(|stored| line(&stored.entry)).collect()
+    }
+
+    /// Nothing was wrong, and the client was shown exactly what is in the journal.
+    pub(crate) async fn check(mut self) {
+        let stored = self.journal.stored("s");
+        let mut shown = Vec::new();
+        while shown.len() < stored.len() {
+            match self.shown.recv().await {
+                Some(ServerMessage::Entry { seq, entry, .. }) => shown.push((seq, entry)),
+                Some(ServerMessage::Progress { .. }) => {}
+                None => break,
+            }
+        }
+        let stored: Vec<_> = stored.into_iter().map(|stored| (stored.seq, stored.entry)).collect();
+        assert_eq!(shown, stored);
+        self.no_faults();
+    }
+
+    pub(crate) fn no_faults(&self) {
+        assert_eq!(*self.faults.0.lock().unwrap(), Vec::<String>::new(), "{:#?}", self.transcript());
+    }
+}
+
+pub(crate) fn said(text: &str) -> Vec<Part> {
+    Message::user(text).parts
+}
+
+/// An entry as `kind detail`.
+fn line(entry: &Entry) -> String {
+    match entry {
+        Entry::TurnStarted { parts, .. } => format!("said {}", texts(parts.iter().map(|part| &part.content))),
+        Entry::StepStarted { step, .. } => format!("step {step}"),
+        Entry::Text { text, .. } => format!("text {text}"),
+        Entry::Thinking { text, .. } => format!("thinking {text}"),
+        Entry::Cited { uri, .. } => format!("cited {uri}"),
+        Entry::CallReceived { call, .. } => format!("received {} {}", call.id, call.arguments),
+        Entry::ApprovalAsked { call_id, .. } => format!("asked {call_id}"),
+        Entry::CallDecided { call_id, by, .. } => format!("decided {call_id} by {by:?}"),
+        Entry::CallStarted { call_id, .. } => format!("started {call_id}"),
+        Entry::CallFinished { call_id, output, .. } => {
+            format!("{} {call_id}: {}", if output.is_error { "error" } else { "result" }, texts(&output.content))
+        }
+        Entry::StepEnded { .. } => "step ended".into(),
+        Entry::Notice { text, .. } => format!("notice {text}"),
+        Entry::TurnEnded { outcome, .. } => format!("ended {outcome:?}"),
+    }
+}
+
+fn texts<'a>(contents: impl IntoIterator<Item = &'a Content>) -> String {
+    let text = |content: &'a Content| match content {
+        Content::Text { text } => text.clone(),
+        other => format!("{other:?}"),
+    };
+    contents.into_iter().map(text).collect::<Vec<_>>().join(" | ")
+}

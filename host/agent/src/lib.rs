@@ -1,0 +1,26 @@
+//! Tasks and time: a task for each session drives the pure turn machine of `hydroid-core` and
+//! carries out what it asks for. This crate names no component, opens no database and reads no
+//! configuration file; models, tools, journal and clients come in through `core::ports`.
+//!
+//! Read in this order: [`Agent`] opens a [`Session`], `actor` is the task behind it, `effects`
+//! runs models and tools, `answer` keeps secrets out of what streams by, `clients` shows what is
+//! in the journal, `history` is what a session remembers and how it goes on after a crash.
+//!
+//! One owner per session: everything that happens to it goes through one bounded mailbox, so no
+//! state is shared and no lock is held. Nothing is shown that the journal has not accepted.
+
+mod sessions;
+mod session;
+mod actor;
+mod effects;
+mod answer;
+mod clients;
+mod history;
+mod settings;
+#[cfg(test)]
+mod fakes;
+#[cfg(test)]
+mod tests;
+
+pub use session::{AnswerError, SayError, Session, TurnError, TurnHandle, TurnReport};
+pub use sessions::{Agent, AgentParts, OpenError, OpenSession, SessionChoice};

@@ -1,0 +1,172 @@
+//! The handle of a session and what it can be asked. The session itself is the task in `actor`.
+
+use crate::clients::Client;
+use hydroid_core::entry::Outcome;
+use hydroid_core::id::{CallId, SessionId, TurnId};
+use hydroid_core::message::{Content, Part, Usage};
+use hydroid_core::ports::{Sink, StoreError};
+use hydroid_core::protocol::ApprovalAnswer;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// Longest wait for the clients to have been shown a turn that ended.
+const FLUSH: Duration = Duration::from_secs(1);
+
+/// A session that is open. Clones are handles of the same session. When the last handle is
+/// dropped, a running turn is cancelled, recorded as such, and the session closes.
+#[derive(Clone, Debug)]
+pub struct Session {
+    id: SessionId,
+    commands: mpsc::Sender<Command>,
+}
+
+/// A turn that was accepted. Dropping it does not stop the turn.
+#[derive(Debug)]
+pub struct TurnHandle {
+    ended: oneshot::Receiver<TurnEnd>,
+    /// Keeps the session open until the turn has ended.
+    _session: mpsc::Sender<Command>,
+}
+
+/// How a turn ended, as its last entry says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TurnReport {
+    /// The turn.
+    pub turn: TurnId,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Tokens.
+    pub usage: Usage,
+    /// Money in US dollars, when prices are known.
+    pub dollars: Option<f64>,
+}
+
+/// Why a message was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SayError {
+    /// Nothing was said.
+    #[error("the message is empty; write what is to be done")]
+    Empty,
+    /// Too many messages wait.
+    #[error("a turn is running and {waiting} messages wait already; wait for it, or cancel it first")]
+    Busy {
+        /// Messages that wait.
+        waiting: usize,
+    },
+    /// The session is closed.
+    #[error("the session is closed; open it again to go on")]
+    Closed,
+}
+
+/// Why an answer had no effect.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AnswerError {
+    /// Nobody asked, or no longer.
+    #[error("call `{0}` is not waiting for an answer; it was answered already or its turn has ended")]
+    NotAsked(CallId),
+    /// The session is closed.
+    #[error("the session is closed; open it again to go on")]
+    Closed,
+}
+
+/// Why a turn has no recorded end.
+#[derive(Debug, thiserror::Error)]
+pub enum TurnError {
+    /// The journal did not accept what happened, so nothing more was done or shown.
+    #[error("the turn was stopped because its journal could not be written; what was shown until then is kept, and saying something tries again")]
+    Journal(#[source] StoreError),
+    /// The session closed before the turn began.
+    #[error("the session closed before this message was looked at; open it again and say it again")]
+    Closed,
+}
+
+/// What a session is asked.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Say { parts: Vec<Part>, reply: oneshot::Sender<Result<oneshot::Receiver<TurnEnd>, SayError>> },
+    Answer { call_id: CallId, answer: ApprovalAnswer, reply: oneshot::Sender<Result<(), AnswerError>> },
+    Cancel,
+    Subscribe(Client),
+    Close,
+}
+
+/// How a turn ended, and when every client has been shown it.
+#[derive(Debug)]
+pub(crate) struct TurnEnd {
+    pub(crate) result: Result<TurnReport, TurnError>,
+    pub(crate) shown: Vec<oneshot::Receiver<()>>,
+}
+
+impl Session {
+    pub(crate) fn new(id: SessionId, commands: mpsc::Sender<Command>) -> Self {
+        Self { id, commands }
+    }
+
+    /// The session.
+    pub fn id(&self) -> &SessionId {
+        &self.id
+    }
+
+    /// Says something, which starts a turn, or queues one when a turn is running. Waits while
+    /// the mailbox is full; refuses when too many messages are queued.
+    pub async fn say(&self, parts: Vec<Part>) -> Result<TurnHandle, SayError> {
+        if !parts.iter().any(says_something) {
+            return Err(SayError::Empty);
+        }
+        let (reply, accepted) = oneshot::channel();
+        self.commands.send(Command::Say { parts, reply }).await.map_err(|_| SayError::Closed)?;
+        let ended = accepted.await.map_err(|_| SayError::Closed)??;
+        Ok(TurnHandle { ended, _session: self.commands.clone() })
+    }
+
+    /// Answers an approval that is asked for.
+    pub async fn answer(&self, call_id: CallId, answer: ApprovalAnswer) -> Result<(), AnswerError> {
+        let (reply, answered) = oneshot::channel();
+        let command = Command::Answer { call_id, answer, reply };
+        self.commands.send(command).await.map_err(|_| AnswerError::Closed)?;
+        answered.await.map_err(|_| AnswerError::Closed)?
+    }
+
+    /// Stops the running turn, if there is one. Messages that are queued stay so.
+    pub async fn cancel(&self) {
+        // A session that is closed has nothing to cancel.
+        drop(self.commands.send(Command::Cancel).await);
+    }
+
+    /// Adds a client, which is shown everything from now on; the journal has what was before.
+    /// `Sink::emit` is called on a thread of its own and may block.
+    pub async fn subscribe(&self, sink: Arc<dyn Sink>) -> io::Result<()> {
+        let client = Client::start(sink)?;
+        // A session that is closed shows nothing any more.
+        drop(self.commands.send(Command::Subscribe(client)).await);
+        Ok(())
+    }
+
+    /// Cancels the running turn, forgets queued messages and waits until all is recorded and
+    /// every task has ended.
+    pub async fn close(self) {
+        drop(self.commands.send(Command::Close).await);
+        self.commands.closed().await;
+    }
+}
+
+impl TurnHandle {
+    /// Waits for the end of the turn, and shortly for the clients to have been shown it.
+    pub async fn ended(self) -> Result<TurnReport, TurnError> {
+        let Ok(end) = self.ended.await else { return Err(TurnError::Closed) };
+        let shown = futures_util::future::join_all(end.shown);
+        // A client that is slower than this is not waited for; it goes on showing.
+        drop(tokio::time::timeout(FLUSH, shown).await);
+        end.result
+    }
+}
+
+fn says_something(part: &Part) -> bool {
+    match &part.content {
+        Content::Text { text } => !text.trim().is_empty(),
+        Content::Media { .. } | Content::Json { .. } | Content::Link { .. } | Content::Other { .. } => true,
+        Content::Thinking { .. } | Content::ToolCall { .. } | Content::ToolResult { .. } => false,
+    }
+}

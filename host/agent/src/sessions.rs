@@ -1,0 +1,155 @@
+//! The agent: what it needs from the host, and how a session is opened. What happens in a session
+//! is in `actor`.
+
+use crate::actor::Actor;
+use crate::clients::Client;
+use crate::session::Session;
+use hydroid_core::config::Config;
+use hydroid_core::entry::Entry;
+use hydroid_core::id::{SessionId, UserId};
+use hydroid_core::ports::{Clock, Journal, Model, Sink, StoreError, Tools};
+use hydroid_core::scrub::Scrubber;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use tokio::sync::mpsc;
+
+/// Commands that may wait in a session's mailbox; the next sender waits.
+const MAILBOX: usize = 32;
+
+/// Everything an agent needs from the host.
+pub struct AgentParts {
+    /// Models.
+    pub model: Arc<dyn Model>,
+    /// Tools.
+    pub tools: Arc<dyn Tools>,
+    /// The journal.
+    pub journal: Arc<dyn Journal>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// What may leave a model's answer and a tool's result.
+    pub scrubber: Scrubber,
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// Mints a text for each turn that no other turn of the host has.
+    pub new_turn_id: Arc<dyn Fn() -> String + Send + Sync>,
+}
+
+/// Opens sessions. Clones share the list of those that are open.
+#[derive(Clone)]
+pub struct Agent {
+    parts: Arc<AgentParts>,
+    open: Arc<Mutex<BTreeMap<SessionId, Weak<()>>>>,
+}
+
+/// What to open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenSession {
+    /// The person.
+    pub user: UserId,
+    /// The session.
+    pub session: SessionChoice,
+    /// Nobody can be asked: what would be asked is denied.
+    pub headless: bool,
+    /// Tools the person allowed for this session beforehand.
+    pub allow: BTreeSet<String>,
+}
+
+/// Which session to open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SessionChoice {
+    /// A new one under this identifier. It is in the journal once something was said.
+    New(SessionId),
+    /// One that is in the journal.
+    Existing(SessionId),
+}
+
+/// Why a session could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// This process has it open.
+    #[error("session `{0}` is open already; use that one, or close it first")]
+    AlreadyOpen(SessionId),
+    /// The journal could not be read or written.
+    #[error("session `{session}` could not be opened")]
+    Journal {
+        /// The session.
+        session: SessionId,
+        /// Why.
+        #[source]
+        source: StoreError,
+    },
+    /// The client's thread could not be started.
+    #[error("a thread for the client could not be started; the machine has too many already")]
+    Client(#[source] io::Error),
+}
+
+impl Agent {
+    /// An agent of these parts.
+    pub fn new(parts: AgentParts) -> Self {
+        Self { parts: Arc::new(parts), open: Arc::default() }
+    }
+
+    /// Opens a session, within a tokio runtime. `sink` is shown everything from now on and may
+    /// block. A turn that an earlier process left open is closed first, as interrupted.
+    pub async fn open(&self, open: OpenSession, sink: Arc<dyn Sink>) -> Result<Session, OpenError> {
+        let (commands, mailbox) = mpsc::channel(MAILBOX);
+        let entered = self.enter(open.session.id())?;
+        let id = open.session.id().clone();
+        let exists = matches!(open.session, SessionChoice::Existing(_));
+        let client = Client::start(sink).map_err(OpenError::Client)?;
+        let mut actor = Actor::new(Arc::clone(&self.parts), open, client, entered, mailbox);
+        if exists {
+            actor.resume().await.map_err(|source| OpenError::Journal { session: id.clone(), source })?;
+        }
+        tokio::spawn(actor.run());
+        Ok(Session::new(id, commands))
+    }
+
+    /// Two tasks for one session would write over each other.
+    fn enter(&self, id: &SessionId) -> Result<Entered, OpenError> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|_, entered| entered.strong_count() > 0);
+        if open.contains_key(id) {
+            return Err(OpenError::AlreadyOpen(id.clone()));
+        }
+        let entered = Arc::new(());
+        open.insert(id.clone(), Arc::downgrade(&entered));
+        Ok(Entered { _open: entered })
+    }
+}
+
+/// A session is on the list of open ones for as long as its task holds this.
+#[derive(Debug)]
+pub(crate) struct Entered {
+    _open: Arc<()>,
+}
+
+impl SessionChoice {
+    /// The session's identifier.
+    pub fn id(&self) -> &SessionId {
+        match self {
+            Self::New(id) | Self::Existing(id) => id,
+        }
+    }
+}
+
+impl AgentParts {
+    /// Entries of a session as the journal has them.
+    pub(crate) async fn entries(&self, user: &UserId, session: &SessionId) -> Result<Vec<Entry>, StoreError> {
+        let stored = self.journal.entries(user, session, 0).await?;
+        Ok(stored.into_iter().map(|stored| stored.entry).collect())
+    }
+}
+
+impl std::fmt::Debug for AgentParts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AgentParts").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Agent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Agent").finish_non_exhaustive()
+    }
+}

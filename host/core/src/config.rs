@@ -1,0 +1,545 @@
+//! Configuration: its types, its keys and its defaults. Reading files and the environment is the
+//! command line's work; here a merged TOML table becomes a [`Config`], or an error that says
+//! which key is wrong and which was probably meant.
+
+use crate::id::UserId;
+use crate::policy::Rule;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+mod keys;
+
+pub use keys::{KEYS, Key};
+
+/// Everything that can be configured. Each field is documented in [`KEYS`], from which
+/// `docs/config.md` is generated; a test keeps the two equal.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented once, in KEYS")]
+pub struct Config {
+    pub user: UserId,
+    pub workspace: Workspace,
+    pub model: Model,
+    pub turn: Turn,
+    pub policy: Policy,
+    pub limits: Limits,
+    pub egress: Egress,
+    pub cache: Cache,
+    pub log: Log,
+    pub components: BTreeMap<String, Component>,
+    pub secrets: BTreeMap<String, SecretSource>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented once, in KEYS")]
+pub struct Workspace {
+    pub directory: Option<String>,
+    pub allow_hard_links: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented once, in KEYS")]
+pub struct Model {
+    pub provider: String,
+    pub name: String,
+    pub max_output_tokens: Option<u32>,
+    pub temperature: Option<f32>,
+    pub context_tokens: u32,
+    pub instructions: Option<String>,
+    pub options: Option<toml::Table>,
+    pub prices: Prices,
+}
+
+/// US dollars per million tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented once, in KEYS")]
+pub struct Prices {
+    pub input: Option<f64>,
+    pub output: Option<f64>,
+    pub cache_read: Option<f64>,
+    pub cache_write: Option<f64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented once, in KEYS")]
+pub struct Turn {
+    pub max_steps: u32,
+    pub max_tokens: u64,
+    pub max_dollars: Option<f64>,
+    pub max_seconds: u64,
+    pub max_repeats: u32,
+    pub max_tool_output_chars: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented once, in KEYS")]
+pub struct Policy {
+    pub read_only: Rule,
+    pub network: Rule,
+    pub changes: Rule,
+    pub tools: BTreeMap<String, Rule>,
+}
+
+/// The operator's caps; a manifest may ask for less, never for more.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented once, in KEYS")]
+pub struct Limits {
+    pub memory: Size,
+    pub table_elements: usize,
+    pub instances: usize,
+    pub call: Seconds,
+    pub fuel: Option<u64>,
+    pub host_calls: u64,
+    pub host_call_bytes: Size,
+    pub output: Size,
+    pub log_lines: u32,
+    pub log: Size,
+    pub random: Size,
+    pub resources: usize,
+}
+
+/// One component's own settings.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented once, in KEYS")]
+pub struct Component {
+    pub enabled: bool,
+    pub config: toml::Table,
+    pub limits: LimitOverrides,
+}
+
+/// Limits of one component; they replace the caps for it.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented once, in KEYS")]
+pub struct LimitOverrides {
+    pub memory: Option<Size>,
+    pub call: Option<Seconds>,
+    pub fuel: Option<u64>,
+    pub host_calls: Option<u64>,
+    pub output: Option<Size>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented once, in KEYS")]
+pub struct Egress {
+    pub allow_private: Vec<String>,
+    pub connect: Seconds,
+    pub first_byte: Seconds,
+    pub total: Seconds,
+    pub max_request: Size,
+    pub max_response: Size,
+    pub max_concurrent: usize,
+    pub max_requests_per_call: u32,
+    pub ca_file: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented once, in KEYS")]
+pub struct Cache {
+    pub max_size: Size,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented once, in KEYS")]
+pub struct Log {
+    pub level: String,
+}
+
+/// Where the value of a secret comes from, and where it may be sent.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented once, in KEYS")]
+pub struct SecretSource {
+    pub env: Option<String>,
+    pub file: Option<String>,
+    pub hosts: Vec<String>,
+}
+
+/// A number of bytes, written `64MiB`, `512KiB`, `1GiB` or as a plain number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Size(pub u64);
+
+/// A length of time, written `30s`, `10m`, `1h` or as a plain number of seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Seconds(pub u64);
+
+/// Configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// No such key.
+    #[error("unknown configuration key `{key}`{hint}; `hydroid config explain` lists every key")]
+    UnknownKey {
+        /// The key, dotted.
+        key: String,
+        /// A suggestion, or nothing.
+        hint: String,
+    },
+    /// A value that does not fit.
+    #[error("configuration value does not fit: {0}")]
+    Value(String),
+}
+
+impl Config {
+    /// Reads a merged table, refusing unknown keys and values that do not fit together.
+    pub fn from_table(table: toml::Table) -> Result<Self, ConfigError> {
+        check_keys("", &table)?;
+        let config: Self = toml::Value::Table(table)
+            .try_into()
+            .map_err(|error: toml::de::Error| ConfigError::Value(error.to_string().trim().to_owned()))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let wrong = |text: String| Err(ConfigError::Value(text));
+        if self.turn.max_dollars.is_some() && (self.model.prices.input.is_none() || self.model.prices.output.is_none()) {
+            return wrong("`turn.max_dollars` needs `model.prices.input` and `model.prices.output` (US dollars per million tokens), or nothing can be counted".into());
+        }
+        if self.turn.max_dollars.is_some_and(|dollars| dollars.is_nan() || dollars <= 0.0) {
+            return wrong("`turn.max_dollars` is an amount above 0".into());
+        }
+        if self.turn.max_steps == 0 || self.turn.max_repeats < 2 {
+            return wrong("`turn.max_steps` is at least 1 and `turn.max_repeats` at least 2".into());
+        }
+        if self.limits.memory.0 < MEMORY_FLOOR {
+            return wrong(format!("`limits.memory` is at least {}: an interpreter needs about half of that to start", Size(MEMORY_FLOOR)));
+        }
+        if self.limits.memory.0 > MEMORY_CEILING {
+            return wrong(format!("`limits.memory` is at most {}, what the host reserves for one memory", Size(MEMORY_CEILING)));
+        }
+        if self.egress.max_concurrent == 0 || self.limits.call.0 == 0 || self.egress.connect.0 == 0 || self.egress.first_byte.0 == 0 || self.egress.total.0 == 0 {
+            return wrong("`egress.max_concurrent`, `egress.connect`, `egress.first_byte`, `egress.total` and `limits.call` are at least 1".into());
+        }
+        if !["error", "warn", "info", "debug", "trace"].contains(&self.log.level.as_str()) {
+            return wrong(format!("`log.level` is `{}`; it is one of error, warn, info, debug, trace", self.log.level));
+        }
+        if !is_name(self.user.as_str()) {
+            return wrong(format!("`user` is `{}`; a user name has letters, digits, `-`, `_` and `.`, begins with a letter or digit, and has at most 64 characters", self.user));
+        }
+        for entry in &self.egress.allow_private {
+            if entry.parse::<std::net::SocketAddr>().is_err() {
+                return wrong(format!("`egress.allow_private` has `{entry}`; it lists addresses with a port, like `10.0.0.5:8080` or `[::1]:8080`"));
+            }
+        }
+        for (name, secret) in &self.secrets {
+            if secret.env.is_some() == secret.file.is_some() {
+                return wrong(format!("`secrets.{name}` takes exactly one of `env` and `file`"));
+            }
+            for host in &secret.hosts {
+                if let Err(error) = host.parse::<crate::capability::HostPattern>() {
+                    return wrong(format!("`secrets.{name}.hosts`: {error}"));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// No component may be limited below this: CPython's initial memory is 13 MB.
+const MEMORY_FLOOR: u64 = 32 << 20;
+/// The engine reserves this much address space for a memory.
+pub const MEMORY_CEILING: u64 = 256 << 20;
+
+/// True for a name that is safe as a file name and readable as an identifier.
+pub fn is_name(text: &str) -> bool {
+    text.len() <= 64
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+}
+
+/// ` (did you mean …?)` for the closest of the known words, or nothing.
+pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    known
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
+        .filter(|(score, _)| *score > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| format!(" (did you mean `{candidate}`?)"))
+        .unwrap_or_default()
+}
+
+/// The documented key that a dotted path falls under; `*` stands for one segment, a key whose
+/// kind is a table takes everything below it.
+pub fn key_of(path: &str) -> Option<&'static Key> {
+    let segments: Vec<&str> = path.split('.').collect();
+    KEYS.iter().find(|key| {
+        let pattern: Vec<&str> = key.path.split('.').collect();
+        let fits = |(wanted, got): (&&str, &&str)| *wanted == "*" || wanted == got;
+        let long_enough = if key.kind == "table" { segments.len() >= pattern.len() } else { segments.len() == pattern.len() };
+        long_enough && pattern.iter().zip(&segments).all(fits)
+    })
+}
+
+fn check_keys(prefix: &str, table: &toml::Table) -> Result<(), ConfigError> {
+    for (name, value) in table {
+        let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        if key_of(&path).is_some() {
+            continue;
+        }
+        match value {
+            toml::Value::Table(inner) if leads_to_a_key(&path) => check_keys(&path, inner)?,
+            _ => {
+                let known = KEYS.iter().map(|key| key.path);
+                return Err(ConfigError::UnknownKey { hint: did_you_mean(&path, known), key: path });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn leads_to_a_key(path: &str) -> bool {
+    let segments: Vec<&str> = path.split('.').collect();
+    KEYS.iter().any(|key| {
+        let pattern: Vec<&str> = key.path.split('.').collect();
+        pattern.len() > segments.len() && pattern.iter().zip(&segments).all(|(wanted, got)| *wanted == "*" || wanted == got)
+    })
+}
+
+impl std::fmt::Display for Size {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (unit, bytes) in [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)] {
+            if self.0 > 0 && self.0.is_multiple_of(bytes) {
+                return write!(f, "{}{unit}", self.0 / bytes);
+            }
+        }
+        write!(f, "{}B", self.0)
+    }
+}
+
+impl std::fmt::Display for Seconds {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}s", self.0)
+    }
+}
+
+impl std::str::FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        number_with_unit(text, &[("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1), ("", 1)])
+            .map(Self)
+            .ok_or_else(|| format!("`{text}` is not a size; write `64MiB`, `512KiB` or a number of bytes"))
+    }
+}
+
+impl std::str::FromStr for Seconds {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        number_with_unit(text, &[("h", 3600), ("m", 60), ("s", 1), ("", 1)])
+            .map(Self)
+            .ok_or_else(|| format!("`{text}` is not a length of time; write `30s`, `10m`, `1h` or a number of seconds"))
+    }
+}
+
+fn number_with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    units.iter().find_map(|(unit, factor)| {
+        let number = text.trim().strip_suffix(unit)?.trim_end();
+        number.parse::<u64>().ok()?.checked_mul(*factor)
+    })
+}
+
+macro_rules! deserialize_with_unit {
+    ($type:ident) => {
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                #[derive(Deserialize)]
+                #[serde(untagged)]
+                enum Written {
+                    Number(u64),
+                    Text(String),
+                }
+                match Written::deserialize(deserializer)? {
+                    Written::Number(number) => Ok(Self(number)),
+                    Written::Text(text) => text.parse().map_err(serde::de::Error::custom),
+                }
+            }
+        }
+    };
+}
+
+deserialize_with_unit!(Size);
+deserialize_with_unit!(Seconds);
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            user: UserId::new("local"),
+            workspace: Workspace::default(),
+            model: Model::default(),
+            turn: Turn::default(),
+            policy: Policy::default(),
+            limits: Limits::default(),
+            egress: Egress::default(),
+            cache: Cache::default(),
+            log: Log::default(),
+            components: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for Model {
+    fn default() -> Self {
+        Self {
+            provider: "provider-rehearsal".into(),
+            name: "rehearsal".into(),
+            max_output_tokens: None,
+            temperature: None,
+            context_tokens: 128_000,
+            instructions: None,
+            options: None,
+            prices: Prices::default(),
+        }
+    }
+}
+
+impl Default for Turn {
+    fn default() -> Self {
+        Self {
+            max_steps: 25,
+            max_tokens: 1_000_000,
+            max_dollars: None,
+            max_seconds: 900,
+            max_repeats: 3,
+            max_tool_output_chars: 30_000,
+        }
+    }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { read_only: Rule::Allow, network: Rule::Ask, changes: Rule::Ask, tools: BTreeMap::new() }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory: Size(64 << 20),
+            table_elements: 20_000,
+            instances: 32,
+            call: Seconds(30),
+            fuel: None,
+            host_calls: 100_000,
+            host_call_bytes: Size(16 << 20),
+            output: Size(4 << 20),
+            log_lines: 1_000,
+            log: Size(256 << 10),
+            random: Size(1 << 20),
+            resources: 256,
+        }
+    }
+}
+
+impl Default for Component {
+    fn default() -> Self {
+        Self { enabled: true, config: toml::Table::new(), limits: LimitOverrides::default() }
+    }
+}
+
+impl Default for Egress {
+    fn default() -> Self {
+        Self {
+            allow_private: Vec::new(),
+            connect: Seconds(10),
+            first_byte: Seconds(120),
+            total: Seconds(600),
+            max_request: Size(32 << 20),
+            max_response: Size(64 << 20),
+            max_concurrent: 32,
+            max_requests_per_call: 64,
+            ca_file: None,
+        }
+    }
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self { max_size: Size(1 << 30) }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "warn".into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Config, ConfigError> {
+        Config::from_table(text.parse().unwrap())
+    }
+
+    #[track_caller]
+    fn refused(text: &str, expect: &str) {
+        let error = read(text).unwrap_err().to_string();
+        assert!(error.contains(expect), "expected `{expect}` in: {error}");
+    }
+
+    #[test]
+    fn nothing_configured_is_the_default() {
+        assert_eq!(read("").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_with_a_suggestion() {
+        refused("[turn]\nmax_step = 3", "`turn.max_step` (did you mean `turn.max_steps`?)");
+        refused("[modell]\nname = \"x\"", "unknown configuration key `modell`");
+        refused("[components.tool-web]\nenable = true", "`components.tool-web.enable`");
+        refused("[components.tool-web.limits]\nmemry = 1", "`components.tool-web.limits.memry`");
+    }
+
+    #[test]
+    fn a_component_may_have_any_config_of_its_own() {
+        let config = read("[components.x.config]\nbase_url = \"http://x\"\nnested = { a = 1 }").unwrap();
+        assert_eq!(config.components["x"].config["base_url"].as_str(), Some("http://x"));
+    }
+
+    #[test]
+    fn sizes_and_times_take_units() {
+        let config = read("[limits]\nmemory = \"32MiB\"\ncall = \"2m\"\nlog = 10").unwrap();
+        assert_eq!((config.limits.memory, config.limits.call, config.limits.log), (Size(32 << 20), Seconds(120), Size(10)));
+        refused("[limits]\nmemory = \"much\"", "is not a size");
+        refused("[limits]\ncall = \"soon\"", "is not a length of time");
+        refused("[limits]\nmemory = \"1MiB\"", "at least 32MiB");
+    }
+
+    #[test]
+    fn a_money_budget_needs_prices() {
+        refused("[turn]\nmax_dollars = 1.0", "`turn.max_dollars` needs `model.prices.input`");
+        assert!(read("[turn]\nmax_dollars = 1.0\n[model.prices]\ninput = 1.0\noutput = 2.0").is_ok());
+    }
+
+    #[test]
+    fn values_that_cannot_work_are_refused() {
+        refused("user = \"../x\"", "`user` is `../x`");
+        refused("[log]\nlevel = \"loud\"", "one of error");
+        refused("[egress]\nallow_private = [\"localhost\"]", "like `10.0.0.5:8080`");
+        refused("[secrets.a]\nenv = \"A\"\nfile = \"b\"", "exactly one of");
+        refused("[policy]\nchanges = \"maybe\"", "unknown variant `maybe`");
+        refused("[turn]\nmax_steps = 0", "at least 1");
+    }
+
+    #[test]
+    fn every_key_is_documented_once_and_finds_itself() {
+        for key in KEYS {
+            let example = key.path.replace('*', "name");
+            assert_eq!(key_of(&example).map(|found| found.path), Some(key.path));
+            assert!(key.doc.ends_with('.'), "{}", key.path);
+        }
+    }
+}

@@ -1,0 +1,410 @@
+//! Entries of the journal: everything that happened in a session, in order. What a client is
+//! shown is an entry that was appended first, so a conversation can be rebuilt from entries
+//! alone, also after the process was killed.
+
+use crate::id::{CallId, ComponentId, TurnId};
+use crate::message::{Content, Label, Message, Part, Role, StopReason, Usage};
+use crate::policy::Decision;
+use crate::tool::{Impact, ToolCall, ToolOutput};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// One thing that happened. The JSON shape is stored and sent to clients: fields may be added
+/// with a default, never renamed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Entry {
+    /// A turn began with the person's message.
+    TurnStarted {
+        /// The turn.
+        turn: TurnId,
+        /// The message.
+        parts: Vec<Part>,
+    },
+    /// A model was asked.
+    StepStarted {
+        /// The turn.
+        turn: TurnId,
+        /// Number of the step in the turn, from 1.
+        step: u32,
+        /// The provider component.
+        provider: ComponentId,
+        /// The model.
+        model: String,
+    },
+    /// The model said something; to be appended to what it said before in this step.
+    Text {
+        /// The turn.
+        turn: TurnId,
+        /// The text.
+        text: String,
+    },
+    /// The model thought something.
+    Thinking {
+        /// The turn.
+        turn: TurnId,
+        /// Readable text.
+        text: String,
+        /// What the provider wants back verbatim.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        opaque: Option<crate::message::Bytes>,
+    },
+    /// The model cited a source.
+    Cited {
+        /// The turn.
+        turn: TurnId,
+        /// Where it is.
+        uri: String,
+        /// Its title.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        title: Option<String>,
+    },
+    /// The model asked for a tool call.
+    CallReceived {
+        /// The turn.
+        turn: TurnId,
+        /// The call.
+        call: ToolCall,
+    },
+    /// The person is asked whether a call may run.
+    ApprovalAsked {
+        /// The turn.
+        turn: TurnId,
+        /// The call.
+        call_id: CallId,
+        /// What will run, exactly.
+        call: ToolCall,
+        /// The component that would run it.
+        component: ComponentId,
+        /// What it can do.
+        impact: Impact,
+        /// Why it is asked.
+        reason: String,
+    },
+    /// It was decided whether a call may run.
+    CallDecided {
+        /// The turn.
+        turn: TurnId,
+        /// The call.
+        call_id: CallId,
+        /// The decision in force.
+        decision: Decision,
+        /// Who decided.
+        by: DecidedBy,
+    },
+    /// A call began to run.
+    CallStarted {
+        /// The turn.
+        turn: TurnId,
+        /// The call.
+        call_id: CallId,
+        /// The component that runs it.
+        component: ComponentId,
+        /// The call as it runs, arguments normalised.
+        call: ToolCall,
+    },
+    /// A call ended.
+    CallFinished {
+        /// The turn.
+        turn: TurnId,
+        /// The call.
+        call_id: CallId,
+        /// What the model reads.
+        output: ToolOutput,
+        /// Where it came from.
+        label: Label,
+    },
+    /// The model's answer ended.
+    StepEnded {
+        /// The turn.
+        turn: TurnId,
+        /// Why.
+        stop: StopReason,
+        /// Tokens of this step.
+        usage: Usage,
+        /// Money of this step in US dollars, when prices are known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dollars: Option<f64>,
+    },
+    /// The host has something to say to the person.
+    Notice {
+        /// The turn.
+        turn: TurnId,
+        /// The text.
+        text: String,
+    },
+    /// The turn ended.
+    TurnEnded {
+        /// The turn.
+        turn: TurnId,
+        /// How.
+        outcome: Outcome,
+        /// Tokens of the turn.
+        usage: Usage,
+        /// Money of the turn in US dollars, when prices are known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dollars: Option<f64>,
+    },
+}
+
+/// Who decided on a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DecidedBy {
+    /// The rules.
+    Policy,
+    /// The person, this time.
+    User,
+    /// The person, earlier in this session.
+    Session,
+}
+
+/// How a turn ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    /// The model gave its final answer.
+    Completed,
+    /// The person cancelled.
+    Cancelled,
+    /// A budget was used up.
+    BudgetReached {
+        /// Which and how much, with the key that raises it.
+        reason: String,
+    },
+    /// The model repeated itself.
+    Repeating {
+        /// What it repeated.
+        reason: String,
+    },
+    /// The model could not answer.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+    /// The process ended in the middle; found on the next start.
+    Interrupted,
+}
+
+/// What the model reads in place of a result that never came.
+pub const INTERRUPTED: &str = "the host stopped before this call had a result; it may or may not have had an effect: look before trying again";
+
+/// Rebuilds the conversation from a session's entries, oldest first.
+///
+/// Every tool call has exactly one result afterwards: a call whose result never came gets
+/// [`INTERRUPTED`], and a result without a call is left out. Text that was shown is kept, also
+/// of an answer that was cut off.
+pub fn conversation(entries: &[Entry]) -> Vec<Message> {
+    let mut rebuild = Rebuild::default();
+    for entry in entries {
+        rebuild.take(entry);
+    }
+    rebuild.close_step();
+    rebuild.messages
+}
+
+#[derive(Default)]
+struct Rebuild {
+    messages: Vec<Message>,
+    assistant: Vec<Part>,
+    asked: Vec<ToolCall>,
+    seen: BTreeSet<CallId>,
+    results: Vec<(CallId, ToolOutput, Label)>,
+    model: Option<Label>,
+}
+
+impl Rebuild {
+    fn take(&mut self, entry: &Entry) {
+        match entry {
+            Entry::TurnStarted { parts, .. } => {
+                self.close_step();
+                self.messages.push(Message { role: Role::User, parts: parts.clone() });
+            }
+            Entry::StepStarted { provider, model, .. } => {
+                self.close_step();
+                self.model = Some(Label::model(provider.clone(), model.clone()));
+            }
+            Entry::Text { text, .. } => {
+                let label = self.label();
+                match self.assistant.last_mut() {
+                    Some(Part { content: Content::Text { text: said }, .. }) => said.push_str(text),
+                    _ => self.assistant.push(Part::new(Content::text(text.clone()), label)),
+                }
+            }
+            Entry::Thinking { text, opaque, .. } => {
+                let label = self.label();
+                match self.assistant.last_mut() {
+                    Some(Part { content: Content::Thinking { text: said, opaque: open @ None }, .. }) => {
+                        said.push_str(text);
+                        *open = opaque.clone();
+                    }
+                    _ => self.assistant.push(Part::new(
+                        Content::Thinking { text: text.clone(), opaque: opaque.clone() },
+                        label,
+                    )),
+                }
+            }
+            Entry::Cited { uri, title, .. } => {
+                let label = self.label();
+                self.assistant.push(Part::new(
+                    Content::Link { uri: uri.clone(), title: title.clone(), media_type: None },
+                    label,
+                ));
+            }
+            Entry::CallReceived { call, .. } => {
+                if self.seen.insert(call.id.clone()) {
+                    let label = self.label();
+                    self.asked.push(call.clone());
+                    self.assistant.push(Part::new(Content::ToolCall { call: call.clone() }, label));
+                }
+            }
+            Entry::CallFinished { call_id, output, label, .. } => {
+                self.results.push((call_id.clone(), output.clone(), label.clone()));
+            }
+            Entry::TurnEnded { .. } => self.close_step(),
+            Entry::ApprovalAsked { .. }
+            | Entry::CallDecided { .. }
+            | Entry::CallStarted { .. }
+            | Entry::StepEnded { .. }
+            | Entry::Notice { .. } => {}
+        }
+    }
+
+    fn label(&self) -> Label {
+        self.model.clone().unwrap_or_else(Label::host)
+    }
+
+    fn close_step(&mut self) {
+        if !self.assistant.is_empty() {
+            let parts = std::mem::take(&mut self.assistant);
+            self.messages.push(Message { role: Role::Assistant, parts });
+        }
+        let asked = std::mem::take(&mut self.asked);
+        let mut results = std::mem::take(&mut self.results);
+        if asked.is_empty() {
+            return;
+        }
+        let parts = asked
+            .into_iter()
+            .map(|call| {
+                let found = results.iter().position(|(id, _, _)| *id == call.id);
+                let (output, label) = match found {
+                    Some(index) => {
+                        let (_, output, label) = results.swap_remove(index);
+                        (output, label)
+                    }
+                    None => (ToolOutput::error(INTERRUPTED), Label::host()),
+                };
+                Part::new(
+                    Content::ToolResult {
+                        call_id: call.id,
+                        content: output.content,
+                        is_error: output.is_error,
+                    },
+                    label,
+                )
+            })
+            .collect();
+        self.messages.push(Message { role: Role::Tool, parts });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn turn() -> TurnId {
+        TurnId::new("t")
+    }
+
+    fn call(id: &str) -> ToolCall {
+        ToolCall { id: CallId::new(id), name: "file_read".into(), arguments: "{}".into() }
+    }
+
+    fn started() -> Vec<Entry> {
+        vec![
+            Entry::TurnStarted { turn: turn(), parts: Message::user("hi").parts },
+            Entry::StepStarted { turn: turn(), step: 1, provider: ComponentId::new("p"), model: "m".into() },
+        ]
+    }
+
+    /// One line a message: role, then its parts.
+    fn render(messages: &[Message]) -> Vec<String> {
+        messages
+            .iter()
+            .map(|message| {
+                let parts: Vec<String> = message
+                    .parts
+                    .iter()
+                    .map(|part| match &part.content {
+                        Content::Text { text } => text.clone(),
+                        Content::ToolCall { call } => format!("call {}", call.id),
+                        Content::ToolResult { call_id, is_error, .. } => {
+                            format!("result {call_id}{}", if *is_error { " error" } else { "" })
+                        }
+                        other => format!("{other:?}"),
+                    })
+                    .collect();
+                format!("{:?}: {}", message.role, parts.join(" | "))
+            })
+            .collect()
+    }
+
+    #[track_caller]
+    fn check(more: Vec<Entry>, expect: &[&str]) {
+        let mut entries = started();
+        entries.extend(more);
+        assert_eq!(render(&conversation(&entries)), expect);
+    }
+
+    fn text(text: &str) -> Entry {
+        Entry::Text { turn: turn(), text: text.into() }
+    }
+
+    fn received(id: &str) -> Entry {
+        Entry::CallReceived { turn: turn(), call: call(id) }
+    }
+
+    fn finished(id: &str) -> Entry {
+        Entry::CallFinished {
+            turn: turn(),
+            call_id: CallId::new(id),
+            output: ToolOutput::text("ok"),
+            label: Label::host(),
+        }
+    }
+
+    #[test]
+    fn streamed_text_becomes_one_part() {
+        check(vec![text("Hel"), text("lo")], &["User: hi", "Assistant: Hello"]);
+    }
+
+    #[test]
+    fn results_come_in_call_order() {
+        check(
+            vec![received("a"), received("b"), finished("b"), finished("a")],
+            &["User: hi", "Assistant: call a | call b", "Tool: result a | result b"],
+        );
+    }
+
+    #[test]
+    fn a_call_cut_off_by_a_crash_gets_a_result() {
+        check(
+            vec![text("let me see"), received("a"), received("b"), finished("a")],
+            &["User: hi", "Assistant: let me see | call a | call b", "Tool: result a | result b error"],
+        );
+    }
+
+    #[test]
+    fn a_result_without_a_call_is_left_out() {
+        check(vec![finished("x"), text("done")], &["User: hi", "Assistant: done"]);
+    }
+
+    #[test]
+    fn a_call_recorded_twice_appears_once() {
+        check(
+            vec![received("a"), received("a"), finished("a")],
+            &["User: hi", "Assistant: call a", "Tool: result a"],
+        );
+    }
+}

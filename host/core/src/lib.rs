@@ -1,0 +1,24 @@
+//! The nouns and decisions of Hydroid: what a message, a tool, a grant and a turn are, and what
+//! happens next. It does no IO, knows no clock, no task and no wasm; callers hand in facts as
+//! events and carry out what comes back.
+//!
+//! Read in this order: [`id`], [`message`], [`tool`], [`entry`], [`turn`], then [`capability`],
+//! [`manifest`], [`policy`], [`config`], then the seams [`ports`] and [`protocol`].
+//! One word per thing; the words are in `docs/glossary.md`.
+
+pub mod id;
+pub mod message;
+pub mod tool;
+pub mod entry;
+pub mod turn;
+pub mod capability;
+pub mod manifest;
+pub mod policy;
+pub mod config;
+pub mod arguments;
+pub mod context;
+pub mod prompt;
+pub mod scrub;
+pub mod recording;
+pub mod protocol;
+pub mod ports;

@@ -1,0 +1,277 @@
+//! A component's manifest: only what the component cannot say itself. Every error names the
+//! remedy.
+
+use crate::capability::{BadHostPattern, HostPattern, Profile, UnknownProfile};
+use crate::config::{Seconds, Size, did_you_mean, is_name};
+use crate::id::ComponentId;
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a component declares about itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Manifest {
+    /// Name, unique in the host.
+    pub name: ComponentId,
+    /// Semantic version.
+    pub version: semver::Version,
+    /// One line for people.
+    pub description: String,
+    /// SPDX expression.
+    pub license: Option<String>,
+    /// Where the source is.
+    pub source: Option<String>,
+    /// What it wants and why.
+    pub wants: BTreeMap<Profile, Want>,
+    /// Credentials it attaches, by the name it opens them with.
+    pub secrets: BTreeMap<String, SecretWant>,
+    /// JSON Schema of its configuration.
+    pub config: Option<serde_json::Value>,
+    /// Limits it asks for; the operator's caps win.
+    pub limits: LimitWants,
+}
+
+/// Why a profile is wanted and how far.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Want {
+    /// For the person who grants it.
+    pub reason: String,
+    /// Hosts, for `web`.
+    pub hosts: Vec<String>,
+    /// Methods, for `web`; empty for all.
+    pub methods: BTreeSet<String>,
+}
+
+/// A credential the component attaches to requests.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SecretWant {
+    /// Hosts it may be sent to.
+    pub hosts: Vec<String>,
+    /// Where it is put: `bearer`, `basic:USER`, `header:NAME`, `query:NAME`, `path:PLACEHOLDER`.
+    pub attach: String,
+    /// Where a person gets one.
+    pub help: String,
+}
+
+/// Limits a component asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitWants {
+    /// Linear memory.
+    pub memory: Option<Size>,
+    /// Time of one call.
+    pub call: Option<Seconds>,
+}
+
+/// A manifest that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    /// Not TOML, or a field of another shape.
+    #[error("the manifest cannot be read: {0}")]
+    Toml(String),
+    /// No such field.
+    #[error("the manifest has an unknown field `{field}`{hint}")]
+    UnknownField {
+        /// The field.
+        field: String,
+        /// A suggestion, or nothing.
+        hint: String,
+    },
+    /// A name that cannot be one.
+    #[error("the manifest's name is `{0}`; a component name has lower-case letters, digits and `-`, and begins with a letter")]
+    Name(String),
+    /// A version that is not one.
+    #[error("the manifest's version is `{0}`; write a semantic version like `1.2.0`")]
+    Version(String),
+    /// A profile that does not exist.
+    #[error("under [wants]")]
+    Profile(#[from] UnknownProfile),
+    /// A host pattern that cannot be understood.
+    #[error("under [wants.web] or [secrets]: {0}")]
+    Host(BadHostPattern),
+    /// A want without what it needs.
+    #[error("the manifest's [wants.{profile}] {problem}")]
+    Want {
+        /// The profile.
+        profile: Profile,
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// An attach place that is not known.
+    #[error("the manifest's [secrets.{name}] has attach `{attach}`; it is one of bearer, basic:USER, header:NAME, query:NAME, path:PLACEHOLDER")]
+    Attach {
+        /// The secret.
+        name: String,
+        /// What was written.
+        attach: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct Written {
+    name: String,
+    version: String,
+    #[serde(default)]
+    description: String,
+    license: Option<String>,
+    source: Option<String>,
+    #[serde(default)]
+    wants: BTreeMap<String, Want>,
+    #[serde(default)]
+    secrets: BTreeMap<String, SecretWant>,
+    config: Option<serde_json::Value>,
+    #[serde(default)]
+    limits: LimitWants,
+}
+
+const FIELDS: [&str; 9] =
+    ["name", "version", "description", "license", "source", "wants", "secrets", "config", "limits"];
+
+impl Manifest {
+    /// Reads `manifest.toml`.
+    pub fn parse(text: &str) -> Result<Self, ManifestError> {
+        let toml_error = |error: toml::de::Error| ManifestError::Toml(error.to_string().trim().to_owned());
+        let table: toml::Table = text.parse().map_err(toml_error)?;
+        if let Some(field) = table.keys().find(|field| !FIELDS.contains(&field.as_str())) {
+            return Err(ManifestError::UnknownField { field: field.clone(), hint: did_you_mean(field, FIELDS) });
+        }
+        let written: Written = toml::Value::Table(table).try_into().map_err(toml_error)?;
+        if !is_component_name(&written.name) {
+            return Err(ManifestError::Name(written.name));
+        }
+        let version = semver::Version::parse(&written.version).map_err(|_| ManifestError::Version(written.version))?;
+        let mut wants = BTreeMap::new();
+        for (id, want) in written.wants {
+            let profile: Profile = id.parse()?;
+            check_want(profile, &want)?;
+            wants.insert(profile, want);
+        }
+        for (name, secret) in &written.secrets {
+            check_secret(name, secret)?;
+        }
+        Ok(Self {
+            name: ComponentId::new(written.name),
+            version,
+            description: written.description,
+            license: written.license,
+            source: written.source,
+            wants,
+            secrets: written.secrets,
+            config: written.config,
+            limits: written.limits,
+        })
+    }
+
+    /// A manifest for a component that brings none: it wants nothing.
+    pub fn bare(name: ComponentId) -> Self {
+        Self {
+            name,
+            version: semver::Version::new(0, 0, 0),
+            description: String::new(),
+            license: None,
+            source: None,
+            wants: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            config: None,
+            limits: LimitWants::default(),
+        }
+    }
+}
+
+/// True for a name a component may have: it is also a file name and a configuration key.
+pub fn is_component_name(name: &str) -> bool {
+    is_name(name)
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+}
+
+fn check_want(profile: Profile, want: &Want) -> Result<(), ManifestError> {
+    let wrong = |problem| Err(ManifestError::Want { profile, problem });
+    if want.reason.trim().is_empty() {
+        return wrong("has no `reason`; say in one line what it is for, the person who grants it reads that");
+    }
+    if profile == Profile::Web {
+        if want.hosts.is_empty() {
+            return wrong("names no `hosts`; list them, or `*` for any public host");
+        }
+    } else if !want.hosts.is_empty() || !want.methods.is_empty() {
+        return wrong("has `hosts` or `methods`, which belong to [wants.web]");
+    }
+    if want.methods.iter().any(|method| method.is_empty() || !method.chars().all(|c| c.is_ascii_uppercase())) {
+        return wrong("has a method that is not upper case, like `GET`");
+    }
+    check_hosts(&want.hosts)
+}
+
+fn check_secret(name: &str, secret: &SecretWant) -> Result<(), ManifestError> {
+    let (place, argument) = secret.attach.split_once(':').unwrap_or((&secret.attach, ""));
+    let known = match place {
+        "bearer" => argument.is_empty(),
+        "basic" | "header" | "query" | "path" => !argument.is_empty(),
+        _ => false,
+    };
+    if !known {
+        return Err(ManifestError::Attach { name: name.to_owned(), attach: secret.attach.clone() });
+    }
+    check_hosts(&secret.hosts)
+}
+
+fn check_hosts(hosts: &[String]) -> Result<(), ManifestError> {
+    for host in hosts {
+        host.parse::<HostPattern>().map_err(ManifestError::Host)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+name = "acme-notes"
+version = "1.2.0"
+description = "Notes"
+[wants.web]
+reason = "send your notes"
+hosts = ["api.acme.dev"]
+methods = ["GET"]
+[secrets.acme]
+hosts = ["api.acme.dev"]
+attach = "header:X-Key"
+[limits]
+memory = "32MiB"
+"#;
+
+    #[track_caller]
+    fn refused(text: &str, expect: &str) {
+        let error = Manifest::parse(text).unwrap_err();
+        let text = match std::error::Error::source(&error) {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        };
+        assert!(text.contains(expect), "expected `{expect}` in: {text}");
+    }
+
+    #[test]
+    fn a_whole_manifest_is_read() {
+        let manifest = Manifest::parse(GOOD).unwrap();
+        assert_eq!(manifest.name.as_str(), "acme-notes");
+        assert_eq!(manifest.wants.keys().copied().collect::<Vec<_>>(), [Profile::Web]);
+        assert_eq!(manifest.limits.memory, Some(Size(32 << 20)));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_a_remedy() {
+        refused("name = \"X\"\nversion = \"1.0.0\"", "lower-case letters");
+        refused("name = \"../x\"\nversion = \"1.0.0\"", "lower-case letters");
+        refused("name = \"x\"\nversion = \"one\"", "semantic version");
+        refused("name = \"x\"\nversion = \"1.0.0\"\nwant = 1", "did you mean `wants`");
+        refused("name = \"x\"\nversion = \"1.0.0\"\n[wants.files]\nreason = \"r\"", "no profile is called `files`");
+        refused("name = \"x\"\nversion = \"1.0.0\"\n[wants.web]\nreason = \"r\"", "names no `hosts`");
+        refused("name = \"x\"\nversion = \"1.0.0\"\n[wants.state]\n", "has no `reason`");
+        refused("name = \"x\"\nversion = \"1.0.0\"\n[wants.state]\nreason = \"r\"\nhosts = [\"a\"]", "belong to [wants.web]");
+        refused("name = \"x\"\nversion = \"1.0.0\"\n[secrets.k]\nattach = \"cookie\"", "one of bearer");
+        refused("name = \"x\"\nversion = \"1.0.0\"\n[limits]\nmemory = \"lots\"", "is not a size");
+    }
+}

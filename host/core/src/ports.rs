@@ -1,0 +1,287 @@
+//! Ports: the only traits between crates. `wasm` and `memory` implement them, `agent` uses them,
+//! `cli` brings them together.
+
+use crate::entry::Entry;
+use crate::id::{ComponentId, SessionId, TurnId, UserId};
+use crate::message::{Message, StopReason, Usage};
+use crate::protocol::ServerMessage;
+use crate::tool::{CheckedCall, ToolCall, ToolOutput, ToolSpec};
+use futures_core::future::BoxFuture;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Models offered by provider components.
+pub trait Model: Send + Sync {
+    /// Starts an answer. Dropping the completion ends the exchange with the service.
+    fn complete(&self, request: ModelRequest, context: CallContext) -> BoxFuture<'_, Result<Box<dyn Completion>, ModelError>>;
+}
+
+/// An answer in progress.
+pub trait Completion: Send {
+    /// Waits for at least one event; an empty list is the end.
+    fn next(&mut self) -> BoxFuture<'_, Result<Vec<ModelEvent>, ModelError>>;
+}
+
+/// One request to a model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelRequest {
+    /// The provider component.
+    pub provider: ComponentId,
+    /// The model, as the provider knows it.
+    pub model: String,
+    /// Instructions of the operator.
+    pub system: String,
+    /// The conversation, oldest first, every tool call with its result.
+    pub messages: Vec<Message>,
+    /// Tools offered.
+    pub tools: Vec<ToolSpec>,
+    /// Most output tokens.
+    pub max_tokens: Option<u32>,
+    /// Sampling temperature.
+    pub temperature: Option<f32>,
+    /// Further settings as a JSON object.
+    pub options: Option<serde_json::Value>,
+}
+
+/// One piece of an answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ModelEvent {
+    /// Text to append.
+    Text(String),
+    /// Thinking to append.
+    Thinking {
+        /// Readable text.
+        text: String,
+        /// What the provider wants back verbatim.
+        opaque: Option<Vec<u8>>,
+    },
+    /// A call begins.
+    CallStarted {
+        /// Position among the calls of this answer.
+        index: u32,
+        /// Identifier, as the provider gave it.
+        id: String,
+        /// Name of the tool.
+        name: String,
+    },
+    /// More of its arguments.
+    CallArguments {
+        /// Position among the calls of this answer.
+        index: u32,
+        /// Fragment of the JSON text.
+        fragment: String,
+    },
+    /// A call is complete.
+    CallEnded {
+        /// Position among the calls of this answer.
+        index: u32,
+    },
+    /// A source the model cites.
+    Cited {
+        /// Where it is.
+        uri: String,
+        /// Its title.
+        title: Option<String>,
+    },
+    /// Usage so far; later ones replace earlier ones.
+    Usage(Usage),
+    /// The answer ended.
+    Finished(StopReason),
+    /// A value of a kind this version does not name.
+    Other {
+        /// Namespaced kind.
+        kind: String,
+        /// JSON text.
+        json: String,
+    },
+}
+
+/// Why a model could not answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ModelError {
+    /// What kind of failure, in the contract's words: `rate-limited`, `unauthenticated` …
+    pub kind: String,
+    /// One sentence with what to do next.
+    pub message: String,
+    /// When to try again, in milliseconds.
+    pub retry_after_ms: Option<u32>,
+}
+
+/// Tools offered by components.
+pub trait Tools: Send + Sync {
+    /// The tools on offer, sorted by name.
+    fn specs(&self) -> Vec<ToolSpec>;
+    /// Checks that the tool exists and that the arguments fit its schema. The error is a sentence
+    /// the model can act on.
+    fn check(&self, call: &ToolCall) -> Result<CheckedCall, String>;
+    /// Runs a call. It always answers: a failure is an output the model reads. Dropping the
+    /// future ends the call.
+    fn run(&self, call: CheckedCall, context: CallContext) -> BoxFuture<'_, ToolOutput>;
+}
+
+/// On whose behalf something runs, and how it is told to stop.
+#[derive(Clone)]
+pub struct CallContext {
+    /// The person.
+    pub user: UserId,
+    /// The session.
+    pub session: SessionId,
+    /// The turn.
+    pub turn: TurnId,
+    /// Set when the caller wants the call to end.
+    pub cancel: CancelFlag,
+    /// Told how far a call has come; not journalled.
+    pub progress: Arc<dyn Fn(Option<f32>, String) + Send + Sync>,
+}
+
+/// The polite half of cancellation; the hard half is dropping the future.
+#[derive(Clone, Debug, Default)]
+pub struct CancelFlag(Arc<AtomicBool>);
+
+impl CancelFlag {
+    /// Asks the holder to stop.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// True once somebody asked.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+impl std::fmt::Debug for CallContext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CallContext")
+            .field("user", &self.user)
+            .field("session", &self.session)
+            .field("turn", &self.turn)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The journal of sessions.
+pub trait Journal: Send + Sync {
+    /// Creates a session of a user.
+    fn create(&self, session: NewSession) -> BoxFuture<'_, Result<(), StoreError>>;
+    /// Appends entries in one transaction and returns the sequence number of the last. They
+    /// survive `kill -9` once this returns.
+    fn append<'a>(&'a self, session: &'a SessionId, entries: &'a [Entry], now_ms: u64) -> BoxFuture<'a, Result<u64, StoreError>>;
+    /// Entries of a session after a sequence number, oldest first. A session of another user
+    /// does not exist.
+    fn entries<'a>(&'a self, user: &'a UserId, session: &'a SessionId, after: u64) -> BoxFuture<'a, Result<Vec<StoredEntry>, StoreError>>;
+    /// Sessions of a user, newest first.
+    fn sessions<'a>(&'a self, user: &'a UserId, limit: u32) -> BoxFuture<'a, Result<Vec<SessionSummary>, StoreError>>;
+}
+
+/// A session to create.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewSession {
+    /// Identifier, minted by the caller.
+    pub id: SessionId,
+    /// Owner.
+    pub user: UserId,
+    /// Title to show; the first words of the first message.
+    pub title: String,
+    /// Milliseconds since 1970-01-01 UTC.
+    pub created_ms: u64,
+}
+
+/// An entry as it is stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredEntry {
+    /// Position in the session, from 1, without gaps.
+    pub seq: u64,
+    /// Milliseconds since 1970-01-01 UTC.
+    pub at_ms: u64,
+    /// The entry.
+    pub entry: Entry,
+}
+
+/// What a list of sessions shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionSummary {
+    /// Identifier.
+    pub id: SessionId,
+    /// Title.
+    pub title: String,
+    /// Milliseconds since 1970-01-01 UTC.
+    pub created_ms: u64,
+    /// Last entry, in milliseconds since 1970-01-01 UTC.
+    pub updated_ms: u64,
+    /// Turns started.
+    pub turns: u32,
+}
+
+/// Why the database could not do something.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No session of that identifier belongs to the user.
+    #[error("no session `{0}`; `hydroid session list` shows yours")]
+    NoSession(SessionId),
+    /// A session of that identifier exists.
+    #[error("session `{0}` exists already")]
+    SessionExists(SessionId),
+    /// The database refused.
+    #[error("the database could not {doing}")]
+    Database {
+        /// What was being done.
+        doing: &'static str,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// Named credentials. Values never leave the host.
+pub trait Secrets: Send + Sync {
+    /// The value of a secret of a user; none if it is not set.
+    fn value(&self, user: &UserId, name: &str) -> Result<Option<SecretValue>, SecretError>;
+    /// Values to be masked wherever they appear.
+    fn known_values(&self, user: &UserId) -> Vec<SecretValue>;
+}
+
+/// A secret that exists but cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("secret `{name}` cannot be read: {problem}")]
+pub struct SecretError {
+    /// Its name.
+    pub name: String,
+    /// Why, without the value.
+    pub problem: String,
+}
+
+/// The value of a secret. It is not printed and is wiped when dropped.
+#[derive(Clone)]
+pub struct SecretValue(zeroize::Zeroizing<String>);
+
+impl SecretValue {
+    /// Wraps a value.
+    pub fn new(value: String) -> Self {
+        Self(zeroize::Zeroizing::new(value))
+    }
+
+    /// The value, for the one place that sends or masks it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for SecretValue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SecretValue(…)")
+    }
+}
+
+/// Time, so that tests can hold it.
+pub trait Clock: Send + Sync {
+    /// Milliseconds since 1970-01-01 UTC.
+    fn now_ms(&self) -> u64;
+}
+
+/// A client of a session.
+pub trait Sink: Send + Sync {
+    /// Shows something that is in the journal already, or is transient by nature.
+    fn emit(&self, message: ServerMessage);
+}

@@ -1,0 +1,159 @@
+//! Tools as the turn sees them: what is offered, what is called, what comes back.
+
+use crate::id::{CallId, ComponentId};
+use crate::message::Content;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A tool offered to the model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToolSpec {
+    /// Name the model calls it by, unique in the host.
+    pub name: String,
+    /// Title for people.
+    pub title: Option<String>,
+    /// What it does, for the model.
+    pub description: String,
+    /// JSON Schema of the arguments.
+    pub input_schema: Value,
+    /// The component that offers it.
+    pub component: ComponentId,
+    /// What the component's imports make possible.
+    pub impact: Impact,
+    /// The component claims that this tool changes nothing.
+    pub claims_read_only: bool,
+}
+
+/// What a tool can do, proven from its component's imports and grant, not from its own claims.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Impact {
+    /// Computes, or reads the user's files.
+    ReadOnly,
+    /// Also sends read requests (GET, HEAD) to other machines.
+    Network,
+    /// Can change something: files, or the state of another machine.
+    Changes,
+}
+
+/// A call the model asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolCall {
+    /// Identifier, unique in the session.
+    pub id: CallId,
+    /// Name of the tool.
+    pub name: String,
+    /// Arguments as JSON text, exactly as the model wrote them.
+    pub arguments: String,
+}
+
+/// A call that may be decided on: the tool exists and the arguments fit its schema.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CheckedCall {
+    /// The call, its arguments normalised to one line of JSON.
+    pub call: ToolCall,
+    /// The component that will run it.
+    pub component: ComponentId,
+    /// What the component can do.
+    pub impact: Impact,
+}
+
+/// What a call gave back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ToolOutput {
+    /// What the model reads.
+    pub content: Vec<Content>,
+    /// The call failed or was refused.
+    pub is_error: bool,
+}
+
+impl ToolOutput {
+    /// An error the model reads.
+    pub fn error(text: impl Into<String>) -> Self {
+        Self { content: vec![Content::text(text)], is_error: true }
+    }
+
+    /// A success with text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self { content: vec![Content::text(text)], is_error: false }
+    }
+
+    /// Cuts text so that all of it together has at most `limit` characters, and says so, with
+    /// how to read the rest. Characters, not bytes: a cut never falls inside one.
+    pub fn truncated(mut self, limit: usize) -> Self {
+        let mut left = limit;
+        let mut cut = 0_usize;
+        for content in &mut self.content {
+            let text = match content {
+                Content::Text { text } => text,
+                Content::Json { json } => {
+                    let text = json.to_string();
+                    if text.chars().count() <= left {
+                        left -= text.chars().count();
+                        continue;
+                    }
+                    *content = Content::text(text);
+                    match content {
+                        Content::Text { text } => text,
+                        _ => continue,
+                    }
+                }
+                Content::Thinking { .. }
+                | Content::ToolCall { .. }
+                | Content::ToolResult { .. }
+                | Content::Media { .. }
+                | Content::Link { .. }
+                | Content::Other { .. } => continue,
+            };
+            match text.char_indices().nth(left) {
+                None => left -= text.chars().count(),
+                Some((end, _)) => {
+                    cut += text[end..].chars().count();
+                    text.truncate(end);
+                    left = 0;
+                }
+            }
+        }
+        if cut > 0 {
+            self.content.push(Content::text(format!(
+                "[{cut} more characters were left out; call again for a smaller part, for example with a line range, an offset or a narrower pattern]"
+            )));
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, limit: usize, expect: &[&str]) {
+        let output = ToolOutput::text(text).truncated(limit);
+        let texts: Vec<_> = output
+            .content
+            .iter()
+            .map(|content| match content {
+                Content::Text { text } => text.as_str(),
+                other => panic!("unexpected {other:?}"),
+            })
+            .collect();
+        assert_eq!(texts, expect);
+    }
+
+    #[test]
+    fn short_output_is_left_alone() {
+        check("short", 5, &["short"]);
+    }
+
+    #[test]
+    fn a_cut_says_how_to_read_the_rest() {
+        check("abcdef", 4, &["abcd", "[2 more characters were left out; call again for a smaller part, for example with a line range, an offset or a narrower pattern]"]);
+    }
+
+    #[test]
+    fn a_cut_never_falls_inside_a_character() {
+        let output = ToolOutput::text("ééé").truncated(2);
+        assert_eq!(output.content[0], Content::text("éé"));
+    }
+}

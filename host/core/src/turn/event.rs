@@ -1,0 +1,53 @@
+//! Everything that can happen to a turn: its only inputs.
+
+use crate::id::CallId;
+use crate::message::{Label, Part};
+use crate::ports::{ModelError, ModelEvent};
+use crate::protocol::ApprovalAnswer;
+use crate::tool::{CheckedCall, ToolOutput};
+
+/// One input of the turn machine.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The person said something; the first event of a turn.
+    UserSaid(Vec<Part>),
+
+    // ---- the model ----
+    /// A piece of the answer.
+    Model(ModelEvent),
+    /// The answer is complete.
+    ModelEnded,
+    /// There is no answer, or no more of it.
+    ModelFailed(ModelError),
+
+    // ---- calls ----
+    /// A call was checked against the tool's schema.
+    CallChecked {
+        /// The call.
+        id: CallId,
+        /// The call as it would run, or a sentence for the model.
+        result: Result<CheckedCall, String>,
+    },
+    /// The person answered an approval.
+    Answered {
+        /// The call that was asked about.
+        id: CallId,
+        /// The answer.
+        answer: ApprovalAnswer,
+    },
+    /// A call has a result.
+    CallFinished {
+        /// The call.
+        id: CallId,
+        /// What came back, scrubbed.
+        output: ToolOutput,
+        /// Where it came from.
+        label: Label,
+    },
+
+    // ---- endings ----
+    /// The person wants the turn to stop.
+    CancelRequested,
+    /// The wall time of the turn is used up.
+    TimeElapsed,
+}

@@ -1,0 +1,590 @@
+//! The turn: from a person's message to the agent's final reply, as a state machine without IO.
+//!
+//! [`Turn::handle`] takes an [`Event`] and returns the [`Effect`]s to carry out. All state changes
+//! happen here, so every race (a cancel during an answer, an approval after a cancel, a result
+//! after a deadline) is a unit test. Three times something may be refused, by three types: a
+//! policy denial, a typed error of the component, a limit; the model reads each of them as a
+//! result and none ends the session.
+
+mod event;
+mod effect;
+mod call;
+#[cfg(test)]
+mod tests;
+
+pub use effect::Effect;
+pub use event::Event;
+
+use crate::arguments;
+use crate::config::Prices;
+use crate::entry::{DecidedBy, Entry, Outcome};
+use crate::id::{CallId, ComponentId, TurnId};
+use crate::message::{Bytes, Label, StopReason, Usage};
+use crate::policy::{self, Decision, Policy};
+use crate::ports::ModelEvent;
+use crate::protocol::ApprovalAnswer;
+use crate::tool::{CheckedCall, Impact, ToolCall, ToolOutput};
+use call::{Call, State};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the model reads when its call broke off at the output limit.
+pub(crate) const CUT_OFF_AT_LIMIT: &str = "your answer reached the output limit before the arguments were complete, so nothing was run; call again with shorter arguments";
+/// What the model reads when its call broke off for another reason.
+pub(crate) const CUT_OFF: &str = "your answer broke off before the arguments were complete, so nothing was run; call again";
+/// The key under which arguments that are no JSON object are kept as they came.
+pub(crate) const UNREADABLE: &str = "unreadable_arguments";
+/// What the person reads when an answer ended with [`StopReason::Error`].
+const SERVICE_FAILED: &str = "the service failed in the middle of the answer; say `go on` to try again";
+
+/// What a turn is bound to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// The provider component that answers.
+    pub provider: ComponentId,
+    /// The model.
+    pub model: String,
+    /// US dollars per million tokens.
+    pub prices: Prices,
+    /// Model requests.
+    pub max_steps: u32,
+    /// Input and output tokens together.
+    pub max_tokens: u64,
+    /// Money in US dollars.
+    pub max_dollars: Option<f64>,
+    /// Wall time in seconds, for the message; the caller keeps the clock.
+    pub max_seconds: u64,
+    /// How often the same calls in a row are run before the model is told.
+    pub max_repeats: u32,
+    /// Characters of a tool's text that the model is shown.
+    pub max_tool_output_chars: usize,
+}
+
+/// One turn.
+#[derive(Debug)]
+pub struct Turn {
+    id: TurnId,
+    settings: Settings,
+    policy: Policy,
+    /// Identifiers in use in the session; a provider that repeats one gets a fresh one.
+    used_ids: BTreeSet<CallId>,
+    phase: Phase,
+    step: u32,
+    usage: Usage,
+    dollars: Option<f64>,
+    last_calls: Vec<(String, String)>,
+    repeats: u32,
+}
+
+#[derive(Debug)]
+enum Phase {
+    New,
+    Answering(Answer),
+    Calling(Vec<Call>),
+    Ended,
+}
+
+/// An answer as far as it has come.
+#[derive(Debug, Default)]
+struct Answer {
+    calls: BTreeMap<u32, PartialCall>,
+    usage: Usage,
+    stop: Option<StopReason>,
+    said_something: bool,
+}
+
+#[derive(Debug)]
+struct PartialCall {
+    id: String,
+    name: String,
+    arguments: String,
+    complete: bool,
+}
+
+impl Turn {
+    /// A turn that has not begun. `used_ids` are the call identifiers of the session so far.
+    pub fn new(id: TurnId, settings: Settings, policy: Policy, used_ids: BTreeSet<CallId>) -> Self {
+        Self {
+            id,
+            settings,
+            policy,
+            used_ids,
+            phase: Phase::New,
+            step: 0,
+            usage: Usage::default(),
+            dollars: None,
+            last_calls: Vec::new(),
+            repeats: 0,
+        }
+    }
+
+    /// Tools the person allowed for the session, to be carried into the next turn.
+    pub fn session_approvals(&self) -> &BTreeSet<String> {
+        &self.policy.session
+    }
+
+    /// True while the person is being asked about this call.
+    pub fn asks_about(&self, id: &CallId) -> bool {
+        match &self.phase {
+            Phase::Calling(calls) => calls.iter().any(|call| call.id() == id && matches!(call.state, State::Asking(_))),
+            Phase::New | Phase::Answering(_) | Phase::Ended => false,
+        }
+    }
+
+    /// True while the person is being asked and nothing else runs, so that the caller can stop
+    /// the wall clock of the turn.
+    pub fn waits_for_a_person(&self) -> bool {
+        match &self.phase {
+            Phase::Calling(calls) => {
+                calls.iter().any(|call| matches!(call.state, State::Asking(_)))
+                    && calls.iter().all(|call| !matches!(call.state, State::Running(_) | State::Checking))
+            }
+            Phase::New | Phase::Answering(_) | Phase::Ended => false,
+        }
+    }
+
+    /// Takes one event and returns what is to be done, in order.
+    pub fn handle(&mut self, event: Event) -> Vec<Effect> {
+        match (&mut self.phase, event) {
+            (Phase::Ended, _) => Vec::new(),
+            (Phase::New, Event::UserSaid(parts)) => {
+                let mut effects = vec![Effect::Record(Entry::TurnStarted { turn: self.id.clone(), parts })];
+                effects.extend(self.next_step());
+                effects
+            }
+            (Phase::Answering(_), Event::Model(event)) => self.model_said(event),
+            (Phase::Answering(_), Event::ModelEnded) => self.model_ended(),
+            (Phase::Answering(answer), Event::ModelFailed(error)) => {
+                let usage = answer.usage;
+                let mut effects = self.step_ended(StopReason::Error, usage);
+                effects.extend(self.end(Outcome::Failed { reason: error.message }));
+                effects
+            }
+            (Phase::Calling(_), Event::CallChecked { id, result }) => self.call_checked(&id, result),
+            (Phase::Calling(_), Event::Answered { id, answer }) => self.answered(&id, answer),
+            (Phase::Calling(_), Event::CallFinished { id, output, label }) => self.call_finished(&id, output, label),
+            (Phase::Answering(_) | Phase::Calling(_), Event::CancelRequested) => {
+                self.stop(Outcome::Cancelled, "the person cancelled the turn")
+            }
+            (Phase::Answering(_) | Phase::Calling(_), Event::TimeElapsed) => {
+                let reason = format!(
+                    "the turn took {} seconds, its limit; say `go on` to continue, or raise `turn.max_seconds`",
+                    self.settings.max_seconds
+                );
+                self.stop(Outcome::BudgetReached { reason }, "the turn's time was used up")
+            }
+            // Late or early events: what they speak of is no longer, or not yet, there.
+            (
+                _,
+                Event::UserSaid(_)
+                | Event::Model(_)
+                | Event::ModelEnded
+                | Event::ModelFailed(_)
+                | Event::CallChecked { .. }
+                | Event::Answered { .. }
+                | Event::CallFinished { .. }
+                | Event::CancelRequested
+                | Event::TimeElapsed,
+            ) => Vec::new(),
+        }
+    }
+
+    fn next_step(&mut self) -> Vec<Effect> {
+        if let Some(reason) = self.used_up() {
+            return self.end(Outcome::BudgetReached { reason });
+        }
+        self.step += 1;
+        self.phase = Phase::Answering(Answer::default());
+        vec![
+            Effect::Record(Entry::StepStarted {
+                turn: self.id.clone(),
+                step: self.step,
+                provider: self.settings.provider.clone(),
+                model: self.settings.model.clone(),
+            }),
+            Effect::AskModel,
+        ]
+    }
+
+    fn used_up(&self) -> Option<String> {
+        let settings = &self.settings;
+        if self.step >= settings.max_steps {
+            return Some(format!(
+                "the turn took {} model requests, its limit; say `go on` to continue, or raise `turn.max_steps`",
+                self.step
+            ));
+        }
+        if self.usage.total() >= settings.max_tokens {
+            return Some(format!(
+                "the turn used {} tokens of {}; say `go on` to continue, or raise `turn.max_tokens`",
+                self.usage.total(),
+                settings.max_tokens
+            ));
+        }
+        match (settings.max_dollars, self.dollars) {
+            (Some(limit), Some(spent)) if spent >= limit => Some(format!(
+                "the turn cost ${spent:.4} of ${limit:.4}; say `go on` to continue, or raise `turn.max_dollars`"
+            )),
+            _ => None,
+        }
+    }
+
+    fn model_said(&mut self, event: ModelEvent) -> Vec<Effect> {
+        let Phase::Answering(answer) = &mut self.phase else { return Vec::new() };
+        let turn = self.id.clone();
+        let record = |entry| vec![Effect::Record(entry)];
+        match event {
+            ModelEvent::Text(text) if text.is_empty() => Vec::new(),
+            ModelEvent::Text(text) => {
+                answer.said_something = true;
+                record(Entry::Text { turn, text })
+            }
+            ModelEvent::Thinking { text, opaque } => record(Entry::Thinking { turn, text, opaque: opaque.map(Bytes) }),
+            ModelEvent::Cited { uri, title } => record(Entry::Cited { turn, uri, title }),
+            ModelEvent::CallStarted { index, id, name } => {
+                let partial = PartialCall { id, name, arguments: String::new(), complete: false };
+                answer.calls.entry(index).or_insert(partial);
+                Vec::new()
+            }
+            ModelEvent::CallArguments { index, fragment } => {
+                if let Some(call) = answer.calls.get_mut(&index) {
+                    call.arguments.push_str(&fragment);
+                }
+                Vec::new()
+            }
+            ModelEvent::CallEnded { index } => {
+                if let Some(call) = answer.calls.get_mut(&index) {
+                    call.complete = true;
+                }
+                Vec::new()
+            }
+            ModelEvent::Usage(usage) => {
+                answer.usage = usage;
+                Vec::new()
+            }
+            ModelEvent::Finished(stop) => {
+                answer.stop = Some(stop);
+                Vec::new()
+            }
+            ModelEvent::Other { .. } => Vec::new(),
+        }
+    }
+
+    fn model_ended(&mut self) -> Vec<Effect> {
+        let Phase::Answering(answer) = &mut self.phase else { return Vec::new() };
+        let mut answer = std::mem::take(answer);
+        let stop = answer.stop.unwrap_or(StopReason::Other);
+        if matches!(stop, StopReason::Refusal | StopReason::Error) {
+            // Calls of an answer that was taken back or broke off are not what the model meant.
+            answer.calls.clear();
+        }
+        let mut received = Vec::new();
+        for partial in answer.calls.into_values() {
+            received.push(self.receive(partial, stop));
+        }
+        let mut effects: Vec<Effect> = received
+            .iter()
+            .map(|(call, _)| Effect::Record(Entry::CallReceived { turn: self.id.clone(), call: call.clone() }))
+            .collect();
+        effects.extend(self.step_ended(stop, answer.usage));
+        if received.is_empty() {
+            let outcome = if stop == StopReason::Error {
+                Outcome::Failed { reason: SERVICE_FAILED.to_owned() }
+            } else {
+                effects.extend(self.final_notice(stop, answer.said_something));
+                Outcome::Completed
+            };
+            effects.extend(self.end(outcome));
+            return effects;
+        }
+        effects.extend(self.start_calls(received));
+        effects
+    }
+
+    /// Gives a call a fresh identifier if it needs one and arguments that are a JSON object.
+    fn receive(&mut self, partial: PartialCall, stop: StopReason) -> (ToolCall, Option<String>) {
+        let cut_off = !partial.complete && !matches!(stop, StopReason::ToolUse | StopReason::EndTurn);
+        let (arguments, problem) = match arguments::normalise(&partial.arguments) {
+            _ if cut_off => (
+                "{}".to_owned(),
+                Some(if stop == StopReason::MaxTokens { CUT_OFF_AT_LIMIT } else { CUT_OFF }.to_owned()),
+            ),
+            Ok(arguments) => (arguments, None),
+            // What is kept must be sendable to every service, and they want an object.
+            Err(problem) => (serde_json::json!({ UNREADABLE: partial.arguments }).to_string(), Some(problem)),
+        };
+        let wanted = if partial.id.is_empty() { format!("call_{}", self.used_ids.len() + 1) } else { partial.id };
+        let mut id = CallId::new(wanted.clone());
+        let mut number = 2;
+        while !self.used_ids.insert(id.clone()) {
+            id = CallId::new(format!("{wanted}_{number}"));
+            number += 1;
+        }
+        (ToolCall { id, name: sendable_name(&partial.name), arguments }, problem)
+    }
+
+    fn step_ended(&mut self, stop: StopReason, usage: Usage) -> Vec<Effect> {
+        self.usage += usage;
+        let dollars = dollars(&usage, &self.settings.prices);
+        if let Some(more) = dollars {
+            self.dollars = Some(self.dollars.unwrap_or(0.0) + more);
+        }
+        vec![Effect::Record(Entry::StepEnded { turn: self.id.clone(), stop, usage, dollars })]
+    }
+
+    fn final_notice(&self, stop: StopReason, said_something: bool) -> Option<Effect> {
+        let text = match stop {
+            StopReason::MaxTokens => "the answer was cut off at the output limit; raise `model.max_output_tokens`, or say `go on`",
+            StopReason::Refusal => "the model declined to answer",
+            _ if said_something => return None,
+            StopReason::EndTurn | StopReason::ToolUse | StopReason::StopSequence | StopReason::Error | StopReason::Other => {
+                "the model gave an empty answer; say it in other words, or try another model"
+            }
+        };
+        Some(Effect::Record(Entry::Notice { turn: self.id.clone(), text: text.to_owned() }))
+    }
+
+    fn start_calls(&mut self, received: Vec<(ToolCall, Option<String>)>) -> Vec<Effect> {
+        let asked: Vec<(String, String)> =
+            received.iter().map(|(call, _)| (call.name.clone(), call.arguments.clone())).collect();
+        self.repeats = if asked == self.last_calls { self.repeats + 1 } else { 1 };
+        self.last_calls = asked;
+        let told = self.repeats > self.settings.max_repeats;
+        if self.repeats >= self.settings.max_repeats.saturating_mul(2) {
+            return self.stop_repeating(received);
+        }
+        let mut effects = Vec::new();
+        let mut calls = Vec::new();
+        for (call, problem) in received {
+            let problem = problem.or_else(|| {
+                told.then(|| format!(
+                    "you asked for exactly this {} times in a row and the result does not change; do something else, or say what you found",
+                    self.repeats
+                ))
+            });
+            let state = match problem {
+                Some(problem) => {
+                    effects.push(self.finished(&call.id, ToolOutput::error(problem), Label::host()));
+                    State::Done
+                }
+                None => {
+                    effects.push(Effect::CheckCall(call.clone()));
+                    State::Checking
+                }
+            };
+            calls.push(Call { call, state });
+        }
+        self.phase = Phase::Calling(calls);
+        effects.extend(self.advance());
+        effects
+    }
+
+    fn stop_repeating(&mut self, received: Vec<(ToolCall, Option<String>)>) -> Vec<Effect> {
+        let names: BTreeSet<&str> = received.iter().map(|(call, _)| call.name.as_str()).collect();
+        let names = names.into_iter().collect::<Vec<_>>().join(", ");
+        let reason = format!(
+            "the model asked for the same calls ({names}) {} times in a row; tell it what to do instead, or raise `turn.max_repeats`",
+            self.repeats
+        );
+        let text = "not run: the turn ended because the same calls were repeated";
+        let mut effects: Vec<Effect> = received
+            .iter()
+            .map(|(call, _)| self.finished(&call.id, ToolOutput::error(text), Label::host()))
+            .collect();
+        effects.extend(self.end(Outcome::Repeating { reason }));
+        effects
+    }
+
+    fn call_checked(&mut self, id: &CallId, result: Result<CheckedCall, String>) -> Vec<Effect> {
+        let decision = result.as_ref().ok().map(|checked| policy::decide(&self.policy, checked));
+        let Some(call) = self.call_in(id, |state| matches!(state, State::Checking)) else { return Vec::new() };
+        let mut effects = Vec::new();
+        match (result, decision) {
+            (Ok(checked), Some(Decision::Allow)) => {
+                let by = if self.policy.session.contains(&checked.call.name) { DecidedBy::Session } else { DecidedBy::Policy };
+                self.set_state(id, State::Ready(checked));
+                effects.push(self.decided(id, Decision::Allow, by));
+            }
+            (Ok(checked), Some(Decision::Ask { reason })) => {
+                let asked = Entry::ApprovalAsked {
+                    turn: self.id.clone(),
+                    call_id: id.clone(),
+                    call: checked.call.clone(),
+                    component: checked.component.clone(),
+                    impact: checked.impact,
+                    reason,
+                };
+                self.set_state(id, State::Asking(checked));
+                effects.push(Effect::Record(asked));
+            }
+            (Ok(_), Some(Decision::Deny { reason })) => {
+                call.state = State::Done;
+                effects.push(self.decided(id, Decision::Deny { reason: reason.clone() }, DecidedBy::Policy));
+                effects.push(self.finished(id, ToolOutput::error(format!("denied: {reason}")), Label::host()));
+            }
+            (Err(problem), _) => {
+                call.state = State::Done;
+                effects.push(self.finished(id, ToolOutput::error(problem), Label::host()));
+            }
+            (Ok(_), None) => {}
+        }
+        effects.extend(self.advance());
+        effects
+    }
+
+    fn answered(&mut self, id: &CallId, answer: ApprovalAnswer) -> Vec<Effect> {
+        let Some(call) = self.call_in(id, |state| matches!(state, State::Asking(_))) else { return Vec::new() };
+        let State::Asking(checked) = call.state.clone() else { return Vec::new() };
+        let mut effects = Vec::new();
+        match answer {
+            ApprovalAnswer::Once => {
+                call.state = State::Ready(checked);
+                effects.push(self.decided(id, Decision::Allow, DecidedBy::User));
+            }
+            ApprovalAnswer::Session => {
+                let tool = checked.call.name.clone();
+                call.state = State::Ready(checked);
+                self.policy.session.insert(tool.clone());
+                effects.push(self.decided(id, Decision::Allow, DecidedBy::User));
+                effects.extend(self.allow_waiting(&tool));
+            }
+            ApprovalAnswer::Deny { reason } => {
+                call.state = State::Done;
+                let reason = match reason {
+                    Some(reason) => format!("the person declined this call: {reason}"),
+                    None => "the person declined this call; do not repeat it, ask what they would like instead".to_owned(),
+                };
+                effects.push(self.decided(id, Decision::Deny { reason: reason.clone() }, DecidedBy::User));
+                effects.push(self.finished(id, ToolOutput::error(reason), Label::host()));
+            }
+        }
+        effects.extend(self.advance());
+        effects
+    }
+
+    /// Calls of the same tool that were waiting for the same answer.
+    fn allow_waiting(&mut self, tool: &str) -> Vec<Effect> {
+        let Phase::Calling(calls) = &mut self.phase else { return Vec::new() };
+        let mut allowed = Vec::new();
+        for call in calls.iter_mut().filter(|call| call.call.name == tool) {
+            if let State::Asking(checked) = &call.state {
+                call.state = State::Ready(checked.clone());
+                allowed.push(call.id().clone());
+            }
+        }
+        allowed.iter().map(|id| self.decided(id, Decision::Allow, DecidedBy::Session)).collect()
+    }
+
+    fn call_finished(&mut self, id: &CallId, output: ToolOutput, label: Label) -> Vec<Effect> {
+        let Some(call) = self.call_in(id, |state| matches!(state, State::Running(_))) else { return Vec::new() };
+        call.state = State::Done;
+        let output = output.truncated(self.settings.max_tool_output_chars);
+        let mut effects = vec![self.finished(id, output, label)];
+        effects.extend(self.advance());
+        effects
+    }
+
+    /// Starts what may start; goes on to the next step when every call has a result.
+    fn advance(&mut self) -> Vec<Effect> {
+        let Phase::Calling(calls) = &mut self.phase else { return Vec::new() };
+        if calls.iter().all(Call::is_done) {
+            return self.next_step();
+        }
+        let mut effects = Vec::new();
+        for checked in call::startable(calls) {
+            if let Some(call) = calls.iter_mut().find(|call| *call.id() == checked.call.id) {
+                call.state = State::Running(checked.impact);
+            }
+            effects.push(Effect::Record(Entry::CallStarted {
+                turn: self.id.clone(),
+                call_id: checked.call.id.clone(),
+                component: checked.component.clone(),
+                call: checked.call.clone(),
+            }));
+            effects.push(Effect::RunTool(checked));
+        }
+        effects
+    }
+
+    /// Ends the turn from outside: everything that runs is stopped and has a result.
+    fn stop(&mut self, outcome: Outcome, why: &str) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        match std::mem::replace(&mut self.phase, Phase::Ended) {
+            Phase::New | Phase::Ended => {}
+            Phase::Answering(answer) => {
+                effects.push(Effect::StopModel);
+                effects.extend(self.step_ended(StopReason::Other, answer.usage));
+            }
+            Phase::Calling(calls) => {
+                for call in calls {
+                    let result = match &call.state {
+                        State::Done => continue,
+                        State::Running(impact) => {
+                            effects.push(Effect::StopTool(call.id().clone()));
+                            match impact {
+                                Impact::ReadOnly => format!("{why} while this call ran, so it has no result"),
+                                Impact::Network | Impact::Changes => format!(
+                                    "{why} while this call ran; it may or may not have had an effect: look before trying again"
+                                ),
+                            }
+                        }
+                        State::Checking | State::Asking(_) | State::Ready(_) => format!("{why} before this call ran"),
+                    };
+                    effects.push(self.finished(call.id(), ToolOutput::error(result), Label::host()));
+                }
+            }
+        }
+        effects.extend(self.end(outcome));
+        effects
+    }
+
+    fn end(&mut self, outcome: Outcome) -> Vec<Effect> {
+        self.phase = Phase::Ended;
+        let ended = Entry::TurnEnded { turn: self.id.clone(), outcome, usage: self.usage, dollars: self.dollars };
+        vec![Effect::Record(ended), Effect::End]
+    }
+
+    fn call_in(&mut self, id: &CallId, state: impl Fn(&State) -> bool) -> Option<&mut Call> {
+        let Phase::Calling(calls) = &mut self.phase else { return None };
+        calls.iter_mut().find(|call| call.id() == id && state(&call.state))
+    }
+
+    fn set_state(&mut self, id: &CallId, state: State) {
+        if let Some(call) = self.call_in(id, |_| true) {
+            call.state = state;
+        }
+    }
+
+    fn decided(&self, id: &CallId, decision: Decision, by: DecidedBy) -> Effect {
+        Effect::Record(Entry::CallDecided { turn: self.id.clone(), call_id: id.clone(), decision, by })
+    }
+
+    fn finished(&self, id: &CallId, output: ToolOutput, label: Label) -> Effect {
+        Effect::Record(Entry::CallFinished { turn: self.id.clone(), call_id: id.clone(), output, label })
+    }
+}
+
+/// A tool's name as every service takes it back: a stored name that one of them refuses would
+/// make the session unusable, while an unknown name is only a result the model reads.
+fn sendable_name(name: &str) -> String {
+    let sendable: String = name
+        .chars()
+        .take(64)
+        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') { c } else { '_' })
+        .collect();
+    if sendable.is_empty() { "unnamed".to_owned() } else { sendable }
+}
+
+/// Money in US dollars; none when a price that is needed is not known. Cached input counts at
+/// its own price, or at the input price when that is not known.
+pub fn dollars(usage: &Usage, prices: &Prices) -> Option<f64> {
+    let (input, output) = (prices.input?, prices.output?);
+    let plain = usage.input.saturating_sub(usage.cache_read).saturating_sub(usage.cache_write);
+    #[expect(clippy::cast_precision_loss, reason = "token counts are far below 2^52")]
+    let cost = |tokens: u64, price: f64| tokens as f64 * price / 1_000_000.0;
+    Some(
+        cost(plain, input)
+            + cost(usage.cache_read, prices.cache_read.unwrap_or(input))
+            + cost(usage.cache_write, prices.cache_write.unwrap_or(input))
+            + cost(usage.output, output),
+    )
+}

@@ -1,0 +1,418 @@
+//! Opening the database and running work on it: one connection that writes, a few that read.
+//! What the work is, is in the other files.
+
+use crate::failure::{Cause, Failure, is_busy};
+use crate::migration;
+use hydroid_core::ports::StoreError;
+use libsql::{Builder, Connection, OpenFlags, TransactionBehavior};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+
+/// How long to wait for another process, such as a second terminal. Its transactions take
+/// milliseconds; longer means that it hangs, and then a sentence is better than silence.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Reads side by side. A read is short, and a laptop's disk gains nothing from more.
+const READERS: usize = 4;
+
+/// The database. Clones share it.
+#[derive(Clone)]
+pub struct Database {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    path: Option<PathBuf>,
+    database: libsql::Database,
+    /// Writes wait here in the order they came; SQLite has one writer anyway.
+    writer: Arc<tokio::sync::Mutex<Connection>>,
+    /// None in memory, where a second connection would see another database.
+    readers: Option<Readers>,
+}
+
+struct Readers {
+    permits: Arc<Semaphore>,
+    /// Held only to push and pop.
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Database {
+    /// Opens the file, creating it and its directory, readable by their owner only, and brings
+    /// an older one up to date. A file of a newer version is refused.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let path = path.as_ref().to_owned();
+        blocking(move |handle| {
+            let path = prepare(&path)?;
+            handle.block_on(Self::connect(Some(path)))
+        })
+        .await
+        .map_err(|failure| failure.doing("open its file"))
+    }
+
+    /// A database that is gone when it is dropped.
+    pub async fn open_in_memory() -> Result<Self, StoreError> {
+        blocking(|handle| handle.block_on(Self::connect(None)))
+            .await
+            .map_err(|failure| failure.doing("open in memory"))
+    }
+
+    /// The version of the schema, the number of the last migration.
+    pub async fn schema_version(&self) -> Result<u32, StoreError> {
+        self.read("read its version", async |connection| migration::version(connection).await).await
+    }
+
+    /// Reads the whole file and returns what is wrong with it; nothing if all is well.
+    pub async fn integrity_check(&self) -> Result<Vec<String>, StoreError> {
+        self.read("check itself", async |connection| {
+            let mut problems = Vec::new();
+            let mut rows = connection.query("PRAGMA integrity_check", ()).await?;
+            while let Some(row) = rows.next().await? {
+                let problem: String = row.get(0)?;
+                if problem != "ok" {
+                    problems.push(problem);
+                }
+            }
+            let mut rows = connection.query("PRAGMA foreign_key_check", ()).await?;
+            while let Some(row) = rows.next().await? {
+                let table: String = row.get(0)?;
+                problems.push(format!("a row of `{table}` refers to one that does not exist"));
+            }
+            Ok(problems)
+        })
+        .await
+    }
+
+    /// Makes a user known; one that is known already is fine.
+    pub async fn add_user(&self, user: &hydroid_core::id::UserId) -> Result<(), StoreError> {
+        let user = user.as_str().to_owned();
+        self.write("add a user", async move |connection| {
+            connection
+                .execute("INSERT INTO users (id) VALUES (?1) ON CONFLICT DO NOTHING", [user])
+                .await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Runs work in one transaction: all of it is stored when this returns, or nothing. The work
+    /// goes on to its end also when the caller stops waiting.
+    pub(crate) async fn write<T, W>(&self, doing: &'static str, work: W) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: AsyncFnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    {
+        let connection = Arc::clone(&self.inner.writer).lock_owned().await;
+        blocking(move |handle| {
+            handle.block_on(async {
+                let transaction =
+                    connection.transaction_with_behavior(TransactionBehavior::Immediate).await?;
+                // Dropping the transaction on an error rolls it back.
+                let done = work(&transaction).await?;
+                transaction.commit().await?;
+                Ok(done)
+            })
+        })
+        .await
+        .map_err(|failure: Failure| failure.doing(doing))
+    }
+
+    /// Runs work that only reads, beside other reads and a write.
+    pub(crate) async fn read<T, W>(&self, doing: &'static str, work: W) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: AsyncFnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    {
+        let result = match &self.inner.readers {
+            Some(readers) => {
+                let permits = Arc::clone(&readers.permits);
+                let permit = permits.acquire_owned().await.expect("the semaphore is never closed");
+                let inner = Arc::clone(&self.inner);
+                blocking(move |handle| {
+                    let _permit = permit;
+                    handle.block_on(inner.read(work))
+                })
+                .await
+            }
+            None => {
+                let connection = Arc::clone(&self.inner.writer).lock_owned().await;
+                blocking(move |handle| handle.block_on(work(&connection))).await
+            }
+        };
+        result.map_err(|failure: Failure| failure.doing(doing))
+    }
+
+    async fn connect(path: Option<PathBuf>) -> Result<Self, Failure> {
+        let file = path.as_deref().unwrap_or(Path::new(":memory:"));
+        let database = Builder::new_local(file).flags(OpenFlags::default()).build().await?;
+        let writer = database.connect()?;
+        configure(&writer).await?;
+        migration::migrate(&writer, file).await?;
+        let readers = path.is_some().then(|| Readers {
+            permits: Arc::new(Semaphore::new(READERS)),
+            idle: Mutex::new(Vec::new()),
+        });
+        let writer = Arc::new(tokio::sync::Mutex::new(writer));
+        Ok(Self { inner: Arc::new(Inner { path, database, writer, readers }) })
+    }
+}
+
+impl Inner {
+    async fn read<T>(
+        &self,
+        work: impl AsyncFnOnce(&Connection) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let readers = self.readers.as_ref().expect("only called with readers");
+        let idle = || readers.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = idle().pop();
+        let connection = match waiting {
+            Some(connection) => connection,
+            None => {
+                let connection = self.database.connect()?;
+                configure(&connection).await?;
+                connection.execute("PRAGMA query_only = ON", ()).await?;
+                connection
+            }
+        };
+        let done = work(&connection).await?;
+        // After an error the connection is dropped instead; the next read opens a fresh one.
+        idle().push(connection);
+        Ok(done)
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database").field("path", &self.inner.path).finish_non_exhaustive()
+    }
+}
+
+/// libsql's calls look async and block, so they get a thread that may.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce(Handle) -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    let handle = Handle::current();
+    tokio::task::spawn_blocking(move || work(handle)).await?
+}
+
+async fn configure(connection: &Connection) -> Result<(), Failure> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    // Changing the mode takes the file for a moment and, unlike other work, does not always wait
+    // for whoever has it.
+    let mut tries = 0;
+    loop {
+        match pragma(connection, "PRAGMA journal_mode = WAL").await {
+            Ok(()) => break,
+            Err(error) if tries < 50 && is_busy(&error) => {
+                tries += 1;
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    pragma(connection, "PRAGMA synchronous = NORMAL").await?;
+    pragma(connection, "PRAGMA foreign_keys = ON").await?;
+    Ok(())
+}
+
+/// Some pragmas answer with a row and some do not.
+async fn pragma(connection: &Connection, sql: &str) -> Result<(), libsql::Error> {
+    let mut rows = connection.query(sql, ()).await?;
+    while rows.next().await?.is_some() {}
+    Ok(())
+}
+
+/// Creates the directory and the file for their owner only. SQLite gives the files beside it the
+/// same permissions. The result is absolute, so that no name is taken for a URI or for memory.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this crate has the authority over the database file"
+)]
+fn prepare(path: &Path) -> Result<PathBuf, Failure> {
+    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+
+    let refused = |source| Cause::File { path: path.to_owned(), source };
+    let path = std::path::absolute(path).map_err(refused)?;
+    if let Some(directory) = path.parent() {
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)
+            .map_err(refused)?;
+    }
+    let file = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path)
+        .map_err(refused)?;
+    let permissions = file.metadata().map_err(refused)?.permissions();
+    if permissions.mode() & 0o077 != 0 {
+        file.set_permissions(std::fs::Permissions::from_mode(0o600)).map_err(refused)?;
+    }
+    Ok(path)
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the tests look at files and copy them")]
+mod tests {
+    use super::*;
+    use hydroid_core::entry::Entry;
+    use hydroid_core::id::{SessionId, TurnId, UserId};
+    use hydroid_core::ports::{Journal, NewSession};
+    use std::error::Error;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn text(text: impl Into<String>) -> Entry {
+        Entry::Text { turn: TurnId::new("t"), text: text.into() }
+    }
+
+    async fn with_session(database: &Database) -> SessionId {
+        let id = SessionId::new("s");
+        let session = NewSession {
+            id: id.clone(),
+            user: UserId::new("local"),
+            title: "t".into(),
+            created_ms: 1,
+        };
+        database.create(session).await.unwrap();
+        id
+    }
+
+    #[tokio::test]
+    async fn the_files_are_their_owners_only() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("deep/er/hydroid.db");
+        let database = Database::open(&path).await.unwrap();
+        let mode = |path: PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(directory.path().join("deep")), 0o700);
+        for file in ["hydroid.db", "hydroid.db-wal", "hydroid.db-shm"] {
+            assert_eq!(mode(path.with_file_name(file)), 0o600, "{file}");
+        }
+        drop(database);
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let _database = Database::open(&path).await.unwrap();
+        assert_eq!(mode(path), 0o600, "an open file is closed to others");
+    }
+
+    #[tokio::test]
+    async fn a_path_that_cannot_be_opened_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let error = Database::open(directory.path()).await.unwrap_err();
+        let cause = error.source().unwrap().to_string();
+        assert!(cause.contains(&format!("refused `{}`", directory.path().display())), "{cause}");
+    }
+
+    /// What a crash leaves is what is on the disk while the database is open.
+    #[tokio::test]
+    async fn what_was_appended_is_there_after_a_crash() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = Database::open(directory.path().join("a.db")).await.unwrap();
+        let session = with_session(&database).await;
+        for n in 0..50 {
+            database.append(&session, &[text(n.to_string())], 2).await.unwrap();
+        }
+        for end in ["", "-wal"] {
+            let from = directory.path().join(format!("a.db{end}"));
+            std::fs::copy(from, directory.path().join(format!("b.db{end}"))).unwrap();
+        }
+        let after = Database::open(directory.path().join("b.db")).await.unwrap();
+        assert_eq!(after.entries(&UserId::new("local"), &session, 0).await.unwrap().len(), 50);
+        assert_eq!(after.integrity_check().await.unwrap(), Vec::<String>::new());
+        assert_eq!(after.append(&session, &[text("on")], 3).await.unwrap(), 51);
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_an_error_and_loses_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = Database::open(directory.path().join("hydroid.db")).await.unwrap();
+        let session = with_session(&database).await;
+        limit_pages(&database, "PRAGMA max_page_count = 100").await;
+        let mut stored = 0;
+        let error = loop {
+            match database.append(&session, &[text("x".repeat(9_000)), text("y")], 2).await {
+                Ok(seq) => stored = seq,
+                Err(error) => break error,
+            }
+        };
+        assert!(stored > 10 && stored % 2 == 0, "{stored}");
+        assert_eq!(error.to_string(), "the database could not append to a session");
+        let cause = error.source().unwrap().to_string();
+        assert!(cause.starts_with("there is no space left; free some and try again"), "{cause}");
+        let entries = database.entries(&UserId::new("local"), &session, 0).await.unwrap();
+        assert_eq!(entries.len() as u64, stored);
+        limit_pages(&database, "PRAGMA max_page_count = 1000000").await;
+        assert_eq!(database.append(&session, &[text("z")], 3).await.unwrap(), stored + 1);
+        assert_eq!(database.integrity_check().await.unwrap(), Vec::<String>::new());
+    }
+
+    async fn limit_pages(database: &Database, sql: &'static str) {
+        database
+            .write("limit the pages", async move |connection| Ok(pragma(connection, sql).await?))
+            .await
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_damaged_file_is_reported_and_never_a_panic() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("hydroid.db");
+        let database = Database::open(&path).await.unwrap();
+        let session = with_session(&database).await;
+        for _ in 0..50 {
+            database.append(&session, &[text("x".repeat(2_000))], 2).await.unwrap();
+        }
+        drop(database);
+        let mut bytes = std::fs::read(&path).unwrap();
+        for (n, byte) in bytes.iter_mut().enumerate().skip(3 * 4096) {
+            *byte = u8::try_from(n % 251).unwrap();
+        }
+        std::fs::write(&path, bytes).unwrap();
+        match Database::open(&path).await {
+            Ok(database) => {
+                let problems =
+                    database.integrity_check().await.map_or(true, |found| !found.is_empty());
+                assert!(problems, "the damage was not found");
+                let _either = database.entries(&UserId::new("local"), &session, 0).await;
+            }
+            Err(error) => assert!(error.source().unwrap().to_string().contains("damaged")),
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn reads_go_on_beside_a_write() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = Database::open(directory.path().join("hydroid.db")).await.unwrap();
+        let session = with_session(&database).await;
+        database.append(&session, &[text("before")], 2).await.unwrap();
+        let (started, wait) = std::sync::mpsc::channel::<()>();
+        let (release, hold) = std::sync::mpsc::channel::<()>();
+        let writing = tokio::spawn({
+            let database = database.clone();
+            async move {
+                database
+                    .write("hold the writer", async move |connection| {
+                        connection.execute("UPDATE sessions SET title = 'changed'", ()).await?;
+                        started.send(()).unwrap();
+                        hold.recv().unwrap();
+                        Ok(())
+                    })
+                    .await
+            }
+        });
+        tokio::task::spawn_blocking(move || wait.recv().unwrap()).await.unwrap();
+        let user = UserId::new("local");
+        let reading = (0..20).map(|_| database.sessions(&user, 10));
+        for sessions in futures_util::future::join_all(reading).await {
+            assert_eq!(sessions.unwrap()[0].title, "t", "not committed yet");
+        }
+        release.send(()).unwrap();
+        writing.await.unwrap().unwrap();
+        assert_eq!(database.sessions(&user, 10).await.unwrap()[0].title, "changed");
+    }
+}

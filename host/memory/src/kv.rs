@@ -1,0 +1,275 @@
+//! Components' own durable keys, apart for each user and component. Values are bytes; what they
+//! mean is the component's business, and whether it may is decided before this is called.
+
+use crate::database::Database;
+use crate::failure::{Cause, Failure};
+use hydroid_core::id::{ComponentId, UserId};
+use hydroid_core::ports::StoreError;
+use libsql::{Connection, params};
+
+/// Most bytes of a key: a path or an address with a prefix.
+pub const MAX_KEY_BYTES: usize = 512;
+
+/// Most bytes of a value. Larger things are files.
+pub const MAX_VALUE_BYTES: usize = 1024 * 1024;
+
+/// Most bytes of all keys and values of one component for one user.
+pub const MAX_COMPONENT_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Most keys in one answer.
+pub const MAX_KEYS: u32 = 1_000;
+
+/// Why a key could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KvError {
+    /// The key is empty or too long.
+    #[error("a key has 1 to {MAX_KEY_BYTES} bytes and this one has {0}; choose another")]
+    Key(usize),
+    /// The value is too long.
+    #[error("a value has at most {MAX_VALUE_BYTES} bytes and this one has {0}; store it in parts")]
+    Value(usize),
+    /// The component has used up its space.
+    #[error(
+        "a component keeps at most {MAX_COMPONENT_BYTES} bytes and has {used}; delete some keys first"
+    )]
+    Full {
+        /// Bytes in use.
+        used: u64,
+    },
+    /// The database refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The keys of one component for one user.
+#[derive(Clone, Debug)]
+pub struct Kv {
+    database: Database,
+    user: UserId,
+    component: ComponentId,
+}
+
+impl Database {
+    /// The keys of a component for a user.
+    pub fn kv(&self, user: UserId, component: ComponentId) -> Kv {
+        Kv { database: self.clone(), user, component }
+    }
+}
+
+impl Kv {
+    /// The value of a key.
+    pub async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, KvError> {
+        check_key(key)?;
+        let (user, component, key) = self.row(key);
+        let sql = "SELECT value FROM kv WHERE user_id = ?1 AND component = ?2 AND key = ?3";
+        let value = self
+            .database
+            .read("read a key", async move |connection| {
+                let mut rows = connection.query(sql, [user, component, key]).await?;
+                Ok(rows.next().await?.map(|row| row.get(0)).transpose()?)
+            })
+            .await?;
+        Ok(value)
+    }
+
+    /// Sets a key.
+    pub async fn set(&self, key: &str, value: Vec<u8>) -> Result<(), KvError> {
+        check_key(key)?;
+        if value.len() > MAX_VALUE_BYTES {
+            return Err(KvError::Value(value.len()));
+        }
+        let row = self.row(key);
+        // The outer result is the database's, the inner one the component's limit.
+        self.database
+            .write("set a key", async move |connection| set(connection, row, value).await)
+            .await?
+    }
+
+    /// Removes a key; a missing one is fine.
+    pub async fn delete(&self, key: &str) -> Result<(), KvError> {
+        check_key(key)?;
+        let (user, component, key) = self.row(key);
+        let sql = "DELETE FROM kv WHERE user_id = ?1 AND component = ?2 AND key = ?3";
+        self.database
+            .write("delete a key", async move |connection| {
+                connection.execute(sql, [user, component, key]).await?;
+                Ok(())
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// Keys that start with `prefix`, sorted by their bytes, after `after`, at most `limit` and
+    /// never more than [`MAX_KEYS`].
+    pub async fn keys(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<String>, KvError> {
+        let (user, component, prefix) = self.row(prefix);
+        let (after, limit) = (after.map(str::to_owned), limit.min(MAX_KEYS));
+        let keys = self
+            .database
+            .read("list keys", async move |connection| {
+                let mut rows = connection
+                    .query(
+                        "SELECT key FROM kv WHERE user_id = ?1 AND component = ?2 AND key >= ?3
+                         AND (?4 IS NULL OR key > ?4) ORDER BY key LIMIT ?5",
+                        params![user, component, prefix.as_str(), after, limit],
+                    )
+                    .await?;
+                let mut keys = Vec::new();
+                while let Some(row) = rows.next().await? {
+                    let key: String = row.get(0)?;
+                    // Keys with the prefix stand together, so the first without ends the list.
+                    if !key.starts_with(&prefix) {
+                        break;
+                    }
+                    keys.push(key);
+                }
+                Ok(keys)
+            })
+            .await?;
+        Ok(keys)
+    }
+
+    fn row(&self, key: &str) -> (String, String, String) {
+        (self.user.to_string(), self.component.to_string(), key.to_owned())
+    }
+}
+
+fn check_key(key: &str) -> Result<(), KvError> {
+    if (1..=MAX_KEY_BYTES).contains(&key.len()) { Ok(()) } else { Err(KvError::Key(key.len())) }
+}
+
+async fn set(
+    connection: &Connection,
+    (user, component, key): (String, String, String),
+    value: Vec<u8>,
+) -> Result<Result<(), KvError>, Failure> {
+    let sizes = "SELECT (SELECT bytes FROM kv_usage WHERE user_id = ?1 AND component = ?2),
+                        (SELECT length(CAST(key AS BLOB)) + length(value) FROM kv
+                         WHERE user_id = ?1 AND component = ?2 AND key = ?3),
+                        EXISTS (SELECT 1 FROM users WHERE id = ?1)";
+    let mut rows =
+        connection.query(sizes, [user.as_str(), component.as_str(), key.as_str()]).await?;
+    let row = rows.next().await?.ok_or(libsql::Error::QueryReturnedNoRows)?;
+    let used = u64::try_from(row.get::<Option<i64>>(0)?.unwrap_or(0))?;
+    let replaced = u64::try_from(row.get::<Option<i64>>(1)?.unwrap_or(0))?;
+    if !row.get::<bool>(2)? {
+        return Err(Cause::NoUser(user).into());
+    }
+    drop((row, rows));
+    if used.saturating_sub(replaced) + (key.len() + value.len()) as u64 > MAX_COMPONENT_BYTES {
+        return Ok(Err(KvError::Full { used }));
+    }
+    connection
+        .execute(
+            "INSERT INTO kv (user_id, component, key, value) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (user_id, component, key) DO UPDATE SET value = excluded.value",
+            params![user, component, key, value],
+        )
+        .await?;
+    Ok(Ok(()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn kv() -> Kv {
+        let database = Database::open_in_memory().await.unwrap();
+        database.kv(UserId::new("local"), ComponentId::new("tool-notes"))
+    }
+
+    async fn used(kv: &Kv) -> u64 {
+        let (user, component, _) = kv.row("");
+        kv.database
+            .read("read the usage", async move |connection| {
+                let sql = "SELECT coalesce(sum(bytes), 0) FROM kv_usage WHERE user_id = ?1 AND component = ?2";
+                let mut rows = connection.query(sql, [user, component]).await?;
+                Ok(rows.next().await?.unwrap().get(0)?)
+            })
+            .await
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_key_is_set_replaced_and_deleted() {
+        let kv = kv().await;
+        assert_eq!(kv.get("ü").await.unwrap(), None);
+        kv.set("ü", vec![0, 255]).await.unwrap();
+        kv.set("ü", vec![]).await.unwrap();
+        assert_eq!((kv.get("ü").await.unwrap(), used(&kv).await), (Some(vec![]), 2));
+        kv.delete("ü").await.unwrap();
+        kv.delete("ü").await.unwrap();
+        assert_eq!((kv.get("ü").await.unwrap(), used(&kv).await), (None, 0));
+    }
+
+    #[tokio::test]
+    async fn keys_are_sorted_and_paged() {
+        let kv = kv().await;
+        for key in ["b", "a/2", "a/1", "a", "a0", "a/🦀", "a/ü"] {
+            kv.set(key, vec![1]).await.unwrap();
+        }
+        let keys = async |prefix, after, limit| kv.keys(prefix, after, limit).await.unwrap();
+        assert_eq!(keys("", None, 100).await, ["a", "a/1", "a/2", "a/ü", "a/🦀", "a0", "b"]);
+        assert_eq!(keys("a/", None, 2).await, ["a/1", "a/2"]);
+        assert_eq!(keys("a/", Some("a/2"), 9).await, ["a/ü", "a/🦀"]);
+        assert_eq!(keys("a/", Some("b"), 9).await, Vec::<String>::new());
+        assert_eq!(keys("c", None, 9).await, Vec::<String>::new());
+        assert_eq!(keys("", None, 0).await, Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn users_and_components_do_not_see_each_other() {
+        let mine = kv().await;
+        let hers = mine.database.kv(UserId::new("anna"), ComponentId::new("tool-notes"));
+        let other = mine.database.kv(UserId::new("local"), ComponentId::new("tool-time"));
+        mine.set("key", b"mine".to_vec()).await.unwrap();
+        let nobody = hers.set("key", vec![]).await.unwrap_err();
+        assert_eq!(nobody.to_string(), "the database could not set a key");
+        mine.database.add_user(&UserId::new("anna")).await.unwrap();
+        hers.set("key", b"hers".to_vec()).await.unwrap();
+        assert_eq!(other.get("key").await.unwrap(), None);
+        other.delete("key").await.unwrap();
+        assert_eq!(mine.get("key").await.unwrap(), Some(b"mine".to_vec()));
+        assert_eq!(hers.keys("", None, 9).await.unwrap(), ["key"]);
+    }
+
+    #[tokio::test]
+    async fn keys_and_values_have_limits() {
+        let kv = kv().await;
+        for key in [String::new(), "x".repeat(MAX_KEY_BYTES + 1)] {
+            assert!(matches!(kv.set(&key, vec![]).await, Err(KvError::Key(_))));
+            assert!(matches!(kv.get(&key).await, Err(KvError::Key(_))));
+        }
+        kv.set(&"x".repeat(MAX_KEY_BYTES), vec![0; MAX_VALUE_BYTES]).await.unwrap();
+        let error = kv.set("x", vec![0; MAX_VALUE_BYTES + 1]).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "a value has at most 1048576 bytes and this one has 1048577; store it in parts"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_component_keeps_no_more_than_its_share() {
+        let kv = kv().await;
+        for n in 0..15 {
+            kv.set(&format!("{n:04}"), vec![0; MAX_VALUE_BYTES]).await.unwrap();
+        }
+        kv.set("last", vec![0; MAX_VALUE_BYTES - 16 * 4]).await.unwrap();
+        assert_eq!(used(&kv).await, MAX_COMPONENT_BYTES);
+        let error = kv.set("x", vec![]).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "a component keeps at most 16777216 bytes and has 16777216; delete some keys first"
+        );
+        kv.set("last", vec![1; MAX_VALUE_BYTES - 16 * 4])
+            .await
+            .expect("replacing needs no more space");
+        kv.delete("0003").await.unwrap();
+        kv.set("x", vec![]).await.unwrap();
+    }
+}

@@ -1,0 +1,159 @@
+//! Bringing the file to the schema this version knows: forward only, one transaction for each
+//! step. A migration that was released is never changed; a test compares with what it made.
+
+use crate::failure::{Cause, Failure};
+use libsql::{Connection, TransactionBehavior};
+use std::path::Path;
+
+/// Marks a file as ours in its header, `Hydr` in ASCII.
+const APPLICATION_ID: u32 = 0x4879_6472;
+
+/// The migrations in order; the number of each is its position from 1.
+const MIGRATIONS: &[&str] =
+    &[include_str!("../migrations/0001_sessions.sql"), include_str!("../migrations/0002_kv.sql")];
+
+/// The version of the schema of a file; 0 if it is new.
+pub(crate) async fn version(connection: &Connection) -> Result<u32, Failure> {
+    header(connection, "PRAGMA user_version").await
+}
+
+/// Applies what is missing.
+pub(crate) async fn migrate(connection: &Connection, path: &Path) -> Result<(), Failure> {
+    let known = u32::try_from(MIGRATIONS.len())?;
+    loop {
+        // The version is read inside, because another process may be doing the same.
+        let transaction =
+            connection.transaction_with_behavior(TransactionBehavior::Immediate).await?;
+        let found = version(&transaction).await?;
+        check_owner(&transaction, path, found).await?;
+        if found > known {
+            return Err(Cause::Newer { path: path.to_owned(), found, known }.into());
+        }
+        let Some(migration) = MIGRATIONS.get(usize::try_from(found)?) else { return Ok(()) };
+        transaction.execute_batch(migration).await?;
+        transaction.execute(&format!("PRAGMA application_id = {APPLICATION_ID}"), ()).await?;
+        transaction.execute(&format!("PRAGMA user_version = {}", found + 1), ()).await?;
+        transaction.commit().await?;
+        tracing::debug!(version = found + 1, "migrated the database");
+    }
+}
+
+/// Refuses a file that another program made: its tables would be mixed with ours.
+async fn check_owner(connection: &Connection, path: &Path, version: u32) -> Result<(), Failure> {
+    let application = header(connection, "PRAGMA application_id").await?;
+    let tables = header(connection, "SELECT count(*) FROM sqlite_schema").await?;
+    let ours =
+        if version == 0 { application == 0 && tables == 0 } else { application == APPLICATION_ID };
+    if ours { Ok(()) } else { Err(Cause::Foreign { path: path.to_owned() }.into()) }
+}
+
+async fn header(connection: &Connection, sql: &str) -> Result<u32, Failure> {
+    let mut rows = connection.query(sql, ()).await?;
+    let row = rows.next().await?.ok_or(libsql::Error::QueryReturnedNoRows)?;
+    Ok(u32::try_from(row.get::<i64>(0)?)?)
+}
+
+#[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the tests make files as other versions and programs left them"
+)]
+mod tests {
+    use super::*;
+    use crate::Database;
+    use hydroid_core::id::{ComponentId, SessionId, UserId};
+    use hydroid_core::ports::{Journal, StoreError};
+    use std::error::Error;
+
+    /// What each version left, with rows in every table it had.
+    const FIXTURES: [&str; MIGRATIONS.len()] = [
+        include_str!("../migrations/fixtures/0001.sql"),
+        include_str!("../migrations/fixtures/0002.sql"),
+    ];
+
+    async fn file_with(path: &Path, sql: &str) {
+        let database = libsql::Builder::new_local(path).build().await.unwrap();
+        database.connect().unwrap().execute_batch(sql).await.unwrap();
+    }
+
+    async fn schema(database: &Database) -> Vec<String> {
+        database
+            .read("read the schema", async |connection| {
+                let sql = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type, name";
+                let mut rows = connection.query(sql, ()).await?;
+                let mut schema = Vec::new();
+                while let Some(row) = rows.next().await? {
+                    schema.push(row.get(0)?);
+                }
+                Ok(schema)
+            })
+            .await
+            .unwrap()
+    }
+
+    #[track_caller]
+    fn refused(opened: Result<Database, StoreError>, because: &str) {
+        let error = opened.expect_err("opened");
+        let sentence = format!("{error}: {}", error.source().unwrap());
+        assert!(sentence.contains(because), "expected {because}\n  got {sentence}");
+    }
+
+    /// Fails when a migration was edited, too: the fixture holds the schema as it was.
+    #[tokio::test]
+    async fn every_old_file_becomes_like_a_new_one_and_keeps_its_rows() {
+        let new = schema(&Database::open_in_memory().await.unwrap()).await;
+        for (fixture, version) in FIXTURES.iter().zip(1_usize..) {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("hydroid.db");
+            file_with(&path, fixture).await;
+            let database = Database::open(&path).await.unwrap();
+            assert_eq!(schema(&database).await, new, "from version {version}");
+            assert_eq!(database.schema_version().await.unwrap() as usize, MIGRATIONS.len());
+            assert_eq!(database.integrity_check().await.unwrap(), Vec::<String>::new());
+            let entries =
+                database.entries(&UserId::new("local"), &SessionId::new("s1"), 0).await.unwrap();
+            assert_eq!(entries.len(), 2, "from version {version}");
+            if version >= 2 {
+                let kv = database.kv(UserId::new("local"), ComponentId::new("tool-notes"));
+                assert_eq!(kv.get("key").await.unwrap(), Some(vec![0, 255]));
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_newer_file_is_refused_and_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("hydroid.db");
+        drop(Database::open(&path).await.unwrap());
+        file_with(&path, "PRAGMA user_version = 99; CREATE TABLE later (x);").await;
+        refused(
+            Database::open(&path).await,
+            "newer Hydroid: it has schema version 99 and this one knows 2; update",
+        );
+    }
+
+    #[tokio::test]
+    async fn a_file_of_another_program_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("other.db");
+        file_with(&path, "CREATE TABLE bookmarks (x); PRAGMA user_version = 2;").await;
+        refused(Database::open(&path).await, "belongs to another program");
+        let path = directory.path().join("text.db");
+        std::fs::write(
+            &path,
+            "just some text, long enough to have no header of a database ".repeat(20),
+        )
+        .unwrap();
+        refused(Database::open(&path).await, "the file is no database; choose another file");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn processes_that_start_together_migrate_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("hydroid.db");
+        let opening: Vec<_> = (0..8).map(|_| tokio::spawn(Database::open(path.clone()))).collect();
+        for opened in opening {
+            assert_eq!(opened.await.unwrap().unwrap().schema_version().await.unwrap(), 2);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What was acknowledged survives `kill -9`. The test runs itself again as a process that
+//! appends, kills it at twenty moments, and compares what it said with what is in the file.
+//! It is no test of power cuts; those need another machine.
+#![expect(clippy::disallowed_methods, reason = "the test starts itself as the process it kills")]
+
+use hydroid_core::entry::Entry;
+use hydroid_core::id::{SessionId, TurnId, UserId};
+use hydroid_core::ports::{Journal, NewSession, StoreError};
+use hydroid_memory::Database;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Set for the process that is to be killed.
+const FILE: &str = "HYDROID_TEST_SURVIVAL_FILE";
+
+/// Separates what the appender says from what the test harness prints around it.
+const ACKNOWLEDGED: &str = "acknowledged ";
+
+fn session() -> SessionId {
+    SessionId::new("s")
+}
+
+/// Each slice has a length that follows from where it begins, so a torn one is recognised.
+fn slice(begin: u64) -> Vec<Entry> {
+    let turn = TurnId::new("t");
+    let text = format!("from {begin} {}", "x".repeat(usize::try_from(begin % 7).unwrap() * 500));
+    vec![Entry::Text { turn, text }; usize::try_from(begin % 4 + 1).unwrap()]
+}
+
+/// Does nothing unless the test below starts it.
+#[tokio::test]
+async fn appender() {
+    let Ok(path) = std::env::var(FILE) else { return };
+    let database = Database::open(path).await.unwrap();
+    let new =
+        NewSession { id: session(), user: UserId::new("local"), title: "t".into(), created_ms: 1 };
+    match database.create(new).await {
+        Ok(()) | Err(StoreError::SessionExists(_)) => {}
+        Err(error) => panic!("{error:?}"),
+    }
+    let mut last = database.append(&session(), &[], 1).await.unwrap();
+    loop {
+        last = database.append(&session(), &slice(last + 1), 1).await.unwrap();
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "\n{ACKNOWLEDGED}{last}").unwrap();
+        out.flush().unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_acknowledged_survives_kill_9() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("hydroid.db");
+    let mut acknowledged = 0;
+    for round in 0..20 {
+        // The first rounds fall into opening and migrating, the later ones into appending.
+        let life = Duration::from_micros(if round < 5 {
+            3_000 * (round + 1)
+        } else {
+            30_000 + 7_919 * round % 50_000
+        });
+        let said = tokio::task::spawn_blocking({
+            let path = path.clone();
+            move || run_and_kill(&path, life)
+        });
+        acknowledged = said.await.unwrap().unwrap_or(acknowledged);
+        let database = Database::open(&path).await.unwrap();
+        assert_eq!(
+            database.integrity_check().await.unwrap(),
+            Vec::<String>::new(),
+            "round {round}"
+        );
+        let entries = match database.entries(&UserId::new("local"), &session(), 0).await {
+            Ok(entries) => entries,
+            Err(StoreError::NoSession(_)) if acknowledged == 0 => continue,
+            Err(error) => panic!("round {round}: {error:?}"),
+        };
+        let stored = entries.len() as u64;
+        assert!(
+            stored >= acknowledged,
+            "round {round}: {acknowledged} acknowledged, {stored} stored"
+        );
+        assert!(entries.iter().map(|entry| entry.seq).eq(1..=stored), "round {round}: a gap");
+        let mut rest = entries.into_iter().map(|entry| entry.entry).collect::<Vec<_>>();
+        let mut begin = 1;
+        while !rest.is_empty() {
+            let expect = slice(begin);
+            assert!(rest.len() >= expect.len(), "round {round}: the append at {begin} is torn");
+            assert_eq!(rest.drain(..expect.len()).collect::<Vec<_>>(), expect, "round {round}");
+            begin += expect.len() as u64;
+        }
+        acknowledged = stored;
+    }
+    assert!(acknowledged > 100, "the appender hardly ran: {acknowledged}");
+}
+
+/// The last number the appender said before it was killed.
+fn run_and_kill(path: &std::path::Path, life: Duration) -> Option<u64> {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "appender", "--nocapture"])
+        .env(FILE, path)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let out = BufReader::new(child.stdout.take().unwrap());
+    let reading = std::thread::spawn(move || {
+        let numbers = out.lines().map_while(Result::ok);
+        numbers.filter_map(|line| line.strip_prefix(ACKNOWLEDGED)?.parse().ok()).last()
+    });
+    let start = Instant::now();
+    while start.elapsed() < life {
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    // SIGKILL on Unix: the process gets no chance to tidy up.
+    child.kill().unwrap();
+    let status = child.wait().unwrap();
+    assert!(!status.success() && status.code().is_none(), "the appender ended by itself: {status}");
+    reading.join().unwrap()
+}

@@ -1,0 +1,34 @@
+//! The only `bindgen!`: one world a role from `wit/host`, all sharing one set of types.
+
+pub(crate) mod tools {
+    wasmtime::component::bindgen!({
+        path: ["../../wit/core", "../../wit/cap", "../../wit/tool", "../../wit/provider",
+               "../../wit/channel", "../../wit/embedder", "../../wit/hook", "../../wit/host"],
+        world: "hydroid:host/all-tools",
+        imports: { default: async | trappable },
+        exports: { default: async },
+        with: {
+            "hydroid:cap/secrets.secret": crate::imports::secrets::OpenSecret,
+            "hydroid:cap/web.response": crate::imports::web::OpenResponse,
+        },
+    });
+}
+
+pub(crate) mod providers {
+    wasmtime::component::bindgen!({
+        path: ["../../wit/core", "../../wit/cap", "../../wit/tool", "../../wit/provider",
+               "../../wit/channel", "../../wit/embedder", "../../wit/hook", "../../wit/host"],
+        world: "hydroid:host/all-providers",
+        imports: { default: async | trappable },
+        exports: { default: async },
+        with: {
+            "hydroid:core/types": crate::bindings::tools::hydroid::core::types,
+            "hydroid:core/log": crate::bindings::tools::hydroid::core::log,
+            "hydroid:core/config": crate::bindings::tools::hydroid::core::config,
+            "hydroid:core/control": crate::bindings::tools::hydroid::core::control,
+            "hydroid:cap": crate::bindings::tools::hydroid::cap,
+        },
+    });
+}
+
+pub(crate) use tools::hydroid::{cap, core};

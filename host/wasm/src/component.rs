@@ -1,0 +1,461 @@
+//! One component from bytes to something callable: digest, manifest, check, link, and what it
+//! says about itself, asked without any authority.
+
+use crate::bindings::{providers, tools};
+use crate::cache::{CompiledCache, Origin};
+use crate::check::{self, Import, Refusal, Role};
+use crate::egress::{Egress, Place};
+use crate::engine::WasmEngine;
+use crate::files::Workspace;
+use crate::instance::{self, Equipment, SecretRule, State};
+use crate::limits::Limits;
+use crate::linker::Linkers;
+use crate::trap;
+use hydroid_core::capability::{Grant, Profile};
+use hydroid_core::config::{self, is_name};
+use hydroid_core::id::{ComponentId, SessionId, TurnId, UserId};
+use hydroid_core::manifest::{Manifest, ManifestError, SecretWant};
+use hydroid_core::ports::{CallContext, CancelFlag, Secrets};
+use hydroid_core::tool::Impact;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use wasmtime::component::{Component, InstancePre};
+use wasmtime::Store;
+
+/// Name of the custom section that holds the manifest, so that one `.wasm` is complete.
+pub const MANIFEST_SECTION: &str = "hydroid:manifest";
+
+/// Time a component has to say what its tools are.
+const DEFINITIONS_TIME: Duration = Duration::from_secs(2);
+
+/// Tools one component may offer; each is sent to the model with every request.
+const MOST_TOOLS: usize = 64;
+
+/// Longest description of a tool, in characters.
+const LONGEST_DESCRIPTION: usize = 8_000;
+
+/// Longest schema of a tool, in bytes.
+const LONGEST_SCHEMA: usize = 64 << 10;
+
+/// A component that is ready to be called.
+pub struct Loaded {
+    /// What it declares.
+    pub manifest: Manifest,
+    /// `sha256:…` of its bytes.
+    pub digest: String,
+    /// What it is for.
+    pub role: Role,
+    /// What it imports.
+    pub imports: Vec<Import>,
+    /// Tools it offers; empty for other roles.
+    pub definitions: Vec<Definition>,
+    /// It came with the release.
+    pub first_party: bool,
+    /// Where its code came from.
+    pub origin: Origin,
+    pub(crate) engine: WasmEngine,
+    pub(crate) equipment: Arc<Equipment>,
+    pub(crate) pre: Pre,
+}
+
+/// A tool as its component defines it, checked.
+pub struct Definition {
+    /// Name the model calls it by.
+    pub name: String,
+    /// Title for people.
+    pub title: Option<String>,
+    /// What it does.
+    pub description: String,
+    /// JSON Schema of the arguments.
+    pub input_schema: Value,
+    /// It claims to change nothing.
+    pub claims_read_only: bool,
+    pub(crate) validator: jsonschema::Validator,
+}
+
+pub(crate) enum Pre {
+    Tool(tools::AllToolsPre<State>),
+    Provider(providers::AllProvidersPre<State>),
+}
+
+/// Why a component is not loaded. Each sentence says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file cannot be read.
+    #[error("its file cannot be read: {0}")]
+    Read(String),
+    /// Not a component the engine takes.
+    #[error("it is not a component this host can run: {0}")]
+    NotAComponent(String),
+    /// Its manifest is wrong.
+    #[error("{}", with_source(.0))]
+    Manifest(#[from] ManifestError),
+    /// No manifest, and its file name is no component name.
+    #[error("it has no manifest and its file name `{0}` is not a component name; rename the file to lower-case letters, digits and `-`")]
+    Name(String),
+    /// It may not be linked.
+    #[error("{}", sentences(.0))]
+    Refused(Vec<Refusal>),
+    /// wasmtime does not link it.
+    #[error("it does not link: {0}")]
+    Link(String),
+    /// What it says about its tools cannot be used.
+    #[error("{0}")]
+    Definitions(String),
+    /// Its configuration does not fit its schema.
+    #[error("{0}")]
+    Config(String),
+    /// Another component has its name or one of its tools' names.
+    #[error("{0}")]
+    Taken(String),
+    /// Turned off by configuration.
+    #[error("it is turned off; a person can turn it on with `hydroid config set components.{0}.enabled true`")]
+    Disabled(ComponentId),
+}
+
+/// What a component is loaded with.
+pub(crate) struct Surroundings<'a> {
+    pub(crate) engine: &'a WasmEngine,
+    pub(crate) cache: &'a CompiledCache,
+    pub(crate) linkers: &'a Linkers,
+    pub(crate) workspace: &'a Arc<Workspace>,
+    pub(crate) egress: &'a Arc<Egress>,
+    pub(crate) secrets: &'a Arc<dyn Secrets>,
+    pub(crate) caps: &'a config::Limits,
+    pub(crate) components: &'a BTreeMap<String, config::Component>,
+    pub(crate) secret_sources: &'a BTreeMap<String, config::SecretSource>,
+}
+
+/// `sha256:` and the digest in hexadecimal.
+pub fn digest(wasm: &[u8]) -> String {
+    format!("sha256:{}", hex::encode(Sha256::digest(wasm)))
+}
+
+/// The manifest embedded in a component, if there is one.
+pub fn embedded_manifest(wasm: &[u8]) -> Result<Option<Manifest>, LoadError> {
+    let bad = |error: wasmparser::BinaryReaderError| LoadError::NotAComponent(error.message().to_owned());
+    let mut depth = 0_u32;
+    for payload in wasmparser::Parser::new(0).parse_all(wasm) {
+        match payload.map_err(bad)? {
+            wasmparser::Payload::ModuleSection { .. } | wasmparser::Payload::ComponentSection { .. } => depth += 1,
+            wasmparser::Payload::End(_) => depth = depth.saturating_sub(1),
+            wasmparser::Payload::CustomSection(section) if depth == 0 && section.name() == MANIFEST_SECTION => {
+                let text = std::str::from_utf8(section.data())
+                    .map_err(|_| LoadError::Manifest(ManifestError::Toml("it is not UTF-8".into())))?;
+                return Ok(Some(Manifest::parse(text)?));
+            }
+            _ => {}
+        }
+    }
+    Ok(None)
+}
+
+/// Loads a component under a grant. `wasm` is asked for only if there is no compiled code.
+pub(crate) fn load(
+    around: &Surroundings<'_>,
+    manifest: Manifest,
+    digest: String,
+    first_party: bool,
+    grant: Grant,
+    wasm: impl FnOnce() -> Result<Vec<u8>, wasmtime::Error>,
+) -> Result<Loaded, LoadError> {
+    let name = manifest.name.clone();
+    let settings = around.components.get(name.as_str()).cloned().unwrap_or_default();
+    if !settings.enabled {
+        return Err(LoadError::Disabled(name));
+    }
+    let config = component_config(&manifest, &settings)?;
+    let hex = digest.trim_start_matches("sha256:");
+    let (component, origin) =
+        around.cache.get(around.engine, hex, wasm).map_err(|error| LoadError::NotAComponent(format!("{error:#}")))?;
+    let engine = around.engine.engine();
+    let imports = check::imports(engine, &component);
+    let role = check::role(engine, &component).map_err(|refusal| LoadError::Refused(vec![refusal]))?;
+    let refusals = check::refusals(&name, &imports, &grant);
+    if !refusals.is_empty() {
+        return Err(LoadError::Refused(refusals));
+    }
+    let limits = Limits::resolve(around.caps, &settings.limits, &manifest.limits);
+    let equipment = Arc::new(Equipment {
+        component: name,
+        secrets: secret_rules(&manifest, around.secret_sources),
+        grant,
+        limits,
+        config,
+        values: around.secrets.clone(),
+        workspace: around.workspace.clone(),
+        egress: around.egress.clone(),
+        wants_preopens: imports.iter().any(|import| import.interface == "wasi:filesystem/types"),
+    });
+    let linker = around.linkers.get(&equipment.grant).map_err(|error| LoadError::Link(format!("{error:#}")))?;
+    let instance = linker.instantiate_pre(&component).map_err(|error| LoadError::Link(format!("{error:#}")))?;
+    let pre = pre(role, instance)?;
+    let definitions = match role {
+        Role::Tool => definitions(around, &component, &equipment)?,
+        Role::Provider | Role::Channel | Role::Embedder | Role::Hook => Vec::new(),
+    };
+    Ok(Loaded {
+        manifest,
+        digest,
+        role,
+        imports,
+        definitions,
+        first_party,
+        origin,
+        engine: around.engine.clone(),
+        equipment,
+        pre,
+    })
+}
+
+impl Loaded {
+    /// Name of the component.
+    pub fn name(&self) -> &ComponentId {
+        &self.manifest.name
+    }
+
+    /// The capabilities in force.
+    pub fn grant(&self) -> &Grant {
+        &self.equipment.grant
+    }
+
+    /// The limits in force.
+    pub fn limits(&self) -> &Limits {
+        &self.equipment.limits
+    }
+
+    /// What its imports and its grant make possible, whatever it claims.
+    pub fn impact(&self) -> Impact {
+        impact(&self.imports, &self.equipment.grant)
+    }
+
+    /// A store for a call that may take `time`.
+    pub(crate) fn store(&self, call: CallContext, time: Duration) -> wasmtime::Result<Store<State>> {
+        instance::store(self.engine.engine(), &self.equipment, call, Instant::now() + time)
+    }
+}
+
+/// Proven from imports: what is not imported cannot be done.
+pub fn impact(imports: &[Import], grant: &Grant) -> Impact {
+    let imports_one_of = |names: &[&str]| imports.iter().any(|import| names.contains(&import.interface.as_str()));
+    let writes_through_wasi =
+        imports_one_of(&["wasi:filesystem/types"]) && grant.profiles.contains(&Profile::FileReadWrite);
+    if imports_one_of(&["hydroid:cap/fs-write"]) || writes_through_wasi {
+        return Impact::Changes;
+    }
+    if imports_one_of(&["hydroid:cap/web", "wasi:http/outgoing-handler"]) {
+        let only_reads = |methods: &BTreeSet<String>| {
+            !methods.is_empty() && methods.iter().all(|method| matches!(method.as_str(), "GET" | "HEAD"))
+        };
+        return if grant.web.iter().all(|rule| only_reads(&rule.methods)) { Impact::Network } else { Impact::Changes };
+    }
+    let harmless = |import: &Import| match &import.class {
+        check::Class::Core | check::Class::Inert | check::Class::Noise => true,
+        check::Class::Capability(_) => import.interface == "hydroid:cap/fs-read",
+        check::Class::OtherTrack | check::Class::Unknown => false,
+    };
+    if imports.iter().all(harmless) { Impact::ReadOnly } else { Impact::Changes }
+}
+
+impl std::fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Loaded").field("name", self.name()).field("digest", &self.digest).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Definition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Definition").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+fn pre(role: Role, instance: InstancePre<State>) -> Result<Pre, LoadError> {
+    let link = |error: wasmtime::Error| LoadError::Link(format!("{error:#}"));
+    match role {
+        Role::Tool => tools::AllToolsPre::new(instance).map(Pre::Tool).map_err(link),
+        Role::Provider => providers::AllProvidersPre::new(instance).map(Pre::Provider).map_err(link),
+        Role::Channel | Role::Embedder | Role::Hook => Err(LoadError::Refused(vec![Refusal::RoleNotBuilt { role }])),
+    }
+}
+
+/// The component's configuration as JSON, defaults of its schema filled in.
+fn component_config(manifest: &Manifest, settings: &config::Component) -> Result<String, LoadError> {
+    let name = &manifest.name;
+    let mut value = serde_json::to_value(&settings.config).map_err(|error| LoadError::Config(error.to_string()))?;
+    let Some(schema) = &manifest.config else {
+        if settings.config.is_empty() {
+            return Ok("{}".into());
+        }
+        return Err(LoadError::Config(format!("`components.{name}.config` is set, but `{name}` takes no configuration")));
+    };
+    if let (Some(object), Some(properties)) = (value.as_object_mut(), schema.get("properties").and_then(Value::as_object)) {
+        for (key, property) in properties {
+            if let Some(default) = property.get("default") {
+                object.entry(key).or_insert_with(|| default.clone());
+            }
+        }
+    }
+    let validator = jsonschema::validator_for(schema)
+        .map_err(|error| LoadError::Config(format!("the configuration schema in the manifest of `{name}` is not one: {error}")))?;
+    if let Some(error) = validator.iter_errors(&value).next() {
+        return Err(LoadError::Config(format!("`components.{name}.config{}`: {error}", dotted(&error.instance_path().to_string()))));
+    }
+    Ok(value.to_string())
+}
+
+fn dotted(pointer: &str) -> String {
+    pointer.replace('/', ".")
+}
+
+fn secret_rules(
+    manifest: &Manifest,
+    sources: &BTreeMap<String, config::SecretSource>,
+) -> BTreeMap<String, SecretRule> {
+    manifest
+        .secrets
+        .iter()
+        .map(|(name, want)| {
+            let hosts = match sources.get(name) {
+                Some(source) if !source.hosts.is_empty() => &source.hosts,
+                Some(_) | None => &want.hosts,
+            };
+            let audience = hosts.iter().filter_map(|host| host.parse().ok()).collect();
+            (name.clone(), SecretRule { audience, place: place(want) })
+        })
+        .collect()
+}
+
+fn place(want: &SecretWant) -> Place {
+    match want.attach.split_once(':') {
+        Some(("basic", user)) => Place::Basic(user.to_owned()),
+        Some(("header", name)) => Place::Header(name.to_owned()),
+        Some(("query", name)) => Place::Query(name.to_owned()),
+        Some(("path", placeholder)) => Place::Path(placeholder.to_owned()),
+        // The manifest was checked: what remains is `bearer`.
+        Some(_) | None => Place::Bearer,
+    }
+}
+
+/// Asks a component for its tools with nothing granted: every capability it imports is a trap.
+fn definitions(around: &Surroundings<'_>, component: &Component, equipment: &Arc<Equipment>) -> Result<Vec<Definition>, LoadError> {
+    let link = |error: wasmtime::Error| LoadError::Link(format!("{error:#}"));
+    let nothing = around.linkers.get(&Grant::default()).map_err(link)?;
+    let mut linker = (*nothing).clone();
+    linker.define_unknown_imports_as_traps(component).map_err(link)?;
+    let pre = linker.instantiate_pre(component).and_then(tools::AllToolsPre::new).map_err(link)?;
+    let powerless = Arc::new(Equipment {
+        component: equipment.component.clone(),
+        grant: Grant::default(),
+        limits: equipment.limits,
+        config: equipment.config.clone(),
+        secrets: BTreeMap::new(),
+        values: equipment.values.clone(),
+        workspace: equipment.workspace.clone(),
+        egress: equipment.egress.clone(),
+        wants_preopens: false,
+    });
+    let time = DEFINITIONS_TIME;
+    let mut store = instance::store(around.engine.engine(), &powerless, nobody(), Instant::now() + time).map_err(link)?;
+    let asked = block_on(async {
+        let asking = async {
+            let bindings = pre.instantiate_async(&mut store).await?;
+            bindings.hydroid_tool_tool().call_definitions(&mut store).await
+        };
+        tokio::time::timeout(time, asking).await
+    });
+    let answer = match asked {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(error)) => return Err(LoadError::Definitions(trap::sentence(&store, trap::Cause::Error(error)))),
+        Err(_) => {
+            trap::sentence(&store, trap::Cause::Deadline(time));
+            return Err(LoadError::Definitions(format!("it did not say within {} s what its tools are", time.as_secs())));
+        }
+    };
+    let written = answer.map_err(|error| LoadError::Definitions(format!("it could not say what its tools are: {}", crate::convert::error_text(&error))))?;
+    if written.len() > MOST_TOOLS {
+        return Err(LoadError::Definitions(format!("it offers {} tools; {MOST_TOOLS} are the most", written.len())));
+    }
+    let mut names = BTreeSet::new();
+    written
+        .into_iter()
+        .map(|definition| {
+            let checked = check_definition(definition)?;
+            if !names.insert(checked.name.clone()) {
+                return Err(LoadError::Definitions(format!("it offers two tools called `{}`", checked.name)));
+            }
+            Ok(checked)
+        })
+        .collect()
+}
+
+fn check_definition(written: tools::exports::hydroid::tool::tool::Definition) -> Result<Definition, LoadError> {
+    let wrong = |problem: String| Err(LoadError::Definitions(problem));
+    let name = written.name;
+    let fits = is_name(&name)
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if !fits {
+        let shown: String = name.chars().take(64).map(|c| if c.is_control() { ' ' } else { c }).collect();
+        return wrong(format!("it offers a tool called `{shown}`; a tool name has lower-case letters, digits and `_`, begins with a letter, and has at most 64 characters"));
+    }
+    if written.description.chars().count() > LONGEST_DESCRIPTION {
+        return wrong(format!("the description of its tool `{name}` has more than {LONGEST_DESCRIPTION} characters"));
+    }
+    if written.input_schema.len() > LONGEST_SCHEMA {
+        return wrong(format!("the schema of its tool `{name}` has more than {LONGEST_SCHEMA} bytes"));
+    }
+    let input_schema: Value = match serde_json::from_str(&written.input_schema) {
+        Ok(schema) => schema,
+        Err(error) => return wrong(format!("the schema of its tool `{name}` is not JSON: {error}")),
+    };
+    if input_schema.get("type").and_then(Value::as_str) != Some("object") {
+        return wrong(format!("the schema of its tool `{name}` is not one of an object; write `\"type\": \"object\"` at its root"));
+    }
+    let validator = match jsonschema::draft202012::new(&input_schema) {
+        Ok(validator) => validator,
+        Err(error) => return wrong(format!("the schema of its tool `{name}` is not a JSON Schema: {error}")),
+    };
+    Ok(Definition {
+        name,
+        title: written.title,
+        description: written.description,
+        input_schema,
+        claims_read_only: written.hints.read_only,
+        validator,
+    })
+}
+
+/// Nobody's call: for what the host asks on its own account.
+pub(crate) fn nobody() -> CallContext {
+    CallContext {
+        user: UserId::new("host"),
+        session: SessionId::new("none"),
+        turn: TurnId::new("none"),
+        cancel: CancelFlag::default(),
+        progress: Arc::new(|_, _| {}),
+    }
+}
+
+/// Loading happens on a thread of its own, outside any runtime.
+fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .expect("a runtime without threads can always be made")
+        .block_on(future)
+}
+
+fn with_source(error: &ManifestError) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
+fn sentences(refusals: &[Refusal]) -> String {
+    refusals.iter().map(Refusal::to_string).collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,186 @@
+//! The operator's grants: `grants.toml` beside the configuration, keyed by component and digest.
+//! Reading and writing the file is the caller's work; what it means is decided here.
+
+use hydroid_core::capability::{Grant, HostPattern, Profile, WebRule};
+use hydroid_core::manifest::Manifest;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// All grants of a user.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grants {
+    /// One entry a component.
+    #[serde(default)]
+    pub components: BTreeMap<String, Entry>,
+}
+
+/// What one component was granted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Entry {
+    /// `sha256:…` of the component the person looked at. Other bytes under the same name have
+    /// no grant, unless they came with the release.
+    pub digest: String,
+    /// Profiles granted.
+    pub profiles: BTreeSet<Profile>,
+    /// Profiles taken back from a component that came with the release.
+    pub revoked: BTreeSet<Profile>,
+    /// Hosts for the web profile; those of the manifest when empty.
+    pub hosts: BTreeSet<String>,
+    /// Secrets it may attach; those of the manifest when empty.
+    pub secrets: BTreeSet<String>,
+    /// The person accepts files together with the web in one component.
+    pub files_and_web: bool,
+}
+
+/// A component as far as grants are concerned.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// Its manifest.
+    pub manifest: &'a Manifest,
+    /// Its digest.
+    pub digest: &'a str,
+    /// It came with the release and is in the default bundle.
+    pub bundled: bool,
+}
+
+/// A grants file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("`grants.toml` cannot be read: {0}")]
+pub struct BadGrants(String);
+
+impl Grants {
+    /// Reads the file's text.
+    pub fn parse(text: &str) -> Result<Self, BadGrants> {
+        let grants: Self = toml::from_str(text).map_err(|error| BadGrants(error.to_string().trim().to_owned()))?;
+        for entry in grants.components.values() {
+            for host in &entry.hosts {
+                host.parse::<HostPattern>().map_err(|error| BadGrants(error.to_string()))?;
+            }
+        }
+        Ok(grants)
+    }
+
+    /// The file's text.
+    pub fn to_toml(&self) -> String {
+        let text = toml::to_string_pretty(self).expect("grants are plain tables");
+        format!("# What components may do. Written by `hydroid component grant` and `revoke`.\n{text}")
+    }
+
+    /// The capabilities in force: what the component declares and the person granted.
+    pub fn effective(&self, subject: Subject<'_>) -> Grant {
+        let name = subject.manifest.name.as_str();
+        let declared: BTreeSet<Profile> = subject.manifest.wants.keys().copied().collect();
+        let entry = self.components.get(name).filter(|entry| subject.bundled || entry.digest == subject.digest);
+        let mut profiles: BTreeSet<Profile> = entry.map(|entry| entry.profiles.clone()).unwrap_or_default();
+        if subject.bundled {
+            profiles.extend(&declared);
+        }
+        if let Some(entry) = entry {
+            profiles.retain(|profile| !entry.revoked.contains(profile));
+        }
+        // A component without a manifest declares by what it imports.
+        if !declared.is_empty() || subject.manifest.version > semver::Version::new(0, 0, 0) {
+            profiles.retain(|profile| declared.contains(profile));
+        }
+        let mut grant = Grant { profiles, ..Grant::default() };
+        if grant.profiles.contains(&Profile::Web) {
+            grant.web = web_rules(subject, entry);
+            grant.secrets = match entry {
+                Some(entry) if !entry.secrets.is_empty() => entry.secrets.clone(),
+                _ => subject.manifest.secrets.keys().cloned().collect(),
+            };
+        }
+        if !subject.bundled && reads_files_and_sends(&grant) && !entry.is_some_and(|entry| entry.files_and_web) {
+            // Reading files and sending them is the pair that carries things away.
+            grant.profiles.remove(&Profile::Web);
+            grant.web.clear();
+            grant.secrets.clear();
+        }
+        grant
+    }
+}
+
+/// True if a grant lets a component read the user's files and send them elsewhere.
+pub fn reads_files_and_sends(grant: &Grant) -> bool {
+    let reads = [Profile::FileReadOnly, Profile::FileReadWrite, Profile::VaultReadStep];
+    grant.profiles.contains(&Profile::Web) && reads.iter().any(|profile| grant.profiles.contains(profile))
+}
+
+fn web_rules(subject: Subject<'_>, entry: Option<&Entry>) -> Vec<WebRule> {
+    let want = subject.manifest.wants.get(&Profile::Web);
+    let methods = want.map(|want| want.methods.clone()).unwrap_or_default();
+    let granted = entry.into_iter().flat_map(|entry| entry.hosts.iter().cloned());
+    // Hosts of the manifest count where the person named none, or the release brought it.
+    let named_none = entry.is_none_or(|entry| entry.hosts.is_empty());
+    let wanted = want.into_iter().flat_map(|want| want.hosts.iter().cloned()).filter(|_| named_none || subject.bundled);
+    let hosts: BTreeSet<String> = granted.chain(wanted).collect();
+    hosts
+        .iter()
+        .filter_map(|host| host.parse().ok())
+        .map(|host| WebRule { host, methods: methods.clone() })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MANIFEST: &str = "name = \"notes\"\nversion = \"1.0.0\"\n[wants.web]\nreason = \"r\"\nhosts = [\"a.example\"]\nmethods = [\"GET\"]\n[wants.file-read-only]\nreason = \"r\"\n";
+
+    fn effective(grants: &str, digest: &str, bundled: bool) -> Grant {
+        let manifest = Manifest::parse(MANIFEST).unwrap();
+        Grants::parse(grants).unwrap().effective(Subject { manifest: &manifest, digest, bundled })
+    }
+
+    #[test]
+    fn nothing_is_granted_by_wanting_it() {
+        assert_eq!(effective("", "sha256:1", false), Grant::default());
+    }
+
+    #[test]
+    fn a_grant_is_for_one_digest() {
+        let grants = "[components.notes]\ndigest = \"sha256:1\"\nprofiles = [\"web\"]\n";
+        assert!(effective(grants, "sha256:1", false).profiles.contains(&Profile::Web));
+        assert!(effective(grants, "sha256:2", false).profiles.is_empty());
+    }
+
+    #[test]
+    fn what_was_not_declared_is_not_granted() {
+        let grants = "[components.notes]\ndigest = \"sha256:1\"\nprofiles = [\"file-read-write\"]\n";
+        assert!(effective(grants, "sha256:1", false).profiles.is_empty());
+    }
+
+    #[test]
+    fn files_and_web_together_need_a_word_of_their_own() {
+        let grants = "[components.notes]\ndigest = \"sha256:1\"\nprofiles = [\"web\", \"file-read-only\"]\n";
+        assert_eq!(effective(grants, "sha256:1", false).profiles, [Profile::FileReadOnly].into());
+        let both = format!("{grants}files_and_web = true\n");
+        assert_eq!(effective(&both, "sha256:1", false).profiles.len(), 2);
+    }
+
+    #[test]
+    fn what_the_release_brings_is_granted_and_can_be_revoked() {
+        assert_eq!(effective("", "sha256:9", true).profiles.len(), 2);
+        let grants = "[components.notes]\nrevoked = [\"web\"]\n";
+        assert_eq!(effective(grants, "sha256:9", true).profiles, [Profile::FileReadOnly].into());
+    }
+
+    #[test]
+    fn hosts_a_person_names_replace_those_of_the_manifest() {
+        let grants = "[components.notes]\ndigest = \"sha256:1\"\nprofiles = [\"web\"]\nhosts = [\"b.example\"]\n";
+        let grant = effective(grants, "sha256:1", false);
+        assert!(grant.allows_request("https", "b.example", 443, "GET").is_some());
+        assert!(grant.allows_request("https", "a.example", 443, "GET").is_none());
+        assert!(grant.allows_request("https", "b.example", 443, "POST").is_none());
+    }
+
+    #[test]
+    fn the_file_reads_what_it_writes() {
+        let grants = Grants::parse("[components.notes]\ndigest = \"sha256:1\"\nprofiles = [\"web\"]\n").unwrap();
+        assert_eq!(Grants::parse(&grants.to_toml()).unwrap(), grants);
+        assert!(Grants::parse("[components.notes]\nprofile = [\"web\"]\n").is_err());
+        assert!(Grants::parse("[components.notes]\nhosts = [\"a/b\"]\n").is_err());
+    }
+}

@@ -1,0 +1,6 @@
+//! `hydroid:core/types`: vocabulary, no functions.
+
+use crate::bindings::core::types::Host;
+use crate::instance::State;
+
+impl Host for State {}

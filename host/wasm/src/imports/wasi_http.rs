@@ -1,0 +1,137 @@
+//! `wasi:http/outgoing-handler`: the standard interface through the same door, for programs that
+//! use `fetch` or an HTTP library. A credential is attached by the host where the manifest names
+//! one for the target.
+
+use super::{secrets, web};
+use crate::egress::{Answer, EgressError, Outgoing, Target};
+use crate::instance::{Equipment, State};
+use bytes::Bytes;
+use futures_util::stream;
+use http::{HeaderName, Request, Response};
+use http_body_util::{BodyExt, Limited, StreamBody};
+use hyper::body::Frame;
+use hydroid_core::id::UserId;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use wasmtime::Result;
+use wasmtime::component::Linker;
+use wasmtime_wasi_http::{
+    DEFAULT_FORBIDDEN_HEADERS, Error as HttpError, ForbiddenHeaderFilter, RequestOptions, WasiBody,
+    WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
+};
+
+/// What a request goes through.
+pub(crate) struct Hooks {
+    equipment: Arc<Equipment>,
+    user: UserId,
+    requests: Arc<AtomicU32>,
+}
+
+impl Hooks {
+    pub(crate) fn new(equipment: Arc<Equipment>, user: UserId, requests: Arc<AtomicU32>) -> Self {
+        Self { equipment, user, requests }
+    }
+}
+
+/// Links the interface; only with the Web profile.
+pub(crate) fn link(linker: &mut Linker<State>) -> Result<()> {
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { hooks: &mut self.hooks, table: &mut self.table, ctx: &mut self.http }
+    }
+}
+
+type Transmission = Box<dyn Future<Output = Result<(), HttpError>> + Send>;
+type Sending = Box<dyn Future<Output = Result<(Response<WasiBody>, Transmission), HttpError>> + Send>;
+
+impl WasiHttpHooks for Hooks {
+    fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
+        Arc::new(|name: &HeaderName| {
+            DEFAULT_FORBIDDEN_HEADERS.contains(name)
+                || matches!(name.as_str(), "authorization" | "proxy-authorization" | "cookie")
+        })
+    }
+
+    /// The host is part of the URL that was checked; hyper writes the header from it.
+    fn set_host_header(&mut self) -> bool {
+        false
+    }
+
+    fn send_request(&mut self, request: Request<WasiBody>, options: Option<RequestOptions>, _: Transmission) -> Sending {
+        let (equipment, user, requests) = (self.equipment.clone(), self.user.clone(), self.requests.clone());
+        Box::new(async move {
+            let answer = send(&equipment, &user, &requests, request, options).await?;
+            let mut response = Response::new(());
+            *response.status_mut() = http::StatusCode::from_u16(answer.status).map_err(|_| HttpError::HttpProtocolError)?;
+            *response.headers_mut() = answer.headers.clone();
+            let done: Transmission = Box::new(async { Ok(()) });
+            Ok((response.map(|()| body(answer)), done))
+        })
+    }
+}
+
+async fn send(
+    equipment: &Equipment,
+    user: &UserId,
+    requests: &AtomicU32,
+    request: Request<WasiBody>,
+    options: Option<RequestOptions>,
+) -> Result<Answer, HttpError> {
+    web::count_request(equipment, requests).map_err(|problem| HttpError::InternalError(Some(problem)))?;
+    let (head, body) = request.into_parts();
+    let target = Target::parse(&head.uri.to_string()).map_err(|_| HttpError::HttpRequestUriInvalid)?;
+    let limit = usize::try_from(equipment.egress.limits().max_request.0).unwrap_or(usize::MAX);
+    let body = Limited::new(body, limit)
+        .collect()
+        .await
+        .map_err(|_| HttpError::HttpRequestBodySize(Some(limit as u64)))?
+        .to_bytes();
+    let mut headers = head.headers;
+    headers.remove(http::header::HOST);
+    headers.remove(http::header::CONTENT_LENGTH);
+    let credential = equipment
+        .secrets
+        .iter()
+        .find(|(_, rule)| {
+            rule.audience.iter().any(|pattern| pattern.matches(target.scheme(), target.host(), target.port()))
+        })
+        .and_then(|(name, _)| secrets::credential(equipment, user, name).ok());
+    let outgoing = Outgoing {
+        target,
+        method: head.method,
+        headers,
+        body,
+        timeout: options.and_then(|options| options.first_byte_timeout),
+    };
+    equipment.egress.send(&equipment.component, &equipment.grant, outgoing, credential).await.map_err(|problem| http_error(&problem))
+}
+
+fn body(answer: Answer) -> WasiBody {
+    let chunks = stream::unfold(Some(answer), |answer| async move {
+        let mut answer = answer?;
+        match answer.next().await {
+            Ok(Some(bytes)) => Some((Ok::<Frame<Bytes>, HttpError>(Frame::data(bytes)), Some(answer))),
+            Ok(None) => None,
+            Err(problem) => Some((Err(http_error(&problem)), None)),
+        }
+    });
+    BodyExt::boxed_unsync(StreamBody::new(chunks))
+}
+
+/// The standard's code for each refusal; those without one carry our sentence.
+fn http_error(problem: &EgressError) -> HttpError {
+    match problem {
+        EgressError::Url(_) => HttpError::HttpRequestUriInvalid,
+        EgressError::NotGranted { .. } => HttpError::HttpRequestDenied,
+        EgressError::SpecialAddress { .. } => HttpError::DestinationIpProhibited,
+        EgressError::NotFound { .. } => HttpError::DnsError { rcode: Some("NXDOMAIN".into()), info_code: None },
+        EgressError::Timeout(_) => HttpError::HttpResponseTimeout,
+        EgressError::TooLarge(_) => HttpError::HttpResponseBodySize(None),
+        EgressError::Header { .. } | EgressError::Audience { .. } | EgressError::Place { .. } | EgressError::Connection { .. } => {
+            HttpError::InternalError(Some(problem.to_string()))
+        }
+    }
+}

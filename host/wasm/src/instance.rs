@@ -1,0 +1,155 @@
+//! One call's store: built from the grant, the limits and the call, dropped when it ends.
+//! Instance memory is therefore never state.
+
+use crate::egress::{Egress, Place};
+use crate::files::Workspace;
+use crate::imports::wasi_http::Hooks;
+use crate::limits::{Exceeded, Limiter, Limits};
+use crate::wasi::Ring;
+use hydroid_core::capability::{Grant, HostPattern, Profile};
+use hydroid_core::id::ComponentId;
+use hydroid_core::ports::{CallContext, Secrets};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use tokio::time::Instant;
+use wasmtime::component::ResourceTable;
+use wasmtime::{CallHook, Engine, Store};
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder};
+use wasmtime_wasi_http::WasiHttpCtx;
+
+/// What all calls of one loaded component share.
+pub(crate) struct Equipment {
+    pub(crate) component: ComponentId,
+    pub(crate) grant: Grant,
+    pub(crate) limits: Limits,
+    /// The component's configuration as JSON.
+    pub(crate) config: String,
+    /// Secrets it may attach, with where they go.
+    pub(crate) secrets: BTreeMap<String, SecretRule>,
+    pub(crate) values: Arc<dyn Secrets>,
+    pub(crate) workspace: Arc<Workspace>,
+    pub(crate) egress: Arc<Egress>,
+    /// It imports `wasi:filesystem`, so its granted roots are preopened.
+    pub(crate) wants_preopens: bool,
+}
+
+/// Where a secret may be sent and where it is put.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SecretRule {
+    pub(crate) audience: Vec<HostPattern>,
+    pub(crate) place: Place,
+}
+
+/// The data of a store.
+pub(crate) struct State {
+    pub(crate) wasi: WasiCtx,
+    pub(crate) http: WasiHttpCtx,
+    pub(crate) hooks: Hooks,
+    pub(crate) table: ResourceTable,
+    pub(crate) limiter: Limiter,
+    pub(crate) output: Ring,
+    pub(crate) equipment: Arc<Equipment>,
+    pub(crate) call: CallContext,
+    pub(crate) deadline: Instant,
+    pub(crate) requests: Arc<AtomicU32>,
+    pub(crate) logged: Logged,
+    host_calls_left: u64,
+}
+
+/// Log lines and bytes so far, and what was dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Logged {
+    pub(crate) lines: u32,
+    pub(crate) bytes: usize,
+    pub(crate) dropped: u64,
+}
+
+/// A store for one call that ends at `deadline`.
+pub(crate) fn store(
+    engine: &Engine,
+    equipment: &Arc<Equipment>,
+    call: CallContext,
+    deadline: Instant,
+) -> wasmtime::Result<Store<State>> {
+    let output = Ring::default();
+    let wasi = wasi(equipment, &output)?;
+    let limits = &equipment.limits;
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(limits.resources);
+    let requests = Arc::new(AtomicU32::new(0));
+    let hooks = Hooks::new(equipment.clone(), call.user.clone(), requests.clone());
+    let state = State {
+        wasi,
+        http: WasiHttpCtx::new(),
+        hooks,
+        table,
+        limiter: Limiter::new(limits),
+        output,
+        equipment: equipment.clone(),
+        call,
+        deadline,
+        requests,
+        logged: Logged::default(),
+        host_calls_left: limits.host_calls,
+    };
+    let mut store = Store::new(engine, state);
+    store.limiter(|state| &mut state.limiter);
+    store.set_hostcall_fuel(limits.host_call_bytes);
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_async_yield_and_update(1);
+    if let Some(fuel) = limits.fuel {
+        store.set_fuel(fuel)?;
+    }
+    // Counts every call into the host, WASI's too.
+    store.call_hook(|mut context, hook| match hook {
+        CallHook::CallingHost => context.data_mut().count_host_call(),
+        CallHook::CallingWasm | CallHook::ReturningFromWasm | CallHook::ReturningFromHost => Ok(()),
+    });
+    Ok(store)
+}
+
+impl State {
+    fn count_host_call(&mut self) -> wasmtime::Result<()> {
+        match self.host_calls_left.checked_sub(1) {
+            Some(left) => {
+                self.host_calls_left = left;
+                Ok(())
+            }
+            None => {
+                self.limiter.exceeded = Some(Exceeded::HostCalls);
+                Err(wasmtime::Error::msg("too many calls into the host"))
+            }
+        }
+    }
+}
+
+fn wasi(equipment: &Equipment, output: &Ring) -> wasmtime::Result<WasiCtx> {
+    let mut builder = WasiCtxBuilder::new();
+    builder
+        .stdout(output.clone())
+        .stderr(output.clone())
+        .max_random_size(equipment.limits.random)
+        .allow_tcp(false)
+        .allow_udp(false)
+        .allow_ip_name_lookup(false);
+    let permission = if equipment.grant.profiles.contains(&Profile::FileReadWrite) {
+        Some(FsPerms::ReadWrite)
+    } else if equipment.grant.profiles.contains(&Profile::FileReadOnly) {
+        Some(FsPerms::ReadOnly)
+    } else {
+        None
+    };
+    if let (Some(permission), true) = (permission, equipment.wants_preopens) {
+        let [(shared, shared_name), (tmp, tmp_name), _] = equipment.workspace.roots();
+        builder.preopened_dir(shared, shared_name, permission)?;
+        builder.preopened_dir(tmp, tmp_name, permission)?;
+    }
+    Ok(builder.build())
+}
+
+impl std::fmt::Debug for Equipment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Equipment").field("component", &self.component).field("grant", &self.grant).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,69 @@
+//! Grant → linker. What was not granted is not there, so it cannot be called: the component does
+//! not link. The same grant builds the store.
+
+use crate::bindings::{cap, core};
+use crate::instance::State;
+use crate::{imports, wasi};
+use hydroid_core::capability::{Grant, Profile};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use wasmtime::component::{HasSelf, Linker};
+use wasmtime::{Engine, Result};
+
+/// Profiles whose host side is part of this host.
+pub(crate) const BUILT: [Profile; 4] =
+    [Profile::Pure, Profile::FileReadOnly, Profile::FileReadWrite, Profile::Web];
+
+/// Linkers by the interfaces in them: one for each set of profiles, made once.
+pub(crate) struct Linkers {
+    engine: Engine,
+    made: Mutex<HashMap<BTreeSet<Profile>, Arc<Linker<State>>>>,
+}
+
+impl Linkers {
+    pub(crate) fn new(engine: &Engine) -> Self {
+        Self { engine: engine.clone(), made: Mutex::default() }
+    }
+
+    /// The linker for a grant.
+    pub(crate) fn get(&self, grant: &Grant) -> Result<Arc<Linker<State>>> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(linker) = made.get(&grant.profiles) {
+            return Ok(linker.clone());
+        }
+        let linker = Arc::new(link(&self.engine, grant)?);
+        made.insert(grant.profiles.clone(), linker.clone());
+        Ok(linker)
+    }
+}
+
+impl std::fmt::Debug for Linkers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Linkers").finish_non_exhaustive()
+    }
+}
+
+fn link(engine: &Engine, grant: &Grant) -> Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    wasi::link(&mut linker)?;
+    core::types::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    core::log::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    core::config::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    core::control::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    if grant.links("hydroid:cap/fs-read") {
+        cap::fs_read::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    }
+    if grant.links("hydroid:cap/fs-write") {
+        cap::fs_write::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    }
+    if grant.links("hydroid:cap/secrets") {
+        cap::secrets::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    }
+    if grant.links("hydroid:cap/web") {
+        cap::web::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    }
+    if grant.links("wasi:http/outgoing-handler") {
+        imports::wasi_http::link(&mut linker)?;
+    }
+    Ok(linker)
+}

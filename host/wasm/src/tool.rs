@@ -1,0 +1,163 @@
+//! The tool role: [`hydroid_core::ports::Tools`] over the installed components. Every call runs
+//! in a store of its own.
+
+use crate::bindings::tools::exports::hydroid::tool::tool::Call;
+use crate::catalog::Catalog;
+use crate::component::{Loaded, Pre};
+use crate::convert;
+use crate::trap::{self, Cause};
+use futures_util::future::{BoxFuture, FutureExt};
+use hydroid_core::arguments;
+use hydroid_core::config::{Size, did_you_mean};
+use hydroid_core::message::Content;
+use hydroid_core::ports::{CallContext, Tools};
+use hydroid_core::tool::{CheckedCall, ToolCall, ToolOutput, ToolSpec};
+use serde_json::Value;
+
+/// Problems with arguments that are shown at once.
+const MOST_PROBLEMS: usize = 5;
+
+impl Tools for Catalog {
+    fn specs(&self) -> Vec<ToolSpec> {
+        let snapshot = self.snapshot();
+        snapshot.tools.values().map(|(loaded, index)| spec(loaded, *index)).collect()
+    }
+
+    fn check(&self, call: &ToolCall) -> Result<CheckedCall, String> {
+        let snapshot = self.snapshot();
+        let Some((loaded, index)) = snapshot.tools.get(&call.name) else {
+            let shown: String = call.name.chars().take(64).collect();
+            let known = snapshot.tools.keys().map(String::as_str);
+            return Err(format!(
+                "there is no tool `{shown}`{}; tools: {}",
+                did_you_mean(&shown, known.clone()),
+                known.collect::<Vec<_>>().join(", ")
+            ));
+        };
+        let definition = &loaded.definitions[*index];
+        let text = arguments::normalise(&call.arguments)?;
+        let value: Value = serde_json::from_str(&text).map_err(|error| format!("the arguments are not JSON: {error}"))?;
+        let problems: Vec<String> = definition
+            .validator
+            .iter_errors(&value)
+            .take(MOST_PROBLEMS)
+            .map(|error| match error.instance_path().to_string() {
+                path if path.is_empty() => error.to_string(),
+                path => format!("at `{path}`: {error}"),
+            })
+            .collect();
+        if !problems.is_empty() {
+            return Err(format!(
+                "the arguments of `{}` do not fit its schema: {}; its schema is {}",
+                call.name,
+                problems.join("; "),
+                definition.input_schema
+            ));
+        }
+        Ok(CheckedCall {
+            call: ToolCall { id: call.id.clone(), name: call.name.clone(), arguments: text },
+            component: loaded.name().clone(),
+            impact: loaded.impact(),
+        })
+    }
+
+    fn run(&self, call: CheckedCall, context: CallContext) -> BoxFuture<'_, ToolOutput> {
+        let found = self.snapshot().tools.get(&call.call.name).map(|(loaded, _)| loaded.clone());
+        async move {
+            match found {
+                // It was approved for one component; another that took the name since does not get it.
+                Some(loaded) if *loaded.name() == call.component && loaded.impact() <= call.impact => {
+                    run(&loaded, &call.call, context).await
+                }
+                Some(_) | None => ToolOutput::error(format!(
+                    "the tool `{}` of `{}` was removed or replaced since it was asked for; ask again",
+                    call.call.name, call.component
+                )),
+            }
+        }
+        .boxed()
+    }
+}
+
+/// Runs one call in a fresh store.
+pub(crate) async fn run(loaded: &Loaded, call: &ToolCall, context: CallContext) -> ToolOutput {
+    let Pre::Tool(pre) = &loaded.pre else {
+        return ToolOutput::error(format!("`{}` is not a tool component", loaded.name()));
+    };
+    let time = loaded.limits().call;
+    let mut store = match loaded.store(context, time) {
+        Ok(store) => store,
+        Err(error) => {
+            tracing::warn!(component = %loaded.name(), error = ?error, "no store");
+            return ToolOutput::error(format!("`{}` could not be started", loaded.name()));
+        }
+    };
+    let wit = Call { id: call.id.as_str().to_owned(), name: call.name.clone(), args_json: call.arguments.clone() };
+    let calling = async {
+        let bindings = pre.instantiate_async(&mut store).await?;
+        bindings.hydroid_tool_tool().call_invoke(&mut store, &wit).await
+    };
+    let called = tokio::time::timeout(time, calling).await;
+    log_output(loaded, &store);
+    match called {
+        Err(_) => ToolOutput::error(trap::sentence(&store, Cause::Deadline(time))),
+        Ok(Err(error)) => ToolOutput::error(trap::sentence(&store, Cause::Error(error))),
+        Ok(Ok(Err(error))) => ToolOutput::error(format!("{}: {}", convert::kind_name(error.kind), convert::error_text(&error))),
+        Ok(Ok(Ok(outcome))) => {
+            let size: usize = outcome.content.iter().map(wit_size).sum::<usize>() + outcome.structured_json.as_ref().map_or(0, String::len);
+            let limit = loaded.limits().output;
+            if size > limit {
+                return ToolOutput::error(format!(
+                    "`{}` returned {size} bytes, more than its {}; ask for less at once, or a person can raise `components.{}.limits.output`",
+                    loaded.name(),
+                    Size(limit as u64),
+                    loaded.name()
+                ));
+            }
+            let mut content: Vec<Content> = outcome.content.into_iter().map(convert::content).collect();
+            if let Some(problem) = outcome.structured_json.as_deref().and_then(not_json) {
+                tracing::warn!(component = %loaded.name(), %problem, "structured result is not JSON");
+                content.push(Content::text("[the tool's structured result was left out: it is not JSON]"));
+            } else if let (true, Some(json)) = (content.is_empty(), outcome.structured_json) {
+                content.push(convert::content(crate::bindings::core::types::Part::Json(json)));
+            }
+            ToolOutput { content, is_error: outcome.is_error }
+        }
+    }
+}
+
+fn spec(loaded: &Loaded, index: usize) -> ToolSpec {
+    let definition = &loaded.definitions[index];
+    ToolSpec {
+        name: definition.name.clone(),
+        title: definition.title.clone(),
+        description: definition.description.clone(),
+        input_schema: definition.input_schema.clone(),
+        component: loaded.name().clone(),
+        impact: loaded.impact(),
+        claims_read_only: definition.claims_read_only,
+    }
+}
+
+fn log_output(loaded: &Loaded, store: &wasmtime::Store<crate::instance::State>) {
+    let (text, total) = store.data().output.text();
+    if total > 0 {
+        tracing::debug!(component = %loaded.name(), bytes = total, output = %text, "standard output and error");
+    }
+}
+
+fn not_json(text: &str) -> Option<String> {
+    serde_json::from_str::<serde::de::IgnoredAny>(text).err().map(|error| error.to_string())
+}
+
+fn wit_size(part: &crate::bindings::core::types::Part) -> usize {
+    use crate::bindings::core::types::Part;
+    // Every part costs something, or a list of empty ones would be free.
+    const PART: usize = 64;
+    PART + match part {
+        Part::Text(text) | Part::Json(text) => text.len(),
+        Part::Blob(blob) => blob.data.len() + blob.media_type.len(),
+        Part::Link(link) => link.uri.len() + link.title.as_ref().map_or(0, String::len),
+        Part::Other(ext) => ext.kind.len() + ext.json.len(),
+    }
+}

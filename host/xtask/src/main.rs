@@ -1,0 +1,79 @@
+//! `cargo xtask`: what one does with this repository, in plain Rust.
+//! Not part of the product: no crate depends on it, and it depends on none of them.
+//!
+//! Reading order: one file for each subcommand ([`components`], [`setup`], [`test`], [`demo`],
+//! [`bench`]), then what they share: [`cargo`], [`paths`], [`suite`], [`aimock`], [`page`].
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a build tool runs programs, reads and writes files and talks to its terminal"
+)]
+
+mod bench;
+mod components;
+mod demo;
+mod setup;
+mod test;
+
+mod aimock;
+mod cargo;
+mod page;
+mod paths;
+mod suite;
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Build, test and try Hydroid.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Build everything and say what to run next.
+    Setup,
+    /// Run the main job once, without a network or an API key, and check what came out.
+    Demo {
+        /// Use this `hydroid` instead of building one.
+        #[arg(long, value_name = "PATH")]
+        binary: Option<PathBuf>,
+    },
+    /// Run every test: host, components and the built binary.
+    Test {
+        /// Passed on to the host's test runner, as filters.
+        #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
+        filters: Vec<String>,
+    },
+    /// Build the components into `target/components`.
+    Components,
+    /// Measure calls into components.
+    Bench {
+        /// Passed on to the benchmark.
+        #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Setup => setup::run(),
+        Command::Demo { binary } => demo::run(binary),
+        Command::Test { filters } => test::run(&filters),
+        Command::Components => components::build().map(|_| ()),
+        Command::Bench { arguments } => bench::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

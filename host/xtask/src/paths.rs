@@ -1,0 +1,26 @@
+//! Where things are in this repository. Not a search: everything hangs from the root.
+
+use std::path::{Path, PathBuf};
+
+/// The root of the repository.
+pub(crate) fn root() -> PathBuf {
+    // Cargo sets it at run time too, so a moved checkout needs no rebuild.
+    let package = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    package.ancestors().nth(2).map_or_else(|| package.clone(), Path::to_path_buf)
+}
+
+/// The workspace of the components.
+pub(crate) fn components() -> PathBuf {
+    root().join("components")
+}
+
+/// Where built first-party components are left; the release binary embeds them from here.
+pub(crate) fn built_components() -> PathBuf {
+    root().join("target/components")
+}
+
+/// Where built components that exist for tests are left.
+pub(crate) fn built_test_components() -> PathBuf {
+    root().join("target/test-components")
+}

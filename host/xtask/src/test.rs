@@ -1,0 +1,137 @@
+//! `cargo xtask test`: everything there is to test, and one plain line at the end.
+//! Sets up nothing that only one machine has.
+
+use crate::suite::{Count, Emptiness, Report};
+use crate::{aimock, cargo, components, paths};
+use anyhow::{Result, bail};
+use std::path::Path;
+use std::process::Command;
+
+/// Tests whose name contains this need [`aimock`]; without it they are left out, not passed.
+const NEEDS_AIMOCK: &str = "aimock";
+
+/// Builds what the tests use, then runs every suite.
+pub(crate) fn run(filters: &[String]) -> Result<()> {
+    components::build()?;
+    println!("building hydroid (dev)");
+    cargo::build_hydroid(&[])?;
+    let aimock = aimock::install()?;
+
+    let mut reports = vec![];
+    let nextest = cargo::works("cargo", &["nextest", "--version"]);
+    let mut host = if nextest { nextest_command(filters) } else { test_command(filters) };
+    match &aimock {
+        Some(program) => {
+            host.env(aimock::VARIABLE, program);
+        }
+        None => leave_out(&mut host, nextest, filters),
+    }
+    let emptiness = if filters.is_empty() { Emptiness::NoTarget } else { Emptiness::NotAll };
+    reports.push(Report::run("host", &mut host, emptiness));
+    if nextest && filters.is_empty() {
+        let mut examples = cargo::command(&paths::root());
+        examples.args(["test", "--doc", "--workspace"]);
+        reports.push(Report::run("host examples", &mut examples, Emptiness::Fine));
+    }
+    if filters.is_empty() {
+        let mut guests = cargo::command(&paths::components());
+        guests.args(["test", "--workspace", "--no-fail-fast"]);
+        reports.push(Report::run("components", &mut guests, Emptiness::NoTarget));
+    }
+    if aimock.is_none() {
+        println!(
+            "\nskipped: tests named `{NEEDS_AIMOCK}`, because `npm` and Node.js 20 or newer are not there"
+        );
+    }
+    conclude(reports)
+}
+
+/// Every suite has run; now say how it went.
+fn conclude(reports: Vec<Result<Report>>) -> Result<()> {
+    let mut sum = Count::default();
+    let mut problems = Vec::new();
+    for report in reports {
+        match report {
+            Ok(report) => sum = sum.plus(report.count()),
+            Err(problem) => problems.push(format!("{problem:#}")),
+        }
+    }
+    println!();
+    for problem in &problems {
+        println!("problem: {problem}");
+    }
+    if sum.ignored > 0 {
+        println!("{} ignored", sum.ignored);
+    }
+    println!("{} passed, {} failed", sum.passed, sum.failed);
+    match (sum.failed, problems.len()) {
+        (0, 0) => Ok(()),
+        (0, _) => bail!("some suites did not run as they should; see the problems above"),
+        (_, _) => bail!("tests failed; their messages are above"),
+    }
+}
+
+fn nextest_command(filters: &[String]) -> Command {
+    let mut command = cargo::command(&paths::root());
+    command.args(["nextest", "run", "--workspace", "--no-fail-fast", "--no-tests=fail"]);
+    command.args(filters);
+    command
+}
+
+fn test_command(filters: &[String]) -> Command {
+    let mut command = cargo::command(&paths::root());
+    command.args(["test", "--workspace", "--no-fail-fast"]).args(filters);
+    command
+}
+
+/// Leaves out the tests that need what is not here; to pass them would be a lie.
+fn leave_out(host: &mut Command, nextest: bool, filters: &[String]) {
+    if nextest {
+        host.args(["-E", &format!("not test({NEEDS_AIMOCK})")]);
+    } else {
+        if !filters.iter().any(|filter| filter == "--") {
+            host.arg("--");
+        }
+        host.args(["--skip", NEEDS_AIMOCK]);
+    }
+}
+
+/// True where nobody looks at a skipped test.
+pub(crate) fn in_continuous_integration() -> bool {
+    std::env::var("CI").is_ok_and(|value| value == "true")
+}
+
+/// A path with the root of the repository left out, for messages.
+pub(crate) fn relative(path: &Path) -> String {
+    path.strip_prefix(paths::root()).unwrap_or(path).display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(command: &Command) -> Vec<String> {
+        command.get_args().map(|word| word.to_string_lossy().into_owned()).collect()
+    }
+
+    #[test]
+    fn tests_that_need_aimock_are_left_out_and_not_passed() {
+        let mut command = test_command(&["turn".to_owned()]);
+        leave_out(&mut command, false, &["turn".to_owned()]);
+        assert!(words(&command).ends_with(&["turn", "--", "--skip", "aimock"].map(str::to_owned)));
+
+        let filters = ["--".to_owned(), "--nocapture".to_owned()];
+        let mut command = test_command(&filters);
+        leave_out(&mut command, false, &filters);
+        assert!(
+            words(&command)
+                .ends_with(&["--", "--nocapture", "--skip", "aimock"].map(str::to_owned))
+        );
+    }
+
+    #[test]
+    fn a_suite_that_did_not_run_fails_the_whole() {
+        assert!(conclude(vec![Ok(Report::default())]).is_ok());
+        assert!(conclude(vec![Ok(Report::default()), Err(anyhow::anyhow!("x"))]).is_err());
+    }
+}
