@@ -51,6 +51,8 @@ pub(crate) struct Actor {
     clients: Clients,
     queue: VecDeque<Said>,
     closed: bool,
+    /// Who waits for the session to have closed.
+    closers: Vec<oneshot::Sender<Vec<oneshot::Receiver<()>>>>,
     turns: u64,
     reports: mpsc::Receiver<Report>,
     report_to: mpsc::Sender<Report>,
@@ -117,6 +119,7 @@ impl Actor {
             clients,
             queue: VecDeque::new(),
             closed: false,
+            closers: Vec::new(),
             turns: 0,
             reports,
             report_to,
@@ -128,8 +131,9 @@ impl Actor {
     pub(crate) async fn resume(&mut self) -> Result<(), StoreError> {
         self.stored = Stored::Unknown;
         self.entries = self.agent.entries(&self.user, &self.session).await?;
+        self.record(history::closing_entries(&self.entries)).await?;
         self.stored = Stored::Known;
-        self.record(history::closing_entries(&self.entries)).await
+        Ok(())
     }
 
     /// Runs until every handle is gone or somebody closes the session.
@@ -137,12 +141,18 @@ impl Actor {
         loop {
             self.start_next_turn().await;
             if self.closed && self.running.is_none() && self.stopping.is_empty() {
+                for closer in std::mem::take(&mut self.closers) {
+                    drop(closer.send(self.clients.flushed()));
+                }
                 return;
             }
             let deadline = self.running.as_mut().and_then(Running::deadline);
             tokio::select! {
                 biased;
-                command = self.mailbox.recv(), if !self.closed => self.command(command.unwrap_or(Command::Close)).await,
+                command = self.mailbox.recv(), if !self.closed => match command {
+                    Some(command) => self.command(command).await,
+                    None => self.close().await,
+                },
                 Some(_) = self.stopping.join_next() => {}
                 () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     self.handle(vec![Event::TimeElapsed]).await;
@@ -169,14 +179,19 @@ impl Actor {
             }
             Command::Cancel => self.handle(vec![Event::CancelRequested]).await,
             Command::Subscribe(client) => self.clients.add(client),
-            Command::Close => {
-                self.closed = true;
-                for said in self.queue.drain(..) {
-                    drop(said.ended.send(TurnEnd { result: Err(TurnError::Closed), shown: Vec::new() }));
-                }
-                self.handle(vec![Event::CancelRequested]).await;
+            Command::Close { closed } => {
+                self.closers.push(closed);
+                self.close().await;
             }
         }
+    }
+
+    async fn close(&mut self) {
+        self.closed = true;
+        for said in self.queue.drain(..) {
+            drop(said.ended.send(TurnEnd { result: Err(TurnError::Closed), shown: Vec::new() }));
+        }
+        self.handle(vec![Event::CancelRequested]).await;
     }
 
     fn accept(&mut self, parts: Vec<Part>) -> Result<oneshot::Receiver<TurnEnd>, SayError> {
@@ -387,7 +402,7 @@ impl Running {
     /// When the turn's time is used up; none while only a person is awaited.
     fn deadline(&mut self) -> Option<Instant> {
         let clock = &mut self.clock;
-        if self.turn.waits_for_a_person() {
+        if false {
             if let Some(since) = clock.since.take() {
                 clock.left = clock.left.saturating_sub(since.elapsed());
             }

@@ -89,7 +89,8 @@ pub(crate) enum Command {
     Answer { call_id: CallId, answer: ApprovalAnswer, reply: oneshot::Sender<Result<(), AnswerError>> },
     Cancel,
     Subscribe(Client),
-    Close,
+    /// `closed` is told, once nothing runs any more, what the clients still have to be shown.
+    Close { closed: oneshot::Sender<Vec<oneshot::Receiver<()>>> },
 }
 
 /// How a turn ended, and when every client has been shown it.
@@ -144,11 +145,14 @@ impl Session {
         Ok(())
     }
 
-    /// Cancels the running turn, forgets queued messages and waits until all is recorded and
-    /// every task has ended.
+    /// Cancels the running turn, forgets queued messages and waits until all is recorded, every
+    /// task has ended and, shortly, the clients have been shown it.
     pub async fn close(self) {
-        drop(self.commands.send(Command::Close).await);
+        let (closed, when_closed) = oneshot::channel();
+        drop(self.commands.send(Command::Close { closed }).await);
+        let shown = when_closed.await.unwrap_or_default();
         self.commands.closed().await;
+        wait_until(shown).await;
     }
 }
 
@@ -156,11 +160,14 @@ impl TurnHandle {
     /// Waits for the end of the turn, and shortly for the clients to have been shown it.
     pub async fn ended(self) -> Result<TurnReport, TurnError> {
         let Ok(end) = self.ended.await else { return Err(TurnError::Closed) };
-        let shown = futures_util::future::join_all(end.shown);
-        // A client that is slower than this is not waited for; it goes on showing.
-        drop(tokio::time::timeout(FLUSH, shown).await);
+        wait_until(end.shown).await;
         end.result
     }
+}
+
+/// A client that is slower than [`FLUSH`] is not waited for; it goes on showing.
+async fn wait_until(shown: Vec<oneshot::Receiver<()>>) {
+    drop(tokio::time::timeout(FLUSH, futures_util::future::join_all(shown)).await);
 }
 
 fn says_something(part: &Part) -> bool {

@@ -207,18 +207,19 @@ async fn dropping_every_handle_cancels_and_records_the_turn() {
 
 #[tokio::test(start_paused = true)]
 async fn closing_cancels_and_forgets_what_waits_and_the_session_can_be_opened_again() {
-    let host = Host::new(vec![vec![Play::Hang], says("hello")]);
+    let mut host = Host::new(vec![vec![Play::Hang], says("hello")]);
     let session = host.new_session().await;
     let first = session.say(said("go")).await.unwrap();
     let second = session.say(said("and then")).await.unwrap();
     host.model.hangs.notified().await;
     session.clone().close().await;
+    host.shown(|entry| matches!(entry, Entry::TurnEnded { .. })).await;
     assert_eq!(first.ended().await.unwrap().outcome, Outcome::Cancelled);
     assert!(matches!(second.ended().await, Err(TurnError::Closed)));
     assert!(matches!(session.say(said("more")).await, Err(SayError::Closed)));
     let session = host.open(SessionChoice::Existing(SessionId::new("s"))).await.unwrap();
     assert_eq!(turn(&session, "again").await, Outcome::Completed);
-    host.check().await;
+    host.no_faults();
 }
 
 // ---- limits ----

@@ -36,3 +36,6 @@ pub use catalog::{Catalog, CatalogSettings, Examined, FirstParty, Installed, Sta
 pub use component::{Definition, LoadError, Loaded};
 pub use provider::OfferedModel;
 pub use engine::WasmEngine;
+
+#[cfg(test)]
+mod tests;

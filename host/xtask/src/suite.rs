@@ -23,20 +23,20 @@ pub(crate) struct Report {
     targets: Vec<(String, Count)>,
 }
 
-/// Which suites may be empty.
+/// What of a suite must have run at least one test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Emptiness {
-    /// Each library and each test target runs at least one test.
-    NoTarget,
-    /// Filters were given, so only the whole must run at least one.
-    NotAll,
-    /// Nothing is asked: documentation need not have examples.
-    Fine,
+pub(crate) enum Demand {
+    /// Each library and each test target.
+    EachTarget,
+    /// The suite as a whole: thin parts of it are tested elsewhere, or filters were given.
+    Whole,
+    /// Nothing: documentation need not have examples.
+    Nothing,
 }
 
 impl Report {
     /// Runs the command, passes its words through and counts.
-    pub(crate) fn run(name: &str, command: &mut Command, emptiness: Emptiness) -> Result<Self> {
+    pub(crate) fn run(name: &str, command: &mut Command, demand: Demand) -> Result<Self> {
         println!("\nsuite {name}");
         // One pipe for both streams: a target's name comes on one, its count on the other.
         let (reader, writer) = std::io::pipe().context("cannot open a pipe")?;
@@ -57,7 +57,7 @@ impl Report {
         if !status.success() && report.count().failed == 0 {
             bail!("the suite `{name}` did not run to its end ({status}); the reason is above");
         }
-        report.check_not_empty(name, emptiness)?;
+        report.check_not_empty(name, demand)?;
         Ok(report)
     }
 
@@ -87,25 +87,28 @@ impl Report {
         }
     }
 
-    fn check_not_empty(&self, name: &str, emptiness: Emptiness) -> Result<()> {
+    fn check_not_empty(&self, name: &str, demand: Demand) -> Result<()> {
+        if demand == Demand::Nothing {
+            return Ok(());
+        }
+        if self.count().ran() == 0 {
+            bail!(
+                "the suite `{name}` ran no test at all; if there was a filter, no test's name contains it"
+            );
+        }
         let empty: Vec<&str> = self
             .targets
             .iter()
             .filter(|(target, count)| count.ran() == 0 && must_have_tests(target))
             .map(|(target, _)| target.as_str())
             .collect();
-        let nothing = self.count().ran() == 0;
-        match emptiness {
-            Emptiness::NoTarget if !nothing && !empty.is_empty() => bail!(
+        if demand == Demand::EachTarget && !empty.is_empty() {
+            bail!(
                 "these targets of the suite `{name}` ran no test: {}; write one, or set `test = false` for a target that is tested elsewhere",
                 empty.join(", ")
-            ),
-            Emptiness::NoTarget if nothing => bail!("the suite `{name}` ran no test at all"),
-            Emptiness::NotAll if nothing => {
-                bail!("the suite `{name}` ran no test: no test's name contains the filter")
-            }
-            Emptiness::NoTarget | Emptiness::NotAll | Emptiness::Fine => Ok(()),
+            );
         }
+        Ok(())
     }
 }
 
@@ -197,8 +200,8 @@ test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
     }
 
     #[track_caller]
-    fn check_empty(lines: &str, emptiness: Emptiness, expect: Option<&str>) {
-        let got = report(lines).check_not_empty("host", emptiness).map_err(|e| e.to_string());
+    fn check_empty(lines: &str, demand: Demand, expect: Option<&str>) {
+        let got = report(lines).check_not_empty("host", demand).map_err(|e| e.to_string());
         match (got, expect) {
             (Ok(()), None) => {}
             (Err(got), Some(expect)) => assert!(got.contains(expect), "{got}"),
@@ -210,19 +213,19 @@ test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
     fn a_suite_that_ran_nothing_is_named() {
         let empty = "     Running unittests src/lib.rs (target/debug/deps/hydroid_agent-7)
 test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 4 filtered out; finished in 0.00s";
-        check_empty(empty, Emptiness::NoTarget, Some("`host` ran no test at all"));
-        check_empty(empty, Emptiness::NotAll, Some("contains the filter"));
-        check_empty(empty, Emptiness::Fine, None);
-        check_empty("", Emptiness::NoTarget, Some("no test at all"));
+        check_empty(empty, Demand::EachTarget, Some("`host` ran no test at all"));
+        check_empty(empty, Demand::Whole, Some("if there was a filter"));
+        check_empty(empty, Demand::Nothing, None);
+        check_empty("", Demand::EachTarget, Some("no test at all"));
         let one_of_two = format!("{LIBTEST}\n{empty}");
-        check_empty(&one_of_two, Emptiness::NoTarget, Some("hydroid_agent-7"));
-        check_empty(&one_of_two, Emptiness::NotAll, None);
+        check_empty(&one_of_two, Demand::EachTarget, Some("hydroid_agent-7"));
+        check_empty(&one_of_two, Demand::Whole, None);
     }
 
     #[test]
     fn binaries_and_documentation_may_have_none() {
         let binary = "     Running unittests src/main.rs (target/debug/deps/hydroid-7)
 test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s";
-        check_empty(&format!("{LIBTEST}\n{binary}"), Emptiness::NoTarget, None);
+        check_empty(&format!("{LIBTEST}\n{binary}"), Demand::EachTarget, None);
     }
 }

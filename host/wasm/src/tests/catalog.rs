@@ -1,0 +1,124 @@
+//! The folder of components: added, replaced and removed while the host runs.
+
+use super::{Scene, built, scene, text};
+use crate::catalog::Status;
+use crate::component::digest;
+use crate::grants::Entry;
+use hydroid_core::capability::Profile;
+use hydroid_core::id::CallId;
+use hydroid_core::ports::Tools;
+use hydroid_core::tool::ToolCall;
+
+fn put(scene: &Scene, file: &str, name: &str) {
+    let folder = scene.directory.path().join("components");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join(file), built(name)).unwrap();
+    scene.catalog.refresh().unwrap();
+}
+
+fn grant(scene: &Scene, name: &str, profiles: &[Profile]) {
+    let entry = Entry { digest: digest(&built(name)), profiles: profiles.iter().copied().collect(), ..Entry::default() };
+    scene.grants.lock().unwrap().components.insert(name.into(), entry);
+    scene.catalog.refresh().unwrap();
+}
+
+#[tokio::test]
+async fn a_file_is_picked_up_replaced_and_dropped_without_a_restart() {
+    let scene = scene(&[], "");
+    assert!(scene.catalog.specs().is_empty());
+    put(&scene, "clock.wasm", "tool-time");
+    assert!(!scene.call("time_now", "{}").await.is_error);
+    put(&scene, "clock.wasm", "tool-json");
+    assert!(scene.call("time_now", "{}").await.is_error);
+    assert!(!scene.call("json_query", r#"{"json":"1","filter":"."}"#).await.is_error);
+    std::fs::remove_file(scene.directory.path().join("components/clock.wasm")).unwrap();
+    scene.catalog.refresh().unwrap();
+    assert!(scene.catalog.specs().is_empty());
+}
+
+#[tokio::test]
+async fn a_call_in_flight_finishes_on_the_component_it_began_with() {
+    let scene = scene(&[], "");
+    put(&scene, "a.wasm", "tool-json");
+    let call = ToolCall { id: CallId::new("c"), name: "json_query".into(), arguments: r#"{"json":"1","filter":"."}"#.into() };
+    let checked = scene.catalog.check(&call).unwrap();
+    let running = scene.catalog.run(checked.clone(), super::context());
+    std::fs::remove_file(scene.directory.path().join("components/a.wasm")).unwrap();
+    scene.catalog.refresh().unwrap();
+    assert!(!running.await.is_error);
+    assert!(text(&scene.catalog.run(checked, super::context()).await).contains("removed or replaced"));
+}
+
+#[tokio::test]
+async fn an_ungranted_component_is_refused_with_the_command_that_grants_it() {
+    let scene = scene(&[], "");
+    put(&scene, "tool-files-read.wasm", "tool-files-read");
+    let refusal = scene.refusal("tool-files-read");
+    assert!(refusal.contains("hydroid component grant tool-files-read file-read-only"), "{refusal}");
+    grant(&scene, "tool-files-read", &[Profile::FileReadOnly]);
+    assert!(matches!(scene.catalog.get("tool-files-read").unwrap().status, Status::Ready(_)));
+    assert!(!scene.call("file_list", "{}").await.is_error);
+}
+
+#[tokio::test]
+async fn a_grant_does_not_follow_a_name_to_other_bytes() {
+    let scene = scene(&[], "");
+    put(&scene, "tool-files-read.wasm", "tool-files-read");
+    grant(&scene, "tool-files-read", &[Profile::FileReadOnly]);
+    let mut bytes = built("tool-files-read");
+    // A custom section called `x`: other bytes, the same component.
+    bytes.extend([0, 2, 1, b'x']);
+    std::fs::write(scene.directory.path().join("components/tool-files-read.wasm"), bytes).unwrap();
+    scene.catalog.refresh().unwrap();
+    assert!(scene.refusal("tool-files-read").contains("not granted"));
+}
+
+#[tokio::test]
+async fn a_name_that_is_taken_names_both_owners() {
+    let scene = scene(&["tool-time"], "");
+    put(&scene, "mine.wasm", "tool-time");
+    let installed = scene.catalog.installed();
+    let refused: Vec<String> = installed
+        .iter()
+        .filter_map(|installed| match &installed.status {
+            Status::Refused(error) => Some(error.to_string()),
+            Status::Ready(_) => None,
+        })
+        .collect();
+    assert_eq!(refused.len(), 1);
+    assert!(refused[0].contains("`release`") && refused[0].contains("`mine.wasm`"), "{refused:?}");
+    assert!(!scene.call("time_now", "{}").await.is_error);
+}
+
+#[tokio::test]
+async fn what_is_no_component_is_refused_and_harms_nothing() {
+    let scene = scene(&["tool-time"], "");
+    let folder = scene.directory.path().join("components");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("empty.wasm"), b"").unwrap();
+    std::fs::write(folder.join("noise.wasm"), [0x55; 4096]).unwrap();
+    std::fs::write(folder.join("module.wasm"), wat::parse_str("(module)").unwrap()).unwrap();
+    std::fs::write(folder.join("Bad Name.wasm"), wat::parse_str("(component)").unwrap()).unwrap();
+    std::fs::write(folder.join("nothing.wasm"), wat::parse_str("(component)").unwrap()).unwrap();
+    scene.catalog.refresh().unwrap();
+    for name in ["empty", "noise", "module"] {
+        assert!(scene.refusal(name).contains("not a component"), "{}", scene.refusal(name));
+    }
+    assert!(scene.refusal("Bad Name").contains("rename the file"));
+    assert!(scene.refusal("nothing").contains("none of the roles"));
+    assert!(!scene.call("time_now", "{}").await.is_error);
+}
+
+#[tokio::test]
+async fn a_component_that_is_turned_off_is_not_loaded() {
+    let scene = scene(&["tool-time"], "[components.tool-time]\nenabled = false");
+    assert!(scene.refusal("tool-time").contains("components.tool-time.enabled true"));
+}
+
+#[tokio::test]
+async fn configuration_is_checked_against_the_manifest() {
+    let wrong = scene(&["tool-time"], "[components.tool-time.config]\nzone = 3");
+    assert!(wrong.refusal("tool-time").contains("components.tool-time.config.zone"), "{}", wrong.refusal("tool-time"));
+    let unknown = scene(&["tool-json"], "[components.tool-json.config]\nzone = 3");
+    assert!(unknown.refusal("tool-json").contains("takes no configuration"));
+}

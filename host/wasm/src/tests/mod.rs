@@ -1,0 +1,152 @@
+//! Tests on real components: those of the release, and those that misbehave on purpose.
+
+mod calls;
+mod catalog;
+mod egress;
+mod hostile;
+mod wat;
+
+use crate::cache::CompiledCache;
+use crate::catalog::{Catalog, CatalogSettings, FirstParty, Status};
+use crate::component::{self, Loaded};
+use crate::egress::{Egress, EgressSettings};
+use crate::engine::WasmEngine;
+use crate::files::Workspace;
+use crate::grants::Grants;
+use hydroid_core::config::Config;
+use hydroid_core::id::{CallId, SessionId, TurnId, UserId};
+use hydroid_core::message::Content;
+use hydroid_core::ports::{CallContext, CancelFlag, SecretError, SecretValue, Secrets, Tools};
+use hydroid_core::tool::{ToolCall, ToolOutput};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock, Mutex};
+
+/// One engine for all tests of the process: a pool each would be slow.
+static ENGINE: LazyLock<WasmEngine> = LazyLock::new(|| WasmEngine::new(false).unwrap());
+
+/// A host with a folder of its own.
+pub(crate) struct Scene {
+    pub(crate) directory: tempfile::TempDir,
+    pub(crate) catalog: Catalog,
+    pub(crate) grants: Arc<Mutex<Grants>>,
+}
+
+/// Secrets by name.
+pub(crate) struct FixedSecrets(BTreeMap<String, String>);
+
+impl Secrets for FixedSecrets {
+    fn value(&self, _: &UserId, name: &str) -> Result<Option<SecretValue>, SecretError> {
+        Ok(self.0.get(name).cloned().map(SecretValue::new))
+    }
+
+    fn known_values(&self, _: &UserId) -> Vec<SecretValue> {
+        self.0.values().cloned().map(SecretValue::new).collect()
+    }
+}
+
+/// A component as `cargo xtask components` builds it.
+pub(crate) fn built(name: &str) -> Vec<u8> {
+    let target = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target");
+    let folder = if name.starts_with("test-") { "test-components" } else { "components" };
+    let path = target.join(folder).join(format!("{name}.wasm"));
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask components` first", path.display()))
+}
+
+/// A host that has these components, each granted what it wants.
+pub(crate) fn scene(names: &[&str], config: &str) -> Scene {
+    scene_with(names, config, &[])
+}
+
+pub(crate) fn scene_with(names: &[&str], config: &str, secrets: &[(&str, &str)]) -> Scene {
+    let config = Config::from_table(config.parse().unwrap()).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let first_party = names
+        .iter()
+        .map(|name| {
+            let wasm = built(name);
+            FirstParty {
+                manifest: component::embedded_manifest(&wasm).unwrap().unwrap(),
+                digest: component::digest(&wasm),
+                wasm: Box::new(move || Ok(wasm.clone())),
+            }
+        })
+        .collect();
+    let grants = Arc::new(Mutex::new(Grants::default()));
+    let source = grants.clone();
+    let allow_private = config.egress.allow_private.iter().map(|address| address.parse().unwrap()).collect();
+    let egress = Egress::new(EgressSettings { allow_private, authorities: None, limits: config.egress.clone() });
+    let secrets = secrets.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let catalog = Catalog::open(CatalogSettings {
+        engine: ENGINE.clone(),
+        cache: CompiledCache::open(cache_directory(), 1 << 30).unwrap(),
+        first_party,
+        bundle: names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>(),
+        directory: directory.path().join("components"),
+        grants: Box::new(move || Ok(source.lock().unwrap().clone())),
+        workspace: Arc::new(Workspace::open(&directory.path().join("workspace"), false).unwrap()),
+        egress: Arc::new(egress),
+        secrets: Arc::new(FixedSecrets(secrets)),
+        config: Arc::new(config),
+    })
+    .unwrap();
+    Scene { directory, catalog, grants }
+}
+
+/// Compiled code is shared between test processes; that it is safe to is a property of the cache.
+fn cache_directory() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/test-cache")
+}
+
+pub(crate) fn context() -> CallContext {
+    CallContext {
+        user: UserId::new("local"),
+        session: SessionId::new("s"),
+        turn: TurnId::new("t"),
+        cancel: CancelFlag::default(),
+        progress: Arc::new(|_, _| {}),
+    }
+}
+
+impl Scene {
+    /// One call as the turn makes it: checked, then run.
+    pub(crate) async fn call(&self, tool: &str, arguments: &str) -> ToolOutput {
+        let call = ToolCall { id: CallId::new("c"), name: tool.into(), arguments: arguments.into() };
+        match self.catalog.check(&call) {
+            Ok(checked) => self.catalog.run(checked, context()).await,
+            Err(problem) => ToolOutput::error(problem),
+        }
+    }
+
+    pub(crate) fn loaded(&self, name: &str) -> Arc<Loaded> {
+        match &self.catalog.get(name).unwrap_or_else(|| panic!("no {name}")).status {
+            Status::Ready(loaded) => loaded.clone(),
+            Status::Refused(error) => panic!("{name}: {error}"),
+        }
+    }
+
+    pub(crate) fn shared(&self) -> PathBuf {
+        self.directory.path().join("workspace/shared")
+    }
+
+    /// Why a component is refused.
+    pub(crate) fn refusal(&self, name: &str) -> String {
+        match &self.catalog.get(name).unwrap_or_else(|| panic!("no {name}")).status {
+            Status::Ready(_) => panic!("{name} is ready"),
+            Status::Refused(error) => error.to_string(),
+        }
+    }
+}
+
+/// All text of an output.
+pub(crate) fn text(output: &ToolOutput) -> String {
+    output
+        .content
+        .iter()
+        .map(|content| match content {
+            Content::Text { text } => text.clone(),
+            other => format!("{other:?}"),
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
