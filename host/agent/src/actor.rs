@@ -402,7 +402,7 @@ impl Running {
     /// When the turn's time is used up; none while only a person is awaited.
     fn deadline(&mut self) -> Option<Instant> {
         let clock = &mut self.clock;
-        if false {
+        if self.turn.waits_for_a_person() {
             if let Some(since) = clock.since.take() {
                 clock.left = clock.left.saturating_sub(since.elapsed());
             }

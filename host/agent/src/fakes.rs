@@ -73,6 +73,8 @@ pub(crate) struct FakeModel {
     pub(crate) requests: Mutex<Vec<ModelRequest>>,
     pub(crate) hangs: Notify,
     pub(crate) pulled: Arc<AtomicUsize>,
+    /// Tools that run; no model is asked meanwhile, not even in the next turn.
+    running: Arc<AtomicUsize>,
     faults: Faults,
 }
 
@@ -85,6 +87,9 @@ impl Model for FakeModel {
     fn complete(&self, request: ModelRequest, _: CallContext) -> BoxFuture<'_, Result<Box<dyn Completion>, ModelError>> {
         for fault in orphans(&request.messages) {
             self.faults.add(fault);
+        }
+        if self.running.load(Ordering::SeqCst) > 0 {
+            self.faults.add("a model was asked while a tool ran".into());
         }
         self.requests.lock().unwrap().push(request);
         let plays = self.script.lock().unwrap().pop_front();
@@ -381,14 +386,15 @@ impl Host {
     /// With a configuration in TOML.
     pub(crate) fn with(config: &str, script: Vec<Vec<Play>>) -> Self {
         let faults = Faults::default();
+        let tools = Arc::new(FakeTools::default());
         let model = Arc::new(FakeModel {
             script: Mutex::new(script.into()),
             requests: Mutex::default(),
             hangs: Notify::new(),
             pulled: Arc::default(),
+            running: Arc::clone(&tools.running),
             faults: faults.clone(),
         });
-        let tools = Arc::new(FakeTools::default());
         let journal = Arc::new(FakeJournal {
             sessions: Mutex::default(),
             appends: AtomicUsize::new(0),

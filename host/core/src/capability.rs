@@ -269,6 +269,9 @@ impl FromStr for HostPattern {
             Some(_) => return Err(bad("an IPv6 address stands in brackets")),
             None => (rest, None),
         };
+        if name == "*." {
+            return Err(bad("`*.` is followed by a name"));
+        }
         let name = name.trim_end_matches('.').to_ascii_lowercase();
         let name = match name.strip_prefix("*.") {
             _ if name == "*" => HostName::Any,

@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
-use wasmtime::component::{Component, InstancePre};
+use wasmtime::component::InstancePre;
 use wasmtime::Store;
 
 /// Name of the custom section that holds the manifest, so that one `.wasm` is complete.
@@ -187,16 +187,16 @@ pub(crate) fn load(
         limits,
         config,
         values: around.secrets.clone(),
-        workspace: around.workspace.clone(),
+        workspace: Some(around.workspace.clone()),
         egress: around.egress.clone(),
         wants_preopens: imports.iter().any(|import| import.interface == "wasi:filesystem/types"),
     });
     let linker = around.linkers.get(&equipment.grant).map_err(|error| LoadError::Link(format!("{error:#}")))?;
     let instance = linker.instantiate_pre(&component).map_err(|error| LoadError::Link(format!("{error:#}")))?;
     let pre = pre(role, instance)?;
-    let definitions = match role {
-        Role::Tool => definitions(around, &component, &equipment)?,
-        Role::Provider | Role::Channel | Role::Embedder | Role::Hook => Vec::new(),
+    let definitions = match &pre {
+        Pre::Tool(pre) => definitions(around, pre, &equipment)?,
+        Pre::Provider(_) => Vec::new(),
     };
     Ok(Loaded {
         manifest,
@@ -340,13 +340,10 @@ fn place(want: &SecretWant) -> Place {
     }
 }
 
-/// Asks a component for its tools with nothing granted: every capability it imports is a trap.
-fn definitions(around: &Surroundings<'_>, component: &Component, equipment: &Arc<Equipment>) -> Result<Vec<Definition>, LoadError> {
+/// Asks a component for its tools with nothing granted: its capabilities are linked, or it could
+/// not be instantiated, and each of them refuses.
+fn definitions(around: &Surroundings<'_>, pre: &tools::AllToolsPre<State>, equipment: &Arc<Equipment>) -> Result<Vec<Definition>, LoadError> {
     let link = |error: wasmtime::Error| LoadError::Link(format!("{error:#}"));
-    let nothing = around.linkers.get(&Grant::default()).map_err(link)?;
-    let mut linker = (*nothing).clone();
-    linker.define_unknown_imports_as_traps(component).map_err(link)?;
-    let pre = linker.instantiate_pre(component).and_then(tools::AllToolsPre::new).map_err(link)?;
     let powerless = Arc::new(Equipment {
         component: equipment.component.clone(),
         grant: Grant::default(),
@@ -354,7 +351,7 @@ fn definitions(around: &Surroundings<'_>, component: &Component, equipment: &Arc
         config: equipment.config.clone(),
         secrets: BTreeMap::new(),
         values: equipment.values.clone(),
-        workspace: equipment.workspace.clone(),
+        workspace: None,
         egress: equipment.egress.clone(),
         wants_preopens: false,
     });

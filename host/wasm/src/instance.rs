@@ -28,7 +28,8 @@ pub(crate) struct Equipment {
     /// Secrets it may attach, with where they go.
     pub(crate) secrets: BTreeMap<String, SecretRule>,
     pub(crate) values: Arc<dyn Secrets>,
-    pub(crate) workspace: Arc<Workspace>,
+    /// None while a component is asked what it is: then it can reach nothing.
+    pub(crate) workspace: Option<Arc<Workspace>>,
     pub(crate) egress: Arc<Egress>,
     /// It imports `wasi:filesystem`, so its granted roots are preopened.
     pub(crate) wants_preopens: bool,
@@ -140,8 +141,8 @@ fn wasi(equipment: &Equipment, output: &Ring) -> wasmtime::Result<WasiCtx> {
     } else {
         None
     };
-    if let (Some(permission), true) = (permission, equipment.wants_preopens) {
-        let [(shared, shared_name), (tmp, tmp_name), _] = equipment.workspace.roots();
+    if let (Some(permission), Some(workspace), true) = (permission, &equipment.workspace, equipment.wants_preopens) {
+        let [(shared, shared_name), (tmp, tmp_name), _] = workspace.roots();
         builder.preopened_dir(shared, shared_name, permission)?;
         builder.preopened_dir(tmp, tmp_name, permission)?;
     }

@@ -4,9 +4,12 @@ use std::path::{Path, PathBuf};
 
 /// The root of the repository.
 pub(crate) fn root() -> PathBuf {
-    // Cargo sets it at run time too, so a moved checkout needs no rebuild.
+    // Cargo sets it at run time too, so a moved checkout needs no rebuild; started from a test of
+    // another package, it is that package's.
     let package = std::env::var_os("CARGO_MANIFEST_DIR")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+        .map(PathBuf::from)
+        .filter(|package| package.ends_with("host/xtask"))
+        .unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")));
     package.ancestors().nth(2).map_or_else(|| package.clone(), Path::to_path_buf)
 }
 

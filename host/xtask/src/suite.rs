@@ -67,13 +67,14 @@ impl Report {
     }
 
     /// Takes in one line of cargo's, libtest's or nextest's.
-    fn read(&mut self, line: &str) {
-        let line = line.trim();
+    fn read(&mut self, raw: &str) {
+        let line = raw.trim();
         if let Some(target) = line.strip_prefix("Running ").filter(|rest| rest.contains(" (")) {
             self.targets.push((target.to_owned(), Count::default()));
         } else if line.starts_with("Doc-tests ") {
             self.targets.push((line.to_owned(), Count::default()));
-        } else if let Some(result) = line.strip_prefix("test result: ") {
+        } else if let Some(result) = raw.strip_prefix("test result: ") {
+            // Indented, it is nextest repeating the output of one failed test.
             self.add(Count::from_words(result));
         } else if let Some(summary) = line.strip_prefix("Summary [") {
             self.add(Count::from_words(summary));
@@ -191,6 +192,14 @@ test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
             0,
         );
         check("     Summary [   0.1s] 1 test run: 1 passed, 0 skipped", 1, 0, 0);
+    }
+
+    #[test]
+    fn nextest_repeating_a_failure_is_not_counted_twice() {
+        let repeated =
+            "    test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 20 filtered out
+     Summary [   1.0s] 4 tests run: 3 passed, 1 failed, 0 skipped";
+        check(repeated, 3, 1, 0);
     }
 
     #[test]

@@ -144,7 +144,7 @@ mod tests {
         for text in ["http://2130706433/", "http://0x7f000001/", "http://0177.0.0.1/", "http://127.1/", "http://0x7f.1/"] {
             check(text, Ok(("127.0.0.1", 80)));
         }
-        check("http://[::ffff:127.0.0.1]/", Ok(("[::ffff:7f00:1]", 80)));
+        check("http://[::ffff:7f00:1]/", Ok(("[::ffff:127.0.0.1]", 80)));
     }
 
     #[test]

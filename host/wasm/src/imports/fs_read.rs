@@ -3,8 +3,8 @@
 use super::error;
 use crate::bindings::cap::fs_read::{Entry, Host, Kind, Metadata};
 use crate::bindings::core::types::{Error, ErrorKind};
-use crate::files::{self, FileError, Stat};
-use crate::instance::State;
+use crate::files::{self, FileError, Stat, Workspace};
+use crate::instance::{Equipment, State};
 use wasmtime::Result;
 
 /// Most bytes one read returns; a component asks again for more.
@@ -15,18 +15,21 @@ const LONGEST_LISTING: u32 = 4_096;
 
 impl Host for State {
     async fn stat(&mut self, path: String) -> Result<Result<Metadata, Error>> {
-        Ok(self.equipment.workspace.stat(&path).map(metadata).map_err(file_error))
+        Ok(workspace(&self.equipment).and_then(|workspace| workspace.stat(&path).map(metadata).map_err(file_error)))
     }
 
     async fn list_directory(&mut self, path: String, start: u32, limit: u32) -> Result<Result<Vec<Entry>, Error>> {
-        let listed = self.equipment.workspace.list(&path, start as usize, limit.min(LONGEST_LISTING) as usize);
+        let limit = limit.min(LONGEST_LISTING) as usize;
         let entry = |(name, stat)| Entry { name, metadata: metadata(stat) };
-        Ok(listed.map(|entries| entries.into_iter().map(entry).collect()).map_err(file_error))
+        Ok(workspace(&self.equipment).and_then(|workspace| {
+            let listed = workspace.list(&path, start as usize, limit).map_err(file_error)?;
+            Ok(listed.into_iter().map(entry).collect())
+        }))
     }
 
     async fn read(&mut self, path: String, offset: u32, length: u32) -> Result<Result<Vec<u8>, Error>> {
         let length = length.min(LARGEST_READ) as usize;
-        Ok(self.equipment.workspace.read(&path, offset.into(), length).map_err(file_error))
+        Ok(workspace(&self.equipment).and_then(|workspace| workspace.read(&path, offset.into(), length).map_err(file_error)))
     }
 }
 
@@ -40,6 +43,12 @@ fn metadata(stat: Stat) -> Metadata {
         size: u32::try_from(stat.size).unwrap_or(u32::MAX),
         modified_s: stat.modified_s.and_then(|seconds| u32::try_from(seconds).ok()),
     }
+}
+
+/// The workspace, unless the component is only being asked what it is.
+pub(super) fn workspace(equipment: &Equipment) -> Result<&Workspace, Error> {
+    let problem = || error(ErrorKind::Denied, "files cannot be used while a component is asked what it is");
+    equipment.workspace.as_deref().ok_or_else(problem)
 }
 
 pub(super) fn file_error(problem: FileError) -> Error {

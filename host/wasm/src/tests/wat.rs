@@ -75,7 +75,7 @@ fn a_trap_in_the_middle_of_a_host_call_is_contained() {
             (func (export "realloc") (param i32 i32 i32 i32) (result i32) unreachable))
         (core instance $libc (instantiate $libc))
         (alias export $config "get" (func $get))
-        (core func $get-core (canon lower (func $get) (memory $libc "memory") (realloc (func $libc "realloc"))))
+        (core func $get-core (canon lower (func $get) (memory (core memory $libc "memory")) (realloc (core func $libc "realloc"))))
         (core module $m (import "host" "get" (func $get (param i32))) (func $s (call $get (i32.const 8))) (start $s))
         (core instance (instantiate $m (with "host" (instance (export "get" (func $get-core)))))))"#;
     let said = instantiate(component).unwrap_err();
@@ -95,7 +95,7 @@ fn lying_pointers_and_invalid_utf8_are_contained() {
             (core module $libc (memory (export "memory") 1) {data})
             (core instance $libc (instantiate $libc))
             (alias export $log "emit" (func $emit))
-            (core func $emit-core (canon lower (func $emit) (memory $libc "memory")))
+            (core func $emit-core (canon lower (func $emit) (memory (core memory $libc "memory"))))
             (core module $m (import "host" "emit" (func $emit (param i32 i32 i32 i32 i32 i32)))
                 (func $s (call $emit (i32.const 2) (i32.const {pointer}) (i32.const {length}) (i32.const 0) (i32.const 0) (i32.const 0))) (start $s))
             (core instance (instantiate $m (with "host" (instance (export "emit" (func $emit-core)))))))"#

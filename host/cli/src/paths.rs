@@ -1,0 +1,144 @@
+//! Where everything is on disk, and how private files are written. Nothing is created by asking
+//! for a path.
+
+use crate::env::Environment;
+use anyhow::{Context, Result};
+use etcetera::BaseStrategy;
+use hydroid_core::id::UserId;
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// The operator's configuration for every user of the machine.
+const SYSTEM_CONFIG: &str = "/etc/hydroid/config.toml";
+
+/// The directories of this user.
+#[derive(Clone, Debug)]
+pub(crate) struct Paths {
+    /// Configuration and grants.
+    pub(crate) config: PathBuf,
+    /// Components, sessions, workspaces.
+    pub(crate) data: PathBuf,
+    /// What can be made again.
+    pub(crate) cache: PathBuf,
+}
+
+impl Paths {
+    /// The directory of `HYDROID_HOME`, else the platform's.
+    pub(crate) fn find(environment: &Environment) -> Result<Self> {
+        if let Some(home) = environment.home() {
+            let home = std::path::absolute(home).context("`HYDROID_HOME` is not a path")?;
+            return Ok(Self { config: home.clone(), cache: home.join("cache"), data: home });
+        }
+        let platform = etcetera::choose_base_strategy()
+            .context("this user has no home directory; set `HYDROID_HOME` to a directory of your own")?;
+        Ok(Self {
+            config: platform.config_dir().join("hydroid"),
+            data: platform.data_dir().join("hydroid"),
+            cache: platform.cache_dir().join("hydroid"),
+        })
+    }
+
+    /// The operator's file.
+    pub(crate) fn system_file(&self) -> PathBuf {
+        PathBuf::from(SYSTEM_CONFIG)
+    }
+
+    /// The user's file.
+    pub(crate) fn config_file(&self) -> PathBuf {
+        self.config.join("config.toml")
+    }
+
+    /// What components were granted.
+    pub(crate) fn grants_file(&self) -> PathBuf {
+        self.config.join("grants.toml")
+    }
+
+    /// The user's own components.
+    pub(crate) fn components(&self) -> PathBuf {
+        self.data.join("components")
+    }
+
+    /// Compiled components.
+    pub(crate) fn compiled(&self) -> PathBuf {
+        self.cache.join("compiled")
+    }
+
+    /// Sessions of a user.
+    pub(crate) fn journal(&self, user: &UserId) -> PathBuf {
+        self.user(user).join("journal.db")
+    }
+
+    /// The workspace of a user who chose none.
+    pub(crate) fn workspace(&self, user: &UserId) -> PathBuf {
+        self.user(user).join("workspace")
+    }
+
+    /// What a user typed in `hydroid chat`.
+    pub(crate) fn history(&self, user: &UserId) -> PathBuf {
+        self.user(user).join("history")
+    }
+
+    fn user(&self, user: &UserId) -> PathBuf {
+        self.data.join("users").join(user.as_str())
+    }
+}
+
+/// Creates a directory that only this user can enter; one that is there is left as it is.
+pub(crate) fn private_directory(path: &Path) -> Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .with_context(|| format!("the directory `{}` cannot be created", path.display()))
+}
+
+/// Replaces a file as a whole, readable by this user only: whoever reads sees the old or the new.
+pub(crate) fn replace_private(path: &Path, content: &[u8]) -> Result<()> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    if !directory.as_os_str().is_empty() {
+        private_directory(directory)?;
+    }
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}.partial", std::process::id()));
+    let partial = directory.join(name);
+    let write = || {
+        let mut file =
+            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        fs::rename(&partial, path)
+    };
+    write()
+        .inspect_err(|_| drop(fs::remove_file(&partial)))
+        .with_context(|| format!("the file `{}` cannot be written", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn one_directory_holds_everything_if_it_is_chosen() {
+        let paths = Paths::find(&Environment::of(&[("HYDROID_HOME", "/h")])).unwrap();
+        assert_eq!(paths.config_file(), Path::new("/h/config.toml"));
+        assert_eq!(paths.journal(&UserId::new("anna")), Path::new("/h/users/anna/journal.db"));
+        assert_eq!(paths.compiled(), Path::new("/h/cache/compiled"));
+    }
+
+    #[test]
+    fn a_replaced_file_is_private_and_leaves_nothing_beside_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("new/grants.toml");
+        replace_private(&path, b"a").unwrap();
+        replace_private(&path, b"b").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"b");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let parent = path.parent().unwrap();
+        assert_eq!(fs::metadata(parent).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(fs::read_dir(parent).unwrap().count(), 1);
+    }
+}

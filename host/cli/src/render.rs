@@ -1,0 +1,295 @@
+//! A session as it is shown while it runs: the answer streams to standard output, everything
+//! else goes to standard error. It decides nothing; approvals are handed on to whoever asks.
+
+use crate::harmless::{excerpt, exact, harmless};
+use crate::terminal::{self, Style, Terminal};
+use hydroid_core::entry::{Entry, Outcome};
+use hydroid_core::id::{CallId, ComponentId};
+use hydroid_core::message::{Content, Usage};
+use hydroid_core::policy::Decision;
+use hydroid_core::entry::DecidedBy;
+use hydroid_core::ports::Sink;
+use hydroid_core::protocol::ServerMessage;
+use hydroid_core::tool::{Impact, ToolCall, ToolOutput};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+use tokio::sync::mpsc;
+
+/// Characters of a result that are shown while a turn runs.
+const RESULT: usize = 160;
+
+/// Characters of an error that are shown: what to do next stands at its end.
+const ERROR: usize = 1_000;
+
+/// Characters of arguments that are shown where nothing is to be decided.
+const ARGUMENTS: usize = 200;
+
+/// Approvals that may wait; the next one waits for room.
+pub(crate) const WAITING_APPROVALS: usize = 64;
+
+/// How a session is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// For people.
+    Text,
+    /// For people who want the answer only.
+    Quiet,
+    /// One message a line, for programs.
+    Json,
+}
+
+/// A call somebody has to decide on.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    /// Which call.
+    pub(crate) call_id: CallId,
+    /// What will run, exactly.
+    pub(crate) call: ToolCall,
+    /// Who would run it.
+    pub(crate) component: ComponentId,
+    /// What it can do.
+    pub(crate) impact: Impact,
+}
+
+/// Shows one session.
+pub(crate) struct Renderer {
+    mode: Mode,
+    terminal: Terminal,
+    asked: mpsc::Sender<Asked>,
+    state: Mutex<State>,
+}
+
+/// What was shown so far.
+#[derive(Default)]
+struct State {
+    /// Standard output is in the middle of a line.
+    open_line: bool,
+    /// Calls that run: when they began and what they are.
+    running: BTreeMap<CallId, (Instant, String)>,
+    names: BTreeMap<CallId, String>,
+    denied: u32,
+    /// Calls whose denial was shown, so that their result is not shown again.
+    refused: Vec<CallId>,
+    steps: u32,
+    spent: Spent,
+    output_gone: bool,
+}
+
+/// What turns have cost.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Spent {
+    /// Tokens.
+    pub(crate) usage: Usage,
+    /// US dollars, as far as prices are known.
+    pub(crate) dollars: Option<f64>,
+}
+
+impl Renderer {
+    /// A renderer and the approvals it comes across.
+    pub(crate) fn new(mode: Mode, terminal: Terminal) -> (Self, mpsc::Receiver<Asked>) {
+        let (asked, approvals) = mpsc::channel(WAITING_APPROVALS);
+        (Self { mode, terminal, asked, state: Mutex::default() }, approvals)
+    }
+
+    /// Calls that a rule denied since the last time this was asked.
+    pub(crate) fn take_denied(&self) -> u32 {
+        std::mem::take(&mut self.state().denied)
+    }
+
+    /// What the turns shown here have cost.
+    pub(crate) fn spent(&self) -> Spent {
+        self.state().spent
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn show(&self, entry: Entry) {
+        let mut state = self.state();
+        match entry {
+            Entry::Text { text, .. } => state.stream(&harmless(&text)),
+            Entry::Cited { uri, title, .. } => {
+                let title = title.map(|title| format!("{} ", harmless(&title))).unwrap_or_default();
+                self.line(&mut state, Style::Dim, &format!("  source: {title}{}", exact(&uri)));
+            }
+            Entry::CallReceived { call, .. } => {
+                state.names.insert(call.id.clone(), call.name);
+            }
+            Entry::ApprovalAsked { call_id, call, component, impact, .. } => {
+                state.end_line();
+                drop(state);
+                // Without a reader the session is closing and nobody has to decide.
+                drop(self.asked.blocking_send(Asked { call_id, call, component, impact }));
+            }
+            Entry::CallDecided { call_id, decision: Decision::Deny { reason }, by, .. } => {
+                let name = state.names.get(&call_id).cloned().unwrap_or_default();
+                state.refused.push(call_id);
+                match by {
+                    DecidedBy::Policy => {
+                        state.denied += 1;
+                        state.end_line();
+                        terminal::say(&self.terminal.styled(Style::Bad, &format!("✗ {} denied: {}", exact(&name), harmless(&reason))));
+                    }
+                    DecidedBy::User | DecidedBy::Session => self.line(&mut state, Style::Bad, &format!("✗ {} denied", exact(&name))),
+                }
+            }
+            Entry::CallStarted { call_id, component, call, .. } => {
+                let line = format!("→ {} {}", exact(&call.name), excerpt(&exact(&call.arguments), ARGUMENTS));
+                self.line(&mut state, Style::Dim, &format!("{line}  ({component})"));
+                state.running.insert(call_id, (Instant::now(), call.name));
+            }
+            Entry::CallFinished { call_id, output, .. } => self.finished(&mut state, &call_id, &output),
+            Entry::StepStarted { .. } => state.steps += 1,
+            Entry::StepEnded { .. } => state.end_line(),
+            Entry::Notice { text, .. } => self.line(&mut state, Style::Dim, &format!("note: {}", harmless(&text))),
+            Entry::TurnEnded { outcome, usage, dollars, .. } => self.ended(&mut state, &outcome, usage, dollars),
+            Entry::TurnStarted { .. } => state.steps = 0,
+            Entry::Thinking { .. } | Entry::CallDecided { .. } => {}
+        }
+    }
+
+    fn finished(&self, state: &mut State, call_id: &CallId, output: &ToolOutput) {
+        let running = state.running.remove(call_id);
+        if state.refused.contains(call_id) {
+            return;
+        }
+        let (took, name) = match running {
+            Some((began, name)) => (format!(" {}", took(began)), name),
+            None => (String::new(), state.names.get(call_id).cloned().unwrap_or_default()),
+        };
+        let text = text_of(&output.content);
+        let (sign, style, length) = if output.is_error { ("✗", Style::Bad, ERROR) } else { ("✓", Style::Good, RESULT) };
+        let line = format!("{} {}{took}", self.terminal.styled(style, sign), exact(&name));
+        let result = self.terminal.styled(Style::Dim, &excerpt(&text, length));
+        state.end_line();
+        if self.mode == Mode::Text {
+            terminal::say(&format!("{line}: {result}"));
+        }
+    }
+
+    fn ended(&self, state: &mut State, outcome: &Outcome, usage: Usage, dollars: Option<f64>) {
+        state.end_line();
+        state.spent.add(usage, dollars);
+        if let Some((style, text)) = ending(outcome) {
+            terminal::say(&self.terminal.styled(style, &harmless(&text)));
+        }
+        let steps = match state.steps {
+            1 => "1 step".to_owned(),
+            steps => format!("{steps} steps"),
+        };
+        let money = dollars.map(|dollars| format!(", ${dollars:.4}")).unwrap_or_default();
+        self.line(state, Style::Dim, &format!("{steps}, {} tokens in, {} out{money}", usage.input, usage.output));
+    }
+
+    /// Something besides the answer, unless only the answer is wanted.
+    fn line(&self, state: &mut State, style: Style, text: &str) {
+        if self.mode == Mode::Text {
+            state.end_line();
+            terminal::say(&self.terminal.styled(style, text));
+        }
+    }
+}
+
+impl Sink for Renderer {
+    fn emit(&self, message: ServerMessage) {
+        if self.mode == Mode::Json {
+            self.emit_json(message);
+            return;
+        }
+        match message {
+            ServerMessage::Entry { entry, .. } => self.show(entry),
+            ServerMessage::Progress { call_id, fraction, note, .. } => {
+                let mut state = self.state();
+                let name = state.names.get(&call_id).cloned().unwrap_or_default();
+                let percent = fraction.map(|fraction| format!(" {:.0} %", fraction.clamp(0.0, 1.0) * 100.0)).unwrap_or_default();
+                self.line(&mut state, Style::Dim, &format!("  {}{percent} {}", exact(&name), excerpt(&note, RESULT)));
+            }
+        }
+    }
+}
+
+impl Renderer {
+    fn emit_json(&self, message: ServerMessage) {
+        let mut state = self.state();
+        match serde_json::to_value(&message) {
+            Ok(value) if !state.output_gone => state.output_gone = terminal::print_json(&value).is_err(),
+            Ok(_) => {}
+            Err(error) => terminal::say(&format!("a message cannot be written as JSON: {error}")),
+        }
+        match message {
+            ServerMessage::Entry { entry: Entry::CallDecided { decision: Decision::Deny { .. }, by: DecidedBy::Policy, .. }, .. } => state.denied += 1,
+            ServerMessage::Entry { entry: Entry::TurnEnded { usage, dollars, .. }, .. } => state.spent.add(usage, dollars),
+            ServerMessage::Entry { entry: Entry::ApprovalAsked { call_id, call, component, impact, .. }, .. } => {
+                drop(state);
+                drop(self.asked.blocking_send(Asked { call_id, call, component, impact }));
+            }
+            ServerMessage::Entry { .. } | ServerMessage::Progress { .. } => {}
+        }
+    }
+}
+
+impl State {
+    fn stream(&mut self, text: &str) {
+        if let (Some(last), false) = (text.chars().last(), self.output_gone) {
+            self.output_gone = terminal::print(text).is_err();
+            self.open_line = last != '\n';
+        }
+    }
+
+    fn end_line(&mut self) {
+        if std::mem::take(&mut self.open_line) && !self.output_gone {
+            self.output_gone = terminal::print("\n").is_err();
+        }
+    }
+}
+
+impl Spent {
+    /// Adds one turn.
+    pub(crate) fn add(&mut self, usage: Usage, dollars: Option<f64>) {
+        self.usage.input += usage.input;
+        self.usage.output += usage.output;
+        self.usage.cache_read += usage.cache_read;
+        self.usage.cache_write += usage.cache_write;
+        self.usage.reasoning += usage.reasoning;
+        self.dollars = match (self.dollars, dollars) {
+            (None, None) => None,
+            (sum, more) => Some(sum.unwrap_or(0.0) + more.unwrap_or(0.0)),
+        };
+    }
+}
+
+/// What is said about a turn that did not complete.
+pub(crate) fn ending(outcome: &Outcome) -> Option<(Style, String)> {
+    match outcome {
+        Outcome::Completed => None,
+        Outcome::Cancelled => Some((Style::Ask, "the turn was cancelled".into())),
+        Outcome::BudgetReached { reason } => Some((Style::Ask, format!("the turn was ended: {reason}"))),
+        Outcome::Repeating { reason } => Some((Style::Ask, format!("the turn was ended, the model repeats itself: {reason}"))),
+        Outcome::Failed { reason } => Some((Style::Bad, format!("the turn failed: {reason}"))),
+        Outcome::Interrupted => Some((Style::Ask, "the turn was interrupted: the process ended in the middle".into())),
+    }
+}
+
+/// What of a result can be read, parts on lines of their own.
+pub(crate) fn text_of(content: &[Content]) -> String {
+    let shown: Vec<String> = content.iter().filter_map(part).collect();
+    shown.join("\n")
+}
+
+fn part(content: &Content) -> Option<String> {
+    match content {
+        Content::Text { text } => Some(text.clone()),
+        Content::Json { json } => Some(json.to_string()),
+        Content::Media { media_type, data, .. } => Some(format!("[{media_type}, {} bytes]", data.0.len())),
+        Content::Link { uri, .. } => Some(uri.clone()),
+        Content::Other { kind, .. } => Some(format!("[{kind}]")),
+        Content::Thinking { .. } | Content::ToolCall { .. } | Content::ToolResult { .. } => None,
+    }
+}
+
+fn took(began: Instant) -> String {
+    let milliseconds = began.elapsed().as_millis();
+    if milliseconds < 1_000 { format!("{milliseconds} ms") } else { format!("{:.1} s", began.elapsed().as_secs_f64()) }
+}

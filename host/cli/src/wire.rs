@@ -1,0 +1,189 @@
+//! The host, put together in one visible order: configuration, secrets, scrubber, log, engine,
+//! cache, workspace, egress, catalog, database, agent. Each command goes as far as it needs.
+
+use crate::env::Environment;
+use crate::load::{Loaded, Setting, load};
+use crate::paths::{Paths, private_directory};
+use crate::secrets::ConfiguredSecrets;
+use crate::terminal::{self, Terminal};
+use crate::{log, release};
+use anyhow::{Context, Result, anyhow};
+use hydroid_agent::{Agent, AgentParts};
+use hydroid_core::config::Config;
+use hydroid_core::id::UserId;
+use hydroid_core::ports::{Clock, Journal, Model, Secrets, Tools};
+use hydroid_core::scrub::{PathMapping, Scrubber};
+use hydroid_memory::Database;
+use hydroid_wasm::cache::CompiledCache;
+use hydroid_wasm::egress::{Egress, EgressSettings};
+use hydroid_wasm::files::Workspace;
+use hydroid_wasm::grants::Grants;
+use hydroid_wasm::{Catalog, CatalogSettings, WasmEngine};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What every command has: where things are, what is configured, and what must not be shown.
+pub(crate) struct Ground {
+    /// Where everything is.
+    pub(crate) paths: Paths,
+    /// The configuration with its origins.
+    pub(crate) loaded: Loaded,
+    /// The configuration, shared.
+    pub(crate) config: Arc<Config>,
+    /// Values of secrets.
+    pub(crate) secrets: Arc<ConfiguredSecrets>,
+    /// Masks secrets and paths of this machine.
+    pub(crate) scrubber: Scrubber,
+    /// How to speak to the person.
+    pub(crate) terminal: Terminal,
+}
+
+/// The wall clock.
+pub(crate) struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now_ms(&self) -> u64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Ground {
+    /// Reads the configuration, gathers what is secret, and begins to log.
+    pub(crate) fn lay(environment: Arc<Environment>, settings: &[Setting]) -> Result<Self> {
+        let terminal = Terminal::detect(&environment);
+        let paths = Paths::find(&environment)?;
+        let loaded = load(&paths, &environment, settings)?;
+        let config = Arc::new(loaded.config.clone());
+        let secrets = Arc::new(ConfiguredSecrets::new(config.secrets.clone(), environment, paths.config.clone()));
+        let scrubber = Scrubber::new(&secrets.known(), &virtual_paths(&loaded.workspace, &paths)).map_err(anyhow::Error::msg)?;
+        log::start(&config.log.level, scrubber.clone());
+        Ok(Self { paths, loaded, config, secrets, scrubber, terminal })
+    }
+
+    /// Whose sessions these are.
+    pub(crate) fn user(&self) -> UserId {
+        self.config.user.clone()
+    }
+
+    /// The installed components, loaded.
+    pub(crate) fn catalog(&self) -> Result<Arc<Catalog>> {
+        let config = &self.config;
+        private_directory(&self.paths.data)?;
+        let fuel = config.limits.fuel.is_some() || config.components.values().any(|component| component.limits.fuel.is_some());
+        let engine = WasmEngine::new(fuel).map_err(|error| anyhow!("the WebAssembly engine cannot start: {error:#}"))?;
+        let compiled = self.paths.compiled();
+        let cache = CompiledCache::open(compiled.clone(), config.cache.max_size.0)
+            .with_context(|| format!("the cache of compiled components `{}` cannot be opened", compiled.display()))?;
+        let workspace = self.workspace()?;
+        let egress = self.egress()?;
+        let release = release::release()?;
+        for problem in &release.problems {
+            tracing::warn!("{problem}");
+        }
+        let grants = self.paths.grants_file();
+        let secrets: Arc<dyn Secrets> = self.secrets.clone();
+        let catalog = Catalog::open(CatalogSettings {
+            engine,
+            cache,
+            first_party: release.components,
+            bundle: release::bundle()?,
+            directory: self.paths.components(),
+            grants: Box::new(move || read_grants(&grants).map_err(|error| format!("{error:#}"))),
+            workspace: Arc::new(workspace),
+            egress: Arc::new(egress),
+            secrets,
+            config: self.config.clone(),
+        });
+        catalog.map(Arc::new).map_err(anyhow::Error::msg)
+    }
+
+    /// The directories components see.
+    pub(crate) fn workspace(&self) -> Result<Workspace> {
+        let directory = &self.loaded.workspace;
+        private_directory(directory)?;
+        Workspace::open(directory, self.config.workspace.allow_hard_links)
+            .with_context(|| format!("the workspace `{}` cannot be opened", directory.display()))
+    }
+
+    /// The door to the network.
+    pub(crate) fn egress(&self) -> Result<Egress> {
+        let limits = self.config.egress.clone();
+        // Checked by core when the configuration was read.
+        let allow_private = limits.allow_private.iter().filter_map(|address| address.parse().ok()).collect();
+        let authorities = match &limits.ca_file {
+            None => None,
+            Some(file) => {
+                let path = self.paths.config.join(file);
+                Some(std::fs::read(&path).with_context(|| format!("`egress.ca_file` is `{}`, which cannot be read", path.display()))?)
+            }
+        };
+        Ok(Egress::new(EgressSettings { allow_private, authorities, limits }))
+    }
+
+    /// The user's sessions.
+    pub(crate) async fn database(&self) -> Result<Database> {
+        let path = self.paths.journal(&self.user());
+        if let Some(directory) = path.parent() {
+            private_directory(directory)?;
+        }
+        let database = Database::open(&path).await.with_context(|| format!("the sessions in `{}` cannot be opened", path.display()))?;
+        database.add_user(&self.user()).await?;
+        Ok(database)
+    }
+
+    /// What runs turns.
+    pub(crate) fn agent(&self, catalog: &Arc<Catalog>, database: &Database) -> Agent {
+        let model: Arc<dyn Model> = catalog.clone();
+        let tools: Arc<dyn Tools> = catalog.clone();
+        let journal: Arc<dyn Journal> = Arc::new(database.clone());
+        Agent::new(AgentParts {
+            model,
+            tools,
+            journal,
+            clock: Arc::new(SystemClock),
+            scrubber: self.scrubber.clone(),
+            config: self.config.clone(),
+            new_turn_id: Arc::new(|| uuid::Uuid::now_v7().to_string()),
+        })
+    }
+}
+
+/// The operator's grants as the file has them now; none if there is no file.
+pub(crate) fn read_grants(path: &Path) -> Result<Grants> {
+    match crate::load::read_text(path)? {
+        None => Ok(Grants::default()),
+        Some(text) => Grants::parse(&text).with_context(|| format!("in `{}`", path.display())),
+    }
+}
+
+/// What stands in place of this machine's directories in everything a model reads.
+fn virtual_paths(workspace: &Path, paths: &Paths) -> Vec<PathMapping> {
+    let inside = ["shared", "tmp", "vault"].map(|name| (workspace.join(name), format!("/{name}")));
+    let around = [
+        (workspace.to_owned(), "[workspace]".to_owned()),
+        (paths.config.clone(), "[configuration]".to_owned()),
+        (paths.data.clone(), "[data]".to_owned()),
+        (paths.cache.clone(), "[cache]".to_owned()),
+    ];
+    let mut mappings: Vec<PathMapping> = Vec::new();
+    for (path, virtual_path) in inside.into_iter().chain(around) {
+        let canonical = std::fs::canonicalize(&path).ok().filter(|canonical| *canonical != path);
+        for form in std::iter::once(path).chain(canonical) {
+            let host = form.to_string_lossy().into_owned();
+            if !mappings.iter().any(|mapping| mapping.host == host) {
+                mappings.push(PathMapping { host, virtual_path: virtual_path.clone() });
+            }
+        }
+    }
+    mappings
+}
+
+/// Says on standard error what of the release is missing, where a person would wonder.
+pub(crate) fn say_problems() -> Result<()> {
+    for problem in release::release()?.problems {
+        terminal::say(&problem);
+    }
+    Ok(())
+}
