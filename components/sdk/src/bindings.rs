@@ -5,8 +5,7 @@
 /// Imports: the vocabulary of `hydroid:core` and every capability of `hydroid:cap`.
 pub mod imports {
     wit_bindgen::generate!({
-        path: ["../../wit/core", "../../wit/cap", "../../wit/tool", "../../wit/provider",
-               "../../wit/channel", "../../wit/embedder", "../../wit/hook", "../../wit/host"],
+        path: "../../wit/host",
         world: "hydroid:host/all-capabilities",
         generate_all,
     });
@@ -15,7 +14,7 @@ pub mod imports {
 /// Exports of a tool component.
 pub mod tool {
     wit_bindgen::generate!({
-        path: ["../../wit/core", "../../wit/tool"],
+        path: "../../wit/tool",
         world: "hydroid:tool/tool-world",
         pub_export_macro: true,
         default_bindings_module: "hydroid_component::bindings::tool",
@@ -31,7 +30,7 @@ pub mod tool {
 /// Exports of a provider component.
 pub mod provider {
     wit_bindgen::generate!({
-        path: ["../../wit/core", "../../wit/provider"],
+        path: "../../wit/provider",
         world: "hydroid:provider/provider-world",
         pub_export_macro: true,
         default_bindings_module: "hydroid_component::bindings::provider",

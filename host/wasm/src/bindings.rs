@@ -2,8 +2,7 @@
 
 pub(crate) mod tools {
     wasmtime::component::bindgen!({
-        path: ["../../wit/core", "../../wit/cap", "../../wit/tool", "../../wit/provider",
-               "../../wit/channel", "../../wit/embedder", "../../wit/hook", "../../wit/host"],
+        path: "../../wit/host",
         world: "hydroid:host/all-tools",
         imports: { default: async | trappable },
         exports: { default: async },
@@ -16,8 +15,7 @@ pub(crate) mod tools {
 
 pub(crate) mod providers {
     wasmtime::component::bindgen!({
-        path: ["../../wit/core", "../../wit/cap", "../../wit/tool", "../../wit/provider",
-               "../../wit/channel", "../../wit/embedder", "../../wit/hook", "../../wit/host"],
+        path: "../../wit/host",
         world: "hydroid:host/all-providers",
         imports: { default: async | trappable },
         exports: { default: async },

@@ -8,7 +8,7 @@ mod fs_read;
 mod fs_write;
 mod log;
 pub(crate) mod secrets;
-mod types;
+mod vocabulary;
 pub(crate) mod wasi_http;
 pub(crate) mod web;
 

@@ -11,6 +11,7 @@ use wasmtime::component::Resource;
 
 /// A handle on a secret: its name, nothing more.
 #[derive(Debug)]
+#[expect(unreachable_pub, reason = "bindgen! re-exports it")]
 pub struct OpenSecret {
     pub(crate) name: String,
 }

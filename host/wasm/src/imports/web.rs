@@ -18,6 +18,7 @@ const LARGEST_READ: u32 = 1 << 20;
 
 /// An answer being read.
 #[derive(Debug)]
+#[expect(unreachable_pub, reason = "bindgen! re-exports it")]
 pub struct OpenResponse {
     answer: Answer,
     rest: Bytes,
