@@ -5,7 +5,7 @@ use crate::env::Environment;
 use crate::load::{Loaded, Setting, load};
 use crate::paths::{Paths, private_directory};
 use crate::secrets::ConfiguredSecrets;
-use crate::terminal::{self, Terminal};
+use crate::terminal::Terminal;
 use crate::{log, release};
 use anyhow::{Context, Result, anyhow};
 use hydroid_agent::{Agent, AgentParts};
@@ -19,7 +19,7 @@ use hydroid_wasm::egress::{Egress, EgressSettings};
 use hydroid_wasm::files::Workspace;
 use hydroid_wasm::grants::Grants;
 use hydroid_wasm::{Catalog, CatalogSettings, WasmEngine};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -69,6 +69,11 @@ impl Ground {
 
     /// The installed components, loaded.
     pub(crate) fn catalog(&self) -> Result<Arc<Catalog>> {
+        self.catalog_of(self.paths.components())
+    }
+
+    /// The components of the release and of another folder, loaded.
+    pub(crate) fn catalog_of(&self, directory: PathBuf) -> Result<Arc<Catalog>> {
         let config = &self.config;
         private_directory(&self.paths.data)?;
         let fuel = config.limits.fuel.is_some() || config.components.values().any(|component| component.limits.fuel.is_some());
@@ -89,7 +94,7 @@ impl Ground {
             cache,
             first_party: release.components,
             bundle: release::bundle()?,
-            directory: self.paths.components(),
+            directory,
             grants: Box::new(move || read_grants(&grants).map_err(|error| format!("{error:#}"))),
             workspace: Arc::new(workspace),
             egress: Arc::new(egress),
@@ -169,8 +174,8 @@ fn virtual_paths(workspace: &Path, paths: &Paths) -> Vec<PathMapping> {
     ];
     let mut mappings: Vec<PathMapping> = Vec::new();
     for (path, virtual_path) in inside.into_iter().chain(around) {
-        let canonical = std::fs::canonicalize(&path).ok().filter(|canonical| *canonical != path);
-        for form in std::iter::once(path).chain(canonical) {
+        let canonical = canonical(&path);
+        for form in [path, canonical] {
             let host = form.to_string_lossy().into_owned();
             if !mappings.iter().any(|mapping| mapping.host == host) {
                 mappings.push(PathMapping { host, virtual_path: virtual_path.clone() });
@@ -180,10 +185,11 @@ fn virtual_paths(workspace: &Path, paths: &Paths) -> Vec<PathMapping> {
     mappings
 }
 
-/// Says on standard error what of the release is missing, where a person would wonder.
-pub(crate) fn say_problems() -> Result<()> {
-    for problem in release::release()?.problems {
-        terminal::say(&problem);
+/// The path without links, as far as it exists yet.
+fn canonical(path: &Path) -> PathBuf {
+    match (std::fs::canonicalize(path), path.parent(), path.file_name()) {
+        (Ok(canonical), _, _) => canonical,
+        (Err(_), Some(parent), Some(name)) => canonical(parent).join(name),
+        (Err(_), _, _) => path.to_owned(),
     }
-    Ok(())
 }

@@ -28,6 +28,8 @@ pub struct Manifest {
     pub config: Option<serde_json::Value>,
     /// Limits it asks for; the operator's caps win.
     pub limits: LimitWants,
+    /// The component that writes what this one reads from the vault.
+    pub hands_to: Option<ComponentId>,
 }
 
 /// Why a profile is wanted and how far.
@@ -90,6 +92,9 @@ pub enum ManifestError {
     /// A host pattern that cannot be understood.
     #[error("under [wants.web] or [secrets]: {0}")]
     Host(BadHostPattern),
+    /// Half of a vault copy.
+    #[error("[wants.vault-read-step] and `hands_to` belong together: `hands_to` names the component with [wants.vault-write-step] that writes what this one reads")]
+    HandsTo,
     /// A want without what it needs.
     #[error("the manifest's [wants.{profile}] {problem}")]
     Want {
@@ -123,10 +128,11 @@ struct Written {
     config: Option<serde_json::Value>,
     #[serde(default)]
     limits: LimitWants,
+    hands_to: Option<String>,
 }
 
-const FIELDS: [&str; 9] =
-    ["name", "version", "description", "license", "source", "wants", "secrets", "config", "limits"];
+const FIELDS: [&str; 10] =
+    ["hands_to", "name", "version", "description", "license", "source", "wants", "secrets", "config", "limits"];
 
 impl Manifest {
     /// Reads `manifest.toml`.
@@ -150,6 +156,12 @@ impl Manifest {
         for (name, secret) in &written.secrets {
             check_secret(name, secret)?;
         }
+        if wants.contains_key(&Profile::VaultReadStep) != written.hands_to.is_some() {
+            return Err(ManifestError::HandsTo);
+        }
+        if let Some(name) = written.hands_to.as_ref().filter(|name| !is_component_name(name)) {
+            return Err(ManifestError::Name(name.clone()));
+        }
         Ok(Self {
             name: ComponentId::new(written.name),
             version,
@@ -160,6 +172,7 @@ impl Manifest {
             secrets: written.secrets,
             config: written.config,
             limits: written.limits,
+            hands_to: written.hands_to.map(ComponentId::new),
         })
     }
 
@@ -175,6 +188,7 @@ impl Manifest {
             secrets: BTreeMap::new(),
             config: None,
             limits: LimitWants::default(),
+            hands_to: None,
         }
     }
 }
@@ -272,6 +286,7 @@ memory = "32MiB"
         refused("name = \"x\"\nversion = \"1.0.0\"\n[wants.state]\n", "has no `reason`");
         refused("name = \"x\"\nversion = \"1.0.0\"\n[wants.state]\nreason = \"r\"\nhosts = [\"a\"]", "belong to [wants.web]");
         refused("name = \"x\"\nversion = \"1.0.0\"\n[secrets.k]\nattach = \"cookie\"", "one of bearer");
+        refused("name = \"x\"\nversion = \"1.0.0\"\nhands_to = \"y\"", "belong together");
         refused("name = \"x\"\nversion = \"1.0.0\"\n[limits]\nmemory = \"lots\"", "is not a size");
     }
 }

@@ -51,7 +51,11 @@ impl CompiledCache {
             return Ok((component, Origin::Cached));
         }
         let component = compile(engine, &wasm()?)?;
-        if let Err(error) = component.serialize().map_err(std::io::Error::other).and_then(|code| self.write(&path, &code)) {
+        if let Err(error) = component
+            .serialize()
+            .map_err(std::io::Error::other)
+            .and_then(|code| self.write(&path, &code))
+        {
             tracing::warn!(%error, "compiled code could not be kept; it is compiled again next time");
         }
         Ok((component, Origin::Compiled))
@@ -80,7 +84,9 @@ impl CompiledCache {
         let (tag, code) = content.split_at_checked(TAG)?;
         // blake3's comparison takes the same time wherever the two differ.
         if self.tag(path, code) != blake3::Hash::from_slice(tag).ok()? {
-            tracing::warn!("a file in the cache of compiled code is not ours; it is compiled again");
+            tracing::warn!(
+                "a file in the cache of compiled code is not ours; it is compiled again"
+            );
             return None;
         }
         let _ = file.set_modified(SystemTime::now());
@@ -90,7 +96,12 @@ impl CompiledCache {
     fn write(&self, path: &Path, code: &[u8]) -> std::io::Result<()> {
         self.make_room(code.len() as u64)?;
         let partial = path.with_extension(format!("{}.partial", std::process::id()));
-        let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
+        let mut file = std::fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&partial)?;
         file.write_all(self.tag(path, code).as_bytes())?;
         file.write_all(code)?;
         drop(file);
@@ -110,7 +121,10 @@ impl CompiledCache {
             .filter_map(|entry| {
                 let entry = entry.ok()?;
                 let metadata = entry.metadata().ok()?;
-                let is_code = entry.path().extension().is_some_and(|extension| extension == "cwasm" || extension == "partial");
+                let is_code = entry
+                    .path()
+                    .extension()
+                    .is_some_and(|extension| extension == "cwasm" || extension == "partial");
                 is_code.then(|| Some((metadata.modified().ok()?, metadata.len(), entry.path())))?
             })
             .collect();
@@ -130,7 +144,9 @@ impl CompiledCache {
 /// Compiles a component, with a sentence for what the engine does not take.
 fn compile(engine: &WasmEngine, wasm: &[u8]) -> Result<Component, wasmtime::Error> {
     if Engine::detect_precompiled(wasm).is_some() {
-        return Err(wasmtime::Error::msg("this is compiled code, not a component; add the `.wasm` it was made from"));
+        return Err(wasmtime::Error::msg(
+            "this is compiled code, not a component; add the `.wasm` it was made from",
+        ));
     }
     Component::from_binary(engine.engine(), wasm).map_err(|error| {
         let text = format!("{error:#}");
@@ -166,10 +182,16 @@ fn key(directory: &Path) -> std::io::Result<[u8; 32]> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
-    getrandom::fill(&mut key).map_err(|_| std::io::Error::other("the system gives no random numbers"))?;
+    getrandom::fill(&mut key)
+        .map_err(|_| std::io::Error::other("the system gives no random numbers"))?;
     // Two hosts may start at once: whoever links the key first wins, the other reads it.
     let partial = directory.join(format!("key.{}", std::process::id()));
-    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&partial)?;
     file.write_all(&key)?;
     let linked = std::fs::hard_link(&partial, &path);
     std::fs::remove_file(&partial)?;
@@ -190,7 +212,13 @@ mod tests {
     const EMPTY: &str = "(component)";
 
     fn get(cache: &CompiledCache, engine: &WasmEngine, digest: &str) -> Origin {
-        cache.get(engine, digest, || Ok(EMPTY.as_bytes().to_vec()).map(|text: Vec<u8>| wat::parse_bytes(&text).unwrap().into_owned())).unwrap().1
+        cache
+            .get(engine, digest, || {
+                Ok(EMPTY.as_bytes().to_vec())
+                    .map(|text: Vec<u8>| wat::parse_bytes(&text).unwrap().into_owned())
+            })
+            .unwrap()
+            .1
     }
 
     fn code_file(directory: &Path) -> PathBuf {
@@ -272,7 +300,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let engine = WasmEngine::new(false).unwrap();
         let cache = CompiledCache::open(directory.path().to_owned(), 1 << 20).unwrap();
-        let code = Component::new(engine.engine(), wat::parse_str(EMPTY).unwrap()).unwrap().serialize().unwrap();
+        let code = Component::new(engine.engine(), wat::parse_str(EMPTY).unwrap())
+            .unwrap()
+            .serialize()
+            .unwrap();
         let error = cache.get(&engine, "x", || Ok(code)).unwrap_err().to_string();
         assert!(error.contains("not a component"), "{error}");
     }

@@ -211,8 +211,11 @@ impl Catalog {
             .get(self.engine(), hex, || Ok(wasm))
             .map_err(|error| LoadError::NotAComponent(format!("{error:#}")))?;
         let imports = check::imports(self.engine().engine(), &component);
-        let role = check::role(self.engine().engine(), &component).map_err(|refusal| LoadError::Refused(vec![refusal]))?;
-        let initial_memory = component.resources_required().map(|required| required.max_initial_memory_size.unwrap_or(0));
+        let role = check::role(self.engine().engine(), &component)
+            .map_err(|refusal| LoadError::Refused(vec![refusal]))?;
+        let initial_memory = component
+            .resources_required()
+            .map(|required| required.max_initial_memory_size.unwrap_or(0));
         Ok(Examined { manifest, digest, role, imports, bytes, initial_memory })
     }
 
@@ -224,7 +227,8 @@ impl Catalog {
     /// True for a component that came with the release and is granted what it wants.
     pub fn is_bundled(&self, name: &str) -> bool {
         let settings = &self.shared.settings;
-        settings.bundle.contains(name) && settings.first_party.iter().any(|first| first.manifest.name.as_str() == name)
+        settings.bundle.contains(name)
+            && settings.first_party.iter().any(|first| first.manifest.name.as_str() == name)
     }
 
     /// The engine.
@@ -265,13 +269,18 @@ impl std::fmt::Debug for Catalog {
 
 impl std::fmt::Debug for FirstParty {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FirstParty").field("name", &self.manifest.name).field("digest", &self.digest).finish_non_exhaustive()
+        f.debug_struct("FirstParty")
+            .field("name", &self.manifest.name)
+            .field("digest", &self.digest)
+            .finish_non_exhaustive()
     }
 }
 
 impl std::fmt::Debug for CatalogSettings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CatalogSettings").field("directory", &self.directory).finish_non_exhaustive()
+        f.debug_struct("CatalogSettings")
+            .field("directory", &self.directory)
+            .finish_non_exhaustive()
     }
 }
 
@@ -283,12 +292,20 @@ impl Shared {
         let grants_changed = seen.grants.as_ref() != Some(&grants);
         let mut changed = grants_changed;
         if grants_changed {
-            seen.release = self.settings.first_party.iter().map(|first| Arc::new(self.load_release(first, &grants))).collect();
+            seen.release = self
+                .settings
+                .first_party
+                .iter()
+                .map(|first| Arc::new(self.load_release(first, &grants)))
+                .collect();
         }
         let found = self.files()?;
         let mut files = BTreeMap::new();
         for (path, fingerprint) in found {
-            let known = seen.files.remove(&path).filter(|(known, _)| *known == fingerprint && !grants_changed);
+            let known = seen
+                .files
+                .remove(&path)
+                .filter(|(known, _)| *known == fingerprint && !grants_changed);
             let installed = match known {
                 Some((_, installed)) => installed,
                 None => {
@@ -302,7 +319,8 @@ impl Shared {
         seen.files = files;
         seen.grants = Some(grants);
         if changed {
-            let all = seen.release.iter().chain(seen.files.values().map(|(_, installed)| installed));
+            let all =
+                seen.release.iter().chain(seen.files.values().map(|(_, installed)| installed));
             let snapshot = Arc::new(snapshot(all.cloned().collect()));
             *self.current.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
         }
@@ -318,7 +336,8 @@ impl Shared {
         let mut files = Vec::new();
         for entry in entries.filter_map(Result::ok) {
             let path = entry.path();
-            let visible = path.file_name().is_some_and(|name| !name.as_encoded_bytes().starts_with(b"."));
+            let visible =
+                path.file_name().is_some_and(|name| !name.as_encoded_bytes().starts_with(b"."));
             if !visible || path.extension().is_none_or(|extension| extension != "wasm") {
                 continue;
             }
@@ -338,7 +357,8 @@ impl Shared {
     fn load_release(&self, first: &FirstParty, grants: &Grants) -> Installed {
         let bundled = self.settings.bundle.contains(first.manifest.name.as_str());
         let wasm = || (first.wasm)().map_err(wasmtime::Error::msg);
-        let status = self.load(first.manifest.clone(), first.digest.clone(), true, bundled, grants, wasm);
+        let status =
+            self.load(first.manifest.clone(), first.digest.clone(), true, bundled, grants, wasm);
         Installed {
             name: first.manifest.name.to_string(),
             place: "release".into(),
@@ -349,9 +369,17 @@ impl Shared {
     }
 
     fn load_file(&self, path: &Path, grants: &Grants) -> Installed {
-        let place = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        let refused = |name: String, digest, error| Installed { name, place: place.clone(), digest, manifest: None, status: Status::Refused(error) };
+        let place =
+            path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let stem =
+            path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let refused = |name: String, digest, error| Installed {
+            name,
+            place: place.clone(),
+            digest,
+            manifest: None,
+            status: Status::Refused(error),
+        };
         let wasm = match read(path) {
             Ok(wasm) => wasm,
             Err(problem) => return refused(stem, None, LoadError::Read(problem)),
@@ -364,7 +392,13 @@ impl Shared {
             Err(error) => return refused(stem, Some(digest), error),
         };
         let status = self.load(manifest.clone(), digest.clone(), false, false, grants, || Ok(wasm));
-        Installed { name: manifest.name.to_string(), place, digest: Some(digest), manifest: Some(manifest), status }
+        Installed {
+            name: manifest.name.to_string(),
+            place,
+            digest: Some(digest),
+            manifest: Some(manifest),
+            status,
+        }
     }
 
     fn load(
@@ -411,7 +445,7 @@ fn snapshot(all: Vec<Arc<Installed>>) -> Snapshot {
             None => installed,
         };
         if let Status::Ready(loaded) = &installed.status {
-            for (index, definition) in loaded.definitions.iter().enumerate() {
+            for (index, definition) in loaded.offered().iter().enumerate() {
                 snapshot.tools.insert(definition.name.clone(), (loaded.clone(), index));
             }
         }
@@ -430,7 +464,7 @@ fn taken(snapshot: &Snapshot, installed: &Installed) -> Option<String> {
         ));
     }
     let Status::Ready(loaded) = &installed.status else { return None };
-    loaded.definitions.iter().find_map(|definition| {
+    loaded.offered().iter().find_map(|definition| {
         let (other, _) = snapshot.tools.get(&definition.name)?;
         Some(format!(
             "the tool name `{}` is taken: by `{}` and by `{}`; turn one of them off with `hydroid config set components.{}.enabled false`",

@@ -62,7 +62,9 @@ pub enum Role {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// An import that was not granted.
-    #[error("it imports `{import}` {{{functions}}}, which is not granted; {profiles} gives it: `hydroid component grant {component} {first}`")]
+    #[error(
+        "it imports `{import}` {{{functions}}}, which is not granted; {profiles} gives it: `hydroid component grant {component} {first}`"
+    )]
     NotGranted {
         /// The component.
         component: ComponentId,
@@ -76,7 +78,9 @@ pub enum Refusal {
         first: Profile,
     },
     /// An import whose profile has no host side.
-    #[error("it imports `{import}`, which is the profile {profile}; this version of the host does not have it, so it cannot be granted: use a component without it, or a newer host")]
+    #[error(
+        "it imports `{import}`, which is the profile {profile}; this version of the host does not have it, so it cannot be granted: use a component without it, or a newer host"
+    )]
     NotBuilt {
         /// Interface with version.
         import: String,
@@ -84,7 +88,9 @@ pub enum Refusal {
         profile: Profile,
     },
     /// Another contract version.
-    #[error("it was built for `{import}` and this host speaks {package}@{host}; rebuild it with the SDK of this host, or use a host of its version")]
+    #[error(
+        "it was built for `{import}` and this host speaks {package}@{host}; rebuild it with the SDK of this host, or use a host of its version"
+    )]
     OtherTrack {
         /// Interface with version.
         import: String,
@@ -94,13 +100,17 @@ pub enum Refusal {
         host: &'static str,
     },
     /// An import nobody grants.
-    #[error("it imports `{import}`, which this host does not have; no grant gives it: rebuild it without")]
+    #[error(
+        "it imports `{import}`, which this host does not have; no grant gives it: rebuild it without"
+    )]
     Unknown {
         /// Interface with version.
         import: String,
     },
     /// No role.
-    #[error("it exports none of the roles of this host (tool, provider); a tool exports `hydroid:tool/tool@{CONTRACT}`")]
+    #[error(
+        "it exports none of the roles of this host (tool, provider); a tool exports `hydroid:tool/tool@{CONTRACT}`"
+    )]
     NoRole,
     /// A role whose host side is not there.
     #[error("it is a {role}, and this version of the host runs tools and providers")]
@@ -132,7 +142,12 @@ pub fn imports(engine: &Engine, component: &Component) -> Vec<Import> {
                 _ => Vec::new(),
             };
             let class = classify(interface, version);
-            Import { interface: interface.to_owned(), version: version.map(str::to_owned), functions, class }
+            Import {
+                interface: interface.to_owned(),
+                version: version.map(str::to_owned),
+                functions,
+                class,
+            }
         })
         .collect();
     imports.sort_by(|a, b| a.interface.cmp(&b.interface));
@@ -197,15 +212,24 @@ impl std::fmt::Display for Role {
 fn refusal(component: &ComponentId, import: &Import, grant: &Grant) -> Option<Refusal> {
     match &import.class {
         Class::Core | Class::Inert | Class::Noise => None,
-        Class::Capability(_) if grant.links(&import.interface) && buildable(&import.interface, grant) => None,
+        Class::Capability(_)
+            if grant.links(&import.interface) && buildable(&import.interface, grant) =>
+        {
+            None
+        }
         Class::Capability(profiles) => {
-            let built: Vec<Profile> = profiles.iter().copied().filter(|profile| BUILT.contains(profile)).collect();
+            let built: Vec<Profile> =
+                profiles.iter().copied().filter(|profile| BUILT.contains(profile)).collect();
             Some(match built.first() {
                 Some(first) => Refusal::NotGranted {
                     component: component.clone(),
                     import: import.full_name(),
                     functions: import.functions.join(", "),
-                    profiles: built.iter().map(|profile| profile.id()).collect::<Vec<_>>().join(" or "),
+                    profiles: built
+                        .iter()
+                        .map(|profile| profile.id())
+                        .collect::<Vec<_>>()
+                        .join(" or "),
                     first: *first,
                 },
                 None => Refusal::NotBuilt {
@@ -221,7 +245,10 @@ fn refusal(component: &ComponentId, import: &Import, grant: &Grant) -> Option<Re
 
 /// True if one of the granted profiles that give the interface has its host side here.
 fn buildable(interface: &str, grant: &Grant) -> bool {
-    grant.profiles.iter().any(|profile| BUILT.contains(profile) && profile.interfaces().contains(&interface))
+    grant
+        .profiles
+        .iter()
+        .any(|profile| BUILT.contains(profile) && profile.interfaces().contains(&interface))
 }
 
 fn classify(interface: &str, version: Option<&str>) -> Class {
@@ -232,7 +259,9 @@ fn classify(interface: &str, version: Option<&str>) -> Class {
         if interface.starts_with("hydroid:core/") {
             return Class::Core;
         }
-    } else if interface.starts_with("wasi:") && !version.is_some_and(|version| version.starts_with("0.2.")) {
+    } else if interface.starts_with("wasi:")
+        && !version.is_some_and(|version| version.starts_with("0.2."))
+    {
         return Class::Unknown;
     }
     if BASELINE.contains(&interface) {
@@ -276,7 +305,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     fn component(engine: &Engine, imports: &[&str]) -> Component {
-        let imports: String = imports.iter().map(|import| format!("(import \"{import}\" (instance))")).collect();
+        let imports: String =
+            imports.iter().map(|import| format!("(import \"{import}\" (instance))")).collect();
         Component::new(engine, wat::parse_str(format!("(component {imports})")).unwrap()).unwrap()
     }
 
@@ -284,7 +314,10 @@ mod tests {
         let engine = WasmEngine::new(false).unwrap();
         let grant = Grant { profiles: profiles.iter().copied().collect(), ..Grant::default() };
         let imports = imports(engine.engine(), &component(engine.engine(), imports_of));
-        refusals(&ComponentId::new("notes"), &imports, &grant).iter().map(Refusal::to_string).collect()
+        refusals(&ComponentId::new("notes"), &imports, &grant)
+            .iter()
+            .map(Refusal::to_string)
+            .collect()
     }
 
     #[test]
@@ -298,15 +331,27 @@ mod tests {
     #[test]
     fn another_contract_version_is_named_with_both() {
         let texts = refused(&["hydroid:cap/fs-read@0.2.0"], &[Profile::FileReadOnly]);
-        assert!(texts[0].contains("`hydroid:cap/fs-read@0.2.0` and this host speaks hydroid:cap@0.1.0"), "{}", texts[0]);
+        assert!(
+            texts[0].contains("`hydroid:cap/fs-read@0.2.0` and this host speaks hydroid:cap@0.1.0"),
+            "{}",
+            texts[0]
+        );
     }
 
     #[test]
     fn what_nobody_grants_is_said() {
         assert!(refused(&["acme:cap/launch@1.0.0"], &[])[0].contains("does not have"));
         assert!(refused(&["wasi:cli/stdout@0.3.0"], &[])[0].contains("does not have"));
-        assert!(refused(&["hydroid:cap/jobs@0.1.0"], &[Profile::Shell])[0].contains("profile shell"));
-        assert!(refused(&["wasi:cli/stdout@0.2.6", "wasi:filesystem/types@0.2.9", "hydroid:core/log@0.1.3"], &[]).is_empty());
+        assert!(
+            refused(&["hydroid:cap/jobs@0.1.0"], &[Profile::Shell])[0].contains("profile shell")
+        );
+        assert!(
+            refused(
+                &["wasi:cli/stdout@0.2.6", "wasi:filesystem/types@0.2.9", "hydroid:core/log@0.1.3"],
+                &[]
+            )
+            .is_empty()
+        );
     }
 
     /// Declared and enforced are one value: for every subset of profiles the check finds nothing
@@ -337,9 +382,14 @@ mod tests {
             let _ = with_function;
             let imports = imports(engine.engine(), &empty);
             for mask in 0_u32..1 << Profile::ALL.len() {
-                let profiles: BTreeSet<Profile> =
-                    Profile::ALL.into_iter().enumerate().filter(|(bit, _)| mask >> bit & 1 == 1).map(|(_, profile)| profile).collect();
-                let built: BTreeSet<Profile> = profiles.iter().copied().filter(|profile| BUILT.contains(profile)).collect();
+                let profiles: BTreeSet<Profile> = Profile::ALL
+                    .into_iter()
+                    .enumerate()
+                    .filter(|(bit, _)| mask >> bit & 1 == 1)
+                    .map(|(_, profile)| profile)
+                    .collect();
+                let built: BTreeSet<Profile> =
+                    profiles.iter().copied().filter(|profile| BUILT.contains(profile)).collect();
                 // The linker is made from profiles with a host side; others add nothing to it.
                 let grant = Grant { profiles, ..Grant::default() };
                 let linked = Grant { profiles: built, ..Grant::default() };

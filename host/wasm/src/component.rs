@@ -23,8 +23,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
-use wasmtime::component::InstancePre;
 use wasmtime::Store;
+use wasmtime::component::InstancePre;
 
 /// Name of the custom section that holds the manifest, so that one `.wasm` is complete.
 pub const MANIFEST_SECTION: &str = "hydroid:manifest";
@@ -95,7 +95,9 @@ pub enum LoadError {
     #[error("{}", with_source(.0))]
     Manifest(#[from] ManifestError),
     /// No manifest, and its file name is no component name.
-    #[error("it has no manifest and its file name `{0}` is not a component name; rename the file to lower-case letters, digits and `-`")]
+    #[error(
+        "it has no manifest and its file name `{0}` is not a component name; rename the file to lower-case letters, digits and `-`"
+    )]
     Name(String),
     /// It may not be linked.
     #[error("{}", sentences(.0))]
@@ -113,7 +115,9 @@ pub enum LoadError {
     #[error("{0}")]
     Taken(String),
     /// Turned off by configuration.
-    #[error("it is turned off; a person can turn it on with `hydroid config set components.{0}.enabled true`")]
+    #[error(
+        "it is turned off; a person can turn it on with `hydroid config set components.{0}.enabled true`"
+    )]
     Disabled(ComponentId),
 }
 
@@ -137,15 +141,20 @@ pub fn digest(wasm: &[u8]) -> String {
 
 /// The manifest embedded in a component, if there is one.
 pub fn embedded_manifest(wasm: &[u8]) -> Result<Option<Manifest>, LoadError> {
-    let bad = |error: wasmparser::BinaryReaderError| LoadError::NotAComponent(error.message().to_owned());
+    let bad =
+        |error: wasmparser::BinaryReaderError| LoadError::NotAComponent(error.message().to_owned());
     let mut depth = 0_u32;
     for payload in wasmparser::Parser::new(0).parse_all(wasm) {
         match payload.map_err(bad)? {
-            wasmparser::Payload::ModuleSection { .. } | wasmparser::Payload::ComponentSection { .. } => depth += 1,
+            wasmparser::Payload::ModuleSection { .. }
+            | wasmparser::Payload::ComponentSection { .. } => depth += 1,
             wasmparser::Payload::End(_) => depth = depth.saturating_sub(1),
-            wasmparser::Payload::CustomSection(section) if depth == 0 && section.name() == MANIFEST_SECTION => {
-                let text = std::str::from_utf8(section.data())
-                    .map_err(|_| LoadError::Manifest(ManifestError::Toml("it is not UTF-8".into())))?;
+            wasmparser::Payload::CustomSection(section)
+                if depth == 0 && section.name() == MANIFEST_SECTION =>
+            {
+                let text = std::str::from_utf8(section.data()).map_err(|_| {
+                    LoadError::Manifest(ManifestError::Toml("it is not UTF-8".into()))
+                })?;
                 return Ok(Some(Manifest::parse(text)?));
             }
             _ => {}
@@ -170,11 +179,14 @@ pub(crate) fn load(
     }
     let config = component_config(&manifest, &settings)?;
     let hex = digest.trim_start_matches("sha256:");
-    let (component, origin) =
-        around.cache.get(around.engine, hex, wasm).map_err(|error| LoadError::NotAComponent(format!("{error:#}")))?;
+    let (component, origin) = around
+        .cache
+        .get(around.engine, hex, wasm)
+        .map_err(|error| LoadError::NotAComponent(format!("{error:#}")))?;
     let engine = around.engine.engine();
     let imports = check::imports(engine, &component);
-    let role = check::role(engine, &component).map_err(|refusal| LoadError::Refused(vec![refusal]))?;
+    let role =
+        check::role(engine, &component).map_err(|refusal| LoadError::Refused(vec![refusal]))?;
     let refusals = check::refusals(&name, &imports, &grant);
     if !refusals.is_empty() {
         return Err(LoadError::Refused(refusals));
@@ -191,8 +203,13 @@ pub(crate) fn load(
         egress: around.egress.clone(),
         wants_preopens: imports.iter().any(|import| import.interface == "wasi:filesystem/types"),
     });
-    let linker = around.linkers.get(&equipment.grant).map_err(|error| LoadError::Link(format!("{error:#}")))?;
-    let instance = linker.instantiate_pre(&component).map_err(|error| LoadError::Link(format!("{error:#}")))?;
+    let linker = around
+        .linkers
+        .get(&equipment.grant)
+        .map_err(|error| LoadError::Link(format!("{error:#}")))?;
+    let instance = linker
+        .instantiate_pre(&component)
+        .map_err(|error| LoadError::Link(format!("{error:#}")))?;
     let pre = pre(role, instance)?;
     let definitions = match &pre {
         Pre::Tool(pre) => definitions(around, pre, &equipment)?,
@@ -228,30 +245,47 @@ impl Loaded {
         &self.equipment.limits
     }
 
+    /// The tools the model is offered. What a vault write step defines is run by the host after
+    /// the read step, never by the model.
+    pub fn offered(&self) -> &[Definition] {
+        let internal = self.grant().profiles.contains(&Profile::VaultWriteStep);
+        if internal { &[] } else { &self.definitions }
+    }
+
     /// What its imports and its grant make possible, whatever it claims.
     pub fn impact(&self) -> Impact {
         impact(&self.imports, &self.equipment.grant)
     }
 
     /// A store for a call that may take `time`.
-    pub(crate) fn store(&self, call: CallContext, time: Duration) -> wasmtime::Result<Store<State>> {
+    pub(crate) fn store(
+        &self,
+        call: CallContext,
+        time: Duration,
+    ) -> wasmtime::Result<Store<State>> {
         instance::store(self.engine.engine(), &self.equipment, call, Instant::now() + time)
     }
 }
 
 /// Proven from imports: what is not imported cannot be done.
 pub fn impact(imports: &[Import], grant: &Grant) -> Impact {
-    let imports_one_of = |names: &[&str]| imports.iter().any(|import| names.contains(&import.interface.as_str()));
-    let writes_through_wasi =
-        imports_one_of(&["wasi:filesystem/types"]) && grant.profiles.contains(&Profile::FileReadWrite);
+    let imports_one_of =
+        |names: &[&str]| imports.iter().any(|import| names.contains(&import.interface.as_str()));
+    let writes_through_wasi = imports_one_of(&["wasi:filesystem/types"])
+        && grant.profiles.contains(&Profile::FileReadWrite);
     if imports_one_of(&["hydroid:cap/fs-write"]) || writes_through_wasi {
         return Impact::Changes;
     }
     if imports_one_of(&["hydroid:cap/web", "wasi:http/outgoing-handler"]) {
         let only_reads = |methods: &BTreeSet<String>| {
-            !methods.is_empty() && methods.iter().all(|method| matches!(method.as_str(), "GET" | "HEAD"))
+            !methods.is_empty()
+                && methods.iter().all(|method| matches!(method.as_str(), "GET" | "HEAD"))
         };
-        return if grant.web.iter().all(|rule| only_reads(&rule.methods)) { Impact::Network } else { Impact::Changes };
+        return if grant.web.iter().all(|rule| only_reads(&rule.methods)) {
+            Impact::Network
+        } else {
+            Impact::Changes
+        };
     }
     let harmless = |import: &Import| match &import.class {
         check::Class::Core | check::Class::Inert | check::Class::Noise => true,
@@ -263,7 +297,10 @@ pub fn impact(imports: &[Import], grant: &Grant) -> Impact {
 
 impl std::fmt::Debug for Loaded {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Loaded").field("name", self.name()).field("digest", &self.digest).finish_non_exhaustive()
+        f.debug_struct("Loaded")
+            .field("name", self.name())
+            .field("digest", &self.digest)
+            .finish_non_exhaustive()
     }
 }
 
@@ -277,32 +314,50 @@ fn pre(role: Role, instance: InstancePre<State>) -> Result<Pre, LoadError> {
     let link = |error: wasmtime::Error| LoadError::Link(format!("{error:#}"));
     match role {
         Role::Tool => tools::AllToolsPre::new(instance).map(Pre::Tool).map_err(link),
-        Role::Provider => providers::AllProvidersPre::new(instance).map(Pre::Provider).map_err(link),
-        Role::Channel | Role::Embedder | Role::Hook => Err(LoadError::Refused(vec![Refusal::RoleNotBuilt { role }])),
+        Role::Provider => {
+            providers::AllProvidersPre::new(instance).map(Pre::Provider).map_err(link)
+        }
+        Role::Channel | Role::Embedder | Role::Hook => {
+            Err(LoadError::Refused(vec![Refusal::RoleNotBuilt { role }]))
+        }
     }
 }
 
 /// The component's configuration as JSON, defaults of its schema filled in.
-fn component_config(manifest: &Manifest, settings: &config::Component) -> Result<String, LoadError> {
+fn component_config(
+    manifest: &Manifest,
+    settings: &config::Component,
+) -> Result<String, LoadError> {
     let name = &manifest.name;
-    let mut value = serde_json::to_value(&settings.config).map_err(|error| LoadError::Config(error.to_string()))?;
+    let mut value = serde_json::to_value(&settings.config)
+        .map_err(|error| LoadError::Config(error.to_string()))?;
     let Some(schema) = &manifest.config else {
         if settings.config.is_empty() {
             return Ok("{}".into());
         }
-        return Err(LoadError::Config(format!("`components.{name}.config` is set, but `{name}` takes no configuration")));
+        return Err(LoadError::Config(format!(
+            "`components.{name}.config` is set, but `{name}` takes no configuration"
+        )));
     };
-    if let (Some(object), Some(properties)) = (value.as_object_mut(), schema.get("properties").and_then(Value::as_object)) {
+    if let (Some(object), Some(properties)) =
+        (value.as_object_mut(), schema.get("properties").and_then(Value::as_object))
+    {
         for (key, property) in properties {
             if let Some(default) = property.get("default") {
                 object.entry(key).or_insert_with(|| default.clone());
             }
         }
     }
-    let validator = jsonschema::validator_for(schema)
-        .map_err(|error| LoadError::Config(format!("the configuration schema in the manifest of `{name}` is not one: {error}")))?;
+    let validator = jsonschema::validator_for(schema).map_err(|error| {
+        LoadError::Config(format!(
+            "the configuration schema in the manifest of `{name}` is not one: {error}"
+        ))
+    })?;
     if let Some(error) = validator.iter_errors(&value).next() {
-        return Err(LoadError::Config(format!("`components.{name}.config{}`: {error}", dotted(&error.instance_path().to_string()))));
+        return Err(LoadError::Config(format!(
+            "`components.{name}.config{}`: {error}",
+            dotted(&error.instance_path().to_string())
+        )));
     }
     Ok(value.to_string())
 }
@@ -342,7 +397,11 @@ fn place(want: &SecretWant) -> Place {
 
 /// Asks a component for its tools with nothing granted: its capabilities are linked, or it could
 /// not be instantiated, and each of them refuses.
-fn definitions(around: &Surroundings<'_>, pre: &tools::AllToolsPre<State>, equipment: &Arc<Equipment>) -> Result<Vec<Definition>, LoadError> {
+fn definitions(
+    around: &Surroundings<'_>,
+    pre: &tools::AllToolsPre<State>,
+    equipment: &Arc<Equipment>,
+) -> Result<Vec<Definition>, LoadError> {
     let link = |error: wasmtime::Error| LoadError::Link(format!("{error:#}"));
     let powerless = Arc::new(Equipment {
         component: equipment.component.clone(),
@@ -356,7 +415,9 @@ fn definitions(around: &Surroundings<'_>, pre: &tools::AllToolsPre<State>, equip
         wants_preopens: false,
     });
     let time = DEFINITIONS_TIME;
-    let mut store = instance::store(around.engine.engine(), &powerless, nobody(), Instant::now() + time).map_err(link)?;
+    let mut store =
+        instance::store(around.engine.engine(), &powerless, nobody(), Instant::now() + time)
+            .map_err(link)?;
     let asked = block_on(async {
         let asking = async {
             let bindings = pre.instantiate_async(&mut store).await?;
@@ -366,15 +427,28 @@ fn definitions(around: &Surroundings<'_>, pre: &tools::AllToolsPre<State>, equip
     });
     let answer = match asked {
         Ok(Ok(answer)) => answer,
-        Ok(Err(error)) => return Err(LoadError::Definitions(trap::sentence(&store, trap::Cause::Error(error)))),
+        Ok(Err(error)) => {
+            return Err(LoadError::Definitions(trap::sentence(&store, trap::Cause::Error(error))));
+        }
         Err(_) => {
             trap::sentence(&store, trap::Cause::Deadline(time));
-            return Err(LoadError::Definitions(format!("it did not say within {} s what its tools are", time.as_secs())));
+            return Err(LoadError::Definitions(format!(
+                "it did not say within {} s what its tools are",
+                time.as_secs()
+            )));
         }
     };
-    let written = answer.map_err(|error| LoadError::Definitions(format!("it could not say what its tools are: {}", crate::convert::error_text(&error))))?;
+    let written = answer.map_err(|error| {
+        LoadError::Definitions(format!(
+            "it could not say what its tools are: {}",
+            crate::convert::error_text(&error)
+        ))
+    })?;
     if written.len() > MOST_TOOLS {
-        return Err(LoadError::Definitions(format!("it offers {} tools; {MOST_TOOLS} are the most", written.len())));
+        return Err(LoadError::Definitions(format!(
+            "it offers {} tools; {MOST_TOOLS} are the most",
+            written.len()
+        )));
     }
     let mut names = BTreeSet::new();
     written
@@ -382,39 +456,57 @@ fn definitions(around: &Surroundings<'_>, pre: &tools::AllToolsPre<State>, equip
         .map(|definition| {
             let checked = check_definition(definition)?;
             if !names.insert(checked.name.clone()) {
-                return Err(LoadError::Definitions(format!("it offers two tools called `{}`", checked.name)));
+                return Err(LoadError::Definitions(format!(
+                    "it offers two tools called `{}`",
+                    checked.name
+                )));
             }
             Ok(checked)
         })
         .collect()
 }
 
-fn check_definition(written: tools::exports::hydroid::tool::tool::Definition) -> Result<Definition, LoadError> {
+fn check_definition(
+    written: tools::exports::hydroid::tool::tool::Definition,
+) -> Result<Definition, LoadError> {
     let wrong = |problem: String| Err(LoadError::Definitions(problem));
     let name = written.name;
     let fits = is_name(&name)
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
     if !fits {
-        let shown: String = name.chars().take(64).map(|c| if c.is_control() { ' ' } else { c }).collect();
-        return wrong(format!("it offers a tool called `{shown}`; a tool name has lower-case letters, digits and `_`, begins with a letter, and has at most 64 characters"));
+        let shown: String =
+            name.chars().take(64).map(|c| if c.is_control() { ' ' } else { c }).collect();
+        return wrong(format!(
+            "it offers a tool called `{shown}`; a tool name has lower-case letters, digits and `_`, begins with a letter, and has at most 64 characters"
+        ));
     }
     if written.description.chars().count() > LONGEST_DESCRIPTION {
-        return wrong(format!("the description of its tool `{name}` has more than {LONGEST_DESCRIPTION} characters"));
+        return wrong(format!(
+            "the description of its tool `{name}` has more than {LONGEST_DESCRIPTION} characters"
+        ));
     }
     if written.input_schema.len() > LONGEST_SCHEMA {
-        return wrong(format!("the schema of its tool `{name}` has more than {LONGEST_SCHEMA} bytes"));
+        return wrong(format!(
+            "the schema of its tool `{name}` has more than {LONGEST_SCHEMA} bytes"
+        ));
     }
     let input_schema: Value = match serde_json::from_str(&written.input_schema) {
         Ok(schema) => schema,
-        Err(error) => return wrong(format!("the schema of its tool `{name}` is not JSON: {error}")),
+        Err(error) => {
+            return wrong(format!("the schema of its tool `{name}` is not JSON: {error}"));
+        }
     };
     if input_schema.get("type").and_then(Value::as_str) != Some("object") {
-        return wrong(format!("the schema of its tool `{name}` is not one of an object; write `\"type\": \"object\"` at its root"));
+        return wrong(format!(
+            "the schema of its tool `{name}` is not one of an object; write `\"type\": \"object\"` at its root"
+        ));
     }
     let validator = match jsonschema::draft202012::new(&input_schema) {
         Ok(validator) => validator,
-        Err(error) => return wrong(format!("the schema of its tool `{name}` is not a JSON Schema: {error}")),
+        Err(error) => {
+            return wrong(format!("the schema of its tool `{name}` is not a JSON Schema: {error}"));
+        }
     };
     Ok(Definition {
         name,

@@ -9,7 +9,9 @@ use hydroid_core::ports::{ModelError, ModelEvent, ModelRequest};
 pub(crate) fn content(part: WitPart) -> Content {
     match part {
         WitPart::Text(text) => Content::Text { text },
-        WitPart::Blob(Blob { media_type, data, name }) => Content::Media { media_type, data: Bytes(data), name },
+        WitPart::Blob(Blob { media_type, data, name }) => {
+            Content::Media { media_type, data: Bytes(data), name }
+        }
         WitPart::Json(text) => match serde_json::from_str(&text) {
             Ok(json) => Content::Json { json },
             Err(_) => Content::Text { text },
@@ -63,7 +65,8 @@ pub(crate) fn request(request: ModelRequest) -> wit::Request {
         cache: true,
     });
     let last = request.messages.len().saturating_sub(1);
-    let messages = request.messages.into_iter().enumerate().map(|(index, sent)| message(sent, index == last));
+    let messages =
+        request.messages.into_iter().enumerate().map(|(index, sent)| message(sent, index == last));
     wit::Request {
         model: request.model,
         messages: system.into_iter().chain(messages).collect(),
@@ -108,11 +111,13 @@ fn block(content: Content) -> wit::Block {
             name: call.name,
             args_json: call.arguments,
         }),
-        Content::ToolResult { call_id, content, is_error } => wit::Block::ToolResult(wit::ToolResult {
-            call_id: call_id.as_str().to_owned(),
-            content: content.into_iter().filter_map(part).collect(),
-            is_error,
-        }),
+        Content::ToolResult { call_id, content, is_error } => {
+            wit::Block::ToolResult(wit::ToolResult {
+                call_id: call_id.as_str().to_owned(),
+                content: content.into_iter().filter_map(part).collect(),
+                is_error,
+            })
+        }
         other => match part(other) {
             Some(part) => wit::Block::Part(part),
             None => wit::Block::Part(WitPart::Text(String::new())),
@@ -124,11 +129,15 @@ fn block(content: Content) -> wit::Block {
 fn part(content: Content) -> Option<WitPart> {
     Some(match content {
         Content::Text { text } => WitPart::Text(text),
-        Content::Media { media_type, data, name } => WitPart::Blob(Blob { media_type, data: data.0, name }),
+        Content::Media { media_type, data, name } => {
+            WitPart::Blob(Blob { media_type, data: data.0, name })
+        }
         Content::Json { json } => WitPart::Json(json.to_string()),
         Content::Link { uri, title, media_type } => WitPart::Link(Link { uri, media_type, title }),
         Content::Other { kind, json } => WitPart::Other(Ext { kind, json }),
-        Content::Thinking { .. } | Content::ToolCall { .. } | Content::ToolResult { .. } => return None,
+        Content::Thinking { .. } | Content::ToolCall { .. } | Content::ToolResult { .. } => {
+            return None;
+        }
     })
 }
 
@@ -136,9 +145,15 @@ fn part(content: Content) -> Option<WitPart> {
 pub(crate) fn event(event: wit::Event) -> ModelEvent {
     match event {
         wit::Event::Text(text) => ModelEvent::Text(text),
-        wit::Event::Reasoning(wit::Reasoning { text, opaque }) => ModelEvent::Thinking { text, opaque },
-        wit::Event::ToolCallStart(wit::ToolCallStart { index, id, name }) => ModelEvent::CallStarted { index, id, name },
-        wit::Event::ToolCallArgs(wit::ToolCallArgs { index, fragment }) => ModelEvent::CallArguments { index, fragment },
+        wit::Event::Reasoning(wit::Reasoning { text, opaque }) => {
+            ModelEvent::Thinking { text, opaque }
+        }
+        wit::Event::ToolCallStart(wit::ToolCallStart { index, id, name }) => {
+            ModelEvent::CallStarted { index, id, name }
+        }
+        wit::Event::ToolCallArgs(wit::ToolCallArgs { index, fragment }) => {
+            ModelEvent::CallArguments { index, fragment }
+        }
         wit::Event::ToolCallEnd(index) => ModelEvent::CallEnded { index },
         wit::Event::Citation(wit::Citation { uri, title, .. }) => ModelEvent::Cited { uri, title },
         wit::Event::Usage(usage) => ModelEvent::Usage(Usage {

@@ -14,6 +14,8 @@ const MAX_PATH: usize = 4096;
 pub struct Workspace {
     shared: Dir,
     tmp: Dir,
+    /// Not among the places a path can name; only a vault operation opens something in it.
+    vault: Dir,
     directory: PathBuf,
     allow_hard_links: bool,
 }
@@ -28,7 +30,9 @@ pub enum FileError {
         path: String,
     },
     /// The vault.
-    #[error("`{path}` is in the vault, which no tool can read or write; a person can copy a file from it")]
+    #[error(
+        "`{path}` is in the vault, which no tool can read or write; a person can copy a file from it"
+    )]
     Vault {
         /// The path.
         path: String,
@@ -42,13 +46,17 @@ pub enum FileError {
         problem: &'static str,
     },
     /// A link or `..` that leads out.
-    #[error("`{path}` leads out of the workspace, through a link or `..`; use the place itself, under `/shared` or `/tmp`")]
+    #[error(
+        "`{path}` leads out of the workspace, through a link or `..`; use the place itself, under `/shared` or `/tmp`"
+    )]
     Escape {
         /// The path.
         path: String,
     },
     /// Several names for one file.
-    #[error("`{path}` has {links} hard links, so it may be a file outside the workspace; copy it to a new file first, or a person can set `workspace.allow_hard_links = true`")]
+    #[error(
+        "`{path}` has {links} hard links, so it may be a file outside the workspace; copy it to a new file first, or a person can set `workspace.allow_hard_links = true`"
+    )]
     HardLink {
         /// The path.
         path: String,
@@ -141,6 +149,7 @@ impl Workspace {
         Ok(Self {
             shared: Dir::open_ambient_dir(directory.join("shared"), authority)?,
             tmp: Dir::open_ambient_dir(directory.join("tmp"), authority)?,
+            vault: Dir::open_ambient_dir(directory.join("vault"), authority)?,
             directory: directory.canonicalize()?,
             allow_hard_links,
         })
@@ -166,7 +175,12 @@ impl Workspace {
     }
 
     /// Entries of a directory, sorted by name.
-    pub fn list(&self, path: &str, start: usize, limit: usize) -> Result<Vec<(String, Stat)>, FileError> {
+    pub fn list(
+        &self,
+        path: &str,
+        start: usize,
+        limit: usize,
+    ) -> Result<Vec<(String, Stat)>, FileError> {
         let place = self.place(path)?;
         let directory = place.open_dir().map_err(|error| place.error(&error))?;
         let mut names: Vec<String> = directory
@@ -181,7 +195,11 @@ impl Workspace {
             .take(limit)
             .map(|name| {
                 // A broken link, or one that leads out, is shown and not followed.
-                let found = directory.metadata(&name).map_or(Stat { kind: Kind::Other, size: 0, modified_s: None }, |metadata| stat(&metadata));
+                let found = directory
+                    .metadata(&name)
+                    .map_or(Stat { kind: Kind::Other, size: 0, modified_s: None }, |metadata| {
+                        stat(&metadata)
+                    });
                 (name, found)
             })
             .collect())
@@ -210,11 +228,13 @@ impl Workspace {
         }
         let written = match mode {
             WriteMode::Create => {
-                let mut file = self.open_regular(&place, OpenOptions::new().write(true).create_new(true))?;
+                let mut file =
+                    self.open_regular(&place, OpenOptions::new().write(true).create_new(true))?;
                 file.write_all(data)
             }
             WriteMode::Append => {
-                let mut file = self.open_regular(&place, OpenOptions::new().append(true).create(true))?;
+                let mut file =
+                    self.open_regular(&place, OpenOptions::new().append(true).create(true))?;
                 file.write_all(data)
             }
             WriteMode::Replace => return self.replace(&place, data),
@@ -251,7 +271,10 @@ impl Workspace {
         let from = self.place(source)?;
         let to = self.place(target)?;
         if !std::ptr::eq(from.root, to.root) {
-            return Err(FileError::Kind { path: to.shown, problem: "is in another root; copy the file and delete the old one" });
+            return Err(FileError::Kind {
+                path: to.shown,
+                problem: "is in another root; copy the file and delete the old one",
+            });
         }
         if from.inner.as_os_str().is_empty() {
             return Err(FileError::Kind { path: from.shown, problem: "is a root and stays" });
@@ -276,7 +299,8 @@ impl Workspace {
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let partial = parent.join(format!(".hydroid-{}-{number}.partial", std::process::id()));
         let attempt = || {
-            let mut file = place.root.open_with(&partial, OpenOptions::new().write(true).create_new(true))?;
+            let mut file =
+                place.root.open_with(&partial, OpenOptions::new().write(true).create_new(true))?;
             file.write_all(data)?;
             if let Some(metadata) = existing.as_ref().filter(|metadata| metadata.is_file()) {
                 file.set_permissions(metadata.permissions())?;
@@ -290,19 +314,44 @@ impl Workspace {
         })
     }
 
-    fn open_regular(&self, place: &Place<'_>, options: &mut OpenOptions) -> Result<File, FileError> {
+    /// Opens one item of the vault for the read step of an operation, and tells its size.
+    pub(crate) fn vault_item(&self, path: &str) -> Result<(File, u64), FileError> {
+        let shown: String = path.chars().take(200).collect();
+        let rest = path.strip_prefix("/vault/").ok_or_else(|| FileError::BadPath {
+            path: shown.clone(),
+            problem: "an item of the vault is under `/vault/`",
+        })?;
+        if rest.split('/').any(|name| name == "..") {
+            return Err(FileError::Escape { path: shown });
+        }
+        let place =
+            Place { root: &self.vault, inner: PathBuf::from(rest.trim_start_matches('/')), shown };
+        let file = self.open_regular(&place, OpenOptions::new().read(true))?;
+        let size = file.metadata().map_err(|error| place.error(&error))?.len();
+        Ok((file, size))
+    }
+
+    fn open_regular(
+        &self,
+        place: &Place<'_>,
+        options: &mut OpenOptions,
+    ) -> Result<File, FileError> {
         if place.inner.as_os_str().is_empty() {
             return Err(FileError::Kind { path: place.shown.clone(), problem: "is a directory" });
         }
         // Without O_NONBLOCK a named pipe would hold the host until somebody opens the other end.
         options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
-        let file = place.root.open_with(&place.inner, options).map_err(|error| place.error(&error))?;
+        let file =
+            place.root.open_with(&place.inner, options).map_err(|error| place.error(&error))?;
         let metadata = file.metadata().map_err(|error| place.error(&error))?;
         if metadata.is_dir() {
             return Err(FileError::Kind { path: place.shown.clone(), problem: "is a directory" });
         }
         if !metadata.is_file() {
-            return Err(FileError::Kind { path: place.shown.clone(), problem: "is not a regular file" });
+            return Err(FileError::Kind {
+                path: place.shown.clone(),
+                problem: "is not a regular file",
+            });
         }
         self.check_links(place, &metadata)?;
         Ok(file)
@@ -347,11 +396,19 @@ impl Workspace {
 
 impl Place<'_> {
     fn metadata(&self) -> std::io::Result<Metadata> {
-        if self.inner.as_os_str().is_empty() { self.root.dir_metadata() } else { self.root.metadata(&self.inner) }
+        if self.inner.as_os_str().is_empty() {
+            self.root.dir_metadata()
+        } else {
+            self.root.metadata(&self.inner)
+        }
     }
 
     fn open_dir(&self) -> std::io::Result<Dir> {
-        if self.inner.as_os_str().is_empty() { self.root.try_clone() } else { self.root.open_dir(&self.inner) }
+        if self.inner.as_os_str().is_empty() {
+            self.root.try_clone()
+        } else {
+            self.root.open_dir(&self.inner)
+        }
     }
 
     fn error(&self, error: &std::io::Error) -> FileError {
@@ -361,13 +418,21 @@ impl Place<'_> {
             ErrorKind::NotFound => FileError::NotFound { path },
             ErrorKind::AlreadyExists => FileError::Exists { path },
             ErrorKind::IsADirectory => FileError::Kind { path, problem: "is a directory" },
-            ErrorKind::NotADirectory => FileError::Kind { path, problem: "is not a directory, or goes through a file" },
+            ErrorKind::NotADirectory => {
+                FileError::Kind { path, problem: "is not a directory, or goes through a file" }
+            }
             ErrorKind::DirectoryNotEmpty => FileError::Kind { path, problem: "is not empty" },
             // cap-std says so without an error number when a path leads out of its root.
-            ErrorKind::PermissionDenied if error.raw_os_error().is_none() => FileError::Escape { path },
+            ErrorKind::PermissionDenied if error.raw_os_error().is_none() => {
+                FileError::Escape { path }
+            }
             ErrorKind::CrossesDevices => FileError::Escape { path },
-            _ if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => FileError::Escape { path },
-            _ if error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error()) => FileError::Kind { path, problem: "is not a regular file" },
+            _ if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
+                FileError::Escape { path }
+            }
+            _ if error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error()) => {
+                FileError::Kind { path, problem: "is not a regular file" }
+            }
             kind => FileError::System { path, problem: kind.to_string() },
         }
     }
@@ -421,15 +486,33 @@ mod tests {
     #[test]
     fn paths_that_lead_out_are_refused() {
         let scene = scene();
-        for path in ["/shared/../vault/key.txt", "/shared/../../secret.txt", "/tmp/../shared/a.txt", "/shared/x/../../vault/key.txt"] {
+        for path in [
+            "/shared/../vault/key.txt",
+            "/shared/../../secret.txt",
+            "/tmp/../shared/a.txt",
+            "/shared/x/../../vault/key.txt",
+        ] {
             refused(&scene, scene.workspace.read(path, 0, 10), "leads out");
         }
-        for path in ["/etc/passwd", "a.txt", "", "/", "shared/a.txt", "/SHARED/a.txt", "/Vault/key.txt", "/sharedx/a"] {
+        for path in [
+            "/etc/passwd",
+            "a.txt",
+            "",
+            "/",
+            "shared/a.txt",
+            "/SHARED/a.txt",
+            "/Vault/key.txt",
+            "/sharedx/a",
+        ] {
             refused(&scene, scene.workspace.read(path, 0, 10), "files are under");
         }
         refused(&scene, scene.workspace.read("/vault/key.txt", 0, 10), "in the vault");
         refused(&scene, scene.workspace.read("/shared/a\0b", 0, 10), "NUL");
-        refused(&scene, scene.workspace.read(&format!("/shared/{}", "é".repeat(4000)), 0, 10), "longer than");
+        refused(
+            &scene,
+            scene.workspace.read(&format!("/shared/{}", "é".repeat(4000)), 0, 10),
+            "longer than",
+        );
     }
 
     #[test]
@@ -446,12 +529,27 @@ mod tests {
         refused(&scene, scene.workspace.read("/shared/vault/key.txt", 0, 10), "leads out");
         refused(&scene, scene.workspace.stat("/shared/vault"), "leads out");
         refused(&scene, scene.workspace.list("/shared/vault", 0, 10), "leads out");
-        refused(&scene, scene.workspace.write("/shared/vault/new", b"x", WriteMode::Create), "leads out");
-        refused(&scene, scene.workspace.write("/shared/relative", b"x", WriteMode::Append), "leads out");
-        refused(&scene, scene.workspace.rename("/shared/a.txt", "/shared/vault/a.txt"), "leads out");
+        refused(
+            &scene,
+            scene.workspace.write("/shared/vault/new", b"x", WriteMode::Create),
+            "leads out",
+        );
+        refused(
+            &scene,
+            scene.workspace.write("/shared/relative", b"x", WriteMode::Append),
+            "leads out",
+        );
+        refused(
+            &scene,
+            scene.workspace.rename("/shared/a.txt", "/shared/vault/a.txt"),
+            "leads out",
+        );
         assert!(scene.workspace.read("/shared/loop", 0, 10).is_err());
         assert_eq!(scene.workspace.read("/shared/inside", 0, 10).unwrap(), b"inside");
-        assert_eq!(std::fs::read_to_string(scene.directory.path().join("secret.txt")).unwrap(), "outside");
+        assert_eq!(
+            std::fs::read_to_string(scene.directory.path().join("secret.txt")).unwrap(),
+            "outside"
+        );
     }
 
     #[test]
@@ -459,7 +557,10 @@ mod tests {
         let scene = scene();
         symlink("../../secret.txt", scene.directory.path().join("ws/shared/link")).unwrap();
         scene.workspace.write("/shared/link", b"new", WriteMode::Replace).unwrap();
-        assert_eq!(std::fs::read_to_string(scene.directory.path().join("secret.txt")).unwrap(), "outside");
+        assert_eq!(
+            std::fs::read_to_string(scene.directory.path().join("secret.txt")).unwrap(),
+            "outside"
+        );
         assert_eq!(scene.workspace.read("/shared/link", 0, 10).unwrap(), b"new");
     }
 
@@ -469,8 +570,16 @@ mod tests {
         let base = scene.directory.path();
         std::fs::hard_link(base.join("secret.txt"), base.join("ws/shared/hard")).unwrap();
         refused(&scene, scene.workspace.read("/shared/hard", 0, 10), "hard links");
-        refused(&scene, scene.workspace.write("/shared/hard", b"x", WriteMode::Append), "hard links");
-        refused(&scene, scene.workspace.write("/shared/hard", b"x", WriteMode::Replace), "hard links");
+        refused(
+            &scene,
+            scene.workspace.write("/shared/hard", b"x", WriteMode::Append),
+            "hard links",
+        );
+        refused(
+            &scene,
+            scene.workspace.write("/shared/hard", b"x", WriteMode::Replace),
+            "hard links",
+        );
         let open = Workspace::open(&base.join("ws"), true).unwrap();
         assert_eq!(open.read("/shared/hard", 0, 10).unwrap(), b"outside");
     }
@@ -502,31 +611,64 @@ mod tests {
     fn a_named_pipe_does_not_hold_the_host() {
         let scene = scene();
         let pipe = scene.directory.path().join("ws/shared/pipe");
-        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR, 0).unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &pipe,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+            0,
+        )
+        .unwrap();
         refused(&scene, scene.workspace.read("/shared/pipe", 0, 10), "not a regular file");
-        refused(&scene, scene.workspace.write("/shared/pipe", b"x", WriteMode::Append), "not a regular file");
+        refused(
+            &scene,
+            scene.workspace.write("/shared/pipe", b"x", WriteMode::Append),
+            "not a regular file",
+        );
     }
 
     #[test]
     fn writing_keeps_what_is_there_unless_told() {
         let scene = scene();
-        refused(&scene, scene.workspace.write("/shared/a.txt", b"x", WriteMode::Create), "exists already");
+        refused(
+            &scene,
+            scene.workspace.write("/shared/a.txt", b"x", WriteMode::Create),
+            "exists already",
+        );
         scene.workspace.write("/shared/a.txt", b"+", WriteMode::Append).unwrap();
         assert_eq!(scene.workspace.read("/shared/a.txt", 0, 100).unwrap(), b"inside+");
         scene.workspace.write("/shared/a.txt", b"new", WriteMode::Replace).unwrap();
         assert_eq!(scene.workspace.read("/shared/a.txt", 0, 100).unwrap(), b"new");
-        refused(&scene, scene.workspace.write("/shared/no/such", b"x", WriteMode::Create), "does not exist");
+        refused(
+            &scene,
+            scene.workspace.write("/shared/no/such", b"x", WriteMode::Create),
+            "does not exist",
+        );
         scene.workspace.make_directory("/shared/no").unwrap();
         scene.workspace.write("/shared/no/such", b"x", WriteMode::Replace).unwrap();
         refused(&scene, scene.workspace.remove_directory("/shared/no"), "is not empty");
-        refused(&scene, scene.workspace.rename("/shared/a.txt", "/shared/no/such"), "exists already");
+        refused(
+            &scene,
+            scene.workspace.rename("/shared/a.txt", "/shared/no/such"),
+            "exists already",
+        );
         refused(&scene, scene.workspace.rename("/shared/a.txt", "/tmp/a.txt"), "another root");
         refused(&scene, scene.workspace.remove_directory("/shared"), "is a root");
-        refused(&scene, scene.workspace.write("/shared", b"x", WriteMode::Replace), "is a directory");
+        refused(
+            &scene,
+            scene.workspace.write("/shared", b"x", WriteMode::Replace),
+            "is a directory",
+        );
         refused(&scene, scene.workspace.read("/shared/no", 0, 1), "is a directory");
         scene.workspace.remove_file("/shared/no/such").unwrap();
         scene.workspace.remove_directory("/shared/no").unwrap();
-        let names: Vec<String> = scene.workspace.list("/shared", 0, 10).unwrap().into_iter().map(|(name, _)| name).collect();
+        let names: Vec<String> = scene
+            .workspace
+            .list("/shared", 0, 10)
+            .unwrap()
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect();
         assert_eq!(names, ["a.txt"]);
     }
 }

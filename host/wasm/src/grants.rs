@@ -53,7 +53,8 @@ pub struct BadGrants(String);
 impl Grants {
     /// Reads the file's text.
     pub fn parse(text: &str) -> Result<Self, BadGrants> {
-        let grants: Self = toml::from_str(text).map_err(|error| BadGrants(error.to_string().trim().to_owned()))?;
+        let grants: Self =
+            toml::from_str(text).map_err(|error| BadGrants(error.to_string().trim().to_owned()))?;
         for entry in grants.components.values() {
             for host in &entry.hosts {
                 host.parse::<HostPattern>().map_err(|error| BadGrants(error.to_string()))?;
@@ -65,15 +66,21 @@ impl Grants {
     /// The file's text.
     pub fn to_toml(&self) -> String {
         let text = toml::to_string_pretty(self).expect("grants are plain tables");
-        format!("# What components may do. Written by `hydroid component grant` and `revoke`.\n{text}")
+        format!(
+            "# What components may do. Written by `hydroid component grant` and `revoke`.\n{text}"
+        )
     }
 
     /// The capabilities in force: what the component declares and the person granted.
     pub fn effective(&self, subject: Subject<'_>) -> Grant {
         let name = subject.manifest.name.as_str();
         let declared: BTreeSet<Profile> = subject.manifest.wants.keys().copied().collect();
-        let entry = self.components.get(name).filter(|entry| subject.bundled || entry.digest == subject.digest);
-        let mut profiles: BTreeSet<Profile> = entry.map(|entry| entry.profiles.clone()).unwrap_or_default();
+        let entry = self
+            .components
+            .get(name)
+            .filter(|entry| subject.bundled || entry.digest == subject.digest);
+        let mut profiles: BTreeSet<Profile> =
+            entry.map(|entry| entry.profiles.clone()).unwrap_or_default();
         if subject.bundled {
             profiles.extend(&declared);
         }
@@ -92,7 +99,10 @@ impl Grants {
                 _ => subject.manifest.secrets.keys().cloned().collect(),
             };
         }
-        if !subject.bundled && reads_files_and_sends(&grant) && !entry.is_some_and(|entry| entry.files_and_web) {
+        if !subject.bundled
+            && reads_files_and_sends(&grant)
+            && !entry.is_some_and(|entry| entry.files_and_web)
+        {
             // Reading files and sending them is the pair that carries things away.
             grant.profiles.remove(&Profile::Web);
             grant.web.clear();
@@ -105,7 +115,8 @@ impl Grants {
 /// True if a grant lets a component read the user's files and send them elsewhere.
 pub fn reads_files_and_sends(grant: &Grant) -> bool {
     let reads = [Profile::FileReadOnly, Profile::FileReadWrite, Profile::VaultReadStep];
-    grant.profiles.contains(&Profile::Web) && reads.iter().any(|profile| grant.profiles.contains(profile))
+    grant.profiles.contains(&Profile::Web)
+        && reads.iter().any(|profile| grant.profiles.contains(profile))
 }
 
 fn web_rules(subject: Subject<'_>, entry: Option<&Entry>) -> Vec<WebRule> {
@@ -114,7 +125,10 @@ fn web_rules(subject: Subject<'_>, entry: Option<&Entry>) -> Vec<WebRule> {
     let granted = entry.into_iter().flat_map(|entry| entry.hosts.iter().cloned());
     // Hosts of the manifest count where the person named none, or the release brought it.
     let named_none = entry.is_none_or(|entry| entry.hosts.is_empty());
-    let wanted = want.into_iter().flat_map(|want| want.hosts.iter().cloned()).filter(|_| named_none || subject.bundled);
+    let wanted = want
+        .into_iter()
+        .flat_map(|want| want.hosts.iter().cloned())
+        .filter(|_| named_none || subject.bundled);
     let hosts: BTreeSet<String> = granted.chain(wanted).collect();
     hosts
         .iter()
@@ -148,13 +162,15 @@ mod tests {
 
     #[test]
     fn what_was_not_declared_is_not_granted() {
-        let grants = "[components.notes]\ndigest = \"sha256:1\"\nprofiles = [\"file-read-write\"]\n";
+        let grants =
+            "[components.notes]\ndigest = \"sha256:1\"\nprofiles = [\"file-read-write\"]\n";
         assert!(effective(grants, "sha256:1", false).profiles.is_empty());
     }
 
     #[test]
     fn files_and_web_together_need_a_word_of_their_own() {
-        let grants = "[components.notes]\ndigest = \"sha256:1\"\nprofiles = [\"web\", \"file-read-only\"]\n";
+        let grants =
+            "[components.notes]\ndigest = \"sha256:1\"\nprofiles = [\"web\", \"file-read-only\"]\n";
         assert_eq!(effective(grants, "sha256:1", false).profiles, [Profile::FileReadOnly].into());
         let both = format!("{grants}files_and_web = true\n");
         assert_eq!(effective(&both, "sha256:1", false).profiles.len(), 2);
@@ -178,7 +194,9 @@ mod tests {
 
     #[test]
     fn the_file_reads_what_it_writes() {
-        let grants = Grants::parse("[components.notes]\ndigest = \"sha256:1\"\nprofiles = [\"web\"]\n").unwrap();
+        let grants =
+            Grants::parse("[components.notes]\ndigest = \"sha256:1\"\nprofiles = [\"web\"]\n")
+                .unwrap();
         assert_eq!(Grants::parse(&grants.to_toml()).unwrap(), grants);
         assert!(Grants::parse("[components.notes]\nprofile = [\"web\"]\n").is_err());
         assert!(Grants::parse("[components.notes]\nhosts = [\"a/b\"]\n").is_err());

@@ -5,6 +5,7 @@ use crate::egress::{Egress, Place};
 use crate::files::Workspace;
 use crate::imports::wasi_http::Hooks;
 use crate::limits::{Exceeded, Limiter, Limits};
+use crate::vault::VaultStep;
 use crate::wasi::Ring;
 use hydroid_core::capability::{Grant, HostPattern, Profile};
 use hydroid_core::id::ComponentId;
@@ -55,6 +56,8 @@ pub(crate) struct State {
     pub(crate) deadline: Instant,
     pub(crate) requests: Arc<AtomicU32>,
     pub(crate) logged: Logged,
+    /// The half of a vault operation this store is for.
+    pub(crate) vault: VaultStep,
     host_calls_left: u64,
 }
 
@@ -92,6 +95,7 @@ pub(crate) fn store(
         deadline,
         requests,
         logged: Logged::default(),
+        vault: VaultStep::None,
         host_calls_left: limits.host_calls,
     };
     let mut store = Store::new(engine, state);
@@ -141,7 +145,9 @@ fn wasi(equipment: &Equipment, output: &Ring) -> wasmtime::Result<WasiCtx> {
     } else {
         None
     };
-    if let (Some(permission), Some(workspace), true) = (permission, &equipment.workspace, equipment.wants_preopens) {
+    if let (Some(permission), Some(workspace), true) =
+        (permission, &equipment.workspace, equipment.wants_preopens)
+    {
         let [(shared, shared_name), (tmp, tmp_name), _] = workspace.roots();
         builder.preopened_dir(shared, shared_name, permission)?;
         builder.preopened_dir(tmp, tmp_name, permission)?;
@@ -151,6 +157,9 @@ fn wasi(equipment: &Equipment, output: &Ring) -> wasmtime::Result<WasiCtx> {
 
 impl std::fmt::Debug for Equipment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Equipment").field("component", &self.component).field("grant", &self.grant).finish_non_exhaustive()
+        f.debug_struct("Equipment")
+            .field("component", &self.component)
+            .field("grant", &self.grant)
+            .finish_non_exhaustive()
     }
 }

@@ -13,29 +13,30 @@
     reason = "this crate owns the component and cache directories and the workspace that components see"
 )]
 
-pub mod engine;
-pub mod limits;
-pub mod cache;
-pub mod check;
-pub mod grants;
-pub mod files;
 mod bindings;
-mod convert;
-mod wasi;
-mod imports;
-mod linker;
-mod instance;
-mod trap;
+pub mod cache;
 pub mod catalog;
+pub mod check;
 pub mod component;
+mod convert;
+pub mod egress;
+pub mod engine;
+pub mod files;
+pub mod grants;
+mod imports;
+mod instance;
+pub mod limits;
+mod linker;
 mod provider;
 mod tool;
-pub mod egress;
+mod trap;
+mod vault;
+mod wasi;
 
 pub use catalog::{Catalog, CatalogSettings, Examined, FirstParty, Installed, Status};
 pub use component::{Definition, LoadError, Loaded};
-pub use provider::OfferedModel;
 pub use engine::WasmEngine;
+pub use provider::OfferedModel;
 
 #[cfg(test)]
 mod tests;

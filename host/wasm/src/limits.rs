@@ -88,7 +88,12 @@ impl Limiter {
 }
 
 impl ResourceLimiter for Limiter {
-    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         match self.memory_left.checked_sub(desired.saturating_sub(current)) {
             Some(left) => {
                 self.memory_left = left;
@@ -101,7 +106,12 @@ impl ResourceLimiter for Limiter {
         }
     }
 
-    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         match self.tables_left.checked_sub(desired.saturating_sub(current)) {
             Some(left) => {
                 self.tables_left = left;
@@ -145,7 +155,8 @@ mod tests {
     #[test]
     fn an_override_replaces_the_cap() {
         let caps = config::Limits::default();
-        let overrides = LimitOverrides { memory: Some(Size(128 << 20)), ..LimitOverrides::default() };
+        let overrides =
+            LimitOverrides { memory: Some(Size(128 << 20)), ..LimitOverrides::default() };
         let wants = LimitWants { memory: Some(Size(1 << 40)), call: None };
         assert_eq!(Limits::resolve(&caps, &overrides, &wants).memory, 128 << 20);
     }

@@ -11,8 +11,14 @@ use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Engine, Result};
 
 /// Profiles whose host side is part of this host.
-pub(crate) const BUILT: [Profile; 4] =
-    [Profile::Pure, Profile::FileReadOnly, Profile::FileReadWrite, Profile::Web];
+pub(crate) const BUILT: [Profile; 6] = [
+    Profile::Pure,
+    Profile::FileReadOnly,
+    Profile::FileReadWrite,
+    Profile::Web,
+    Profile::VaultReadStep,
+    Profile::VaultWriteStep,
+];
 
 /// Linkers by the interfaces in them: one for each set of profiles, made once.
 pub(crate) struct Linkers {
@@ -61,6 +67,15 @@ fn link(engine: &Engine, grant: &Grant) -> Result<Linker<State>> {
     }
     if grant.links("hydroid:cap/web") {
         cap::web::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    }
+    if grant.links("hydroid:cap/vault-read") {
+        cap::vault_read::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    }
+    if grant.links("hydroid:cap/vault-offer") {
+        cap::vault_offer::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    }
+    if grant.links("hydroid:cap/vault-handoff") {
+        cap::vault_handoff::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
     }
     if grant.links("wasi:http/outgoing-handler") {
         imports::wasi_http::link(&mut linker)?;

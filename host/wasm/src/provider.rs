@@ -32,7 +32,11 @@ pub struct OfferedModel {
 }
 
 impl Model for Catalog {
-    fn complete(&self, request: ModelRequest, context: CallContext) -> BoxFuture<'_, Result<Box<dyn Completion>, ModelError>> {
+    fn complete(
+        &self,
+        request: ModelRequest,
+        context: CallContext,
+    ) -> BoxFuture<'_, Result<Box<dyn Completion>, ModelError>> {
         async move {
             let loaded = self.provider(request.provider.as_str())?;
             let time = Duration::from_secs(self.config().turn.max_seconds);
@@ -49,7 +53,8 @@ impl Catalog {
         let loaded = self.provider(provider)?;
         let Pre::Provider(pre) = &loaded.pre else { return Err(not_a_provider(&loaded)) };
         let time = loaded.limits().call;
-        let mut store = loaded.store(crate::component::nobody(), time).map_err(|error| internal(&error))?;
+        let mut store =
+            loaded.store(crate::component::nobody(), time).map_err(|error| internal(&error))?;
         let asking = async {
             let bindings = pre.instantiate_async(&mut store).await?;
             bindings.hydroid_provider_provider().call_models(&mut store).await
@@ -59,17 +64,27 @@ impl Catalog {
             Ok(Err(error)) => return Err(trapped(&store, Cause::Error(error))),
             Err(_) => return Err(trapped(&store, Cause::Deadline(time))),
         };
-        Ok(models.into_iter().map(|model| OfferedModel { id: model.id, name: model.name, context: model.context }).collect())
+        Ok(models
+            .into_iter()
+            .map(|model| OfferedModel { id: model.id, name: model.name, context: model.context })
+            .collect())
     }
 
     fn provider(&self, name: &str) -> Result<Arc<Loaded>, ModelError> {
         let snapshot = self.snapshot();
-        let error = |message| ModelError { kind: "not-found".into(), message, retry_after_ms: None };
+        let error =
+            |message| ModelError { kind: "not-found".into(), message, retry_after_ms: None };
         match snapshot.by_name.get(name).map(|installed| &installed.status) {
             Some(Status::Ready(loaded)) => Ok(loaded.clone()),
-            Some(Status::Refused(problem)) => Err(error(format!("the provider `{name}` is not loaded: {problem}"))),
+            Some(Status::Refused(problem)) => {
+                Err(error(format!("the provider `{name}` is not loaded: {problem}")))
+            }
             None => {
-                let known = snapshot.by_name.keys().map(String::as_str).filter(|name| name.starts_with("provider-"));
+                let known = snapshot
+                    .by_name
+                    .keys()
+                    .map(String::as_str)
+                    .filter(|name| name.starts_with("provider-"));
                 Err(error(format!(
                     "no component is called `{name}`{}; `hydroid component list` shows what is installed, `model.provider` says which one answers",
                     did_you_mean(name, known)
@@ -90,14 +105,20 @@ struct Answer {
     ended: bool,
 }
 
-async fn start(loaded: Arc<Loaded>, request: ModelRequest, context: CallContext, time: Duration) -> Result<Answer, ModelError> {
+async fn start(
+    loaded: Arc<Loaded>,
+    request: ModelRequest,
+    context: CallContext,
+    time: Duration,
+) -> Result<Answer, ModelError> {
     let Pre::Provider(pre) = &loaded.pre else { return Err(not_a_provider(&loaded)) };
     let mut store = loaded.store(context, time).map_err(|error| internal(&error))?;
     let deadline = Instant::now() + time;
     let request = convert::request(request);
     let starting = async {
         let bindings = pre.instantiate_async(&mut store).await?;
-        let completion = bindings.hydroid_provider_provider().call_complete(&mut store, &request).await?;
+        let completion =
+            bindings.hydroid_provider_provider().call_complete(&mut store, &request).await?;
         Ok((bindings, completion))
     };
     match tokio::time::timeout_at(deadline, starting).await {
@@ -164,13 +185,21 @@ fn trapped(store: &Store<State>, cause: Cause) -> ModelError {
 
 fn internal(error: &wasmtime::Error) -> ModelError {
     tracing::warn!(error = ?error, "no store");
-    ModelError { kind: "internal".into(), message: "the provider could not be started".into(), retry_after_ms: None }
+    ModelError {
+        kind: "internal".into(),
+        message: "the provider could not be started".into(),
+        retry_after_ms: None,
+    }
 }
 
 fn not_a_provider(loaded: &Loaded) -> ModelError {
     ModelError {
         kind: "invalid-input".into(),
-        message: format!("`{}` is a {} component and answers for no model; set `model.provider`", loaded.name(), loaded.role),
+        message: format!(
+            "`{}` is a {} component and answers for no model; set `model.provider`",
+            loaded.name(),
+            loaded.role
+        ),
         retry_after_ms: None,
     }
 }

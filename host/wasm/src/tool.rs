@@ -1,13 +1,15 @@
 //! The tool role: [`hydroid_core::ports::Tools`] over the installed components. Every call runs
 //! in a store of its own.
 
-use crate::bindings::tools::exports::hydroid::tool::tool::Call;
+use crate::bindings::tools::exports::hydroid::tool::tool::{Call, Outcome};
 use crate::catalog::Catalog;
 use crate::component::{Loaded, Pre};
 use crate::convert;
 use crate::trap::{self, Cause};
+use crate::vault::{self, VaultStep};
 use futures_util::future::{BoxFuture, FutureExt};
 use hydroid_core::arguments;
+use hydroid_core::capability::Profile;
 use hydroid_core::config::{Size, did_you_mean};
 use hydroid_core::message::Content;
 use hydroid_core::ports::{CallContext, Tools};
@@ -36,7 +38,8 @@ impl Tools for Catalog {
         };
         let definition = &loaded.definitions[*index];
         let text = arguments::normalise(&call.arguments)?;
-        let value: Value = serde_json::from_str(&text).map_err(|error| format!("the arguments are not JSON: {error}"))?;
+        let value: Value = serde_json::from_str(&text)
+            .map_err(|error| format!("the arguments are not JSON: {error}"))?;
         let problems: Vec<String> = definition
             .validator
             .iter_errors(&value)
@@ -67,7 +70,11 @@ impl Tools for Catalog {
             match found {
                 // It was approved for one component; another that took the name since does not get it.
                 Some(loaded) if *loaded.name() == call.component && loaded.impact() <= call.impact => {
-                    run(&loaded, &call.call, context).await
+                    if loaded.grant().profiles.contains(&Profile::VaultReadStep) {
+                        vault::copy(self, &loaded, &call.call, context).await
+                    } else {
+                        run(&loaded, &call.call, context, VaultStep::None).await.0
+                    }
                 }
                 Some(_) | None => ToolOutput::error(format!(
                     "the tool `{}` of `{}` was removed or replaced since it was asked for; ask again",
@@ -79,51 +86,70 @@ impl Tools for Catalog {
     }
 }
 
-/// Runs one call in a fresh store.
-pub(crate) async fn run(loaded: &Loaded, call: &ToolCall, context: CallContext) -> ToolOutput {
+/// Runs one call in a fresh store; with it comes what is left of the step it was for.
+pub(crate) async fn run(
+    loaded: &Loaded,
+    call: &ToolCall,
+    context: CallContext,
+    step: VaultStep,
+) -> (ToolOutput, VaultStep) {
     let Pre::Tool(pre) = &loaded.pre else {
-        return ToolOutput::error(format!("`{}` is not a tool component", loaded.name()));
+        return (ToolOutput::error(format!("`{}` is not a tool component", loaded.name())), step);
     };
     let time = loaded.limits().call;
     let mut store = match loaded.store(context, time) {
         Ok(store) => store,
         Err(error) => {
             tracing::warn!(component = %loaded.name(), error = ?error, "no store");
-            return ToolOutput::error(format!("`{}` could not be started", loaded.name()));
+            return (ToolOutput::error(format!("`{}` could not be started", loaded.name())), step);
         }
     };
-    let wit = Call { id: call.id.as_str().to_owned(), name: call.name.clone(), args_json: call.arguments.clone() };
+    store.data_mut().vault = step;
+    let wit = Call {
+        id: call.id.as_str().to_owned(),
+        name: call.name.clone(),
+        args_json: call.arguments.clone(),
+    };
     let calling = async {
         let bindings = pre.instantiate_async(&mut store).await?;
         bindings.hydroid_tool_tool().call_invoke(&mut store, &wit).await
     };
     let called = tokio::time::timeout(time, calling).await;
     log_output(loaded, &store);
-    match called {
+    let output = match called {
         Err(_) => ToolOutput::error(trap::sentence(&store, Cause::Deadline(time))),
         Ok(Err(error)) => ToolOutput::error(trap::sentence(&store, Cause::Error(error))),
-        Ok(Ok(Err(error))) => ToolOutput::error(format!("{}: {}", convert::kind_name(error.kind), convert::error_text(&error))),
-        Ok(Ok(Ok(outcome))) => {
-            let size: usize = outcome.content.iter().map(wit_size).sum::<usize>() + outcome.structured_json.as_ref().map_or(0, String::len);
-            let limit = loaded.limits().output;
-            if size > limit {
-                return ToolOutput::error(format!(
-                    "`{}` returned {size} bytes, more than its {}; ask for less at once, or a person can raise `components.{}.limits.output`",
-                    loaded.name(),
-                    Size(limit as u64),
-                    loaded.name()
-                ));
-            }
-            let mut content: Vec<Content> = outcome.content.into_iter().map(convert::content).collect();
-            if let Some(problem) = outcome.structured_json.as_deref().and_then(not_json) {
-                tracing::warn!(component = %loaded.name(), %problem, "structured result is not JSON");
-                content.push(Content::text("[the tool's structured result was left out: it is not JSON]"));
-            } else if let (true, Some(json)) = (content.is_empty(), outcome.structured_json) {
-                content.push(convert::content(crate::bindings::core::types::Part::Json(json)));
-            }
-            ToolOutput { content, is_error: outcome.is_error }
-        }
+        Ok(Ok(Err(error))) => ToolOutput::error(format!(
+            "{}: {}",
+            convert::kind_name(error.kind),
+            convert::error_text(&error)
+        )),
+        Ok(Ok(Ok(outcome))) => accept(loaded, outcome),
+    };
+    (output, std::mem::take(&mut store.data_mut().vault))
+}
+
+/// An outcome as what the model reads, within the limits.
+fn accept(loaded: &Loaded, outcome: Outcome) -> ToolOutput {
+    let size: usize = outcome.content.iter().map(wit_size).sum::<usize>()
+        + outcome.structured_json.as_ref().map_or(0, String::len);
+    let limit = loaded.limits().output;
+    if size > limit {
+        return ToolOutput::error(format!(
+            "`{}` returned {size} bytes, more than its {}; ask for less at once, or a person can raise `components.{}.limits.output`",
+            loaded.name(),
+            Size(limit as u64),
+            loaded.name()
+        ));
     }
+    let mut content: Vec<Content> = outcome.content.into_iter().map(convert::content).collect();
+    if let Some(problem) = outcome.structured_json.as_deref().and_then(not_json) {
+        tracing::warn!(component = %loaded.name(), %problem, "structured result is not JSON");
+        content.push(Content::text("[the tool's structured result was left out: it is not JSON]"));
+    } else if let (true, Some(json)) = (content.is_empty(), outcome.structured_json) {
+        content.push(convert::content(crate::bindings::core::types::Part::Json(json)));
+    }
+    ToolOutput { content, is_error: outcome.is_error }
 }
 
 fn spec(loaded: &Loaded, index: usize) -> ToolSpec {

@@ -17,8 +17,8 @@ use wasmtime_wasi::p2::bindings;
 use wasmtime_wasi::random::WasiRandom;
 use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsView as _};
 use wasmtime_wasi::{WasiCtxView, WasiView};
-use wasmtime_wasi_io::streams::{OutputStream, StreamResult};
 use wasmtime_wasi_io::poll::Pollable;
+use wasmtime_wasi_io::streams::{OutputStream, StreamResult};
 
 /// What is kept of a component's standard output and error, together: enough for a message and a
 /// stack.
@@ -81,7 +81,9 @@ pub(crate) fn link(linker: &mut Linker<State>) -> Result<()> {
     clocks::monotonic_clock::add_to_linker::<State, WasiClocks>(linker, State::clocks)?;
     random::random::add_to_linker::<State, WasiRandom>(linker, |state| state.ctx().ctx.random())?;
     random::insecure::add_to_linker::<State, WasiRandom>(linker, |state| state.ctx().ctx.random())?;
-    random::insecure_seed::add_to_linker::<State, WasiRandom>(linker, |state| state.ctx().ctx.random())?;
+    random::insecure_seed::add_to_linker::<State, WasiRandom>(linker, |state| {
+        state.ctx().ctx.random()
+    })?;
     cli::environment::add_to_linker::<State, WasiCli>(linker, State::cli)?;
     cli::exit::add_to_linker::<State, WasiCli>(linker, State::cli)?;
     cli::stdin::add_to_linker::<State, WasiCli>(linker, State::cli)?;
@@ -99,7 +101,11 @@ pub(crate) fn link(linker: &mut Linker<State>) -> Result<()> {
     sockets::udp::add_to_linker::<State, WasiSockets>(linker, State::sockets)?;
     sockets::udp_create_socket::add_to_linker::<State, WasiSockets>(linker, State::sockets)?;
     sockets::instance_network::add_to_linker::<State, WasiSockets>(linker, State::sockets)?;
-    sockets::network::add_to_linker::<State, WasiSockets>(linker, &Default::default(), State::sockets)?;
+    sockets::network::add_to_linker::<State, WasiSockets>(
+        linker,
+        &Default::default(),
+        State::sockets,
+    )?;
     sockets::ip_name_lookup::add_to_linker::<State, WasiSockets>(linker, State::sockets)?;
     Ok(())
 }
@@ -168,7 +174,11 @@ impl OutputStream for Ring {
 }
 
 impl AsyncWrite for Ring {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
         self.push(bytes);
         Poll::Ready(Ok(bytes.len()))
     }

@@ -128,7 +128,9 @@ pub enum EgressError {
     #[error(transparent)]
     Url(#[from] BadUrl),
     /// No rule of the component's grant covers it.
-    #[error("`{component}` may not send {method} to `{target}`: no grant covers it; a person can allow it with `hydroid component grant {component} web --host {target}`")]
+    #[error(
+        "`{component}` may not send {method} to `{target}`: no grant covers it; a person can allow it with `hydroid component grant {component} web --host {target}`"
+    )]
     NotGranted {
         /// Who asked.
         component: ComponentId,
@@ -138,7 +140,9 @@ pub enum EgressError {
         target: String,
     },
     /// The name leads to an address that is not public.
-    #[error("`{host}` has the address {address}, which is {what}; a person can open it with `egress.allow_private = [\"{open}\"]` in the configuration")]
+    #[error(
+        "`{host}` has the address {address}, which is {what}; a person can open it with `egress.allow_private = [\"{open}\"]` in the configuration"
+    )]
     SpecialAddress {
         /// Name as asked.
         host: String,
@@ -164,7 +168,9 @@ pub enum EgressError {
         instead: &'static str,
     },
     /// The secret may not go there.
-    #[error("the secret `{secret}` may not be sent to `{target}`; a person can allow it with `secrets.{secret}.hosts = [\"{target}\"]` in the configuration")]
+    #[error(
+        "the secret `{secret}` may not be sent to `{target}`; a person can allow it with `secrets.{secret}.hosts = [\"{target}\"]` in the configuration"
+    )]
     Audience {
         /// Name of the secret.
         secret: String,
@@ -201,7 +207,12 @@ impl Egress {
     /// Makes the door; certificates are read at the first use.
     pub fn new(settings: EgressSettings) -> Self {
         let permits = Arc::new(Semaphore::new(settings.limits.max_concurrent));
-        Self { settings: Arc::new(settings), tls: Arc::default(), clients: Mutex::default(), permits }
+        Self {
+            settings: Arc::new(settings),
+            tls: Arc::default(),
+            clients: Mutex::default(),
+            permits,
+        }
     }
 
     /// Limits in force.
@@ -219,7 +230,10 @@ impl Egress {
     ) -> Result<Answer, EgressError> {
         let target = outgoing.target;
         let method = outgoing.method;
-        if grant.allows_request(target.scheme(), target.host(), target.port(), method.as_str()).is_none() {
+        if grant
+            .allows_request(target.scheme(), target.host(), target.port(), method.as_str())
+            .is_none()
+        {
             return Err(EgressError::NotGranted {
                 component: component.clone(),
                 method: method.to_string(),
@@ -270,7 +284,11 @@ impl Egress {
         let response = tokio::time::timeout(first_byte, self.client(component).request(request))
             .await
             .map_err(|_| {
-                EgressError::Timeout(format!("`{}` did not answer within {:.1} s", target.host(), first_byte.as_secs_f32()))
+                EgressError::Timeout(format!(
+                    "`{}` did not answer within {:.1} s",
+                    target.host(),
+                    first_byte.as_secs_f32()
+                ))
             })?
             .map_err(|error| connection_error(&target, &error))?;
         let (mut head, body) = response.into_parts();
@@ -299,14 +317,17 @@ impl Egress {
         clients
             .entry(component.clone())
             .or_insert_with(|| {
-                let connector = Connector { settings: self.settings.clone(), tls: self.tls.clone() };
+                let connector =
+                    Connector { settings: self.settings.clone(), tls: self.tls.clone() };
                 Client::builder(TokioExecutor::new())
                     .pool_timer(TokioTimer::new())
                     .pool_idle_timeout(Duration::from_secs(60))
                     .pool_max_idle_per_host(IDLE_CONNECTIONS)
                     .http1_max_headers(MAX_HEADERS)
                     .http1_max_buf_size(MAX_HEAD_BYTES)
-                    .http2_max_header_list_size(u32::try_from(MAX_HEAD_BYTES).expect("64 KiB fit a u32"))
+                    .http2_max_header_list_size(
+                        u32::try_from(MAX_HEAD_BYTES).expect("64 KiB fit a u32"),
+                    )
                     .build(connector)
             })
             .clone()
@@ -328,9 +349,13 @@ impl Answer {
     /// The next bytes of the body; none at the end.
     pub async fn next(&mut self) -> Result<Option<Bytes>, EgressError> {
         loop {
-            let frame = tokio::time::timeout_at(self.deadline, self.body.frame()).await.map_err(|_| {
-                EgressError::Timeout(format!("the answer took longer than `egress.total` ({} s)", self.total.as_secs()))
-            })?;
+            let frame =
+                tokio::time::timeout_at(self.deadline, self.body.frame()).await.map_err(|_| {
+                    EgressError::Timeout(format!(
+                        "the answer took longer than `egress.total` ({} s)",
+                        self.total.as_secs()
+                    ))
+                })?;
             let chunk = match frame {
                 None => {
                     let rest = self.mask.take().map(|mut mask| mask.finish()).unwrap_or_default();
@@ -378,9 +403,12 @@ fn check_headers(headers: &HeaderMap) -> Result<(), EgressError> {
     }
     for name in headers.keys() {
         let instead = match name.as_str() {
-            "authorization" | "proxy-authorization" | "cookie" => "name a secret instead, the host attaches it",
-            "host" | "connection" | "content-length" | "expect" | "keep-alive" | "proxy-connection" | "te"
-            | "trailer" | "transfer-encoding" | "upgrade" | "http2-settings" => "leave it out",
+            "authorization" | "proxy-authorization" | "cookie" => {
+                "name a secret instead, the host attaches it"
+            }
+            "host" | "connection" | "content-length" | "expect" | "keep-alive"
+            | "proxy-connection" | "te" | "trailer" | "transfer-encoding" | "upgrade"
+            | "http2-settings" => "leave it out",
             _ => continue,
         };
         return Err(EgressError::Header { name: name.to_string(), instead });
@@ -388,15 +416,26 @@ fn check_headers(headers: &HeaderMap) -> Result<(), EgressError> {
     Ok(())
 }
 
-fn attach(credential: &Credential, target: Target, headers: &mut HeaderMap) -> Result<Target, EgressError> {
-    let covered = credential.audience.iter().any(|pattern| pattern.matches(target.scheme(), target.host(), target.port()));
+fn attach(
+    credential: &Credential,
+    target: Target,
+    headers: &mut HeaderMap,
+) -> Result<Target, EgressError> {
+    let covered = credential
+        .audience
+        .iter()
+        .any(|pattern| pattern.matches(target.scheme(), target.host(), target.port()));
     if !covered {
-        return Err(EgressError::Audience { secret: credential.name.clone(), target: target.grantable() });
+        return Err(EgressError::Audience {
+            secret: credential.name.clone(),
+            target: target.grantable(),
+        });
     }
     let wrong = |problem| EgressError::Place { secret: credential.name.clone(), problem };
     let value = credential.value.expose();
     let sensitive = |text: &str| {
-        let mut value = HeaderValue::from_str(text).map_err(|_| wrong("its value has a character no header may have"))?;
+        let mut value = HeaderValue::from_str(text)
+            .map_err(|_| wrong("its value has a character no header may have"))?;
         value.set_sensitive(true);
         Ok::<_, EgressError>(value)
     };
@@ -411,7 +450,8 @@ fn attach(credential: &Credential, target: Target, headers: &mut HeaderMap) -> R
             Ok(target)
         }
         Place::Header(name) => {
-            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong("the header's name is not one"))?;
+            let name = HeaderName::from_bytes(name.as_bytes())
+                .map_err(|_| wrong("the header's name is not one"))?;
             headers.insert(name, sensitive(value)?);
             Ok(target)
         }
@@ -424,8 +464,13 @@ fn attach(credential: &Credential, target: Target, headers: &mut HeaderMap) -> R
             // `{` and `}` are percent-encoded in a parsed path.
             let encoded = placeholder.replace('{', "%7B").replace('}', "%7D");
             let path = target.url().path();
-            let found = [placeholder.as_str(), encoded.as_str()].into_iter().find(|form| path.contains(form));
-            let path = path.replace(found.ok_or_else(|| wrong("the URL's path does not have the placeholder"))?, value);
+            let found = [placeholder.as_str(), encoded.as_str()]
+                .into_iter()
+                .find(|form| path.contains(form));
+            let path = path.replace(
+                found.ok_or_else(|| wrong("the URL's path does not have the placeholder"))?,
+                value,
+            );
             let mut url = target.url().clone();
             url.set_path(&path);
             target.with_url(url).ok_or_else(|| wrong("the URL cannot take it"))
@@ -441,7 +486,10 @@ fn base64_of(bytes: &[u8]) -> String {
 fn mask_headers(headers: &mut HeaderMap, secret: &str) {
     let leaking: Vec<HeaderName> = headers
         .iter()
-        .filter(|(_, value)| !secret.is_empty() && memchr::memmem::find(value.as_bytes(), secret.as_bytes()).is_some())
+        .filter(|(_, value)| {
+            !secret.is_empty()
+                && memchr::memmem::find(value.as_bytes(), secret.as_bytes()).is_some()
+        })
         .map(|(name, _)| name.clone())
         .collect();
     for name in leaking {
@@ -501,7 +549,9 @@ impl DialError {
                 "`{host}` could not be connected to within `egress.connect` ({} s)",
                 limit.as_secs()
             )),
-            Self::Other(problem) => EgressError::Connection { host, problem: problem.clone(), sent: false },
+            Self::Other(problem) => {
+                EgressError::Connection { host, problem: problem.clone(), sent: false }
+            }
         }
     }
 }
@@ -519,14 +569,21 @@ impl tower_service::Service<Uri> for Connector {
         let connector = self.clone();
         Box::pin(async move {
             let limit = Duration::from_secs(connector.settings.limits.connect.0);
-            tokio::time::timeout(limit, connector.connect(uri)).await.unwrap_or(Err(DialError::Timeout(limit)))
+            tokio::time::timeout(limit, connector.connect(uri))
+                .await
+                .unwrap_or(Err(DialError::Timeout(limit)))
         })
     }
 }
 
 impl Connector {
     async fn connect(&self, uri: Uri) -> Result<Stream, DialError> {
-        let host = uri.host().ok_or(DialError::NotFound)?.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let host = uri
+            .host()
+            .ok_or(DialError::NotFound)?
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned();
         let https = uri.scheme_str() == Some("https");
         let port = uri.port_u16().unwrap_or(if https { 443 } else { 80 });
         let addresses = self.resolve(&host, port).await?;
@@ -582,7 +639,8 @@ fn tls_config(authorities: Option<&[u8]>) -> Result<Arc<rustls::ClientConfig>, S
     match authorities {
         Some(pem) => {
             for certificate in rustls::pki_types::CertificateDer::pem_slice_iter(pem) {
-                let certificate = certificate.map_err(|error| format!("`egress.ca_file` cannot be read: {error}"))?;
+                let certificate = certificate
+                    .map_err(|error| format!("`egress.ca_file` cannot be read: {error}"))?;
                 roots.add(certificate).map_err(|error| format!("`egress.ca_file`: {error}"))?;
             }
         }
@@ -618,14 +676,20 @@ impl Connection for Stream {
     fn connected(&self) -> Connected {
         let connected = Connected::new().extra(RemoteAddress(self.address));
         match &self.io {
-            Io::Tls(stream) if stream.inner().get_ref().1.alpn_protocol() == Some(b"h2") => connected.negotiated_h2(),
+            Io::Tls(stream) if stream.inner().get_ref().1.alpn_protocol() == Some(b"h2") => {
+                connected.negotiated_h2()
+            }
             Io::Tls(_) | Io::Plain(_) => connected,
         }
     }
 }
 
 impl hyper::rt::Read for Stream {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: hyper::rt::ReadBufCursor<'_>) -> Poll<std::io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: hyper::rt::ReadBufCursor<'_>,
+    ) -> Poll<std::io::Result<()>> {
         match &mut self.io {
             Io::Plain(io) => Pin::new(io).poll_read(cx, buf),
             Io::Tls(io) => Pin::new(io).poll_read(cx, buf),
@@ -634,7 +698,11 @@ impl hyper::rt::Read for Stream {
 }
 
 impl hyper::rt::Write for Stream {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<std::io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
         match &mut self.io {
             Io::Plain(io) => Pin::new(io).poll_write(cx, buf),
             Io::Tls(io) => Pin::new(io).poll_write(cx, buf),

@@ -15,7 +15,8 @@ const SHORTEST: usize = 6;
 
 impl Mask {
     pub(super) fn new(value: Option<&str>) -> Self {
-        let needle = value.filter(|value| value.len() >= SHORTEST).map(|value| value.as_bytes().to_vec());
+        let needle =
+            value.filter(|value| value.len() >= SHORTEST).map(|value| value.as_bytes().to_vec());
         Self { needle: zeroize::Zeroizing::new(needle.unwrap_or_default()), held: BytesMut::new() }
     }
 
@@ -67,7 +68,11 @@ mod tests {
     fn an_echoed_value_is_masked_in_any_chunking() {
         let text = "a sk-12345 b sk-sk-12345";
         for size in 1..text.len() {
-            let chunks: Vec<&str> = text.as_bytes().chunks(size).map(|chunk| std::str::from_utf8(chunk).unwrap()).collect();
+            let chunks: Vec<&str> = text
+                .as_bytes()
+                .chunks(size)
+                .map(|chunk| std::str::from_utf8(chunk).unwrap())
+                .collect();
             check(&chunks, "a ******** b sk-********");
         }
     }

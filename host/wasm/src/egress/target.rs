@@ -43,7 +43,9 @@ impl Target {
         if !url.username().is_empty() || url.password().is_some() || authority(text).contains('@') {
             return Err(bad("it has a user name or password in it; name a secret instead"));
         }
-        if !valid_percent_encoding(url.path()) || !valid_percent_encoding(url.query().unwrap_or_default()) {
+        if !valid_percent_encoding(url.path())
+            || !valid_percent_encoding(url.query().unwrap_or_default())
+        {
             return Err(bad("it has a `%` that is not followed by two hexadecimal digits"));
         }
         let path = url.path().to_ascii_lowercase();
@@ -99,7 +101,11 @@ impl Target {
 
     /// The same target with another URL of the same origin, for a credential that is put in it.
     pub(crate) fn with_url(&self, url: Url) -> Option<Self> {
-        (url.origin() == self.url.origin()).then(|| Self { url, host: self.host.clone(), port: self.port })
+        (url.origin() == self.url.origin()).then(|| Self {
+            url,
+            host: self.host.clone(),
+            port: self.port,
+        })
     }
 }
 
@@ -111,7 +117,9 @@ fn authority(text: &str) -> &str {
 fn valid_percent_encoding(text: &str) -> bool {
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {
-        if byte == b'%' && !(0..2).all(|_| bytes.next().is_some_and(|digit| digit.is_ascii_hexdigit())) {
+        if byte == b'%'
+            && !(0..2).all(|_| bytes.next().is_some_and(|digit| digit.is_ascii_hexdigit()))
+        {
             return false;
         }
     }
@@ -125,8 +133,12 @@ mod tests {
     #[track_caller]
     fn check(text: &str, expect: Result<(&str, u16), &str>) {
         match (Target::parse(text), expect) {
-            (Ok(target), Ok((host, port))) => assert_eq!((target.host(), target.port()), (host, port), "{text}"),
-            (Err(error), Err(expect)) => assert!(error.to_string().contains(expect), "{text}: {error}"),
+            (Ok(target), Ok((host, port))) => {
+                assert_eq!((target.host(), target.port()), (host, port), "{text}")
+            }
+            (Err(error), Err(expect)) => {
+                assert!(error.to_string().contains(expect), "{text}: {error}")
+            }
             (got, expect) => panic!("{text}: expected {expect:?}, got {got:?}"),
         }
     }
@@ -141,7 +153,13 @@ mod tests {
 
     #[test]
     fn other_spellings_of_an_address_become_that_address() {
-        for text in ["http://2130706433/", "http://0x7f000001/", "http://0177.0.0.1/", "http://127.1/", "http://0x7f.1/"] {
+        for text in [
+            "http://2130706433/",
+            "http://0x7f000001/",
+            "http://0177.0.0.1/",
+            "http://127.1/",
+            "http://0x7f.1/",
+        ] {
             check(text, Ok(("127.0.0.1", 80)));
         }
         check("http://[::ffff:7f00:1]/", Ok(("[::ffff:127.0.0.1]", 80)));

@@ -15,10 +15,16 @@ const LONGEST_LISTING: u32 = 4_096;
 
 impl Host for State {
     async fn stat(&mut self, path: String) -> Result<Result<Metadata, Error>> {
-        Ok(workspace(&self.equipment).and_then(|workspace| workspace.stat(&path).map(metadata).map_err(file_error)))
+        Ok(workspace(&self.equipment)
+            .and_then(|workspace| workspace.stat(&path).map(metadata).map_err(file_error)))
     }
 
-    async fn list_directory(&mut self, path: String, start: u32, limit: u32) -> Result<Result<Vec<Entry>, Error>> {
+    async fn list_directory(
+        &mut self,
+        path: String,
+        start: u32,
+        limit: u32,
+    ) -> Result<Result<Vec<Entry>, Error>> {
         let limit = limit.min(LONGEST_LISTING) as usize;
         let entry = |(name, stat)| Entry { name, metadata: metadata(stat) };
         Ok(workspace(&self.equipment).and_then(|workspace| {
@@ -27,9 +33,15 @@ impl Host for State {
         }))
     }
 
-    async fn read(&mut self, path: String, offset: u32, length: u32) -> Result<Result<Vec<u8>, Error>> {
+    async fn read(
+        &mut self,
+        path: String,
+        offset: u32,
+        length: u32,
+    ) -> Result<Result<Vec<u8>, Error>> {
         let length = length.min(LARGEST_READ) as usize;
-        Ok(workspace(&self.equipment).and_then(|workspace| workspace.read(&path, offset.into(), length).map_err(file_error)))
+        Ok(workspace(&self.equipment)
+            .and_then(|workspace| workspace.read(&path, offset.into(), length).map_err(file_error)))
     }
 }
 
@@ -47,14 +59,19 @@ fn metadata(stat: Stat) -> Metadata {
 
 /// The workspace, unless the component is only being asked what it is.
 pub(super) fn workspace(equipment: &Equipment) -> Result<&Workspace, Error> {
-    let problem = || error(ErrorKind::Denied, "files cannot be used while a component is asked what it is");
+    let problem =
+        || error(ErrorKind::Denied, "files cannot be used while a component is asked what it is");
     equipment.workspace.as_deref().ok_or_else(problem)
 }
 
 pub(super) fn file_error(problem: FileError) -> Error {
     let kind = match &problem {
-        FileError::NoRoot { .. } | FileError::BadPath { .. } | FileError::Kind { .. } => ErrorKind::InvalidInput,
-        FileError::Vault { .. } | FileError::Escape { .. } | FileError::HardLink { .. } => ErrorKind::Denied,
+        FileError::NoRoot { .. } | FileError::BadPath { .. } | FileError::Kind { .. } => {
+            ErrorKind::InvalidInput
+        }
+        FileError::Vault { .. } | FileError::Escape { .. } | FileError::HardLink { .. } => {
+            ErrorKind::Denied
+        }
         FileError::NotFound { .. } => ErrorKind::NotFound,
         FileError::Exists { .. } => ErrorKind::Conflict,
         FileError::System { .. } => ErrorKind::Unavailable,

@@ -8,7 +8,12 @@ use wasmtime::Result;
 const LONGEST_LINE: usize = 2_000;
 
 impl Host for State {
-    async fn emit(&mut self, level: Level, message: String, fields_json: Option<String>) -> Result<()> {
+    async fn emit(
+        &mut self,
+        level: Level,
+        message: String,
+        fields_json: Option<String>,
+    ) -> Result<()> {
         let length = message.len() + fields_json.as_ref().map_or(0, String::len);
         if !self.count_log(length) {
             return Ok(());

@@ -8,6 +8,9 @@ mod fs_read;
 mod fs_write;
 mod log;
 pub(crate) mod secrets;
+mod vault_handoff;
+mod vault_offer;
+mod vault_read;
 mod vocabulary;
 pub(crate) mod wasi_http;
 pub(crate) mod web;
@@ -16,5 +19,12 @@ use crate::bindings::core::types::{Error, ErrorKind};
 
 /// An error a component may read.
 fn error(kind: ErrorKind, message: impl Into<String>) -> Error {
-    Error { kind, message: message.into(), code: None, retry_after_ms: None, sent: false, details_json: None }
+    Error {
+        kind,
+        message: message.into(),
+        code: None,
+        retry_after_ms: None,
+        sent: false,
+        details_json: None,
+    }
 }

@@ -37,13 +37,20 @@ impl HostSecret for State {
 }
 
 /// A secret the component may attach, with its value; an error says what is missing.
-pub(crate) fn credential(equipment: &Equipment, user: &UserId, name: &str) -> Result<Credential, Error> {
+pub(crate) fn credential(
+    equipment: &Equipment,
+    user: &UserId,
+    name: &str,
+) -> Result<Credential, Error> {
     let component = &equipment.component;
     let shown: String = name.chars().take(64).collect();
-    let Some(rule) = equipment.secrets.get(name).filter(|_| equipment.grant.secrets.contains(name)) else {
+    let Some(rule) = equipment.secrets.get(name).filter(|_| equipment.grant.secrets.contains(name))
+    else {
         return Err(error(
             ErrorKind::Denied,
-            format!("`{component}` may not use the secret `{shown}`: its manifest must name it, and a person can allow it with `hydroid component grant {component} web --secret {shown}`"),
+            format!(
+                "`{component}` may not use the secret `{shown}`: its manifest must name it, and a person can allow it with `hydroid component grant {component} web --secret {shown}`"
+            ),
         ));
     };
     match equipment.values.value(user, name) {
@@ -55,7 +62,9 @@ pub(crate) fn credential(equipment: &Equipment, user: &UserId, name: &str) -> Re
         }),
         Ok(None) => Err(error(
             ErrorKind::Unauthenticated,
-            format!("the secret `{shown}` is not set; a person can set it with `hydroid config set secrets.{shown}.env NAME_OF_A_VARIABLE`"),
+            format!(
+                "the secret `{shown}` is not set; a person can set it with `hydroid config set secrets.{shown}.env NAME_OF_A_VARIABLE`"
+            ),
         )),
         Err(problem) => Err(error(ErrorKind::Unauthenticated, problem.to_string())),
     }

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderName, Request, Response};
 use http_body_util::{BodyExt, Limited, StreamBody};
-use hyper::body::Frame;
 use hydroid_core::id::UserId;
+use hyper::body::Frame;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use wasmtime::Result;
@@ -45,7 +45,8 @@ impl WasiHttpView for State {
 }
 
 type Transmission = Box<dyn Future<Output = Result<(), HttpError>> + Send>;
-type Sending = Box<dyn Future<Output = Result<(Response<WasiBody>, Transmission), HttpError>> + Send>;
+type Sending =
+    Box<dyn Future<Output = Result<(Response<WasiBody>, Transmission), HttpError>> + Send>;
 
 impl WasiHttpHooks for Hooks {
     fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
@@ -60,12 +61,19 @@ impl WasiHttpHooks for Hooks {
         false
     }
 
-    fn send_request(&mut self, request: Request<WasiBody>, options: Option<RequestOptions>, _: Transmission) -> Sending {
-        let (equipment, user, requests) = (self.equipment.clone(), self.user.clone(), self.requests.clone());
+    fn send_request(
+        &mut self,
+        request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _: Transmission,
+    ) -> Sending {
+        let (equipment, user, requests) =
+            (self.equipment.clone(), self.user.clone(), self.requests.clone());
         Box::new(async move {
             let answer = send(&equipment, &user, &requests, request, options).await?;
             let mut response = Response::new(());
-            *response.status_mut() = http::StatusCode::from_u16(answer.status).map_err(|_| HttpError::HttpProtocolError)?;
+            *response.status_mut() = http::StatusCode::from_u16(answer.status)
+                .map_err(|_| HttpError::HttpProtocolError)?;
             *response.headers_mut() = answer.headers.clone();
             let done: Transmission = Box::new(async { Ok(()) });
             Ok((response.map(|()| body(answer)), done))
@@ -80,9 +88,11 @@ async fn send(
     request: Request<WasiBody>,
     options: Option<RequestOptions>,
 ) -> Result<Answer, HttpError> {
-    web::count_request(equipment, requests).map_err(|problem| HttpError::InternalError(Some(problem)))?;
+    web::count_request(equipment, requests)
+        .map_err(|problem| HttpError::InternalError(Some(problem)))?;
     let (head, body) = request.into_parts();
-    let target = Target::parse(&head.uri.to_string()).map_err(|_| HttpError::HttpRequestUriInvalid)?;
+    let target =
+        Target::parse(&head.uri.to_string()).map_err(|_| HttpError::HttpRequestUriInvalid)?;
     let limit = usize::try_from(equipment.egress.limits().max_request.0).unwrap_or(usize::MAX);
     let body = Limited::new(body, limit)
         .collect()
@@ -96,7 +106,9 @@ async fn send(
         .secrets
         .iter()
         .find(|(_, rule)| {
-            rule.audience.iter().any(|pattern| pattern.matches(target.scheme(), target.host(), target.port()))
+            rule.audience
+                .iter()
+                .any(|pattern| pattern.matches(target.scheme(), target.host(), target.port()))
         })
         .and_then(|(name, _)| secrets::credential(equipment, user, name).ok());
     let outgoing = Outgoing {
@@ -106,14 +118,20 @@ async fn send(
         body,
         timeout: options.and_then(|options| options.first_byte_timeout),
     };
-    equipment.egress.send(&equipment.component, &equipment.grant, outgoing, credential).await.map_err(|problem| http_error(&problem))
+    equipment
+        .egress
+        .send(&equipment.component, &equipment.grant, outgoing, credential)
+        .await
+        .map_err(|problem| http_error(&problem))
 }
 
 fn body(answer: Answer) -> WasiBody {
     let chunks = stream::unfold(Some(answer), |answer| async move {
         let mut answer = answer?;
         match answer.next().await {
-            Ok(Some(bytes)) => Some((Ok::<Frame<Bytes>, HttpError>(Frame::data(bytes)), Some(answer))),
+            Ok(Some(bytes)) => {
+                Some((Ok::<Frame<Bytes>, HttpError>(Frame::data(bytes)), Some(answer)))
+            }
             Ok(None) => None,
             Err(problem) => Some((Err(http_error(&problem)), None)),
         }
@@ -127,11 +145,14 @@ fn http_error(problem: &EgressError) -> HttpError {
         EgressError::Url(_) => HttpError::HttpRequestUriInvalid,
         EgressError::NotGranted { .. } => HttpError::HttpRequestDenied,
         EgressError::SpecialAddress { .. } => HttpError::DestinationIpProhibited,
-        EgressError::NotFound { .. } => HttpError::DnsError { rcode: Some("NXDOMAIN".into()), info_code: None },
+        EgressError::NotFound { .. } => {
+            HttpError::DnsError { rcode: Some("NXDOMAIN".into()), info_code: None }
+        }
         EgressError::Timeout(_) => HttpError::HttpResponseTimeout,
         EgressError::TooLarge(_) => HttpError::HttpResponseBodySize(None),
-        EgressError::Header { .. } | EgressError::Audience { .. } | EgressError::Place { .. } | EgressError::Connection { .. } => {
-            HttpError::InternalError(Some(problem.to_string()))
-        }
+        EgressError::Header { .. }
+        | EgressError::Audience { .. }
+        | EgressError::Place { .. }
+        | EgressError::Connection { .. } => HttpError::InternalError(Some(problem.to_string())),
     }
 }

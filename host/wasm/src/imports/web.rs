@@ -45,7 +45,11 @@ impl Host for State {
             Err(problem) => return Ok(Err(problem)),
         };
         let equipment = self.equipment.clone();
-        match equipment.egress.send(&equipment.component, &equipment.grant, outgoing, credential).await {
+        match equipment
+            .egress
+            .send(&equipment.component, &equipment.grant, outgoing, credential)
+            .await
+        {
             Ok(answer) => Ok(Ok(self.table.push(OpenResponse { answer, rest: Bytes::new() })?)),
             Err(problem) => Ok(Err(egress_error(&problem))),
         }
@@ -70,7 +74,11 @@ impl HostResponse for State {
         Ok(self.table.get(&response)?.answer.url().to_owned())
     }
 
-    async fn read(&mut self, response: Resource<OpenResponse>, max: u32) -> Result<Result<Option<Vec<u8>>, Error>> {
+    async fn read(
+        &mut self,
+        response: Resource<OpenResponse>,
+        max: u32,
+    ) -> Result<Result<Option<Vec<u8>>, Error>> {
         let max = max.clamp(1, LARGEST_READ) as usize;
         let response = self.table.get_mut(&response)?;
         if response.rest.is_empty() {
@@ -102,7 +110,11 @@ pub(super) fn count_request(equipment: &Equipment, requests: &AtomicU32) -> Resu
     Ok(())
 }
 
-fn credential_for(state: &State, name: &str, attach: &Attach) -> Result<crate::egress::Credential, Error> {
+fn credential_for(
+    state: &State,
+    name: &str,
+    attach: &Attach,
+) -> Result<crate::egress::Credential, Error> {
     let credential = secrets::credential(&state.equipment, &state.call.user, name)?;
     let wanted = match attach {
         Attach::Bearer => Place::Bearer,
@@ -111,29 +123,45 @@ fn credential_for(state: &State, name: &str, attach: &Attach) -> Result<crate::e
         Attach::Path(placeholder) => Place::Path(placeholder.clone()),
         Attach::BasicUser(user) => Place::Basic(user.clone()),
         Attach::Other(place) => {
-            return Err(error(ErrorKind::Unsupported, format!("this host knows no place `{place}` for a credential")));
+            return Err(error(
+                ErrorKind::Unsupported,
+                format!("this host knows no place `{place}` for a credential"),
+            ));
         }
     };
     if wanted != credential.place {
         return Err(error(
             ErrorKind::Denied,
-            format!("the manifest of `{}` attaches the secret `{name}` in another place; what the manifest says is what a person granted", state.equipment.component),
+            format!(
+                "the manifest of `{}` attaches the secret `{name}` in another place; what the manifest says is what a person granted",
+                state.equipment.component
+            ),
         ));
     }
     Ok(credential)
 }
 
-fn outgoing(request: Request, equipment: &Equipment, requests: &AtomicU32) -> Result<Outgoing, Error> {
+fn outgoing(
+    request: Request,
+    equipment: &Equipment,
+    requests: &AtomicU32,
+) -> Result<Outgoing, Error> {
     count_request(equipment, requests).map_err(|problem| error(ErrorKind::RateLimited, problem))?;
     let invalid = |problem: String| error(ErrorKind::InvalidInput, problem);
     let target = Target::parse(&request.url).map_err(|problem| invalid(problem.to_string()))?;
-    let method = Method::from_bytes(request.method.as_bytes())
-        .map_err(|_| invalid(format!("`{}` is not a method", request.method.chars().take(20).collect::<String>())))?;
+    let method = Method::from_bytes(request.method.as_bytes()).map_err(|_| {
+        invalid(format!(
+            "`{}` is not a method",
+            request.method.chars().take(20).collect::<String>()
+        ))
+    })?;
     let mut headers = HeaderMap::new();
     for header in request.headers {
         let shown: String = header.name.chars().take(64).collect();
-        let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| invalid(format!("`{shown}` is not a header name")))?;
-        let value = HeaderValue::from_bytes(&header.value).map_err(|_| invalid(format!("the header `{shown}` has a value it cannot have")))?;
+        let name = HeaderName::from_bytes(header.name.as_bytes())
+            .map_err(|_| invalid(format!("`{shown}` is not a header name")))?;
+        let value = HeaderValue::from_bytes(&header.value)
+            .map_err(|_| invalid(format!("the header `{shown}` has a value it cannot have")))?;
         headers.append(name, value);
     }
     Ok(Outgoing {
@@ -147,10 +175,12 @@ fn outgoing(request: Request, equipment: &Equipment, requests: &AtomicU32) -> Re
 
 pub(super) fn egress_error(problem: &EgressError) -> Error {
     let (kind, sent) = match problem {
-        EgressError::Url(_) | EgressError::Header { .. } | EgressError::Place { .. } => (ErrorKind::InvalidInput, false),
-        EgressError::NotGranted { .. } | EgressError::SpecialAddress { .. } | EgressError::Audience { .. } => {
-            (ErrorKind::Denied, false)
+        EgressError::Url(_) | EgressError::Header { .. } | EgressError::Place { .. } => {
+            (ErrorKind::InvalidInput, false)
         }
+        EgressError::NotGranted { .. }
+        | EgressError::SpecialAddress { .. }
+        | EgressError::Audience { .. } => (ErrorKind::Denied, false),
         EgressError::NotFound { .. } => (ErrorKind::NotFound, false),
         EgressError::TooLarge(_) => (ErrorKind::TooLarge, false),
         EgressError::Timeout(_) => (ErrorKind::Timeout, true),

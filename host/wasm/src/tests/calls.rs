@@ -15,7 +15,9 @@ async fn files_are_written_read_edited_and_deleted() {
     assert_eq!(std::fs::read_to_string(scene.shared().join("notes/a.md")).unwrap(), "one\ntwo\n");
     let output = scene.call("file_read", r#"{"path":"/shared/notes/a.md"}"#).await;
     assert!(text(&output).contains("two"), "{output:?}");
-    let output = scene.call("file_edit", r#"{"path":"notes/a.md","edits":[{"old_text":"two","new_text":"2"}]}"#).await;
+    let output = scene
+        .call("file_edit", r#"{"path":"notes/a.md","edits":[{"old_text":"two","new_text":"2"}]}"#)
+        .await;
     assert!(!output.is_error, "{output:?}");
     assert_eq!(std::fs::read_to_string(scene.shared().join("notes/a.md")).unwrap(), "one\n2\n");
     let output = scene.call("file_search", r#"{"pattern":"o.e"}"#).await;
@@ -29,7 +31,8 @@ async fn files_are_written_read_edited_and_deleted() {
 
 #[tokio::test]
 async fn impact_is_proven_from_imports() {
-    let scene = scene(&["tool-files-read", "tool-files-write", "tool-json", "tool-time", "tool-web"], "");
+    let scene =
+        scene(&["tool-files-read", "tool-files-write", "tool-json", "tool-time", "tool-web"], "");
     for (name, impact) in [
         ("tool-files-read", Impact::ReadOnly),
         ("tool-files-write", Impact::Changes),
@@ -75,7 +78,9 @@ async fn sixty_four_calls_run_side_by_side() {
     let scene = scene(&["tool-json"], "");
     let calls = (0..64).map(|n| {
         let scene = &scene;
-        async move { (n, scene.call("json_query", &format!(r#"{{"json":"{n}","filter":". + 1"}}"#)).await) }
+        async move {
+            (n, scene.call("json_query", &format!(r#"{{"json":"{n}","filter":". + 1"}}"#)).await)
+        }
     });
     for (n, output) in join_all(calls).await {
         assert!(text(&output).contains(&(n + 1).to_string()), "{output:?}");
@@ -104,7 +109,9 @@ async fn a_provider_streams_its_answer() {
         }
         events.extend(more);
     }
-    let started = events.iter().any(|event| matches!(event, ModelEvent::CallStarted { name, .. } if name == "file_read"));
+    let started = events
+        .iter()
+        .any(|event| matches!(event, ModelEvent::CallStarted { name, .. } if name == "file_read"));
     assert!(started, "{events:?}");
     assert_eq!(events.last(), Some(&ModelEvent::Finished(StopReason::ToolUse)), "{events:?}");
 }

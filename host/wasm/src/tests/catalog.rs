@@ -17,7 +17,11 @@ fn put(scene: &Scene, file: &str, name: &str) {
 }
 
 fn grant(scene: &Scene, name: &str, profiles: &[Profile]) {
-    let entry = Entry { digest: digest(&built(name)), profiles: profiles.iter().copied().collect(), ..Entry::default() };
+    let entry = Entry {
+        digest: digest(&built(name)),
+        profiles: profiles.iter().copied().collect(),
+        ..Entry::default()
+    };
     scene.grants.lock().unwrap().components.insert(name.into(), entry);
     scene.catalog.refresh().unwrap();
 }
@@ -40,13 +44,19 @@ async fn a_file_is_picked_up_replaced_and_dropped_without_a_restart() {
 async fn a_call_in_flight_finishes_on_the_component_it_began_with() {
     let scene = scene(&[], "");
     put(&scene, "a.wasm", "tool-json");
-    let call = ToolCall { id: CallId::new("c"), name: "json_query".into(), arguments: r#"{"json":"1","filter":"."}"#.into() };
+    let call = ToolCall {
+        id: CallId::new("c"),
+        name: "json_query".into(),
+        arguments: r#"{"json":"1","filter":"."}"#.into(),
+    };
     let checked = scene.catalog.check(&call).unwrap();
     let running = scene.catalog.run(checked.clone(), super::context());
     std::fs::remove_file(scene.directory.path().join("components/a.wasm")).unwrap();
     scene.catalog.refresh().unwrap();
     assert!(!running.await.is_error);
-    assert!(text(&scene.catalog.run(checked, super::context()).await).contains("removed or replaced"));
+    assert!(
+        text(&scene.catalog.run(checked, super::context()).await).contains("removed or replaced")
+    );
 }
 
 #[tokio::test]
@@ -54,7 +64,10 @@ async fn an_ungranted_component_is_refused_with_the_command_that_grants_it() {
     let scene = scene(&[], "");
     put(&scene, "tool-files-read.wasm", "tool-files-read");
     let refusal = scene.refusal("tool-files-read");
-    assert!(refusal.contains("hydroid component grant tool-files-read file-read-only"), "{refusal}");
+    assert!(
+        refusal.contains("hydroid component grant tool-files-read file-read-only"),
+        "{refusal}"
+    );
     grant(&scene, "tool-files-read", &[Profile::FileReadOnly]);
     assert!(matches!(scene.catalog.get("tool-files-read").unwrap().status, Status::Ready(_)));
     assert!(!scene.call("file_list", "{}").await.is_error);
@@ -118,7 +131,11 @@ async fn a_component_that_is_turned_off_is_not_loaded() {
 #[tokio::test]
 async fn configuration_is_checked_against_the_manifest() {
     let wrong = scene(&["tool-time"], "[components.tool-time.config]\nzone = 3");
-    assert!(wrong.refusal("tool-time").contains("components.tool-time.config.zone"), "{}", wrong.refusal("tool-time"));
+    assert!(
+        wrong.refusal("tool-time").contains("components.tool-time.config.zone"),
+        "{}",
+        wrong.refusal("tool-time")
+    );
     let unknown = scene(&["tool-json"], "[components.tool-json.config]\nzone = 3");
     assert!(unknown.refusal("tool-json").contains("takes no configuration"));
 }

@@ -71,7 +71,12 @@ fn get(url: &str) -> Outgoing {
     }
 }
 
-async fn body(egress: &Egress, grant: &Grant, outgoing: Outgoing, credential: Option<Credential>) -> Result<String, EgressError> {
+async fn body(
+    egress: &Egress,
+    grant: &Grant,
+    outgoing: Outgoing,
+    credential: Option<Credential>,
+) -> Result<String, EgressError> {
     let mut answer = egress.send(&ComponentId::new("test"), grant, outgoing, credential).await?;
     let mut all = Vec::new();
     while let Some(bytes) = answer.next().await? {
@@ -85,12 +90,24 @@ async fn an_address_that_is_not_public_is_never_dialled() {
     let (server, hits) = counting_server();
     let egress = egress(&[], config::Egress::default());
     let port = server.port();
-    for host in ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "2130706433", "0x7f.1", "0177.0.0.1", "127.1"] {
+    for host in [
+        "127.0.0.1",
+        "localhost",
+        "[::ffff:127.0.0.1]",
+        "2130706433",
+        "0x7f.1",
+        "0177.0.0.1",
+        "127.1",
+    ] {
         let url = format!("http://{host}:{port}/");
         let target = Target::parse(&url).unwrap();
         let error = body(&egress, &grant(&target.grantable()), get(&url), None).await.unwrap_err();
         assert!(matches!(&error, EgressError::SpecialAddress { .. }), "{url}: {error}");
-        assert!(error.to_string().contains(&format!("egress.allow_private = [\"127.0.0.1:{port}\"]")) || error.to_string().contains("[::1]"), "{error}");
+        assert!(
+            error.to_string().contains(&format!("egress.allow_private = [\"127.0.0.1:{port}\"]"))
+                || error.to_string().contains("[::1]"),
+            "{error}"
+        );
     }
     assert_eq!(hits.load(Ordering::Relaxed), 0);
 }
@@ -109,10 +126,17 @@ async fn one_opened_address_opens_no_other() {
 #[tokio::test]
 async fn what_no_rule_covers_is_refused_with_the_command_that_would() {
     let egress = egress(&[], config::Egress::default());
-    let error = body(&egress, &grant("example.com"), get("https://example.org/"), None).await.unwrap_err();
-    assert!(error.to_string().contains("hydroid component grant test web --host example.org"), "{error}");
+    let error =
+        body(&egress, &grant("example.com"), get("https://example.org/"), None).await.unwrap_err();
+    assert!(
+        error.to_string().contains("hydroid component grant test web --host example.org"),
+        "{error}"
+    );
     let post = Outgoing { method: http::Method::POST, ..get("https://example.com/") };
-    assert!(matches!(body(&egress, &grant("example.com"), post, None).await, Err(EgressError::NotGranted { .. })));
+    assert!(matches!(
+        body(&egress, &grant("example.com"), post, None).await,
+        Err(EgressError::NotGranted { .. })
+    ));
 }
 
 #[tokio::test]
@@ -135,10 +159,15 @@ async fn a_credential_goes_to_its_audience_only() {
         (Place::Path("{token}".into()), "/*************/x"),
     ] {
         let seen = body(&egress, &rule, get(&url), Some(credential(&here, place))).await.unwrap();
-        assert!(seen.to_lowercase().contains(&expect.to_lowercase()), "expected `{expect}` in: {seen}");
+        assert!(
+            seen.to_lowercase().contains(&expect.to_lowercase()),
+            "expected `{expect}` in: {seen}"
+        );
         assert!(!seen.contains("sk-0123456789"), "{seen}");
     }
-    let error = body(&egress, &rule, get(&url), Some(credential("api.example.com", Place::Bearer))).await.unwrap_err();
+    let error = body(&egress, &rule, get(&url), Some(credential("api.example.com", Place::Bearer)))
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains(&format!("secrets.key.hosts = [\"{here}\"]")), "{error}");
 }
 
@@ -148,13 +177,29 @@ async fn headers_of_the_host_are_the_hosts() {
     let egress = egress(&[server], config::Egress::default());
     for name in ["authorization", "cookie", "host", "connection", "transfer-encoding"] {
         let mut outgoing = get(&format!("http://{server}/"));
-        outgoing.headers.insert(http::HeaderName::from_static(name), http::HeaderValue::from_static("x"));
-        let error = body(&egress, &grant(&format!("http://{server}")), outgoing, None).await.unwrap_err();
+        outgoing
+            .headers
+            .insert(http::HeaderName::from_static(name), http::HeaderValue::from_static("x"));
+        let error =
+            body(&egress, &grant(&format!("http://{server}")), outgoing, None).await.unwrap_err();
         assert!(matches!(error, EgressError::Header { .. }), "{name}: {error}");
     }
-    let answer = egress.send(&ComponentId::new("test"), &grant(&format!("http://{server}")), get(&format!("http://{server}/cookie")), None).await.unwrap();
+    let answer = egress
+        .send(
+            &ComponentId::new("test"),
+            &grant(&format!("http://{server}")),
+            get(&format!("http://{server}/cookie")),
+            None,
+        )
+        .await
+        .unwrap();
     let names: Vec<&str> = answer.headers.keys().map(http::HeaderName::as_str).collect();
-    assert!(names.contains(&"x-other") && !names.contains(&"set-cookie") && !names.contains(&"www-authenticate"), "{names:?}");
+    assert!(
+        names.contains(&"x-other")
+            && !names.contains(&"set-cookie")
+            && !names.contains(&"www-authenticate"),
+        "{names:?}"
+    );
 }
 
 #[tokio::test]
@@ -168,11 +213,16 @@ async fn sizes_and_times_are_limited() {
     };
     let egress = egress(&[server], limits);
     let rule = grant(&format!("http://{server}"));
-    let endless = body(&egress, &rule, get(&format!("http://{server}/endless")), None).await.unwrap_err();
+    let endless =
+        body(&egress, &rule, get(&format!("http://{server}/endless")), None).await.unwrap_err();
     assert!(matches!(endless, EgressError::TooLarge(_)), "{endless}");
-    let silent = body(&egress, &rule, get(&format!("http://{server}/silent")), None).await.unwrap_err();
+    let silent =
+        body(&egress, &rule, get(&format!("http://{server}/silent")), None).await.unwrap_err();
     assert!(matches!(silent, EgressError::Timeout(_)), "{silent}");
-    let large = Outgoing { body: bytes::Bytes::from_static(b"more than ten bytes"), ..get(&format!("http://{server}/")) };
+    let large = Outgoing {
+        body: bytes::Bytes::from_static(b"more than ten bytes"),
+        ..get(&format!("http://{server}/"))
+    };
     assert!(matches!(body(&egress, &rule, large, None).await, Err(EgressError::TooLarge(_))));
 }
 
@@ -181,7 +231,10 @@ async fn sizes_and_times_are_limited() {
 async fn the_standard_interface_goes_through_the_same_door() {
     let (server, _) = counting_server();
     let open = scene(&["tool-web"], &format!("[egress]\nallow_private = [\"{server}\"]"));
-    let entry = crate::grants::Entry { hosts: [format!("http://{server}")].into(), ..crate::grants::Entry::default() };
+    let entry = crate::grants::Entry {
+        hosts: [format!("http://{server}")].into(),
+        ..crate::grants::Entry::default()
+    };
     open.grants.lock().unwrap().components.insert("tool-web".into(), entry);
     open.catalog.refresh().unwrap();
     let output = open.call("web_fetch", &format!(r#"{{"url":"http://{server}/html"}}"#)).await;

@@ -5,8 +5,8 @@ use crate::component::Loaded;
 use hydroid_core::id::CallId;
 use hydroid_core::ports::{CallContext, Tools};
 use hydroid_core::tool::{ToolCall, ToolOutput};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// `limits.call` of [`hostile`].
@@ -25,7 +25,8 @@ fn hostile() -> Scene {
 #[track_caller]
 fn stopped(tool: &'static str, arguments: &'static str, expect: &'static str) {
     let scene = hostile();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let (output, took, neighbour) = runtime.block_on(async {
         let began = Instant::now();
         let (output, neighbour) = tokio::join!(
@@ -47,7 +48,8 @@ fn stopped(tool: &'static str, arguments: &'static str, expect: &'static str) {
 #[track_caller]
 fn contained(tool: &'static str, arguments: &'static str) -> String {
     let scene = hostile();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let output = runtime.block_on(scene.call(tool, arguments));
     let said = text(&output);
     assert!(!said.contains(scene.directory.path().to_str().unwrap()), "a host path in: {said}");
@@ -102,7 +104,11 @@ fn an_exit_is_one_sentence() {
 
 #[test]
 fn a_flood_of_host_calls_is_stopped() {
-    stopped("hostcall_flood", r#"{"path":"/shared","count":1000000}"#, "called the host more than 20000 times");
+    stopped(
+        "hostcall_flood",
+        r#"{"path":"/shared","count":1000000}"#,
+        "called the host more than 20000 times",
+    );
 }
 
 #[test]
@@ -131,8 +137,15 @@ fn a_flood_of_progress_is_cut_off() {
     let scene = hostile();
     let seen = Arc::new(AtomicU32::new(0));
     let count = seen.clone();
-    let context = CallContext { progress: Arc::new(move |_, _| _ = count.fetch_add(1, Ordering::Relaxed)), ..context() };
-    let call = ToolCall { id: CallId::new("c"), name: "progress_flood".into(), arguments: r#"{"count":10000}"#.into() };
+    let context = CallContext {
+        progress: Arc::new(move |_, _| _ = count.fetch_add(1, Ordering::Relaxed)),
+        ..context()
+    };
+    let call = ToolCall {
+        id: CallId::new("c"),
+        name: "progress_flood".into(),
+        arguments: r#"{"count":10000}"#.into(),
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let checked = scene.catalog.check(&call).unwrap();
     runtime.block_on(scene.catalog.run(checked, context));
@@ -173,19 +186,32 @@ fn a_read_only_component_cannot_write_or_leave_the_workspace() {
     let said = text(&runtime.block_on(scene.call("write_read_only", r#"{"path":"/shared/x"}"#)));
     assert!(said.contains("refused") && !said.contains("allowed"), "{said}");
     let mut said = String::new();
-    for path in ["/shared/../../outside.txt", "/shared/link", "/vault/key.txt", "/shared/../vault/key.txt", "../outside.txt", "/etc/passwd", "/proc/self/environ"] {
-        said += &text(&runtime.block_on(scene.call("path_escape", &format!(r#"{{"path":"{path}"}}"#))));
+    for path in [
+        "/shared/../../outside.txt",
+        "/shared/link",
+        "/vault/key.txt",
+        "/shared/../vault/key.txt",
+        "../outside.txt",
+        "/etc/passwd",
+        "/proc/self/environ",
+    ] {
+        said +=
+            &text(&runtime.block_on(scene.call("path_escape", &format!(r#"{{"path":"{path}"}}"#))));
     }
     assert!(said.contains("refused") && !said.contains("allowed"), "{said}");
     assert!(!said.contains("vault-key") && !said.contains("root:"), "{said}");
-    let entries: Vec<_> = std::fs::read_dir(scene.shared()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let entries: Vec<_> = std::fs::read_dir(scene.shared())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
     assert_eq!(entries, ["link"]);
 }
 
 #[test]
 fn a_tool_that_lies_about_reading_only_is_held_to_its_imports() {
     let scene = hostile();
-    let spec = scene.catalog.specs().into_iter().find(|spec| spec.name == "lying_read_only").unwrap();
+    let spec =
+        scene.catalog.specs().into_iter().find(|spec| spec.name == "lying_read_only").unwrap();
     assert!(spec.claims_read_only);
     assert_eq!(spec.impact, hydroid_core::tool::Impact::Changes);
 }
@@ -198,7 +224,10 @@ fn lies_about_tools_are_refused_at_load() {
         ("bad_name", "a tool name has lower-case letters"),
         ("many_definitions", "64 are the most"),
     ] {
-        let scene = scene(&["test-tool-pure"], &format!("[components.test-tool-pure.config]\nlie = \"{lie}\""));
+        let scene = scene(
+            &["test-tool-pure"],
+            &format!("[components.test-tool-pure.config]\nlie = \"{lie}\""),
+        );
         let refusal = scene.refusal("test-tool-pure");
         assert!(refusal.contains(expect), "{lie}: {refusal}");
     }
@@ -206,19 +235,26 @@ fn lies_about_tools_are_refused_at_load() {
 
 #[test]
 fn definitions_that_change_are_those_that_were_checked() {
-    let scene = scene(&["test-tool-pure"], "[components.test-tool-pure.config]\nlie = \"changing_definitions\"");
-    let first: Vec<String> = scene.catalog.specs().into_iter().map(|spec| spec.description).collect();
-    let second: Vec<String> = scene.catalog.specs().into_iter().map(|spec| spec.description).collect();
+    let scene = scene(
+        &["test-tool-pure"],
+        "[components.test-tool-pure.config]\nlie = \"changing_definitions\"",
+    );
+    let first: Vec<String> =
+        scene.catalog.specs().into_iter().map(|spec| spec.description).collect();
+    let second: Vec<String> =
+        scene.catalog.specs().into_iter().map(|spec| spec.description).collect();
     assert_eq!(first, second);
 }
 
 #[test]
 fn a_polite_component_stops_when_asked() {
     let scene = scene(&["test-tool-pure"], "");
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let context = context();
     let cancel = context.cancel.clone();
-    let call = ToolCall { id: CallId::new("c"), name: "wait_cancel".into(), arguments: "{}".into() };
+    let call =
+        ToolCall { id: CallId::new("c"), name: "wait_cancel".into(), arguments: "{}".into() };
     let checked = scene.catalog.check(&call).unwrap();
     let output = runtime.block_on(async {
         let running = scene.catalog.run(checked, context);
@@ -234,15 +270,21 @@ fn a_secret_is_never_in_a_guests_memory() {
     let server = super::egress::echo_server();
     let scene = scene_with(
         &["test-tool-web"],
-        &format!("[egress]\nallow_private = [\"{server}\"]\n[secrets.test]\nenv = \"UNUSED\"\nhosts = [\"http://{server}\"]"),
+        &format!(
+            "[egress]\nallow_private = [\"{server}\"]\n[secrets.test]\nenv = \"UNUSED\"\nhosts = [\"http://{server}\"]"
+        ),
         &[("test", secret)],
     );
-    let entry = crate::grants::Entry { hosts: [format!("http://{server}")].into(), ..crate::grants::Entry::default() };
+    let entry = crate::grants::Entry {
+        hosts: [format!("http://{server}")].into(),
+        ..crate::grants::Entry::default()
+    };
     scene.grants.lock().unwrap().components.insert("test-tool-web".into(), entry);
     scene.catalog.refresh().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let reversed: String = secret.chars().rev().collect();
-    let arguments = format!(r#"{{"url":"http://{server}/echo","secret":"test","peek_reversed":"{reversed}"}}"#);
+    let arguments =
+        format!(r#"{{"url":"http://{server}/echo","secret":"test","peek_reversed":"{reversed}"}}"#);
     let output: ToolOutput = runtime.block_on(scene.call("dial", &arguments));
     let said = text(&output);
     // The server saw it and echoed it; what the guest saw is masked.
@@ -254,9 +296,11 @@ fn a_secret_is_never_in_a_guests_memory() {
 
 #[test]
 fn a_flood_of_handles_is_stopped() {
-    let scene = scene_with(&["test-tool-web"], "[limits]\ncall = \"2s\"", &[("test", "0123456789")]);
+    let scene =
+        scene_with(&["test-tool-web"], "[limits]\ncall = \"2s\"", &[("test", "0123456789")]);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let output = runtime.block_on(scene.call("handle_flood", r#"{"count":1000000,"secret":"test"}"#));
+    let output =
+        runtime.block_on(scene.call("handle_flood", r#"{"count":1000000,"secret":"test"}"#));
     assert!(output.is_error, "{output:?}");
     assert!(text(&output).contains("handles open"), "{output:?}");
 }
@@ -267,8 +311,11 @@ fn a_component_keeps_nothing_between_calls() {
     let loaded: Arc<Loaded> = scene.loaded("test-tool-pure");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let run = |name: &str, arguments: &str| {
-        let call = ToolCall { id: CallId::new("c"), name: name.into(), arguments: arguments.into() };
-        runtime.block_on(crate::tool::run(&loaded, &call, context()))
+        let call =
+            ToolCall { id: CallId::new("c"), name: name.into(), arguments: arguments.into() };
+        runtime
+            .block_on(crate::tool::run(&loaded, &call, context(), crate::vault::VaultStep::None))
+            .0
     };
     let _ = run("panic", "{}");
     let output = run("echo", r#"{"text":"still here"}"#);

@@ -4,6 +4,7 @@ mod calls;
 mod catalog;
 mod egress;
 mod hostile;
+mod vault;
 mod wat;
 
 use crate::cache::CompiledCache;
@@ -50,7 +51,9 @@ pub(crate) fn built(name: &str) -> Vec<u8> {
     let target = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target");
     let folder = if name.starts_with("test-") { "test-components" } else { "components" };
     let path = target.join(folder).join(format!("{name}.wasm"));
-    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask components` first", path.display()))
+    std::fs::read(&path).unwrap_or_else(|error| {
+        panic!("{}: {error}; run `cargo xtask components` first", path.display())
+    })
 }
 
 /// A host that has these components, each granted what it wants.
@@ -74,9 +77,15 @@ pub(crate) fn scene_with(names: &[&str], config: &str, secrets: &[(&str, &str)])
         .collect();
     let grants = Arc::new(Mutex::new(Grants::default()));
     let source = grants.clone();
-    let allow_private = config.egress.allow_private.iter().map(|address| address.parse().unwrap()).collect();
-    let egress = Egress::new(EgressSettings { allow_private, authorities: None, limits: config.egress.clone() });
-    let secrets = secrets.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let allow_private =
+        config.egress.allow_private.iter().map(|address| address.parse().unwrap()).collect();
+    let egress = Egress::new(EgressSettings {
+        allow_private,
+        authorities: None,
+        limits: config.egress.clone(),
+    });
+    let secrets =
+        secrets.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let catalog = Catalog::open(CatalogSettings {
         engine: ENGINE.clone(),
         cache: CompiledCache::open(cache_directory(), 1 << 30).unwrap(),
@@ -111,7 +120,8 @@ pub(crate) fn context() -> CallContext {
 impl Scene {
     /// One call as the turn makes it: checked, then run.
     pub(crate) async fn call(&self, tool: &str, arguments: &str) -> ToolOutput {
-        let call = ToolCall { id: CallId::new("c"), name: tool.into(), arguments: arguments.into() };
+        let call =
+            ToolCall { id: CallId::new("c"), name: tool.into(), arguments: arguments.into() };
         match self.catalog.check(&call) {
             Ok(checked) => self.catalog.run(checked, context()).await,
             Err(problem) => ToolOutput::error(problem),

@@ -10,17 +10,23 @@ use wasmtime::component::Component;
 
 /// Instantiates a component whose start function misbehaves; returns the sentence.
 fn instantiate(core: &str) -> Result<(), String> {
-    let scene = scene(&["tool-json"], "[limits]\nmemory = \"32MiB\"\ntable_elements = 10000\ninstances = 8");
+    let scene = scene(
+        &["tool-json"],
+        "[limits]\nmemory = \"32MiB\"\ntable_elements = 10000\ninstances = 8",
+    );
     let loaded = scene.loaded("tool-json");
     let engine = loaded.engine.engine();
-    let component = Component::new(engine, wat::parse_str(core).unwrap()).map_err(|error| format!("{error:#}"))?;
+    let component = Component::new(engine, wat::parse_str(core).unwrap())
+        .map_err(|error| format!("{error:#}"))?;
     let linkers = crate::linker::Linkers::new(engine);
     let linker = linkers.get(&Grant::default()).unwrap();
     let pre = linker.instantiate_pre(&component).map_err(|error| format!("{error:#}"))?;
     let time = Duration::from_secs(1);
-    let mut store = instance::store(engine, &loaded.equipment, context(), Instant::now() + time).unwrap();
+    let mut store =
+        instance::store(engine, &loaded.equipment, context(), Instant::now() + time).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let done = runtime.block_on(async { tokio::time::timeout(time, pre.instantiate_async(&mut store)).await });
+    let done = runtime
+        .block_on(async { tokio::time::timeout(time, pre.instantiate_async(&mut store)).await });
     match done {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) => Err(crate::trap::sentence(&store, crate::trap::Cause::Error(error))),
@@ -31,7 +37,9 @@ fn instantiate(core: &str) -> Result<(), String> {
 #[test]
 fn memories_are_limited_in_sum() {
     // Four memories of 16 MiB: each is small enough, together they are not.
-    let module = |number: u32| format!("(core module $m{number} (memory 256)) (core instance (instantiate $m{number}))");
+    let module = |number: u32| {
+        format!("(core module $m{number} (memory 256)) (core instance (instantiate $m{number}))")
+    };
     let core: String = (0..4).map(module).collect();
     let said = instantiate(&format!("(component {core})")).unwrap_err();
     assert!(said.contains("more memory than its 32MiB"), "{said}");
@@ -85,7 +93,9 @@ fn a_trap_in_the_middle_of_a_host_call_is_contained() {
 /// The guest hands out a text that lies outside its memory, and one that is not UTF-8.
 #[test]
 fn lying_pointers_and_invalid_utf8_are_contained() {
-    for (data, pointer, length) in [("", -16, 64), ("(data (i32.const 0) \"\\ff\\fe\\80\")", 0, 3), ("", 0, -1)] {
+    for (data, pointer, length) in
+        [("", -16, 64), ("(data (i32.const 0) \"\\ff\\fe\\80\")", 0, 3), ("", 0, -1)]
+    {
         let component = format!(
             r#"(component
             (import "hydroid:core/log@0.1.0" (instance $log
@@ -110,5 +120,8 @@ fn a_component_of_the_async_abi_is_told_how_to_be_rebuilt() {
     let scene = scene(&["tool-json"], "");
     let wasm = wat::parse_str("(component (core func (canon task.cancel)))").unwrap();
     let error = scene.catalog.examine(wasm, "later").unwrap_err();
-    assert!(matches!(&error, LoadError::NotAComponent(text) if text.contains("async ABI")), "{error}");
+    assert!(
+        matches!(&error, LoadError::NotAComponent(text) if text.contains("async ABI")),
+        "{error}"
+    );
 }

@@ -1,0 +1,293 @@
+//! What can be typed. Parsing touches nothing and decides nothing.
+
+use crate::exit;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use std::path::PathBuf;
+
+/// An agent whose every provider and tool is a WebAssembly component that can do only what you
+/// granted it.
+#[derive(Debug, Parser)]
+#[command(name = "hydroid", version, after_help = exit::HELP, max_term_width = 100)]
+pub(crate) struct Arguments {
+    /// Set a configuration key for this command, above every file and variable.
+    #[arg(long = "set", value_name = "KEY=VALUE", global = true, help_heading = "Configuration")]
+    pub(crate) set: Vec<String>,
+    /// Directory with `shared/`, `tmp/` and `vault/` that tools work in.
+    #[arg(long, value_name = "DIR", global = true, help_heading = "Configuration")]
+    pub(crate) workspace: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Say one thing, run the turn, and end.
+    Ask(Ask),
+    /// Talk in the terminal.
+    Chat(Chat),
+    /// See and change what is installed, and what it may do.
+    #[command(subcommand, arg_required_else_help = true)]
+    Component(Component),
+    /// See earlier conversations and go on with them.
+    #[command(subcommand, arg_required_else_help = true)]
+    Session(Session),
+    /// See and change the configuration.
+    #[command(subcommand, arg_required_else_help = true)]
+    Config(Config),
+    /// Look for what is missing or broken.
+    Doctor,
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Try single parts of the host, for tests and reports.
+    #[command(subcommand, hide = true, arg_required_else_help = true)]
+    Debug(Debug),
+}
+
+/// Who answers.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct ModelChoice {
+    /// The model, as the provider knows it.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// The provider component that answers.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) provider: Option<String>,
+}
+
+/// Say one thing, run the turn, and end.
+///
+/// The answer goes to standard output, everything else to standard error. What is piped in is
+/// appended to the text. Where nobody can be asked, calls that need approval are denied unless
+/// `--allow` names their tool.
+#[derive(Debug, Args)]
+#[command(after_help = exit::HELP)]
+pub(crate) struct Ask {
+    /// What to say; several words are joined.
+    #[arg(value_name = "TEXT")]
+    pub(crate) text: Vec<String>,
+    /// Go on with this session; the beginning of an identifier is enough.
+    #[arg(long, value_name = "ID")]
+    pub(crate) session: Option<String>,
+    /// Print every message as a line of JSON.
+    #[arg(long, conflicts_with = "quiet")]
+    pub(crate) json: bool,
+    /// Let this tool run without asking, in this command.
+    #[arg(long, value_name = "TOOL")]
+    pub(crate) allow: Vec<String>,
+    #[command(flatten)]
+    pub(crate) choice: ModelChoice,
+    /// Show the answer and what went wrong, nothing else.
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// Write the session as a recording that `--replay` plays.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+    /// Let a recording answer instead of a model.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "provider"])]
+    pub(crate) replay: Option<PathBuf>,
+}
+
+/// Talk in the terminal. Ctrl-C cancels a turn, Ctrl-D ends; `/help` lists what else there is.
+#[derive(Debug, Args)]
+pub(crate) struct Chat {
+    /// Go on with this session; the beginning of an identifier is enough.
+    #[arg(long, value_name = "ID")]
+    pub(crate) session: Option<String>,
+    #[command(flatten)]
+    pub(crate) choice: ModelChoice,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Component {
+    /// List what is installed.
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what a component is, wants, can and cannot do.
+    Inspect {
+        /// Its name.
+        name: String,
+    },
+    /// Say whether a component file would load, and if not, everything that is in its way.
+    Check {
+        /// The `.wasm` file.
+        file: PathBuf,
+    },
+    /// Install a component; it is granted nothing.
+    Add {
+        /// The `.wasm` file.
+        file: PathBuf,
+    },
+    /// Remove a component and its grants.
+    Remove {
+        /// Its name.
+        name: String,
+    },
+    /// Let a component do something it declares.
+    Grant(Grant),
+    /// Take grants back.
+    Revoke {
+        /// The component.
+        name: String,
+        /// The profile; all of them if absent.
+        profile: Option<String>,
+    },
+}
+
+/// Let a component do something it declares.
+#[derive(Debug, Args)]
+pub(crate) struct Grant {
+    /// The component.
+    pub(crate) name: String,
+    /// The profile, such as `web` or `file-read-only`; `hydroid component inspect` shows what the
+    /// component wants.
+    pub(crate) profile: String,
+    /// A host it may connect to, for `web`; those it declares if absent.
+    #[arg(long = "host", value_name = "HOST")]
+    pub(crate) hosts: Vec<String>,
+    /// A secret it may attach, for `web`; those it declares if absent.
+    #[arg(long = "secret", value_name = "NAME")]
+    pub(crate) secrets: Vec<String>,
+    /// Accept that it can read your files and send them away.
+    #[arg(long)]
+    pub(crate) files_and_web: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Session {
+    /// List sessions, newest first.
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what was said and done.
+    Show {
+        /// The session; the beginning of an identifier is enough.
+        id: String,
+    },
+    /// Go on with a session in the terminal.
+    Resume {
+        /// The session; the beginning of an identifier is enough.
+        id: String,
+        #[command(flatten)]
+        choice: ModelChoice,
+    },
+    /// Write a session to standard output.
+    Export {
+        /// The session; the beginning of an identifier is enough.
+        id: String,
+        /// How to write it.
+        #[arg(long, value_enum, default_value_t = ExportFormat::Jsonl)]
+        format: ExportFormat,
+    },
+}
+
+/// How a session is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// One entry of the journal a line.
+    Jsonl,
+    /// To read.
+    Markdown,
+    /// For `hydroid ask --replay`.
+    Replay,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Show what is in force and where it comes from.
+    Show {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Explain a key, a group of keys, or all.
+    Explain {
+        /// The key, like `turn.max_steps`, or a group, like `turn`.
+        key: Option<String>,
+    },
+    /// Show which files are read.
+    Path,
+    /// Set a key in your configuration file.
+    Set {
+        /// The key, like `turn.max_steps`.
+        key: String,
+        /// The value.
+        value: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Debug {
+    /// Mask secrets: a JSON string a line in, a JSON string a line out.
+    Scrub {
+        /// Read lines from standard input.
+        #[arg(long, required = true)]
+        stdin_jsonl: bool,
+    },
+    /// Try URLs against the network rules: a URL a line in, a JSON object a line out.
+    Fetch {
+        /// Read lines from standard input.
+        #[arg(long, required = true)]
+        stdin: bool,
+    },
+    /// Call one tool without a model.
+    Call {
+        /// The component.
+        component: String,
+        /// The tool.
+        tool: String,
+        /// Arguments as JSON.
+        #[arg(value_name = "ARGUMENTS")]
+        arguments: String,
+        /// Print the result as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read arguments of a call from standard input as the host reads a model's.
+    ParseArgs,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(words: &[&str]) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from([&["hydroid"], words].concat())
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn settings_may_stand_before_and_after_the_command() {
+        let arguments = parse(&["--set", "a=1", "ask", "hi", "--workspace", "w"]).unwrap();
+        assert_eq!((arguments.set, arguments.workspace), (vec!["a=1".to_owned()], Some(PathBuf::from("w"))));
+    }
+
+    #[test]
+    fn words_need_no_quotes_and_flags_repeat() {
+        let Command::Ask(ask) = parse(&["ask", "list", "files", "--allow", "a", "--allow", "b"]).unwrap().command else { panic!() };
+        assert_eq!((ask.text, ask.allow), (vec!["list".to_owned(), "files".to_owned()], vec!["a".to_owned(), "b".to_owned()]));
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused() {
+        assert!(parse(&["ask", "--json", "--quiet", "hi"]).is_err());
+        assert!(parse(&["ask", "--replay", "f", "--model", "m", "hi"]).is_err());
+        assert!(parse(&["session", "export", "x", "--format", "pdf"]).is_err());
+        assert!(parse(&["debug", "scrub"]).is_err());
+        assert!(parse(&["nonsense"]).is_err());
+    }
+}

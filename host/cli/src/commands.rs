@@ -1,0 +1,43 @@
+//! The commands, a file each. Here is only which one was meant.
+
+mod ask;
+mod chat;
+mod component;
+
+use crate::args::{Arguments, Command, ModelChoice};
+use crate::env::Environment;
+use crate::exit::{Exit, usage};
+use crate::load::Setting;
+use crate::terminal;
+use anyhow::Result;
+use clap::CommandFactory;
+use std::sync::Arc;
+
+/// Runs what was typed.
+pub(crate) async fn run(arguments: Arguments) -> Result<Exit> {
+    let environment = Arc::new(Environment::read());
+    let mut settings: Vec<Setting> = arguments.set.iter().map(|text| Setting::parse(text)).collect::<Result<_>>()?;
+    if let Some(directory) = &arguments.workspace {
+        let directory = directory.to_str().ok_or_else(|| usage("`--workspace` is not UTF-8; rename the directory"))?;
+        settings.push(Setting::new("--workspace", "workspace.directory", directory));
+    }
+    match arguments.command {
+        Command::Ask(ask) => ask::run(ask, environment, settings).await,
+        Command::Chat(chat) => chat::run(chat.session, &chat.choice, environment, settings).await,
+        Command::Component(command) => component::run(command, environment, &settings),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "hydroid", &mut script);
+            terminal::print(&String::from_utf8_lossy(&script))?;
+            Ok(Exit::Done)
+        }
+        _ => Ok(Exit::Done),
+    }
+}
+
+/// What the flags about the model set.
+fn model_settings(choice: &ModelChoice) -> Vec<Setting> {
+    let model = choice.model.as_deref().map(|name| Setting::new("--model", "model.name", name));
+    let provider = choice.provider.as_deref().map(|name| Setting::new("--provider", "model.provider", name));
+    model.into_iter().chain(provider).collect()
+}

@@ -1,0 +1,153 @@
+//! `hydroid ask`: one turn, and the exit code says how it ended.
+
+use super::model_settings;
+use crate::args::Ask;
+use crate::conversation::{Conversation, Opening, find_session, new_session};
+use crate::env::Environment;
+use crate::exit::{Exit, usage};
+use crate::load::Setting;
+use crate::paths::replace_private;
+use crate::render::Mode;
+use crate::terminal::{self, Style};
+use crate::wire::Ground;
+use anyhow::{Context, Result, bail};
+use hydroid_agent::SessionChoice;
+use hydroid_core::config::did_you_mean;
+use hydroid_core::id::SessionId;
+use hydroid_core::ports::{Journal, Tools};
+use hydroid_core::recording::recording;
+use hydroid_memory::Database;
+use hydroid_wasm::Catalog;
+use std::collections::BTreeSet;
+use std::io::{IsTerminal, Read};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The provider that plays recordings.
+const PLAYER: &str = "provider-replay";
+
+/// Text that is said at once: more does not fit a model's context, and a file can be read by a
+/// tool instead.
+const MOST_TEXT: u64 = 1 << 20;
+
+/// Largest recording; it is handed to a component as a whole.
+const MOST_RECORDING: u64 = 16 << 20;
+
+/// Silence on standard input after which the person is told what is awaited.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Runs the command.
+pub(crate) async fn run(ask: Ask, environment: Arc<Environment>, mut settings: Vec<Setting>) -> Result<Exit> {
+    settings.extend(model_settings(&ask.choice));
+    if let Some(file) = &ask.replay {
+        settings.extend(replay_settings(file)?);
+    }
+    let ground = Ground::lay(environment, &settings)?;
+    let text = text(&ask.text).await?;
+    let catalog = ground.catalog()?;
+    let allow = allowed(&catalog, &ask.allow)?;
+    let database = ground.database().await?;
+    let session = match &ask.session {
+        Some(id) => SessionChoice::Existing(find_session(&database, &ground.user(), id).await?),
+        None => SessionChoice::New(new_session()),
+    };
+    let mode = match (ask.json, ask.quiet) {
+        (true, _) => Mode::Json,
+        (false, true) => Mode::Quiet,
+        (false, false) => Mode::Text,
+    };
+    let agent = ground.agent(&catalog, &database);
+    let opening = Opening { user: ground.user(), session, allow, mode };
+    let mut conversation = Conversation::open(&agent, ground.terminal, opening).await?;
+    let id = conversation.id().clone();
+    let exit = conversation.turn(&text).await?;
+    conversation.close().await;
+    if let Some(file) = &ask.record {
+        record(&ground, &database, &id, file).await?;
+    }
+    if mode == Mode::Text {
+        terminal::say(&ground.terminal.styled(Style::Dim, &format!("session {id}")));
+    }
+    Ok(exit)
+}
+
+/// What was typed and what was piped in.
+async fn text(words: &[String]) -> Result<String> {
+    let typed = words.join(" ");
+    let piped = if std::io::stdin().is_terminal() { String::new() } else { piped().await? };
+    let text = match (typed.trim().is_empty(), piped.trim().is_empty()) {
+        (true, true) => return Err(usage("nothing was said; write what is to be done: `hydroid ask \"list files\"`")),
+        (false, true) => typed,
+        (true, false) => piped,
+        (false, false) => format!("{typed}\n\n{piped}"),
+    };
+    if text.len() as u64 > MOST_TEXT {
+        bail!("the text has {} bytes; {MOST_TEXT} are the most: put it in the workspace and let a tool read parts of it", text.len());
+    }
+    Ok(text)
+}
+
+async fn piped() -> Result<String> {
+    let reading = tokio::task::spawn_blocking(|| {
+        let mut bytes = Vec::new();
+        std::io::stdin().lock().take(MOST_TEXT + 1).read_to_end(&mut bytes).map(|_| bytes)
+    });
+    tokio::pin!(reading);
+    let read = tokio::select! {
+        read = &mut reading => read,
+        () = tokio::time::sleep(PATIENCE) => {
+            terminal::say("reading standard input until it ends; `< /dev/null` gives none");
+            reading.await
+        }
+    };
+    let bytes = read.context("reading failed unexpectedly")?.context("standard input cannot be read")?;
+    if bytes.len() as u64 > MOST_TEXT {
+        bail!("standard input has more than {MOST_TEXT} bytes; put it in a file of the workspace and let a tool read parts of it");
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(text),
+        Err(error) => bail!("standard input is not UTF-8 at byte {}; convert it to UTF-8 first", error.utf8_error().valid_up_to()),
+    }
+}
+
+/// Tools that need not be asked about; a name that no tool has is a mistake.
+fn allowed(catalog: &Catalog, names: &[String]) -> Result<BTreeSet<String>> {
+    let specs = catalog.specs();
+    let known: BTreeSet<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
+    match names.iter().find(|name| !known.contains(name.as_str())) {
+        None => Ok(names.iter().cloned().collect()),
+        Some(name) => Err(usage(format!(
+            "`--allow {name}` names no tool{}; tools: {}",
+            did_you_mean(name, known.iter().copied()),
+            known.iter().copied().collect::<Vec<_>>().join(", ")
+        ))),
+    }
+}
+
+/// What makes the player answer from a file.
+fn replay_settings(file: &Path) -> Result<[Setting; 3]> {
+    let shown = file.display();
+    let mut text = String::new();
+    let opened = std::fs::File::open(file).with_context(|| format!("the recording `{shown}` cannot be opened"))?;
+    opened.take(MOST_RECORDING + 1).read_to_string(&mut text).with_context(|| format!("the recording `{shown}` cannot be read"))?;
+    if text.len() as u64 > MOST_RECORDING {
+        bail!("the recording `{shown}` has more than {MOST_RECORDING} bytes, which is more than can be played");
+    }
+    let header: Option<serde_json::Value> = text.lines().find(|line| !line.trim().is_empty()).and_then(|line| serde_json::from_str(line).ok());
+    let Some(header) = header.filter(|header| header.get("hydroid_recording").is_some()) else {
+        bail!("`{shown}` is not a recording; make one with `hydroid ask --record FILE` or `hydroid session export ID --format replay`");
+    };
+    let model = header.get("model").and_then(serde_json::Value::as_str).unwrap_or("replay").to_owned();
+    Ok([
+        Setting::new("--replay", "model.provider", PLAYER),
+        Setting::new("--replay", "model.name", model),
+        Setting::new("--replay", &format!("components.{PLAYER}.config.recording"), text),
+    ])
+}
+
+async fn record(ground: &Ground, database: &Database, id: &SessionId, file: &Path) -> Result<()> {
+    let stored = database.entries(&ground.user(), id, 0).await?;
+    let entries: Vec<_> = stored.into_iter().map(|stored| stored.entry).collect();
+    replace_private(file, recording(&entries).as_bytes())
+}

@@ -1,0 +1,200 @@
+//! `hydroid chat`: turn after turn in the terminal, and a few commands that begin with `/`.
+
+use super::model_settings;
+use crate::args::ModelChoice;
+use crate::conversation::{Conversation, Opening, find_session, new_session};
+use crate::env::Environment;
+use crate::exit::{Exit, usage};
+use crate::harmless::{excerpt, harmless};
+use crate::load::Setting;
+use crate::render::{Mode, Spent};
+use crate::terminal::{self, Style};
+use crate::wire::Ground;
+use anyhow::{Context, Result};
+use hydroid_agent::{Agent, SessionChoice};
+use hydroid_core::config::did_you_mean;
+use hydroid_core::ports::Tools;
+use hydroid_wasm::Catalog;
+use rustyline::error::ReadlineError;
+use rustyline::history::FileHistory;
+use rustyline::{Config, Editor};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Lines that are remembered.
+const HISTORY: usize = 1_000;
+
+/// What can be typed besides something to say.
+const COMMANDS: [(&str, &str); 6] = [
+    ("/cost", "tokens and money of this session since it was opened"),
+    ("/help", "this list"),
+    ("/new", "begin a new session"),
+    ("/quit", "end, like Ctrl-D"),
+    ("/session", "the identifier of this session"),
+    ("/tools", "the tools on offer"),
+];
+
+/// What a line means.
+#[derive(Debug, PartialEq, Eq)]
+enum Line {
+    Nothing,
+    Say,
+    Cost,
+    Help,
+    New,
+    Quit,
+    Session,
+    Tools,
+    Unknown,
+}
+
+/// Runs the command.
+pub(crate) async fn run(session: Option<String>, choice: &ModelChoice, environment: Arc<Environment>, mut settings: Vec<Setting>) -> Result<Exit> {
+    settings.extend(model_settings(choice));
+    let ground = Ground::lay(environment, &settings)?;
+    if !ground.terminal.interactive {
+        return Err(usage("`hydroid chat` needs a terminal; use `hydroid ask` in scripts and pipes"));
+    }
+    let catalog = ground.catalog()?;
+    let database = ground.database().await?;
+    let agent = ground.agent(&catalog, &database);
+    let choice = match session {
+        Some(id) => SessionChoice::Existing(find_session(&database, &ground.user(), &id).await?),
+        None => SessionChoice::New(new_session()),
+    };
+    let mut conversation = open(&ground, &agent, choice).await?;
+    let mut keyboard = Keyboard::open(ground.paths.history(&ground.user()))?;
+    terminal::say(&format!("{} on {}; `/help` lists commands, Ctrl-D ends", ground.config.model.name, ground.config.model.provider));
+    loop {
+        let (returned, line) = keyboard.line().await?;
+        keyboard = returned;
+        let Some(line) = line else { break };
+        match meaning(&line) {
+            Line::Nothing => {}
+            Line::Say => match conversation.turn(&line).await {
+                Ok(_) => {}
+                Err(error) => terminal::say(&ground.terminal.styled(Style::Bad, &format!("error: {}", harmless(&format!("{error:#}"))))),
+            },
+            Line::Cost => terminal::print_line(&cost(conversation.spent()))?,
+            Line::Help => terminal::print(&help())?,
+            Line::New => {
+                conversation.close().await;
+                conversation = open(&ground, &agent, SessionChoice::New(new_session())).await?;
+                terminal::say("a new session");
+            }
+            Line::Quit => break,
+            Line::Session => terminal::print_line(conversation.id().as_str())?,
+            Line::Tools => terminal::print(&tools(&catalog))?,
+            Line::Unknown => terminal::say(&unknown(&line)),
+        }
+    }
+    let id = conversation.id().clone();
+    conversation.close().await;
+    terminal::say(&format!("session {id}"));
+    Ok(Exit::Done)
+}
+
+async fn open(ground: &Ground, agent: &Agent, session: SessionChoice) -> Result<Conversation> {
+    let opening = Opening { user: ground.user(), session, allow: BTreeSet::new(), mode: Mode::Text };
+    Conversation::open(agent, ground.terminal, opening).await
+}
+
+/// The line editor. It is handed to a thread of its own while it waits for a line.
+struct Keyboard {
+    editor: Editor<(), FileHistory>,
+    history: PathBuf,
+}
+
+impl Keyboard {
+    fn open(history: PathBuf) -> Result<Self> {
+        let config = Config::builder().max_history_size(HISTORY)?.history_ignore_space(true).build();
+        let mut editor = Editor::with_config(config).context("the terminal cannot be used")?;
+        // The first time there is none.
+        drop(editor.load_history(&history));
+        Ok(Self { editor, history })
+    }
+
+    /// The next line; none at the end.
+    async fn line(mut self) -> Result<(Self, Option<String>)> {
+        let waiting = tokio::task::spawn_blocking(move || {
+            let line = loop {
+                match self.editor.readline("> ") {
+                    Ok(line) => break Some(line),
+                    // Ctrl-C drops the line that was begun.
+                    Err(ReadlineError::Interrupted) => {}
+                    Err(ReadlineError::Eof) => break None,
+                    Err(error) => return Err(error),
+                }
+            };
+            if let Some(line) = line.as_deref().filter(|line| !line.trim().is_empty()) {
+                self.editor.add_history_entry(line)?;
+                if let Err(error) = self.editor.save_history(&self.history) {
+                    tracing::warn!(%error, "what was typed could not be remembered");
+                }
+            }
+            Ok((self, line))
+        });
+        waiting.await.context("reading a line failed unexpectedly")?.context("the terminal cannot be read")
+    }
+}
+
+fn meaning(line: &str) -> Line {
+    let line = line.trim();
+    match line {
+        "" => Line::Nothing,
+        "/cost" => Line::Cost,
+        "/help" => Line::Help,
+        "/new" => Line::New,
+        "/quit" => Line::Quit,
+        "/session" => Line::Session,
+        "/tools" => Line::Tools,
+        // A path that begins a sentence is not a command.
+        _ if line.starts_with('/') && !line.contains([' ', '\n']) && !line.trim_start_matches('/').contains('/') => Line::Unknown,
+        _ => Line::Say,
+    }
+}
+
+fn help() -> String {
+    terminal::table(&COMMANDS.map(|(name, what)| vec![name.to_owned(), what.to_owned()]))
+}
+
+fn unknown(line: &str) -> String {
+    let shown = excerpt(line, 40);
+    format!("there is no command `{shown}`{}; `/help` lists them", did_you_mean(&shown, COMMANDS.map(|(name, _)| name)))
+}
+
+fn cost(spent: Spent) -> String {
+    let money = match spent.dollars {
+        Some(dollars) => format!(", ${dollars:.4}"),
+        None => ", money not counted: `model.prices` is not set".to_owned(),
+    };
+    format!("{} tokens in, {} out{money}", spent.usage.input, spent.usage.output)
+}
+
+fn tools(catalog: &Catalog) -> String {
+    let row = |spec: hydroid_core::tool::ToolSpec| vec![spec.name, spec.component.to_string(), excerpt(&spec.description, 80)];
+    terminal::table(&catalog.specs().into_iter().map(row).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slash_begins_a_command_and_a_path_does_not() {
+        assert_eq!(meaning("/help"), Line::Help);
+        assert_eq!(meaning("/hlep"), Line::Unknown);
+        assert_eq!(meaning("/shared/a.txt is what?"), Line::Say);
+        assert_eq!(meaning("/shared/a.txt"), Line::Say);
+        assert_eq!(meaning("  "), Line::Nothing);
+        assert!(unknown("/hlep").contains("did you mean `/help`"));
+    }
+
+    #[test]
+    fn every_command_listed_is_one() {
+        for (name, _) in COMMANDS {
+            assert!(!matches!(meaning(name), Line::Unknown | Line::Say), "{name}");
+        }
+    }
+}

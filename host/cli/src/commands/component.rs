@@ -1,0 +1,103 @@
+//! `hydroid component`: what is installed, what it may do, and changing both. What a grant means
+//! is decided in `hydroid-wasm`; here it is shown and written.
+
+mod portrait;
+mod inspect;
+mod install;
+mod grant;
+
+use crate::args::Component;
+use crate::env::Environment;
+use crate::exit::{Exit, usage};
+use crate::harmless::harmless;
+use crate::load::Setting;
+use crate::terminal::{self, table};
+use crate::wire::Ground;
+use anyhow::Result;
+use hydroid_core::config::did_you_mean;
+use hydroid_wasm::{Catalog, Installed, LoadError, Status};
+use portrait::Portrait;
+use serde_json::json;
+use std::sync::Arc;
+
+/// Where components of the release are.
+const RELEASE: &str = "release";
+
+/// Runs the command.
+pub(crate) fn run(command: Component, environment: Arc<Environment>, settings: &[Setting]) -> Result<Exit> {
+    let ground = Ground::lay(environment, settings)?;
+    match command {
+        Component::List { json } => list(&ground, json),
+        Component::Inspect { name } => {
+            let catalog = ground.catalog()?;
+            let installed = find(&catalog, &name)?;
+            terminal::print(&inspect::text(&Portrait::of(&ground, &catalog, &installed)?, &catalog))?;
+            Ok(Exit::Done)
+        }
+        Component::Check { file } => install::check(&ground, &file),
+        Component::Add { file } => install::add(&ground, &file),
+        Component::Remove { name } => install::remove(&ground, &name),
+        Component::Grant(wish) => grant::grant(&ground, &wish),
+        Component::Revoke { name, profile } => grant::revoke(&ground, &name, profile.as_deref()),
+    }
+}
+
+fn list(ground: &Ground, as_json: bool) -> Result<Exit> {
+    let catalog = ground.catalog()?;
+    let portraits: Vec<Portrait> =
+        catalog.installed().iter().map(|installed| Portrait::of(ground, &catalog, installed)).collect::<Result<_>>()?;
+    if as_json {
+        terminal::print_json(&portraits.iter().map(row_json).collect())?;
+        return Ok(Exit::Done);
+    }
+    let head = ["NAME", "VERSION", "ROLE", "STATE", "PLACE", "TOOLS"].map(str::to_owned).to_vec();
+    let rows = portraits.iter().map(|portrait| {
+        vec![
+            harmless(&portrait.name),
+            portrait.version().unwrap_or_else(|| "-".into()),
+            portrait.role().unwrap_or_else(|| "-".into()),
+            if portrait.is_ready() { "ready" } else { "refused" }.into(),
+            harmless(&portrait.place),
+            portrait.tools().join(", "),
+        ]
+    });
+    terminal::print(&table(&std::iter::once(head).chain(rows).collect::<Vec<_>>()))?;
+    for portrait in portraits.iter().filter(|portrait| !portrait.is_ready()) {
+        for reason in &portrait.reasons {
+            terminal::print_line(&format!("\n{} is refused: {}", harmless(&portrait.name), harmless(reason)))?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn row_json(portrait: &Portrait) -> serde_json::Value {
+    json!({
+        "name": portrait.name,
+        "version": portrait.version(),
+        "role": portrait.role(),
+        "state": if portrait.is_ready() { "ready" } else { "refused" },
+        "reasons": portrait.reasons,
+        "place": portrait.place,
+        "digest": portrait.digest,
+        "tools": portrait.tools(),
+        "bundled": portrait.bundled,
+    })
+}
+
+/// An installed component by name, also one that was refused.
+fn find(catalog: &Catalog, name: &str) -> Result<Arc<Installed>> {
+    catalog.get(name).ok_or_else(|| {
+        let installed = catalog.installed();
+        let hint = did_you_mean(name, installed.iter().map(|installed| installed.name.as_str()));
+        usage(format!("no component is called `{name}`{hint}; `hydroid component list` shows what is installed"))
+    })
+}
+
+/// Each reason for which a component is not loaded.
+fn reasons(status: &Status) -> Vec<String> {
+    match status {
+        Status::Ready(_) => Vec::new(),
+        Status::Refused(LoadError::Refused(refusals)) => refusals.iter().map(ToString::to_string).collect(),
+        Status::Refused(error) => vec![error.to_string()],
+    }
+}

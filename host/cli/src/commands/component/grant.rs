@@ -1,0 +1,200 @@
+//! Granting and revoking: what a person allows, written to `grants.toml`, and what is in force
+//! afterwards.
+
+use super::portrait::Portrait;
+use super::{RELEASE, find};
+use crate::args::Grant as Wish;
+use crate::exit::{Exit, usage};
+use crate::harmless::harmless;
+use crate::paths::replace_private;
+use crate::terminal;
+use crate::wire::{Ground, read_grants};
+use anyhow::{Context, Result, bail};
+use hydroid_core::capability::{Grant, HostPattern, Profile};
+use hydroid_core::config::did_you_mean;
+use hydroid_core::manifest::Manifest;
+use hydroid_wasm::check::{Class, Import, Refusal, refusals};
+use hydroid_wasm::grants::{Entry, Grants, Subject, reads_files_and_sends};
+use hydroid_wasm::{Catalog, Examined};
+
+/// Writes one more grant.
+pub(super) fn grant(ground: &Ground, wish: &Wish) -> Result<Exit> {
+    let profile: Profile = wish.profile.parse().map_err(|error| usage(format!("{error}")))?;
+    let catalog = ground.catalog()?;
+    let installed = find(&catalog, &wish.name)?;
+    let name = installed.name.clone();
+    let (Some(manifest), Some(digest)) = (&installed.manifest, &installed.digest) else {
+        bail!("`{name}` cannot be granted anything: its file cannot be read; `hydroid component inspect {name}` says why");
+    };
+    let bundled = installed.place == RELEASE && catalog.is_bundled(&name);
+    let portrait = Portrait::of(ground, &catalog, &installed)?;
+    check_wish(wish, profile, manifest, portrait.examined.as_ref())?;
+
+    let grants_file = ground.paths.grants_file();
+    let mut grants = read_grants(&grants_file)?;
+    let before = grants.components.remove(&name).unwrap_or_default();
+    let stale = !bundled && !before.digest.is_empty() && before.digest != *digest;
+    let mut entry = if stale { Entry::default() } else { before };
+    if stale {
+        terminal::say("earlier grants were for other bytes under this name and are dropped");
+    }
+    entry.digest.clone_from(digest);
+    entry.profiles.insert(profile);
+    entry.revoked.remove(&profile);
+    entry.hosts.extend(wish.hosts.iter().cloned());
+    entry.secrets.extend(wish.secrets.iter().cloned());
+    entry.files_and_web |= wish.files_and_web;
+    if !bundled {
+        check_pair(&name, manifest, digest, &entry)?;
+    }
+    grants.components.insert(name.clone(), entry);
+    write(ground, &catalog, &grants)?;
+    show(ground, &catalog, &name)
+}
+
+/// Takes one grant back, or all.
+pub(super) fn revoke(ground: &Ground, name: &str, profile: Option<&str>) -> Result<Exit> {
+    let profile: Option<Profile> = match profile {
+        None => None,
+        Some(text) => Some(text.parse().map_err(|error| usage(format!("{error}")))?),
+    };
+    let catalog = ground.catalog()?;
+    let grants_file = ground.paths.grants_file();
+    let mut grants = read_grants(&grants_file)?;
+    // A component that is gone may still have an entry; taking that away must work too.
+    let installed = if grants.components.contains_key(name) { catalog.get(name) } else { Some(find(&catalog, name)?) };
+    let Some(installed) = installed else {
+        grants.components.remove(name);
+        write(ground, &catalog, &grants)?;
+        terminal::print_line(&format!("{name} is not installed; what it was granted is taken back"))?;
+        return Ok(Exit::Done);
+    };
+    let bundled = installed.place == RELEASE && catalog.is_bundled(name);
+    let mut entry = grants.components.remove(name).unwrap_or_default();
+    let declared: Vec<Profile> = installed.manifest.iter().flat_map(|manifest| manifest.wants.keys().copied()).collect();
+    let had = match profile {
+        Some(profile) => entry.profiles.contains(&profile) || (bundled && declared.contains(&profile) && !entry.revoked.contains(&profile)),
+        None => !entry.profiles.is_empty() || (bundled && !declared.is_empty()),
+    };
+    if !had {
+        let what = profile.map_or("anything".to_owned(), |profile| format!("`{profile}`"));
+        return Err(usage(format!("`{name}` is not granted {what}; `hydroid component inspect {name}` shows what is in force")));
+    }
+    let taken: Vec<Profile> = match profile {
+        Some(profile) => vec![profile],
+        None => entry.profiles.iter().copied().chain(declared).collect(),
+    };
+    for profile in taken {
+        entry.profiles.remove(&profile);
+        if bundled {
+            entry.revoked.insert(profile);
+        }
+        if profile == Profile::Web {
+            entry.hosts.clear();
+            entry.secrets.clear();
+            entry.files_and_web = false;
+        }
+    }
+    if !(entry.profiles.is_empty() && entry.revoked.is_empty()) {
+        entry.digest = installed.digest.clone().unwrap_or_default();
+        grants.components.insert(name.to_owned(), entry);
+    }
+    write(ground, &catalog, &grants)?;
+    show(ground, &catalog, name)
+}
+
+/// Everything about a wish that can be wrong.
+fn check_wish(wish: &Wish, profile: Profile, manifest: &Manifest, examined: Option<&Examined>) -> Result<()> {
+    let name = &manifest.name;
+    if profile == Profile::Pure {
+        return Err(usage("`pure` is always granted: it only computes"));
+    }
+    if !is_built(profile) {
+        return Err(usage(format!("this version of the host does not have the profile `{profile}`, so it cannot be granted; use a component without it, or a newer host")));
+    }
+    let declares = manifest.wants.contains_key(&profile);
+    // One without a manifest declares by what it imports.
+    let imports = manifest.wants.is_empty()
+        && examined.is_some_and(|examined| examined.imports.iter().any(|import| profile.interfaces().contains(&import.interface.as_str())));
+    if !declares && !imports {
+        let wanted: Vec<&str> = manifest.wants.keys().map(|profile| profile.id()).collect();
+        let wanted = if wanted.is_empty() { "nothing".to_owned() } else { wanted.join(", ") };
+        return Err(usage(format!("`{name}` does not declare `{profile}`, so granting it would change nothing; it declares {wanted}")));
+    }
+    if profile != Profile::Web && !(wish.hosts.is_empty() && wish.secrets.is_empty()) {
+        return Err(usage(format!("`--host` and `--secret` belong to `web`, not to `{profile}`")));
+    }
+    for host in &wish.hosts {
+        host.parse::<HostPattern>().map_err(|error| usage(error.to_string()))?;
+    }
+    for secret in &wish.secrets {
+        if !manifest.secrets.contains_key(secret) {
+            let hint = did_you_mean(secret, manifest.secrets.keys().map(String::as_str));
+            return Err(usage(format!("`{name}` declares no secret `{secret}`{hint}; `hydroid component inspect {name}` shows what it declares")));
+        }
+    }
+    Ok(())
+}
+
+/// Reading files and sending them needs a word of its own, and hosts by name.
+fn check_pair(name: &str, manifest: &Manifest, digest: &str, entry: &Entry) -> Result<()> {
+    let accepted = Entry { files_and_web: true, ..entry.clone() };
+    let grants = Grants { components: [(name.to_owned(), accepted)].into() };
+    let grant = grants.effective(Subject { manifest, digest, bundled: false });
+    if !reads_files_and_sends(&grant) {
+        return Ok(());
+    }
+    if !entry.files_and_web {
+        return Err(usage(format!(
+            "with this, `{name}` could read your files and send them away; if you want that, name the hosts and say so: `hydroid component grant {name} web --host HOST --files-and-web`"
+        )));
+    }
+    let any = entry.hosts.iter().any(|host| host.parse::<HostPattern>().is_ok_and(|pattern| pattern.is_any()));
+    if entry.hosts.is_empty() || any {
+        return Err(usage(format!("a component that reads files may only reach hosts that you name, not all of them; add `--host HOST` with `{name} web`")));
+    }
+    Ok(())
+}
+
+/// True if this host can link the profile.
+fn is_built(profile: Profile) -> bool {
+    let granted = Grant { profiles: [profile].into(), ..Grant::default() };
+    let import = |interface: &&str| Import {
+        interface: (*interface).to_owned(),
+        version: None,
+        functions: Vec::new(),
+        class: Class::Capability(vec![profile]),
+    };
+    let imports: Vec<Import> = profile.interfaces().iter().map(import).collect();
+    let component = hydroid_core::id::ComponentId::new("any");
+    !refusals(&component, &imports, &granted).iter().any(|refusal| matches!(refusal, Refusal::NotBuilt { .. }))
+}
+
+fn write(ground: &Ground, catalog: &Catalog, grants: &Grants) -> Result<()> {
+    replace_private(&ground.paths.grants_file(), grants.to_toml().as_bytes())?;
+    catalog.refresh().map_err(anyhow::Error::msg).context("the grants were written, but the components cannot be loaded with them")
+}
+
+/// What is in force now.
+fn show(ground: &Ground, catalog: &Catalog, name: &str) -> Result<Exit> {
+    let portrait = Portrait::of(ground, catalog, &*find(catalog, name)?)?;
+    let grant = &portrait.grant;
+    if grant.profiles.is_empty() {
+        terminal::print_line(&format!("{name} is granted nothing: it can compute only"))?;
+    }
+    for profile in &grant.profiles {
+        terminal::print_line(&format!("{name} can {} ({profile})", profile.in_words()))?;
+    }
+    for rule in &grant.web {
+        let methods: Vec<&str> = rule.methods.iter().map(String::as_str).collect();
+        let methods = if methods.is_empty() { "any method".to_owned() } else { methods.join(", ") };
+        terminal::print_line(&format!("  {} ({methods})", rule.host))?;
+    }
+    for secret in &grant.secrets {
+        terminal::print_line(&format!("  with the secret {}", harmless(secret)))?;
+    }
+    for reason in &portrait.reasons {
+        terminal::say(&format!("{name} is not used: {}", harmless(reason)));
+    }
+    Ok(Exit::Done)
+}

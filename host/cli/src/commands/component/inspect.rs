@@ -1,0 +1,204 @@
+//! The text of `hydroid component inspect`: what a component is, can do, cannot do, wants, claims
+//! and needs, each line from what was proven and not from what it says about itself.
+
+use super::portrait::Portrait;
+use crate::harmless::{excerpt, harmless};
+use hydroid_core::capability::{Grant, Profile};
+use hydroid_core::config::Size;
+use hydroid_core::manifest::Manifest;
+use hydroid_core::tool::Impact;
+use hydroid_wasm::Catalog;
+use hydroid_wasm::check::{CONTRACT, Class, Import};
+
+/// What stands for an interface in the line of things that cannot be done.
+const CANNOT: [(&str, &str); 12] = [
+    ("hydroid:cap/fs-read", "read files"),
+    ("hydroid:cap/fs-write", "write files"),
+    ("hydroid:cap/web", "reach the network"),
+    ("hydroid:cap/vault-read", "read the vault"),
+    ("hydroid:cap/kv", "keep state"),
+    ("hydroid:cap/memory", "search your notes"),
+    ("hydroid:cap/schedules", "change schedules"),
+    ("hydroid:cap/delegate", "start child turns"),
+    ("hydroid:cap/jobs", "run commands"),
+    ("hydroid:cap/media", "send media"),
+    ("hydroid:cap/invoke", "call other tools"),
+    ("hydroid:cap/secrets-reveal", "read secrets"),
+];
+
+/// The whole text.
+pub(super) fn text(portrait: &Portrait, catalog: &Catalog) -> String {
+    let mut page = Page::default();
+    let version = portrait.version().map(|version| format!(" {version}")).unwrap_or_default();
+    let digest = portrait.digest.as_deref().unwrap_or("cannot be read");
+    page.text = format!("{}{version}  {digest}\n", harmless(&portrait.name));
+    if let Some(manifest) = portrait.manifest.as_ref().filter(|manifest| !manifest.description.is_empty()) {
+        page.line("", &harmless(&manifest.description));
+    }
+    let bundled = if portrait.bundled { ", granted what it wants" } else { "" };
+    page.line("place", &format!("{}{bundled}", harmless(&portrait.place)));
+    if portrait.is_ready() {
+        page.line("state", "ready");
+    }
+    for reason in &portrait.reasons {
+        page.line("refused", &harmless(reason));
+    }
+    role(&mut page, portrait);
+    if let Some(examined) = &portrait.examined {
+        capabilities(&mut page, &examined.imports, &portrait.grant);
+    }
+    if let Some(manifest) = &portrait.manifest {
+        wants(&mut page, manifest, &portrait.grant);
+    }
+    hints(&mut page, portrait);
+    if let Some(examined) = &portrait.examined {
+        let of = |wanted: Class| packages(examined.imports.iter().filter(|import| import.class == wanted));
+        page.list("inert", &of(Class::Inert));
+        page.list("unused", &of(Class::Noise));
+    }
+    limits(&mut page, portrait);
+    needs(&mut page, portrait, catalog);
+    page.text
+}
+
+/// Lines of a label and a text.
+#[derive(Default)]
+struct Page {
+    text: String,
+}
+
+impl Page {
+    fn line(&mut self, label: &str, text: &str) {
+        self.text.push_str(&format!("{label:<8}{text}\n"));
+    }
+
+    fn list(&mut self, label: &str, items: &[String]) {
+        if !items.is_empty() {
+            self.line(label, &items.join(", "));
+        }
+    }
+}
+
+fn role(page: &mut Page, portrait: &Portrait) {
+    let Some(role) = portrait.role() else { return };
+    let tools = portrait.tools();
+    let tools = match tools.len() {
+        0 => String::new(),
+        1 => format!("  1 tool: {}", tools[0]),
+        count => format!("  {count} tools: {}", tools.join(", ")),
+    };
+    page.line("role", &format!("{role} (hydroid:{role}/{role}@{CONTRACT}){tools}"));
+}
+
+fn capabilities(page: &mut Page, imports: &[Import], grant: &Grant) {
+    let mut any = false;
+    for import in imports {
+        let profiles = match &import.class {
+            Class::Capability(profiles) => profiles,
+            Class::OtherTrack | Class::Unknown => {
+                page.line("wants", &format!("{} {{{}}}  this host does not have it", import.full_name(), import.functions.join(", ")));
+                continue;
+            }
+            Class::Core | Class::Inert | Class::Noise => continue,
+        };
+        any = true;
+        let state = if grant.links(&import.interface) {
+            let by: Vec<&str> = profiles.iter().filter(|profile| grant.profiles.contains(profile)).map(|profile| profile.id()).collect();
+            format!("granted by {}", by.join(", "))
+        } else {
+            let ids: Vec<&str> = profiles.iter().map(|profile| profile.id()).collect();
+            format!("NOT GRANTED: will not link without {}", ids.join(" or "))
+        };
+        page.line("can", &format!("{} {{{}}}  {state}", import.full_name(), import.functions.join(", ")));
+    }
+    if grant.profiles.contains(&Profile::Web) {
+        for rule in &grant.web {
+            let methods: Vec<&str> = rule.methods.iter().map(String::as_str).collect();
+            let methods = if methods.is_empty() { "any method".to_owned() } else { methods.join(", ") };
+            page.line("hosts", &format!("{} ({methods})", rule.host));
+        }
+        page.list("secrets", &grant.secrets.iter().cloned().collect::<Vec<_>>());
+    }
+    if !any {
+        page.line("can", "compute only");
+    }
+    let cannot: Vec<&str> = CANNOT
+        .iter()
+        .filter(|(interface, _)| !imports.iter().any(|import| import.interface == *interface))
+        .filter(|(interface, _)| *interface != "hydroid:cap/web" || !imports.iter().any(|import| import.interface == "wasi:http/outgoing-handler"))
+        .map(|(_, what)| *what)
+        .chain(["see the environment"])
+        .collect();
+    page.line("cannot", &format!("{} (not imported)", cannot.join(" · ")));
+}
+
+fn wants(page: &mut Page, manifest: &Manifest, grant: &Grant) {
+    for (profile, want) in &manifest.wants {
+        let state = if grant.profiles.contains(profile) { "granted" } else { "NOT GRANTED" };
+        let mut line = format!("{profile} ({state}), to {}; {}", profile.in_words(), excerpt(&want.reason, 200));
+        if !want.hosts.is_empty() {
+            line.push_str(&format!("; hosts {}", harmless(&want.hosts.join(", "))));
+        }
+        if !want.methods.is_empty() {
+            line.push_str(&format!("; {}", want.methods.iter().cloned().collect::<Vec<_>>().join(", ")));
+        }
+        page.line("wants", &line);
+    }
+    for (name, secret) in &manifest.secrets {
+        page.line("wants", &format!("secret {}, sent as {} to {}; {}", harmless(name), harmless(&secret.attach), harmless(&secret.hosts.join(", ")), excerpt(&secret.help, 200)));
+    }
+}
+
+/// What each tool claims, beside what its component's imports prove.
+fn hints(page: &mut Page, portrait: &Portrait) {
+    let Some(loaded) = &portrait.loaded else { return };
+    let impact = loaded.impact();
+    for definition in &loaded.definitions {
+        let text = match (definition.claims_read_only, impact) {
+            (true, Impact::ReadOnly) => "claims to change nothing, proven: it imports nothing that could",
+            (true, Impact::Network) => "claims to change nothing, not proven: it can send read requests",
+            (true, Impact::Changes) => "claims to change nothing, not proven: it could",
+            (false, Impact::ReadOnly) => "changes nothing, proven: it imports nothing that could",
+            (false, Impact::Network) => "can send read requests to other machines",
+            (false, Impact::Changes) => "can change things",
+        };
+        page.line("hints", &format!("{}: {text}", definition.name));
+    }
+}
+
+fn limits(page: &mut Page, portrait: &Portrait) {
+    let Some(limits) = portrait.limits else { return };
+    let fuel = limits.fuel.map(|fuel| format!(", {fuel} fuel")).unwrap_or_default();
+    page.line(
+        "limits",
+        &format!(
+            "memory {}, a call {} s, output {}, {} calls into the host{fuel}",
+            Size(limits.memory as u64),
+            limits.call.as_secs(),
+            Size(limits.output as u64),
+            limits.host_calls
+        ),
+    );
+}
+
+fn needs(page: &mut Page, portrait: &Portrait, catalog: &Catalog) {
+    let Some(examined) = &portrait.examined else { return };
+    let start = examined.initial_memory.map(|bytes| format!("{} memory at start; ", megabytes(bytes))).unwrap_or_default();
+    let hex = examined.digest.trim_start_matches("sha256:");
+    let compiled = catalog.cache().size(catalog.engine(), hex).map(|bytes| format!(", compiled {}", megabytes(bytes))).unwrap_or_default();
+    page.line("needs", &format!("{start}{} of WebAssembly{compiled}", megabytes(examined.bytes as u64)));
+}
+
+/// Packages of interfaces, each once.
+fn packages<'a>(imports: impl Iterator<Item = &'a Import>) -> Vec<String> {
+    let mut packages: Vec<String> = imports.map(|import| import.interface.split('/').next().unwrap_or_default().to_owned()).collect();
+    packages.sort();
+    packages.dedup();
+    packages
+}
+
+fn megabytes(bytes: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "two decimals are shown")]
+    let megabytes = bytes as f64 / 1e6;
+    format!("{megabytes:.2} MB")
+}

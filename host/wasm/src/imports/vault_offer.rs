@@ -1,0 +1,25 @@
+//! `hydroid:cap/vault-offer`: bytes left with the host by the read step.
+
+use super::error;
+use super::vault_read::no_operation;
+use crate::bindings::cap::vault_offer::Host;
+use crate::bindings::core::types::{Error, ErrorKind};
+use crate::instance::State;
+use crate::vault::{LARGEST_ITEM, VaultStep};
+use wasmtime::Result;
+
+impl Host for State {
+    async fn put(&mut self, chunk: Vec<u8>) -> Result<Result<(), Error>> {
+        let VaultStep::Read { offered, .. } = &mut self.vault else {
+            return Ok(Err(no_operation()));
+        };
+        if (offered.len() + chunk.len()) as u64 > LARGEST_ITEM {
+            return Ok(Err(error(
+                ErrorKind::TooLarge,
+                format!("{LARGEST_ITEM} bytes are the most that is copied out of the vault"),
+            )));
+        }
+        offered.extend_from_slice(&chunk);
+        Ok(Ok(()))
+    }
+}
