@@ -168,6 +168,11 @@ impl Workspace {
         })
     }
 
+    /// True if the operator lets files with several hard links be opened.
+    pub(crate) fn allows_hard_links(&self) -> bool {
+        self.allow_hard_links
+    }
+
     /// Metadata of a path; links count as what they lead to.
     pub fn stat(&self, path: &str) -> Result<Stat, FileError> {
         let place = self.place(path)?;

@@ -12,7 +12,6 @@ use wasmtime::Result;
 use wasmtime::component::Linker;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream, WasiCli, WasiCliView as _};
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView as _};
-use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView as _};
 use wasmtime_wasi::p2::bindings;
 use wasmtime_wasi::random::WasiRandom;
 use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsView as _};
@@ -75,7 +74,7 @@ impl wasmtime_wasi_io::IoView for State {
 
 /// Links the baseline and the noise. Neither carries authority by itself.
 pub(crate) fn link(linker: &mut Linker<State>) -> Result<()> {
-    use bindings::{cli, clocks, filesystem, random, sockets};
+    use bindings::{cli, clocks, random, sockets};
     wasmtime_wasi_io::add_to_linker_async(linker)?;
     clocks::wall_clock::add_to_linker::<State, WasiClocks>(linker, State::clocks)?;
     clocks::monotonic_clock::add_to_linker::<State, WasiClocks>(linker, State::clocks)?;
@@ -94,8 +93,7 @@ pub(crate) fn link(linker: &mut Linker<State>) -> Result<()> {
     cli::terminal_stdin::add_to_linker::<State, WasiCli>(linker, State::cli)?;
     cli::terminal_stdout::add_to_linker::<State, WasiCli>(linker, State::cli)?;
     cli::terminal_stderr::add_to_linker::<State, WasiCli>(linker, State::cli)?;
-    filesystem::types::add_to_linker::<State, WasiFilesystem>(linker, State::filesystem)?;
-    filesystem::preopens::add_to_linker::<State, WasiFilesystem>(linker, State::filesystem)?;
+    crate::imports::wasi_filesystem::link(linker)?;
     sockets::tcp::add_to_linker::<State, WasiSockets>(linker, State::sockets)?;
     sockets::tcp_create_socket::add_to_linker::<State, WasiSockets>(linker, State::sockets)?;
     sockets::udp::add_to_linker::<State, WasiSockets>(linker, State::sockets)?;

@@ -12,6 +12,7 @@ mod vault_handoff;
 mod vault_offer;
 mod vault_read;
 mod vocabulary;
+pub(crate) mod wasi_filesystem;
 pub(crate) mod wasi_http;
 pub(crate) mod web;
 

@@ -207,6 +207,24 @@ fn a_read_only_component_cannot_write_or_leave_the_workspace() {
     assert_eq!(entries, ["link"]);
 }
 
+/// Both ways to a file, ours and the standard's, refuse one that has another name elsewhere.
+#[test]
+fn a_hard_link_out_is_refused_both_ways() {
+    let scene = hostile();
+    let outside = scene.directory.path().join("outside.txt");
+    std::fs::write(&outside, "outside-content").unwrap();
+    std::fs::write(scene.shared().join("own.txt"), "own-content").unwrap();
+    std::fs::hard_link(&outside, scene.shared().join("hard.txt")).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let said = text(&runtime.block_on(scene.call("path_escape", r#"{"path":"/shared/own.txt"}"#)));
+    assert!(said.matches("own-content").count() >= 2, "both ways must work at all: {said}");
+    let said = text(&runtime.block_on(scene.call("path_escape", r#"{"path":"/shared/hard.txt"}"#)));
+    assert!(!said.contains("outside-content"), "{said}");
+    let said = text(&runtime.block_on(scene.call("write_escape", r#"{"path":"/shared/hard.txt"}"#)));
+    assert!(said.contains("refused"), "{said}");
+    assert_eq!(std::fs::read_to_string(&outside).unwrap(), "outside-content");
+}
+
 #[test]
 fn a_tool_that_lies_about_reading_only_is_held_to_its_imports() {
     let scene = hostile();

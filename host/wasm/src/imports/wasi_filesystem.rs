@@ -1,0 +1,74 @@
+//! `wasi:filesystem`: the standard interface over the granted directories. It is wasmtime's own,
+//! except that files with several hard links are refused, as they are by `hydroid:cap/fs-read`.
+
+use crate::instance::State;
+use std::os::unix::fs::MetadataExt;
+use wasmtime::component::{Linker, Resource};
+use wasmtime::{Result, StoreContextMut};
+use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystem, WasiFilesystemView as _};
+use wasmtime_wasi::p2::bindings::filesystem::types::{
+    DescriptorFlags, ErrorCode, HostDescriptor, OpenFlags, PathFlags,
+};
+use wasmtime_wasi::p2::bindings::filesystem::{preopens, types};
+
+/// The instance as wasmtime names it; a test opens a hard link through it.
+const TYPES: &str = "wasi:filesystem/types@0.2.12";
+
+type OpenAt = (Resource<Descriptor>, PathFlags, String, OpenFlags, DescriptorFlags);
+type LinkAt = (Resource<Descriptor>, PathFlags, String, Resource<Descriptor>, String);
+
+/// Links both interfaces; without preopened directories they reach nothing.
+pub(crate) fn link(linker: &mut Linker<State>) -> Result<()> {
+    types::add_to_linker::<State, WasiFilesystem>(linker, State::filesystem)?;
+    preopens::add_to_linker::<State, WasiFilesystem>(linker, State::filesystem)?;
+    linker.allow_shadowing(true);
+    let mut instance = linker.instance(TYPES)?;
+    instance.func_wrap_async(
+        "[method]descriptor.open-at",
+        |mut store: StoreContextMut<'_, State>, (fd, path_flags, path, open_flags, flags): OpenAt| {
+            Box::new(async move {
+                let opened = open_at(store.data_mut(), fd, path_flags, path, open_flags, flags).await?;
+                Ok((opened,))
+            })
+        },
+    )?;
+    instance.func_wrap(
+        "[method]descriptor.link-at",
+        |_: StoreContextMut<'_, State>, _: LinkAt| Ok((Err::<(), _>(ErrorCode::NotPermitted),)),
+    )?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
+/// Opens first and truncates only once the file turned out to be the workspace's alone.
+async fn open_at(
+    state: &mut State,
+    fd: Resource<Descriptor>,
+    path_flags: PathFlags,
+    path: String,
+    open_flags: OpenFlags,
+    flags: DescriptorFlags,
+) -> Result<Result<Resource<Descriptor>, ErrorCode>> {
+    let truncate = open_flags.contains(OpenFlags::TRUNCATE);
+    let kept = open_flags & !OpenFlags::TRUNCATE;
+    let opened = match state.filesystem().open_at(fd, path_flags, path, kept, flags).await {
+        Ok(opened) => opened,
+        Err(error) => return Ok(Err(error.downcast()?)),
+    };
+    let allowed = state.equipment.workspace.as_ref().is_some_and(|workspace| workspace.allows_hard_links());
+    let file = match state.table.get(&opened)? {
+        Descriptor::File(file) => file.file.clone(),
+        Descriptor::Dir(_) => return Ok(Ok(opened)),
+    };
+    let code = match file.metadata() {
+        Ok(metadata) if metadata.is_file() && metadata.nlink() > 1 && !allowed => ErrorCode::NotPermitted,
+        Ok(_) if truncate => match file.set_len(0) {
+            Ok(()) => return Ok(Ok(opened)),
+            Err(_) => ErrorCode::Io,
+        },
+        Ok(_) => return Ok(Ok(opened)),
+        Err(_) => ErrorCode::Io,
+    };
+    state.table.delete(opened)?;
+    Ok(Err(code))
+}
