@@ -20,6 +20,7 @@ export_provider!(Replay);
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Config {
+    #[serde(default)]
     recording: String,
     #[serde(default)]
     strict: bool,
@@ -28,6 +29,9 @@ struct Config {
 impl Provider for Replay {
     fn models() -> Result<Vec<Model>, Error> {
         let config: Config = hydroid_component::config::read()?;
+        if config.recording.is_empty() {
+            return Ok(Vec::new());
+        }
         let (header, _answers) = convert::recording(&config.recording)?;
         Ok(vec![Model {
             name: format!("Recording of {}", header.model),
@@ -63,6 +67,10 @@ impl EventSource for Playback {
 
 /// The answer at the position that the number of assistant messages gives.
 fn answer(config: &Config, request: &Request) -> Result<Playback, Error> {
+    if config.recording.is_empty() {
+        let message = "there is no recording to play; give one with `hydroid ask --replay FILE`";
+        return Err(Error::new(ErrorKind::NotFound, message).with_code("recording_missing"));
+    }
     let (_header, mut answers) = convert::recording(&config.recording)?;
     let said = request.messages.iter().filter(|message| matches!(message.role, Role::Assistant));
     let position = said.count();

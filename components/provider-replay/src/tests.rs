@@ -119,7 +119,7 @@ fn bad_recordings_say_where() {
         let shown = play(recording, false, Vec::new());
         assert!(shown.contains(expected), "{shown}");
     }
-    check("", "the recording is empty");
+    check("", "there is no recording to play");
     check("{\"hydroid_recording\":2}", "has format `2`");
     check(
         "{\"hydroid_recording\":1}\n{\"event\":[]}",

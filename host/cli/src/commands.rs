@@ -3,6 +3,10 @@
 mod ask;
 mod chat;
 mod component;
+mod config;
+mod debug;
+mod doctor;
+mod session;
 
 use crate::args::{Arguments, Command, ModelChoice};
 use crate::env::Environment;
@@ -25,13 +29,16 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit> {
         Command::Ask(ask) => ask::run(ask, environment, settings).await,
         Command::Chat(chat) => chat::run(chat.session, &chat.choice, environment, settings).await,
         Command::Component(command) => component::run(command, environment, &settings),
+        Command::Session(command) => session::run(command, environment, settings).await,
+        Command::Config(command) => config::run(command, &environment, &settings),
+        Command::Doctor => doctor::run(environment, &settings).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "hydroid", &mut script);
             terminal::print(&String::from_utf8_lossy(&script))?;
             Ok(Exit::Done)
         }
-        _ => Ok(Exit::Done),
+        Command::Debug(command) => debug::run(command, environment, &settings).await,
     }
 }
 

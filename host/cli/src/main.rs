@@ -27,6 +27,8 @@ mod harmless;
 mod render;
 mod approval;
 mod conversation;
+mod moment;
+mod transcript;
 mod commands;
 #[cfg(test)]
 mod reference;

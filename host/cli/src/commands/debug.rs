@@ -1,1 +1,159 @@
-//! Placeholder.
+//! `hydroid debug`: single parts of the host, tried from outside. A line that makes no sense gets
+//! a line that says so in its place; nothing ends the whole.
+
+use crate::args::Debug;
+use crate::env::Environment;
+use crate::exit::{Exit, usage};
+use crate::load::Setting;
+use crate::render::text_of;
+use crate::terminal;
+use crate::wire::Ground;
+use anyhow::{Context, Result, bail};
+use futures_util::StreamExt;
+use hydroid_core::arguments;
+use hydroid_core::capability::{Grant, Profile, WebRule};
+use hydroid_core::id::{CallId, ComponentId, SessionId, TurnId};
+use hydroid_core::ports::{CallContext, CancelFlag, Tools};
+use hydroid_core::scrub::Scrubber;
+use hydroid_core::tool::{ToolCall, ToolOutput};
+use hydroid_wasm::egress::{Egress, EgressError, Outgoing, Target};
+use serde_json::{Value, json};
+use std::io::Read;
+use std::sync::Arc;
+
+/// What is read from standard input at the most.
+const MOST_INPUT: u64 = 64 << 20;
+
+/// Requests under way at once.
+const SIDE_BY_SIDE: usize = 8;
+
+/// Runs the command.
+pub(crate) async fn run(command: Debug, environment: Arc<Environment>, settings: &[Setting]) -> Result<Exit> {
+    match command {
+        Debug::Scrub { .. } => {
+            let ground = Ground::lay(environment, settings)?;
+            for line in lines()? {
+                terminal::print_json(&scrubbed(&ground.scrubber, &line))?;
+            }
+            Ok(Exit::Done)
+        }
+        Debug::Fetch { .. } => fetch_all(&Ground::lay(environment, settings)?).await,
+        Debug::Call { component, tool, arguments, json } => {
+            call(&Ground::lay(environment, settings)?, &component, tool, arguments, json).await
+        }
+        Debug::ParseArgs => {
+            let text = String::from_utf8(input()?).context("standard input is not UTF-8; convert it first")?;
+            match arguments::normalise(&text) {
+                Ok(normalised) => {
+                    terminal::print_line(&crate::harmless::json(&normalised))?;
+                    Ok(Exit::Done)
+                }
+                Err(problem) => bail!("{problem}"),
+            }
+        }
+    }
+}
+
+/// The scrubbed text as a JSON string, or an object that says what is wrong with the line.
+fn scrubbed(scrubber: &Scrubber, line: &[u8]) -> Value {
+    match serde_json::from_slice::<String>(line) {
+        Ok(text) => Value::String(scrubber.scrub(&text)),
+        Err(error) => json!({ "error": format!("the line is not a JSON string: {error}") }),
+    }
+}
+
+async fn fetch_all(ground: &Ground) -> Result<Exit> {
+    let egress = ground.egress()?;
+    let any = WebRule { host: "*".parse().context("`*` is a host pattern")?, methods: ["GET".to_owned()].into() };
+    let grant = Grant { profiles: [Profile::Web].into(), web: vec![any], ..Grant::default() };
+    let lines = lines()?;
+    let mut answers = futures_util::stream::iter(lines.iter().map(|line| fetch(&egress, &grant, line))).buffered(SIDE_BY_SIDE);
+    while let Some(answer) = answers.next().await {
+        terminal::print_json(&answer)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// One GET; redirects are not followed, the body is not read.
+async fn fetch(egress: &Egress, grant: &Grant, line: &[u8]) -> Value {
+    let Ok(url) = std::str::from_utf8(line) else {
+        return answer(&String::from_utf8_lossy(line), false, Some("the line is not UTF-8".into()));
+    };
+    let target = match Target::parse(url) {
+        Ok(target) => target,
+        Err(error) => return answer(url, false, Some(error.to_string())),
+    };
+    let outgoing = Outgoing { target, method: Default::default(), headers: Default::default(), body: Default::default(), timeout: None };
+    match egress.send(&ComponentId::new("debug-fetch"), grant, outgoing, None).await {
+        Ok(response) => {
+            let mut value = answer(url, true, None);
+            value["address"] = json!(response.address.map(|address| address.to_string()));
+            value["status"] = json!(response.status);
+            value
+        }
+        Err(error) => answer(url, passed_the_checks(&error), Some(error.to_string())),
+    }
+}
+
+fn answer(url: &str, allowed: bool, reason: Option<String>) -> Value {
+    json!({ "url": url, "allowed": allowed, "reason": reason, "address": null, "status": null })
+}
+
+/// True if the rules would have let the request leave.
+fn passed_the_checks(error: &EgressError) -> bool {
+    match error {
+        EgressError::Timeout(_) | EgressError::Connection { .. } => true,
+        EgressError::Url(_)
+        | EgressError::NotGranted { .. }
+        | EgressError::SpecialAddress { .. }
+        // A name without an address was never checked to its end.
+        | EgressError::NotFound { .. }
+        | EgressError::Header { .. }
+        | EgressError::Audience { .. }
+        | EgressError::Place { .. }
+        | EgressError::TooLarge(_) => false,
+    }
+}
+
+/// One call as a turn would make it, decided by the person who typed it.
+async fn call(ground: &Ground, component: &str, tool: String, arguments: String, as_json: bool) -> Result<Exit> {
+    let catalog = ground.catalog()?;
+    let call = ToolCall { id: CallId::new("debug"), name: tool, arguments };
+    let checked = catalog.check(&call).map_err(usage)?;
+    if checked.component.as_str() != component {
+        return Err(usage(format!("the tool `{}` belongs to `{}`, not to `{component}`", call.name, checked.component)));
+    }
+    let context = CallContext {
+        user: ground.user(),
+        session: SessionId::new("debug"),
+        turn: TurnId::new("debug"),
+        cancel: CancelFlag::default(),
+        progress: Arc::new(|_, note| tracing::info!(%note, "progress")),
+    };
+    let output = catalog.run(checked, context).await;
+    let content = output.content.into_iter().map(|content| ground.scrubber.scrub_content(content)).collect();
+    let output = ToolOutput { content, is_error: output.is_error }.truncated(ground.config.turn.max_tool_output_chars);
+    if as_json {
+        terminal::print_json(&serde_json::to_value(&output)?)?;
+    } else {
+        terminal::print_line(&crate::harmless::harmless(&text_of(&output.content)))?;
+    }
+    Ok(if output.is_error { Exit::Error } else { Exit::Done })
+}
+
+/// The lines of standard input; a last line without an end counts.
+fn lines() -> Result<Vec<Vec<u8>>> {
+    let input = input()?;
+    let mut lines: Vec<Vec<u8>> = input.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line).to_vec()).collect();
+    if lines.last().is_some_and(Vec::is_empty) {
+        lines.pop();
+    }
+    Ok(lines)
+}
+
+fn input() -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::io::stdin().lock().take(MOST_INPUT + 1).read_to_end(&mut bytes).context("standard input cannot be read")?;
+    anyhow::ensure!(bytes.len() as u64 <= MOST_INPUT, "standard input has more than {MOST_INPUT} bytes; give it in parts");
+    Ok(bytes)
+}

@@ -1,1 +1,185 @@
-//! Placeholder.
+//! `hydroid doctor`: looks at everything a person would have to look at, and says what is broken
+//! and what to do. It repairs nothing.
+
+use crate::env::Environment;
+use crate::exit::Exit;
+use crate::harmless::harmless;
+use crate::load::Setting;
+use crate::wire::{Ground, read_grants};
+use crate::{release, terminal};
+use anyhow::Result;
+use hydroid_core::ports::Journal;
+use hydroid_wasm::check::CONTRACT;
+use hydroid_wasm::{Catalog, LoadError, Status};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Where systems keep the certificates of authorities.
+const AUTHORITIES: [&str; 5] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/cert.pem",
+    "/etc/ssl/certs",
+    "/System/Library/Keychains",
+];
+
+/// What was found.
+#[derive(Default)]
+struct Findings {
+    broken: u32,
+}
+
+impl Findings {
+    fn fine(&self, text: &str) -> Result<()> {
+        Ok(terminal::print_line(&format!("   ok  {}", harmless(text)))?)
+    }
+
+    /// Worth knowing, and may be meant so.
+    fn note(&self, text: &str) -> Result<()> {
+        Ok(terminal::print_line(&format!(" note  {}", harmless(text)))?)
+    }
+
+    fn broken(&mut self, text: &str) -> Result<()> {
+        self.broken += 1;
+        Ok(terminal::print_line(&format!("BROKEN {}", harmless(text)))?)
+    }
+}
+
+/// Runs the command.
+pub(crate) async fn run(environment: Arc<Environment>, settings: &[Setting]) -> Result<Exit> {
+    let mut findings = Findings::default();
+    findings.fine(&format!(
+        "hydroid {}, wasmtime {}, contract {CONTRACT}",
+        env!("CARGO_PKG_VERSION"),
+        env!("HYDROID_WASMTIME_VERSION")
+    ))?;
+    let ground = match Ground::lay(environment, settings) {
+        Ok(ground) => ground,
+        Err(error) => {
+            findings.broken(&format!("the configuration: {error:#}"))?;
+            return Ok(Exit::Error);
+        }
+    };
+    configuration(&mut findings, &ground)?;
+    secrets(&mut findings, &ground)?;
+    network(&mut findings, &ground)?;
+    match ground.catalog() {
+        Ok(catalog) => components(&mut findings, &ground, &catalog)?,
+        Err(error) => findings.broken(&format!("the components: {error:#}"))?,
+    }
+    if let Err(error) = database(&mut findings, &ground).await {
+        findings.broken(&format!("the sessions: {error:#}"))?;
+    }
+    match findings.broken {
+        0 => Ok(Exit::Done),
+        1 => {
+            terminal::say("1 thing is broken");
+            Ok(Exit::Error)
+        }
+        several => {
+            terminal::say(&format!("{several} things are broken"));
+            Ok(Exit::Error)
+        }
+    }
+}
+
+fn configuration(findings: &mut Findings, ground: &Ground) -> Result<()> {
+    for (path, there) in &ground.loaded.files {
+        let state = if *there { "read" } else { "not there, defaults apply" };
+        findings.fine(&format!("configuration `{}`: {state}", path.display()))?;
+    }
+    let places = [("configuration", &ground.paths.config), ("data", &ground.paths.data), ("cache", &ground.paths.cache), ("workspace", &ground.loaded.workspace)];
+    for (what, path) in places {
+        match open_to_others(path) {
+            Some(mode) => findings.note(&format!("{what} in `{}` can be entered by others (mode {mode:o}); `chmod 700` it", path.display()))?,
+            None => findings.fine(&format!("{what} in `{}`", path.display()))?,
+        }
+    }
+    Ok(())
+}
+
+/// The mode of a directory that others than its owner can enter or read.
+fn open_to_others(path: &Path) -> Option<u32> {
+    let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
+    (mode & 0o077 != 0).then_some(mode)
+}
+
+fn secrets(findings: &mut Findings, ground: &Ground) -> Result<()> {
+    for (name, state) in ground.secrets.states() {
+        match state {
+            Ok(true) => findings.fine(&format!("secret `{name}` is set"))?,
+            Ok(false) => findings.note(&format!("secret `{name}` has no value; set what `secrets.{name}` names"))?,
+            Err(error) => findings.broken(&error.to_string())?,
+        }
+    }
+    Ok(())
+}
+
+fn network(findings: &mut Findings, ground: &Ground) -> Result<()> {
+    for address in &ground.config.egress.allow_private {
+        findings.note(&format!("the private address {address} is open to components with a grant for it (`egress.allow_private`)"))?;
+    }
+    if ground.config.egress.ca_file.is_some() {
+        return match ground.egress() {
+            Ok(_) => findings.fine("certificate authorities come from `egress.ca_file`"),
+            Err(error) => findings.broken(&format!("{error:#}")),
+        };
+    }
+    match AUTHORITIES.iter().find(|path| Path::new(path).exists()) {
+        Some(path) => findings.fine(&format!("certificate authorities are in `{path}`")),
+        None => findings.note("no certificate authorities in the usual places, so https may fail; install the system's `ca-certificates`, or set `egress.ca_file`"),
+    }
+}
+
+fn components(findings: &mut Findings, ground: &Ground, catalog: &Catalog) -> Result<()> {
+    let pooling = if catalog.engine().is_pooling() { "from a pool" } else { "on demand: address space is limited here, calls are a little slower" };
+    findings.fine(&format!("instances are allocated {pooling}"))?;
+    for problem in release::release()?.problems {
+        findings.broken(&problem)?;
+    }
+    let installed = catalog.installed();
+    for component in &installed {
+        match &component.status {
+            Status::Ready(loaded) => findings.fine(&format!("component {} ({}) is ready", component.name, loaded.role))?,
+            Status::Refused(error) if component.name == ground.config.model.provider => {
+                findings.broken(&format!("component {} is the provider in use (`model.provider`) and is refused: {error}", component.name))?;
+            }
+            // Turned off, not configured or not granted: that is somebody's decision.
+            Status::Refused(error @ (LoadError::Disabled(_) | LoadError::Config(_) | LoadError::Refused(_))) => {
+                findings.note(&format!("component {} is not used: {error}", component.name))?;
+            }
+            Status::Refused(error) => findings.broken(&format!("component {} ({}): {error}", component.name, component.place))?,
+        }
+    }
+    if catalog.get(&ground.config.model.provider).is_none() {
+        findings.broken(&format!("no component is called `{}`, which `model.provider` names", ground.config.model.provider))?;
+    }
+    for name in read_grants(&ground.paths.grants_file())?.components.keys() {
+        if !installed.iter().any(|component| component.name == *name) {
+            findings.note(&format!("`grants.toml` has grants for `{name}`, which is not installed; `hydroid component revoke {name}` takes them back"))?;
+        }
+    }
+    let size = size_of(&ground.paths.compiled());
+    findings.fine(&format!("compiled components take {:.1} MB of {}", size as f64 / 1e6, ground.config.cache.max_size))
+}
+
+/// Bytes of the files in a directory.
+fn size_of(directory: &Path) -> u64 {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().filter_map(Result::ok);
+    entries.filter_map(|entry| entry.metadata().ok()).filter(std::fs::Metadata::is_file).map(|metadata| metadata.len()).sum()
+}
+
+async fn database(findings: &mut Findings, ground: &Ground) -> Result<()> {
+    let database = ground.database().await?;
+    let version = database.schema_version().await?;
+    let problems = database.integrity_check().await?;
+    for problem in &problems {
+        findings.broken(&format!("the sessions' database: {problem}"))?;
+    }
+    if problems.is_empty() {
+        let sessions = database.sessions(&ground.user(), u32::MAX).await?.len();
+        findings.fine(&format!("sessions of `{}`: {sessions}, schema {version}, no damage found", ground.user()))?;
+    }
+    Ok(())
+}

@@ -1,1 +1,99 @@
-//! Placeholder.
+//! `hydroid session`: what was said and done before, and going on with it.
+
+use super::chat;
+use crate::args::{ExportFormat, Session};
+use crate::conversation::find_session;
+use crate::env::Environment;
+use crate::exit::Exit;
+use crate::harmless::excerpt;
+use crate::load::Setting;
+use crate::terminal::{self, table};
+use crate::wire::Ground;
+use crate::{moment, transcript};
+use anyhow::Result;
+use hydroid_core::entry::Entry;
+use hydroid_core::id::SessionId;
+use hydroid_core::ports::{Journal, StoredEntry};
+use hydroid_core::recording::recording;
+use hydroid_memory::Database;
+use serde_json::json;
+use std::sync::Arc;
+
+/// Sessions that are listed.
+const LISTED: u32 = 200;
+
+/// Characters of a title in the list.
+const TITLE: usize = 60;
+
+/// Runs the command.
+pub(crate) async fn run(command: Session, environment: Arc<Environment>, settings: Vec<Setting>) -> Result<Exit> {
+    if let Session::Resume { id, choice } = command {
+        return chat::run(Some(id), &choice, environment, settings).await;
+    }
+    let ground = Ground::lay(environment, &settings)?;
+    let database = ground.database().await?;
+    match command {
+        Session::List { json } => list(&ground, &database, json).await,
+        Session::Show { id } => {
+            let (_, stored) = entries(&ground, &database, &id).await?;
+            terminal::print(&transcript::plain(&only_entries(stored)))?;
+            Ok(Exit::Done)
+        }
+        Session::Export { id, format } => {
+            let (id, stored) = entries(&ground, &database, &id).await?;
+            match format {
+                ExportFormat::Jsonl => {
+                    for stored in stored {
+                        terminal::print_json(&json!({ "seq": stored.seq, "at_ms": stored.at_ms, "entry": stored.entry }))?;
+                    }
+                }
+                ExportFormat::Markdown => {
+                    let sessions = database.sessions(&ground.user(), LISTED).await?;
+                    let title = sessions.into_iter().find(|session| session.id == id).map(|session| session.title);
+                    terminal::print(&transcript::markdown(&title.unwrap_or_else(|| id.to_string()), &only_entries(stored)))?;
+                }
+                ExportFormat::Replay => terminal::print(&recording(&only_entries(stored)))?,
+            }
+            Ok(Exit::Done)
+        }
+        // Handled above: it opens the database itself.
+        Session::Resume { .. } => Ok(Exit::Done),
+    }
+}
+
+async fn list(ground: &Ground, database: &Database, as_json: bool) -> Result<Exit> {
+    let sessions = database.sessions(&ground.user(), LISTED).await?;
+    if as_json {
+        let row = |session: &hydroid_core::ports::SessionSummary| {
+            json!({ "id": session.id, "title": session.title, "created_ms": session.created_ms, "updated_ms": session.updated_ms, "turns": session.turns })
+        };
+        terminal::print_json(&sessions.iter().map(row).collect())?;
+        return Ok(Exit::Done);
+    }
+    if sessions.is_empty() {
+        terminal::say("there are no sessions yet; `hydroid ask` and `hydroid chat` begin one");
+        return Ok(Exit::Done);
+    }
+    let head = ["ID", "BEGAN (UTC)", "LAST (UTC)", "TURNS", "TITLE"].map(str::to_owned).to_vec();
+    let rows = sessions.iter().map(|session| {
+        vec![
+            session.id.to_string(),
+            moment::minute(session.created_ms),
+            moment::minute(session.updated_ms),
+            session.turns.to_string(),
+            excerpt(&session.title, TITLE),
+        ]
+    });
+    terminal::print(&table(&std::iter::once(head).chain(rows).collect::<Vec<_>>()))?;
+    Ok(Exit::Done)
+}
+
+async fn entries(ground: &Ground, database: &Database, id: &str) -> Result<(SessionId, Vec<StoredEntry>)> {
+    let id = find_session(database, &ground.user(), id).await?;
+    let stored = database.entries(&ground.user(), &id, 0).await?;
+    Ok((id, stored))
+}
+
+fn only_entries(stored: Vec<StoredEntry>) -> Vec<Entry> {
+    stored.into_iter().map(|stored| stored.entry).collect()
+}

@@ -2,7 +2,7 @@
 //! Not a test: nothing fails because it took long. `components` measures by criterion what is
 //! steady enough for it.
 //!
-//! Reading order: [`calls`], [`side_by_side`], [`streaming`], [`kill`], [`memory`], [`start`],
+//! Reading order: [`loading`], [`calls`], [`side_by_side`], [`streaming`], [`kill`], [`memory`], [`start`],
 //! then [`machine`] and [`table`].
 
 #![expect(
@@ -13,6 +13,7 @@
 
 mod calls;
 mod kill;
+mod loading;
 mod memory;
 mod side_by_side;
 mod start;
@@ -37,7 +38,8 @@ fn main() {
         return memory::child(rest);
     }
     let chosen = |name: &str| arguments.is_empty() || arguments.iter().any(|word| word == name);
-    let parts: [(&str, fn(&mut Table)); 6] = [
+    let parts: [(&str, fn(&mut Table)); 7] = [
+        ("loading", loading::measure),
         ("calls", calls::measure),
         ("side-by-side", side_by_side::measure),
         ("streaming", streaming::measure),
