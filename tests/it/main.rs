@@ -6,6 +6,8 @@
     reason = "tests start programs, read the tree and write to temporary directories"
 )]
 
+mod cli;
+mod support;
 mod tidy;
 mod wit;
 

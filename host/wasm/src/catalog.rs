@@ -215,7 +215,7 @@ impl Catalog {
             .map_err(|refusal| LoadError::Refused(vec![refusal]))?;
         let initial_memory = component
             .resources_required()
-            .map(|required| required.max_initial_memory_size.unwrap_or(0));
+            .map(|required| required.max_initial_memory_size.unwrap_or(0) * 65_536);
         Ok(Examined { manifest, digest, role, imports, bytes, initial_memory })
     }
 

@@ -301,8 +301,6 @@ fn split(name: &str) -> (&str, Option<&str>) {
 mod tests {
     use super::*;
     use crate::engine::WasmEngine;
-    use crate::linker::Linkers;
-    use std::collections::BTreeSet;
 
     fn component(engine: &Engine, imports: &[&str]) -> Component {
         let imports: String =
@@ -352,60 +350,5 @@ mod tests {
             )
             .is_empty()
         );
-    }
-
-    /// Declared and enforced are one value: for every subset of profiles the check finds nothing
-    /// exactly when wasmtime links.
-    #[test]
-    fn the_check_agrees_with_the_linker_for_every_subset_of_grants() {
-        let engine = WasmEngine::new(false).unwrap();
-        let linkers = Linkers::new(engine.engine());
-        let wants: Vec<Vec<&str>> = vec![
-            vec![],
-            vec!["hydroid:cap/fs-read@0.1.0"],
-            vec!["hydroid:cap/fs-read@0.1.0", "hydroid:cap/fs-write@0.1.0"],
-            vec!["hydroid:cap/web@0.1.0", "hydroid:cap/secrets@0.1.0"],
-            vec!["hydroid:cap/web@0.1.0", "hydroid:cap/fs-read@0.1.0"],
-            vec!["hydroid:cap/kv@0.1.0"],
-            vec!["hydroid:cap/vault-read@0.1.0"],
-            vec!["hydroid:cap/fs-write@0.1.0", "hydroid:cap/vault-handoff@0.1.0"],
-            vec!["acme:x/y@1.0.0"],
-        ];
-        for want in wants {
-            let with_function: String = want
-                .iter()
-                .map(|import| format!("(import \"{import}\" (instance (export \"none\" (func))))"))
-                .collect();
-            let empty = component(engine.engine(), &want);
-            // An instance that exports a function nobody has never links; an empty one links if
-            // the interface is there, so the two together show that the name is what decides.
-            let _ = with_function;
-            let imports = imports(engine.engine(), &empty);
-            for mask in 0_u32..1 << Profile::ALL.len() {
-                let profiles: BTreeSet<Profile> = Profile::ALL
-                    .into_iter()
-                    .enumerate()
-                    .filter(|(bit, _)| mask >> bit & 1 == 1)
-                    .map(|(_, profile)| profile)
-                    .collect();
-                let built: BTreeSet<Profile> =
-                    profiles.iter().copied().filter(|profile| BUILT.contains(profile)).collect();
-                // The linker is made from profiles with a host side; others add nothing to it.
-                let grant = Grant { profiles, ..Grant::default() };
-                let linked = Grant { profiles: built, ..Grant::default() };
-                let checked = refusals(&ComponentId::new("x"), &imports, &grant).is_empty();
-                let missing = want.iter().any(|import| {
-                    let interface = import.split('@').next().unwrap();
-                    !linked.links(interface)
-                });
-                assert_eq!(checked, !missing, "{want:?} with {:?}", grant.profiles);
-                if mask.count_ones() <= 2 {
-                    let linker = linkers.get(&linked).unwrap();
-                    let links = linker.instantiate_pre(&empty).is_ok();
-                    // wasmtime gives an empty instance for free; with a function it cannot.
-                    assert!(links || !checked);
-                }
-            }
-        }
     }
 }

@@ -3,9 +3,11 @@
 use super::{Scene, built, scene, text};
 use crate::catalog::Status;
 use crate::component::digest;
+use crate::check;
 use crate::grants::Entry;
-use hydroid_core::capability::Profile;
-use hydroid_core::id::CallId;
+use crate::linker::{BUILT, Linkers};
+use hydroid_core::capability::{Grant, Profile};
+use hydroid_core::id::{CallId, ComponentId};
 use hydroid_core::ports::Tools;
 use hydroid_core::tool::ToolCall;
 
@@ -138,4 +140,35 @@ async fn configuration_is_checked_against_the_manifest() {
     );
     let unknown = scene(&["tool-json"], "[components.tool-json.config]\nzone = 3");
     assert!(unknown.refusal("tool-json").contains("takes no configuration"));
+}
+
+/// Declared and enforced are one value: for every component and every subset of profiles the
+/// check finds nothing exactly when wasmtime links.
+#[test]
+fn the_check_agrees_with_the_linker_for_every_subset_of_grants() {
+    let scene = scene(&[], "");
+    let engine = scene.catalog.engine().engine();
+    let linkers = Linkers::new(engine);
+    let components = [
+        "provider-openai", "provider-rehearsal", "tool-files-read", "tool-files-write", "tool-json", "tool-time",
+        "tool-vault-read", "tool-vault-write", "tool-web", "test-tool-files", "test-tool-pure", "test-tool-web",
+    ];
+    let mut linked = 0;
+    for name in components {
+        let (component, _) = scene
+            .catalog
+            .cache()
+            .get(scene.catalog.engine(), digest(&built(name)).trim_start_matches("sha256:"), || Ok(built(name)))
+            .unwrap();
+        let imports = check::imports(engine, &component);
+        for mask in 0_u32..1 << BUILT.len() {
+            let granted = BUILT.into_iter().enumerate().filter(|(bit, _)| mask >> bit & 1 == 1);
+            let grant = Grant { profiles: granted.map(|(_, profile)| profile).collect(), ..Grant::default() };
+            let refusals = check::refusals(&ComponentId::new(name), &imports, &grant);
+            let links = linkers.get(&grant).unwrap().instantiate_pre(&component).is_ok();
+            assert_eq!(refusals.is_empty(), links, "{name} with {:?}: {refusals:?}", grant.profiles);
+            linked += u32::from(links);
+        }
+    }
+    assert!(linked > 64, "some subsets link");
 }

@@ -1,0 +1,3 @@
+//! What tests of the built binary share. Nothing here checks anything.
+
+pub(crate) mod hydroid;
