@@ -3,8 +3,7 @@
 
 #![expect(
     clippy::disallowed_methods,
-    clippy::print_stdout,
-    reason = "a build script reads its environment, reads and writes files, and speaks to cargo"
+    reason = "a build script reads its environment, and reads and writes files"
 )]
 
 use flate2::{Compression, write::DeflateEncoder};
@@ -75,9 +74,12 @@ fn manifest(wasm: &[u8]) -> Option<String> {
     let mut depth = 0_u32;
     for payload in wasmparser::Parser::new(0).parse_all(wasm) {
         match payload.ok()? {
-            wasmparser::Payload::ModuleSection { .. } | wasmparser::Payload::ComponentSection { .. } => depth += 1,
+            wasmparser::Payload::ModuleSection { .. }
+            | wasmparser::Payload::ComponentSection { .. } => depth += 1,
             wasmparser::Payload::End(_) => depth = depth.saturating_sub(1),
-            wasmparser::Payload::CustomSection(section) if depth == 0 && section.name() == MANIFEST_SECTION => {
+            wasmparser::Payload::CustomSection(section)
+                if depth == 0 && section.name() == MANIFEST_SECTION =>
+            {
                 return String::from_utf8(section.data().to_vec()).ok();
             }
             _ => {}
@@ -90,7 +92,8 @@ fn manifest(wasm: &[u8]) -> Option<String> {
 fn bundled(path: &Path) -> Vec<String> {
     let text = fs::read_to_string(path).expect("registry/bundles.toml is there");
     let table: toml::Table = text.parse().expect("registry/bundles.toml is TOML");
-    let components = table["bundles"]["default"]["components"].as_array().expect("a list of components");
+    let components =
+        table["bundles"]["default"]["components"].as_array().expect("a list of components");
     components.iter().map(|name| name.as_str().expect("a name").to_owned()).collect()
 }
 
@@ -99,7 +102,9 @@ fn wasmtime_version(lock: &Path) -> String {
     let version = || {
         let lock: toml::Table = fs::read_to_string(lock).ok()?.parse().ok()?;
         let packages = lock.get("package")?.as_array()?;
-        let wasmtime = packages.iter().find(|package| package.get("name").and_then(toml::Value::as_str) == Some("wasmtime"))?;
+        let wasmtime = packages.iter().find(|package| {
+            package.get("name").and_then(toml::Value::as_str) == Some("wasmtime")
+        })?;
         Some(wasmtime.get("version")?.as_str()?.to_owned())
     };
     version().unwrap_or_else(|| "unknown".to_owned())

@@ -7,9 +7,12 @@
 )]
 
 mod cli;
+mod escape;
+mod provider;
 mod support;
 mod tidy;
 mod wit;
+mod wit_docs;
 
 use std::path::{Path, PathBuf};
 

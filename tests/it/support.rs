@@ -1,3 +1,4 @@
 //! What tests of the built binary share. Nothing here checks anything.
 
+pub(crate) mod aimock;
 pub(crate) mod hydroid;

@@ -33,7 +33,9 @@ pub(crate) fn ask(terminal: Terminal, asked: &Asked) -> Result<Reply> {
                 None => terminal::say("answer `y`, `s`, `n` or a reason; Ctrl-C cancels the turn"),
             },
             Err(ReadlineError::Interrupted) => return Ok(Reply::CancelTurn),
-            Err(ReadlineError::Eof) => return Ok(Reply::Answer(ApprovalAnswer::Deny { reason: None })),
+            Err(ReadlineError::Eof) => {
+                return Ok(Reply::Answer(ApprovalAnswer::Deny { reason: None }));
+            }
             Err(error) => return Err(error.into()),
         }
     }
@@ -52,7 +54,8 @@ fn question(terminal: Terminal, asked: &Asked) -> String {
 
 /// Arguments over several lines, nothing left out and nothing hidden.
 fn arguments(json: &str) -> String {
-    let pretty = serde_json::from_str::<serde_json::Value>(json).and_then(|value| serde_json::to_string_pretty(&value));
+    let pretty = serde_json::from_str::<serde_json::Value>(json)
+        .and_then(|value| serde_json::to_string_pretty(&value));
     let text = pretty.unwrap_or_else(|_| json.to_owned());
     text.lines().map(|line| format!("  {}", exact(line))).collect::<Vec<_>>().join("\n")
 }
@@ -80,7 +83,10 @@ mod tests {
         assert_eq!(reply("y"), Some(ApprovalAnswer::Once));
         assert_eq!(reply(" S "), Some(ApprovalAnswer::Session));
         assert_eq!(reply("n"), Some(ApprovalAnswer::Deny { reason: None }));
-        assert_eq!(reply("yes but not there"), Some(ApprovalAnswer::Deny { reason: Some("yes but not there".into()) }));
+        assert_eq!(
+            reply("yes but not there"),
+            Some(ApprovalAnswer::Deny { reason: Some("yes but not there".into()) })
+        );
         assert_eq!(reply("  "), None);
     }
 
@@ -88,13 +94,23 @@ mod tests {
     fn the_question_shows_exactly_what_will_run() {
         let asked = Asked {
             call_id: CallId::new("c"),
-            call: ToolCall { id: CallId::new("c"), name: "file_write".into(), arguments: "{\"path\":\"a\u{202e}txt\",\"content\":\"\\u001b[2J\"}".into() },
+            call: ToolCall {
+                id: CallId::new("c"),
+                name: "file_write".into(),
+                arguments: "{\"path\":\"a\u{202e}txt\",\"content\":\"\\u001b[2J\"}".into(),
+            },
             component: ComponentId::new("tool-files-write"),
             impact: Impact::Changes,
         };
         let question = question(Terminal { color: false, interactive: true }, &asked);
-        assert!(question.starts_with("? file_write of tool-files-write can change things\n"), "{question}");
-        assert!(question.contains("\"path\": \"a\\u202etxt\"") && question.contains("\\u001b[2J"), "{question}");
+        assert!(
+            question.starts_with("? file_write of tool-files-write can change things\n"),
+            "{question}"
+        );
+        assert!(
+            question.contains("\"path\": \"a\\u202etxt\"") && question.contains("\\u001b[2J"),
+            "{question}"
+        );
         assert!(!question.contains(['\u{1b}', '\u{202e}']));
     }
 }

@@ -273,13 +273,23 @@ mod tests {
     #[test]
     fn settings_may_stand_before_and_after_the_command() {
         let arguments = parse(&["--set", "a=1", "ask", "hi", "--workspace", "w"]).unwrap();
-        assert_eq!((arguments.set, arguments.workspace), (vec!["a=1".to_owned()], Some(PathBuf::from("w"))));
+        assert_eq!(
+            (arguments.set, arguments.workspace),
+            (vec!["a=1".to_owned()], Some(PathBuf::from("w")))
+        );
     }
 
     #[test]
     fn words_need_no_quotes_and_flags_repeat() {
-        let Command::Ask(ask) = parse(&["ask", "list", "files", "--allow", "a", "--allow", "b"]).unwrap().command else { panic!() };
-        assert_eq!((ask.text, ask.allow), (vec!["list".to_owned(), "files".to_owned()], vec!["a".to_owned(), "b".to_owned()]));
+        let Command::Ask(ask) =
+            parse(&["ask", "list", "files", "--allow", "a", "--allow", "b"]).unwrap().command
+        else {
+            panic!()
+        };
+        assert_eq!(
+            (ask.text, ask.allow),
+            (vec!["list".to_owned(), "files".to_owned()], vec!["a".to_owned(), "b".to_owned()])
+        );
     }
 
     #[test]

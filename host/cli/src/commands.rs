@@ -20,9 +20,12 @@ use std::sync::Arc;
 /// Runs what was typed.
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit> {
     let environment = Arc::new(Environment::read());
-    let mut settings: Vec<Setting> = arguments.set.iter().map(|text| Setting::parse(text)).collect::<Result<_>>()?;
+    let mut settings: Vec<Setting> =
+        arguments.set.iter().map(|text| Setting::parse(text)).collect::<Result<_>>()?;
     if let Some(directory) = &arguments.workspace {
-        let directory = directory.to_str().ok_or_else(|| usage("`--workspace` is not UTF-8; rename the directory"))?;
+        let directory = directory
+            .to_str()
+            .ok_or_else(|| usage("`--workspace` is not UTF-8; rename the directory"))?;
         settings.push(Setting::new("--workspace", "workspace.directory", directory));
     }
     match arguments.command {
@@ -45,6 +48,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit> {
 /// What the flags about the model set.
 fn model_settings(choice: &ModelChoice) -> Vec<Setting> {
     let model = choice.model.as_deref().map(|name| Setting::new("--model", "model.name", name));
-    let provider = choice.provider.as_deref().map(|name| Setting::new("--provider", "model.provider", name));
+    let provider =
+        choice.provider.as_deref().map(|name| Setting::new("--provider", "model.provider", name));
     model.into_iter().chain(provider).collect()
 }

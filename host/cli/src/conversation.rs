@@ -6,6 +6,7 @@ use crate::exit::{Exit, usage};
 use crate::render::{Asked, Mode, Renderer, Spent};
 use crate::terminal::{self, Terminal};
 use anyhow::{Context, Result};
+use futures_util::FutureExt;
 use hydroid_agent::{Agent, OpenSession, Session, SessionChoice, TurnReport};
 use hydroid_core::entry::Outcome;
 use hydroid_core::id::{SessionId, UserId};
@@ -27,6 +28,8 @@ pub(crate) struct Conversation {
     approvals: mpsc::Receiver<Asked>,
     terminal: Terminal,
     interrupts: Interrupts,
+    /// The person did not want to wait for the last turn to end.
+    abandoned: bool,
 }
 
 /// How to open one.
@@ -53,10 +56,22 @@ impl Conversation {
         let headless = !terminal.interactive || opening.mode == Mode::Json;
         let (renderer, approvals) = Renderer::new(opening.mode, terminal);
         let renderer = Arc::new(renderer);
-        let open = OpenSession { user: opening.user, session: opening.session, headless, allow: opening.allow };
+        let open = OpenSession {
+            user: opening.user,
+            session: opening.session,
+            headless,
+            allow: opening.allow,
+        };
         let sink: Arc<dyn Sink> = renderer.clone();
         let session = agent.open(open, sink).await?;
-        Ok(Self { session, renderer, approvals, terminal, interrupts: Interrupts::watch()? })
+        Ok(Self {
+            session,
+            renderer,
+            approvals,
+            terminal,
+            interrupts: Interrupts::watch()?,
+            abandoned: false,
+        })
     }
 
     /// The session's identifier.
@@ -71,6 +86,9 @@ impl Conversation {
 
     /// Says something and waits for the end of the turn.
     pub(crate) async fn turn(&mut self, text: &str) -> Result<Exit> {
+        self.abandoned = false;
+        // What came while no turn ran is not about this one.
+        while self.interrupts.next().now_or_never().is_some() {}
         let turn = self.session.say(Message::user(text).parts).await?;
         let ended = turn.ended();
         tokio::pin!(ended);
@@ -81,6 +99,7 @@ impl Conversation {
                 report = &mut ended => break report?,
                 () = self.interrupts.next() => {
                     if cancelled {
+                        self.abandoned = true;
                         terminal::say("not waiting for the turn to end; it is recorded as interrupted when the session is used again");
                         return Ok(Exit::Cancelled);
                     }
@@ -100,11 +119,18 @@ impl Conversation {
         Ok(exit(&report.outcome, self.renderer.take_denied()))
     }
 
-    /// Closes the session once everything is recorded.
+    /// Waits until the process is politely told to end.
+    pub(crate) async fn terminated(&mut self) {
+        self.interrupts.terminate.recv().await;
+    }
+
+    /// Closes the session once everything is recorded, unless nobody wanted to wait for that.
     pub(crate) async fn close(self) {
         // A client's thread that waits to hand on an approval would keep the session open.
         drop(self.approvals);
-        self.session.close().await;
+        if !self.abandoned {
+            self.session.close().await;
+        }
     }
 
     async fn decide(&self, asked: Asked) -> Result<Decided> {
@@ -124,7 +150,9 @@ impl Conversation {
             }
             Err(error) => {
                 self.session.cancel().await;
-                Err(error.context("the terminal cannot be read, so nobody can be asked; the turn was cancelled"))
+                Err(error.context(
+                    "the terminal cannot be read, so nobody can be asked; the turn was cancelled",
+                ))
             }
         }
     }
@@ -139,7 +167,10 @@ enum Decided {
 impl Interrupts {
     fn watch() -> Result<Self> {
         let watch = |kind| signal(kind).context("signals cannot be watched");
-        Ok(Self { interrupt: watch(SignalKind::interrupt())?, terminate: watch(SignalKind::terminate())? })
+        Ok(Self {
+            interrupt: watch(SignalKind::interrupt())?,
+            terminate: watch(SignalKind::terminate())?,
+        })
     }
 
     async fn next(&mut self) {
@@ -166,13 +197,21 @@ pub(crate) fn new_session() -> SessionId {
 }
 
 /// The session a person means: a whole identifier or a beginning that only one has.
-pub(crate) async fn find_session(database: &Database, user: &UserId, text: &str) -> Result<SessionId> {
+pub(crate) async fn find_session(
+    database: &Database,
+    user: &UserId,
+    text: &str,
+) -> Result<SessionId> {
     let wanted = text.trim().to_lowercase();
     if wanted.is_empty() {
         return Err(usage("no session was named; `hydroid session list` shows yours"));
     }
     let sessions = database.sessions(user, SESSIONS).await?;
-    let found: Vec<&SessionId> = sessions.iter().map(|session| &session.id).filter(|id| id.as_str().starts_with(&wanted)).collect();
+    let found: Vec<&SessionId> = sessions
+        .iter()
+        .map(|session| &session.id)
+        .filter(|id| id.as_str().starts_with(&wanted))
+        .collect();
     match found.as_slice() {
         [one] => Ok((*one).clone()),
         // It may be older than those that were looked through.
@@ -180,7 +219,11 @@ pub(crate) async fn find_session(database: &Database, user: &UserId, text: &str)
         several if several.iter().any(|id| id.as_str() == wanted) => Ok(SessionId::new(wanted)),
         several => {
             let shown: Vec<String> = several.iter().take(5).map(|id| format!("`{id}`")).collect();
-            Err(usage(format!("{} sessions begin with `{wanted}`, among them {}; write more of it", several.len(), shown.join(", "))))
+            Err(usage(format!(
+                "{} sessions begin with `{wanted}`, among them {}; write more of it",
+                several.len(),
+                shown.join(", ")
+            )))
         }
     }
 }

@@ -51,7 +51,9 @@ impl Environment {
 
     #[cfg(test)]
     pub(crate) fn of(variables: &[(&str, &str)]) -> Self {
-        Self { variables: variables.iter().map(|(name, value)| (name.into(), value.into())).collect() }
+        Self {
+            variables: variables.iter().map(|(name, value)| (name.into(), value.into())).collect(),
+        }
     }
 
     /// The directory that holds everything, if one was chosen.
@@ -68,7 +70,9 @@ impl Environment {
     pub(crate) fn overrides(&self) -> Result<Vec<(String, String, String)>, NotText> {
         let mut overrides = Vec::new();
         for (name, value) in &self.variables {
-            let Some(name) = name.to_str().filter(|name| name.starts_with(OVERRIDE)) else { continue };
+            let Some(name) = name.to_str().filter(|name| name.starts_with(OVERRIDE)) else {
+                continue;
+            };
             let text = value.to_str().ok_or_else(|| NotText(name.to_owned()))?;
             overrides.push((name.to_owned(), key(name), text.to_owned()));
         }
@@ -91,10 +95,10 @@ impl Environment {
 fn key(variable: &str) -> String {
     let segments = variable.trim_start_matches(OVERRIDE).split("__").map(str::to_ascii_lowercase);
     let mut segments: Vec<String> = segments.collect();
-    if let [first, component, ..] = segments.as_mut_slice() {
-        if first == "components" {
-            *component = component.replace('_', "-");
-        }
+    if let [first, component, ..] = segments.as_mut_slice()
+        && first == "components"
+    {
+        *component = component.replace('_', "-");
     }
     segments.join(".")
 }
@@ -111,8 +115,12 @@ mod tests {
             ("HYDROID__POLICY__TOOLS__FILE_WRITE", "allow"),
             ("HYDROID_HOME", "/x"),
         ]);
-        let keys: Vec<String> = environment.overrides().unwrap().into_iter().map(|(_, key, _)| key).collect();
-        assert_eq!(keys, ["components.tool-web.limits.host_calls", "policy.tools.file_write", "turn.max_steps"]);
+        let keys: Vec<String> =
+            environment.overrides().unwrap().into_iter().map(|(_, key, _)| key).collect();
+        assert_eq!(
+            keys,
+            ["components.tool-web.limits.host_calls", "policy.tools.file_write", "turn.max_steps"]
+        );
     }
 
     #[test]

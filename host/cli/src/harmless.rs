@@ -50,7 +50,9 @@ pub(crate) fn exact(text: &str) -> String {
 pub(crate) fn json(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        if !character.is_ascii() && (character.is_control() || reorders(character)) || character == '\x7f' {
+        if !character.is_ascii() && (character.is_control() || reorders(character))
+            || character == '\x7f'
+        {
             push_escape(&mut shown, character);
         } else {
             shown.push(character);

@@ -80,7 +80,11 @@ impl Setting {
 }
 
 /// Reads every layer.
-pub(crate) fn load(paths: &Paths, environment: &Environment, settings: &[Setting]) -> Result<Loaded> {
+pub(crate) fn load(
+    paths: &Paths,
+    environment: &Environment,
+    settings: &[Setting],
+) -> Result<Loaded> {
     let mut layers = Layers::default();
     layers.add_file(&paths.system_file())?;
     layers.add_file(&paths.config_file())?;
@@ -99,7 +103,8 @@ pub(crate) fn load(paths: &Paths, environment: &Environment, settings: &[Setting
     for (table, origin) in upper {
         layers.add(table, origin);
     }
-    let config = Config::from_table(layers.merged.clone()).map_err(|error| layers.explain(error))?;
+    let config =
+        Config::from_table(layers.merged.clone()).map_err(|error| layers.explain(error))?;
     debug_assert_eq!(config.user, user, "the user is decided before the workspace is read");
     Ok(Loaded { config, values: layers.values(), files: layers.files, workspace })
 }
@@ -107,7 +112,9 @@ pub(crate) fn load(paths: &Paths, environment: &Environment, settings: &[Setting
 /// Checks what a file would be if it had this content, without reading any other layer.
 pub(crate) fn check_alone(table: &Table, path: &Path) -> Result<()> {
     match Config::from_table(table.clone()) {
-        Err(error @ ConfigError::UnknownKey { .. }) => Err(error).with_context(|| format!("in `{}`", path.display())),
+        Err(error @ ConfigError::UnknownKey { .. }) => {
+            Err(error).with_context(|| format!("in `{}`", path.display()))
+        }
         // What does not fit may fit together with another layer.
         Ok(_) | Err(ConfigError::Value(_)) => Ok(()),
     }
@@ -118,7 +125,9 @@ pub(crate) fn read_table(path: &Path) -> Result<Option<Table>> {
     match read_text(path)? {
         None => Ok(None),
         Some(text) => {
-            let table = text.parse().map_err(|error: toml::de::Error| anyhow::anyhow!("{}", error.to_string().trim()));
+            let table = text
+                .parse()
+                .map_err(|error: toml::de::Error| anyhow::anyhow!("{}", error.to_string().trim()));
             table.map(Some).with_context(|| format!("`{}` is not TOML", path.display()))
         }
     }
@@ -127,11 +136,22 @@ pub(crate) fn read_table(path: &Path) -> Result<Option<Table>> {
 /// A file's text; none if there is no such file.
 pub(crate) fn read_text(path: &Path) -> Result<Option<String>> {
     let mut text = String::new();
-    let read = std::fs::File::open(path).and_then(|file| file.take(LONGEST_FILE + 1).read_to_string(&mut text));
+    let read = std::fs::File::open(path)
+        .and_then(|file| file.take(LONGEST_FILE + 1).read_to_string(&mut text));
     match read {
-        Ok(size) if size as u64 > LONGEST_FILE => bail!("`{}` has more than {LONGEST_FILE} bytes; that is no configuration", path.display()),
+        Ok(size) if size as u64 > LONGEST_FILE => bail!(
+            "`{}` has more than {LONGEST_FILE} bytes; that is no configuration",
+            path.display()
+        ),
         Ok(_) => Ok(Some(text)),
-        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error)
+            if matches!(
+                error.kind(),
+                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Ok(None)
+        }
         Err(error) => Err(error).with_context(|| format!("`{}` cannot be read", path.display())),
     }
 }
@@ -161,7 +181,8 @@ impl Layers {
 
     /// The error with the layer that has it, if one alone is wrong.
     fn explain(&self, error: ConfigError) -> anyhow::Error {
-        let wrong = self.layers.iter().rev().find(|(table, _)| Config::from_table(table.clone()).is_err());
+        let wrong =
+            self.layers.iter().rev().find(|(table, _)| Config::from_table(table.clone()).is_err());
         match wrong {
             Some((_, Origin::Flag(_))) => usage(format!("{error} (from the command line)")),
             Some((_, origin)) => anyhow::Error::new(error).context(format!("in {origin}")),
@@ -172,7 +193,11 @@ impl Layers {
     fn values(&self) -> BTreeMap<String, (Value, Origin)> {
         let mut values = BTreeMap::new();
         for key in KEYS.iter().filter(|key| !key.path.contains('*') && !key.default.is_empty()) {
-            if let Some(default) = format!("value = {}", key.default).parse::<Table>().ok().and_then(|mut table| table.remove("value")) {
+            if let Some(default) = format!("value = {}", key.default)
+                .parse::<Table>()
+                .ok()
+                .and_then(|mut table| table.remove("value"))
+            {
                 values.insert(key.path.to_owned(), (default, Origin::Default));
             }
         }
@@ -189,11 +214,15 @@ impl Layers {
 fn upper_layers(environment: &Environment, settings: &[Setting]) -> Result<Vec<(Table, Origin)>> {
     let mut layers = Vec::new();
     for (variable, path, text) in environment.overrides()? {
-        let value = value::parse(&path, &text).with_context(|| format!("in the environment variable `{variable}`"))?;
+        let value = value::parse(&path, &text)
+            .with_context(|| format!("in the environment variable `{variable}`"))?;
         layers.push((single(&path, value)?, Origin::Variable(variable)));
     }
     for setting in settings {
-        layers.push((single(&setting.path, setting.value.clone())?, Origin::Flag(setting.flag.clone())));
+        layers.push((
+            single(&setting.path, setting.value.clone())?,
+            Origin::Flag(setting.flag.clone()),
+        ));
     }
     Ok(layers)
 }
@@ -205,19 +234,27 @@ fn single(path: &str, value: Value) -> Result<Table> {
 }
 
 /// Whose configuration this is and where the workspace is, decided before its file is read.
-fn workspace(layers: &Layers, upper: &[(Table, Origin)], paths: &Paths) -> Result<(UserId, PathBuf)> {
+fn workspace(
+    layers: &Layers,
+    upper: &[(Table, Origin)],
+    paths: &Paths,
+) -> Result<(UserId, PathBuf)> {
     let mut merged = layers.merged.clone();
     for (table, _) in upper {
         value::overlay(&mut merged, table.clone());
     }
     let before = Config::from_table(merged).map_err(|error| {
-        let all = Layers { merged: Table::new(), layers: [layers.layers.clone(), upper.to_vec()].concat(), files: Vec::new() };
+        let all = Layers {
+            merged: Table::new(),
+            layers: [layers.layers.clone(), upper.to_vec()].concat(),
+            files: Vec::new(),
+        };
         all.explain(error)
     })?;
     let directory = match &before.workspace.directory {
-        Some(directory) => {
-            std::path::absolute(directory).with_context(|| format!("`workspace.directory` is `{directory}`, which is not a path"))?
-        }
+        Some(directory) => std::path::absolute(directory).with_context(|| {
+            format!("`workspace.directory` is `{directory}`, which is not a path")
+        })?,
         None => paths.workspace(&before.user),
     };
     Ok((before.user, directory))
@@ -267,26 +304,50 @@ mod tests {
             let home = self.directory.path().to_str().unwrap();
             let environment = Environment::of(&[variables, &[("HYDROID_HOME", home)]].concat());
             let paths = Paths::find(&environment).unwrap();
-            let settings: Vec<Setting> = flags.iter().map(|flag| Setting::parse(flag)).collect::<Result<_>>()?;
+            let settings: Vec<Setting> =
+                flags.iter().map(|flag| Setting::parse(flag)).collect::<Result<_>>()?;
             load(&paths, &environment, &settings)
         }
     }
 
     #[track_caller]
-    fn refused(config: &str, workspace: &str, variables: &[(&str, &str)], flags: &[&str], expect: &str) {
-        let error = format!("{:#}", Scene::new(config, workspace).load(variables, flags).unwrap_err());
+    fn refused(
+        config: &str,
+        workspace: &str,
+        variables: &[(&str, &str)],
+        flags: &[&str],
+        expect: &str,
+    ) {
+        let error =
+            format!("{:#}", Scene::new(config, workspace).load(variables, flags).unwrap_err());
         assert!(error.contains(expect), "expected `{expect}` in: {error}");
     }
 
     #[test]
     fn the_upper_layer_wins_and_is_remembered() {
-        let scene = Scene::new("[model]\nname = \"file\"\n[turn]\nmax_steps = 9\nmax_repeats = 4\n", "[model]\nname = \"workspace\"\n[turn]\nmax_steps = 8\n");
-        let loaded = scene.load(&[("HYDROID__TURN__MAX_REPEATS", "5")], &["turn.max_seconds=7"]).unwrap();
+        let scene = Scene::new(
+            "[model]\nname = \"file\"\n[turn]\nmax_steps = 9\nmax_repeats = 4\n",
+            "[model]\nname = \"workspace\"\n[turn]\nmax_steps = 8\n",
+        );
+        let loaded =
+            scene.load(&[("HYDROID__TURN__MAX_REPEATS", "5")], &["turn.max_seconds=7"]).unwrap();
         assert_eq!(loaded.config.model.name, "workspace");
-        assert_eq!((loaded.config.turn.max_steps, loaded.config.turn.max_repeats, loaded.config.turn.max_seconds), (8, 5, 7));
+        assert_eq!(
+            (
+                loaded.config.turn.max_steps,
+                loaded.config.turn.max_repeats,
+                loaded.config.turn.max_seconds
+            ),
+            (8, 5, 7)
+        );
         let origin = |key: &str| loaded.values[key].1.clone();
-        assert!(matches!(origin("model.name"), Origin::File(path) if path.ends_with(WORKSPACE_FILE)));
-        assert_eq!(origin("turn.max_repeats"), Origin::Variable("HYDROID__TURN__MAX_REPEATS".into()));
+        assert!(
+            matches!(origin("model.name"), Origin::File(path) if path.ends_with(WORKSPACE_FILE))
+        );
+        assert_eq!(
+            origin("turn.max_repeats"),
+            Origin::Variable("HYDROID__TURN__MAX_REPEATS".into())
+        );
         assert_eq!(origin("turn.max_seconds"), Origin::Flag("--set turn.max_seconds".into()));
         assert_eq!(origin("turn.max_tokens"), Origin::Default);
     }
@@ -300,11 +361,35 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_found_in_its_layer() {
-        refused("[modell]\nname = \"x\"", "", &[], &[], "config.toml`: unknown configuration key `modell`");
+        refused(
+            "[modell]\nname = \"x\"",
+            "",
+            &[],
+            &[],
+            "config.toml`: unknown configuration key `modell`",
+        );
         refused("model = [", "", &[], &[], "is not TOML");
-        refused("[log]\nlevel = \"loud\"", "", &[], &[], "config.toml`: configuration value does not fit");
-        refused("", "", &[("HYDROID__TURN__MAX_STEP", "1")], &[], "`HYDROID__TURN__MAX_STEP`: unknown configuration key");
-        refused("", "", &[("HYDROID__LOG__LEVEL", "loud")], &[], "in the environment variable `HYDROID__LOG__LEVEL`");
+        refused(
+            "[log]\nlevel = \"loud\"",
+            "",
+            &[],
+            &[],
+            "config.toml`: configuration value does not fit",
+        );
+        refused(
+            "",
+            "",
+            &[("HYDROID__TURN__MAX_STEP", "1")],
+            &[],
+            "`HYDROID__TURN__MAX_STEP`: unknown configuration key",
+        );
+        refused(
+            "",
+            "",
+            &[("HYDROID__LOG__LEVEL", "loud")],
+            &[],
+            "in the environment variable `HYDROID__LOG__LEVEL`",
+        );
         refused("", "", &[], &["turn.max_step=1"], "did you mean `turn.max_steps`");
         refused("", "", &[], &["turn.max_steps"], "write `--set key=value`");
         refused("", "", &[], &["log.level=loud"], "from the command line");
@@ -314,15 +399,36 @@ mod tests {
     fn a_workspace_cannot_loosen_anything() {
         refused("", "[policy]\nchanges = \"allow\"", &[], &[], "`policy.changes`");
         refused("", "[secrets.a]\nenv = \"A\"", &[], &[], "may not set `secrets.a.env`");
-        refused("", "[components.x]\nenabled = true", &[], &[], "may not set `components.x.enabled`");
-        refused("", "[workspace]\ndirectory = \"/\"", &[], &[], "may not set `workspace.directory`");
-        assert_eq!(Scene::new("", "[policy]\nnetwork = \"deny\"").load(&[], &[]).unwrap().config.policy.network, hydroid_core::policy::Rule::Deny);
+        refused(
+            "",
+            "[components.x]\nenabled = true",
+            &[],
+            &[],
+            "may not set `components.x.enabled`",
+        );
+        refused(
+            "",
+            "[workspace]\ndirectory = \"/\"",
+            &[],
+            &[],
+            "may not set `workspace.directory`",
+        );
+        assert_eq!(
+            Scene::new("", "[policy]\nnetwork = \"deny\"")
+                .load(&[], &[])
+                .unwrap()
+                .config
+                .policy
+                .network,
+            hydroid_core::policy::Rule::Deny
+        );
     }
 
     #[test]
     fn every_default_is_shown() {
         let loaded = Scene::new("", "").load(&[], &[]).unwrap();
-        let defaults = KEYS.iter().filter(|key| !key.path.contains('*') && !key.default.is_empty()).count();
+        let defaults =
+            KEYS.iter().filter(|key| !key.path.contains('*') && !key.default.is_empty()).count();
         assert_eq!(loaded.values.len(), defaults);
     }
 }

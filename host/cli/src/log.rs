@@ -10,7 +10,8 @@ use tracing_subscriber::fmt::MakeWriter;
 /// Begins to log at a level of the configuration. A second call changes nothing.
 pub(crate) fn start(level: &str, scrubber: Scrubber) {
     // Libraries speak only when something is wrong; what they say below that is theirs.
-    let directives = ["agent", "cli", "core", "memory", "wasm"].map(|name| format!("hydroid_{name}={level}"));
+    let directives =
+        ["agent", "cli", "core", "memory", "wasm"].map(|name| format!("hydroid_{name}={level}"));
     let quiet = if level == "error" { "error" } else { "warn" };
     let filter = EnvFilter::new(format!("{quiet},hydroid={level},{}", directives.join(",")));
     let subscriber = tracing_subscriber::fmt()

@@ -12,26 +12,26 @@
     reason = "this crate owns the environment, the user's files and the wall clock"
 )]
 
-mod args;
-mod exit;
-mod env;
-mod paths;
-mod value;
-mod load;
-mod secrets;
-mod release;
-mod log;
-mod wire;
-mod terminal;
-mod harmless;
-mod render;
 mod approval;
-mod conversation;
-mod moment;
-mod transcript;
+mod args;
 mod commands;
+mod conversation;
+mod env;
+mod exit;
+mod harmless;
+mod load;
+mod log;
+mod moment;
+mod paths;
 #[cfg(test)]
 mod reference;
+mod release;
+mod render;
+mod secrets;
+mod terminal;
+mod transcript;
+mod value;
+mod wire;
 
 use args::Arguments;
 use clap::Parser;
@@ -85,5 +85,7 @@ fn chain(error: &anyhow::Error) -> String {
 
 /// `hydroid session list | head` has read enough.
 fn reader_went_away(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }

@@ -31,8 +31,9 @@ impl Paths {
             let home = std::path::absolute(home).context("`HYDROID_HOME` is not a path")?;
             return Ok(Self { config: home.clone(), cache: home.join("cache"), data: home });
         }
-        let platform = etcetera::choose_base_strategy()
-            .context("this user has no home directory; set `HYDROID_HOME` to a directory of your own")?;
+        let platform = etcetera::choose_base_strategy().context(
+            "this user has no home directory; set `HYDROID_HOME` to a directory of your own",
+        )?;
         Ok(Self {
             config: platform.config_dir().join("hydroid"),
             data: platform.data_dir().join("hydroid"),
@@ -105,8 +106,12 @@ pub(crate) fn replace_private(path: &Path, content: &[u8]) -> Result<()> {
     name.push(format!(".{}.partial", std::process::id()));
     let partial = directory.join(name);
     let write = || {
-        let mut file =
-            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&partial)?;
         file.write_all(content)?;
         file.sync_all()?;
         fs::rename(&partial, path)

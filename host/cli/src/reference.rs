@@ -19,12 +19,17 @@ fn check(file: &str, text: &str) {
         std::fs::write(&path, text).unwrap();
     }
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(committed == text, "docs/{file} is not what the code says; `UPDATE=1 cargo test -p hydroid-cli reference` rewrites it");
+    assert!(
+        committed == text,
+        "docs/{file} is not what the code says; `UPDATE=1 cargo test -p hydroid-cli reference` rewrites it"
+    );
 }
 
 #[test]
 fn the_command_line_is_documented() {
-    let mut text = String::from("# Command line\n\nGenerated from the definition in `host/cli/src/args.rs`; a test compares the two.\n");
+    let mut text = String::from(
+        "# Command line\n\nGenerated from the definition in `host/cli/src/args.rs`; a test compares the two.\n",
+    );
     let mut command = Arguments::command().term_width(WIDTH);
     command.build();
     describe(&command, "", &mut text);
@@ -36,7 +41,9 @@ fn describe(command: &Command, above: &str, text: &mut String) {
     let help = command.clone().term_width(WIDTH).render_long_help().to_string();
     let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
     writeln!(text, "\n## {name}\n\n```text\n{}\n```", lines.join("\n").trim_end()).unwrap();
-    for inner in command.get_subcommands().filter(|inner| !inner.is_hide_set() && inner.get_name() != "help") {
+    for inner in
+        command.get_subcommands().filter(|inner| !inner.is_hide_set() && inner.get_name() != "help")
+    {
         describe(inner, &format!("{name} "), text);
     }
 }
@@ -59,8 +66,16 @@ fn the_configuration_is_documented() {
     );
     text.push_str("\n## Keys\n\n| key | kind | default | meaning |\n|---|---|---|---|\n");
     for key in KEYS {
-        let default = if key.default.is_empty() { String::new() } else { format!("`{}`", key.default) };
-        writeln!(text, "| `{}` | {} | {default} | {} |", key.path, key.kind, key.doc.replace('|', "\\|")).unwrap();
+        let default =
+            if key.default.is_empty() { String::new() } else { format!("`{}`", key.default) };
+        writeln!(
+            text,
+            "| `{}` | {} | {default} | {} |",
+            key.path,
+            key.kind,
+            key.doc.replace('|', "\\|")
+        )
+        .unwrap();
     }
     text.push_str("\n## Environment variables\n\n| variable | meaning |\n|---|---|\n");
     for variable in VARIABLES {

@@ -40,9 +40,13 @@ pub(crate) struct Release {
 
 /// Names of the components that ship.
 pub(crate) fn bundle() -> Result<BTreeSet<String>> {
-    let table: toml::Table = BUNDLES.parse().context("the list of components in this binary is not TOML")?;
-    let components = table.get("bundles").and_then(|bundles| bundles.get("default")?.get("components")?.as_array());
-    let components = components.context("the list of components in this binary has no default bundle")?;
+    let table: toml::Table =
+        BUNDLES.parse().context("the list of components in this binary is not TOML")?;
+    let components = table
+        .get("bundles")
+        .and_then(|bundles| bundles.get("default")?.get("components")?.as_array());
+    let components =
+        components.context("the list of components in this binary has no default bundle")?;
     Ok(components.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect())
 }
 
@@ -61,22 +65,33 @@ pub(crate) fn release() -> Result<Release> {
 pub(crate) fn wasm(name: &str) -> Result<Vec<u8>> {
     let release = release()?;
     let found = release.components.iter().find(|first| first.manifest.name.as_str() == name);
-    let found = found.with_context(|| format!("no component of this release is called `{name}`"))?;
+    let found =
+        found.with_context(|| format!("no component of this release is called `{name}`"))?;
     (found.wasm)().map_err(anyhow::Error::msg)
 }
 
 impl Embedded {
     fn first_party(&'static self) -> Result<FirstParty> {
         let manifest = Manifest::parse(self.manifest).context("a manifest in this binary")?;
-        Ok(FirstParty { manifest, digest: self.digest.to_owned(), wasm: Box::new(|| self.decompress()) })
+        Ok(FirstParty {
+            manifest,
+            digest: self.digest.to_owned(),
+            wasm: Box::new(|| self.decompress()),
+        })
     }
 
     fn decompress(&self) -> Result<Vec<u8>, String> {
         let mut wasm = Vec::with_capacity(self.length);
-        let read = DeflateDecoder::new(self.compressed).take(self.length as u64 + 1).read_to_end(&mut wasm);
+        let read = DeflateDecoder::new(self.compressed)
+            .take(self.length as u64 + 1)
+            .read_to_end(&mut wasm);
         match read {
-            Ok(length) if length == self.length && component::digest(&wasm) == self.digest => Ok(wasm),
-            Ok(_) | Err(_) => Err("its bytes in this binary are damaged; install hydroid again".into()),
+            Ok(length) if length == self.length && component::digest(&wasm) == self.digest => {
+                Ok(wasm)
+            }
+            Ok(_) | Err(_) => {
+                Err("its bytes in this binary are damaged; install hydroid again".into())
+            }
         }
     }
 }
@@ -87,15 +102,22 @@ fn of_directory(directory: &str, bundle: &BTreeSet<String>) -> Release {
         let path = std::path::Path::new(directory).join(format!("{name}.wasm"));
         let read = std::fs::read(&path).map_err(|error| error.to_string());
         let found = read.and_then(|wasm| {
-            let manifest = component::embedded_manifest(&wasm).map_err(|error| error.to_string())?;
+            let manifest =
+                component::embedded_manifest(&wasm).map_err(|error| error.to_string())?;
             Ok((manifest.ok_or("it has no manifest inside")?, wasm))
         });
         match found {
             Ok((manifest, wasm)) => {
                 let digest = component::digest(&wasm);
-                release.components.push(FirstParty { manifest, digest, wasm: Box::new(move || Ok(wasm.clone())) });
+                release.components.push(FirstParty {
+                    manifest,
+                    digest,
+                    wasm: Box::new(move || Ok(wasm.clone())),
+                });
             }
-            Err(problem) => release.problems.push(format!("`{name}` is not built: {problem}; run `cargo xtask components`")),
+            Err(problem) => release
+                .problems
+                .push(format!("`{name}` is not built: {problem}; run `cargo xtask components`")),
         }
     }
     release
@@ -112,7 +134,12 @@ mod tests {
         let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
         encoder.write_all(wasm).unwrap();
         let compressed = encoder.finish().unwrap().leak();
-        Box::leak(Box::new(Embedded { manifest: "name = \"x\"\nversion = \"1.0.0\"\n", digest: digest.leak(), length, compressed }))
+        Box::leak(Box::new(Embedded {
+            manifest: "name = \"x\"\nversion = \"1.0.0\"\n",
+            digest: digest.leak(),
+            length,
+            compressed,
+        }))
     }
 
     #[test]
@@ -124,7 +151,8 @@ mod tests {
 
     #[test]
     fn damaged_bytes_are_not_given_out() {
-        for (digest, length) in [(component::digest(b"other"), 4), (component::digest(b"wasm"), 3)] {
+        for (digest, length) in [(component::digest(b"other"), 4), (component::digest(b"wasm"), 3)]
+        {
             let problem = embedded(b"wasm", digest, length).decompress().unwrap_err();
             assert!(problem.contains("damaged"), "{problem}");
         }

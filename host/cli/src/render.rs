@@ -1,13 +1,13 @@
 //! A session as it is shown while it runs: the answer streams to standard output, everything
 //! else goes to standard error. It decides nothing; approvals are handed on to whoever asks.
 
-use crate::harmless::{excerpt, exact, harmless};
+use crate::harmless::{exact, excerpt, harmless};
 use crate::terminal::{self, Style, Terminal};
+use hydroid_core::entry::DecidedBy;
 use hydroid_core::entry::{Entry, Outcome};
 use hydroid_core::id::{CallId, ComponentId};
 use hydroid_core::message::{Content, Usage};
 use hydroid_core::policy::Decision;
-use hydroid_core::entry::DecidedBy;
 use hydroid_core::ports::Sink;
 use hydroid_core::protocol::ServerMessage;
 use hydroid_core::tool::{Impact, ToolCall, ToolOutput};
@@ -130,21 +130,36 @@ impl Renderer {
                     DecidedBy::Policy => {
                         state.denied += 1;
                         state.end_line();
-                        terminal::say(&self.terminal.styled(Style::Bad, &format!("✗ {} denied: {}", exact(&name), harmless(&reason))));
+                        terminal::say(&self.terminal.styled(
+                            Style::Bad,
+                            &format!("✗ {} denied: {}", exact(&name), harmless(&reason)),
+                        ));
                     }
-                    DecidedBy::User | DecidedBy::Session => self.line(&mut state, Style::Bad, &format!("✗ {} denied", exact(&name))),
+                    DecidedBy::User | DecidedBy::Session => {
+                        self.line(&mut state, Style::Bad, &format!("✗ {} denied", exact(&name)))
+                    }
                 }
             }
             Entry::CallStarted { call_id, component, call, .. } => {
-                let line = format!("→ {} {}", exact(&call.name), excerpt(&exact(&call.arguments), ARGUMENTS));
+                let line = format!(
+                    "→ {} {}",
+                    exact(&call.name),
+                    excerpt(&exact(&call.arguments), ARGUMENTS)
+                );
                 self.line(&mut state, Style::Dim, &format!("{line}  ({component})"));
                 state.running.insert(call_id, (Instant::now(), call.name));
             }
-            Entry::CallFinished { call_id, output, .. } => self.finished(&mut state, &call_id, &output),
+            Entry::CallFinished { call_id, output, .. } => {
+                self.finished(&mut state, &call_id, &output)
+            }
             Entry::StepStarted { .. } => state.steps += 1,
             Entry::StepEnded { .. } => state.end_line(),
-            Entry::Notice { text, .. } => self.line(&mut state, Style::Dim, &format!("note: {}", harmless(&text))),
-            Entry::TurnEnded { outcome, usage, dollars, .. } => self.ended(&mut state, &outcome, usage, dollars),
+            Entry::Notice { text, .. } => {
+                self.line(&mut state, Style::Dim, &format!("note: {}", harmless(&text)))
+            }
+            Entry::TurnEnded { outcome, usage, dollars, .. } => {
+                self.ended(&mut state, &outcome, usage, dollars)
+            }
             Entry::TurnStarted { .. } => state.steps = 0,
             Entry::Thinking { .. } | Entry::CallDecided { .. } => {}
         }
@@ -160,7 +175,8 @@ impl Renderer {
             None => (String::new(), state.names.get(call_id).cloned().unwrap_or_default()),
         };
         let text = text_of(&output.content);
-        let (sign, style, length) = if output.is_error { ("✗", Style::Bad, ERROR) } else { ("✓", Style::Good, RESULT) };
+        let (sign, style, length) =
+            if output.is_error { ("✗", Style::Bad, ERROR) } else { ("✓", Style::Good, RESULT) };
         let line = format!("{} {}{took}", self.terminal.styled(style, sign), exact(&name));
         let result = self.terminal.styled(Style::Dim, &excerpt(&text, length));
         state.end_line();
@@ -180,7 +196,11 @@ impl Renderer {
             steps => format!("{steps} steps"),
         };
         let money = dollars.map(|dollars| format!(", ${dollars:.4}")).unwrap_or_default();
-        self.line(state, Style::Dim, &format!("{steps}, {} tokens in, {} out{money}", usage.input, usage.output));
+        self.line(
+            state,
+            Style::Dim,
+            &format!("{steps}, {} tokens in, {} out{money}", usage.input, usage.output),
+        );
     }
 
     /// Something besides the answer, unless only the answer is wanted.
@@ -203,8 +223,14 @@ impl Sink for Renderer {
             ServerMessage::Progress { call_id, fraction, note, .. } => {
                 let mut state = self.state();
                 let name = state.names.get(&call_id).cloned().unwrap_or_default();
-                let percent = fraction.map(|fraction| format!(" {:.0} %", fraction.clamp(0.0, 1.0) * 100.0)).unwrap_or_default();
-                self.line(&mut state, Style::Dim, &format!("  {}{percent} {}", exact(&name), excerpt(&note, RESULT)));
+                let percent = fraction
+                    .map(|fraction| format!(" {:.0} %", fraction.clamp(0.0, 1.0) * 100.0))
+                    .unwrap_or_default();
+                self.line(
+                    &mut state,
+                    Style::Dim,
+                    &format!("  {}{percent} {}", exact(&name), excerpt(&note, RESULT)),
+                );
             }
         }
     }
@@ -214,14 +240,27 @@ impl Renderer {
     fn emit_json(&self, message: ServerMessage) {
         let mut state = self.state();
         match serde_json::to_value(&message) {
-            Ok(value) if !state.output_gone => state.output_gone = terminal::print_json(&value).is_err(),
+            Ok(value) if !state.output_gone => {
+                state.output_gone = terminal::print_json(&value).is_err()
+            }
             Ok(_) => {}
             Err(error) => terminal::say(&format!("a message cannot be written as JSON: {error}")),
         }
         match message {
-            ServerMessage::Entry { entry: Entry::CallDecided { decision: Decision::Deny { .. }, by: DecidedBy::Policy, .. }, .. } => state.denied += 1,
-            ServerMessage::Entry { entry: Entry::TurnEnded { usage, dollars, .. }, .. } => state.spent.add(usage, dollars),
-            ServerMessage::Entry { entry: Entry::ApprovalAsked { call_id, call, component, impact, .. }, .. } => {
+            ServerMessage::Entry {
+                entry:
+                    Entry::CallDecided {
+                        decision: Decision::Deny { .. }, by: DecidedBy::Policy, ..
+                    },
+                ..
+            } => state.denied += 1,
+            ServerMessage::Entry { entry: Entry::TurnEnded { usage, dollars, .. }, .. } => {
+                state.spent.add(usage, dollars)
+            }
+            ServerMessage::Entry {
+                entry: Entry::ApprovalAsked { call_id, call, component, impact, .. },
+                ..
+            } => {
                 drop(state);
                 drop(self.asked.blocking_send(Asked { call_id, call, component, impact }));
             }
@@ -265,10 +304,16 @@ pub(crate) fn ending(outcome: &Outcome) -> Option<(Style, String)> {
     match outcome {
         Outcome::Completed => None,
         Outcome::Cancelled => Some((Style::Ask, "the turn was cancelled".into())),
-        Outcome::BudgetReached { reason } => Some((Style::Ask, format!("the turn was ended: {reason}"))),
-        Outcome::Repeating { reason } => Some((Style::Ask, format!("the turn was ended, the model repeats itself: {reason}"))),
+        Outcome::BudgetReached { reason } => {
+            Some((Style::Ask, format!("the turn was ended: {reason}")))
+        }
+        Outcome::Repeating { reason } => {
+            Some((Style::Ask, format!("the turn was ended, the model repeats itself: {reason}")))
+        }
         Outcome::Failed { reason } => Some((Style::Bad, format!("the turn failed: {reason}"))),
-        Outcome::Interrupted => Some((Style::Ask, "the turn was interrupted: the process ended in the middle".into())),
+        Outcome::Interrupted => {
+            Some((Style::Ask, "the turn was interrupted: the process ended in the middle".into()))
+        }
     }
 }
 
@@ -282,7 +327,9 @@ fn part(content: &Content) -> Option<String> {
     match content {
         Content::Text { text } => Some(text.clone()),
         Content::Json { json } => Some(json.to_string()),
-        Content::Media { media_type, data, .. } => Some(format!("[{media_type}, {} bytes]", data.0.len())),
+        Content::Media { media_type, data, .. } => {
+            Some(format!("[{media_type}, {} bytes]", data.0.len()))
+        }
         Content::Link { uri, .. } => Some(uri.clone()),
         Content::Other { kind, .. } => Some(format!("[{kind}]")),
         Content::Thinking { .. } | Content::ToolCall { .. } | Content::ToolResult { .. } => None,
@@ -291,5 +338,9 @@ fn part(content: &Content) -> Option<String> {
 
 fn took(began: Instant) -> String {
     let milliseconds = began.elapsed().as_millis();
-    if milliseconds < 1_000 { format!("{milliseconds} ms") } else { format!("{:.1} s", began.elapsed().as_secs_f64()) }
+    if milliseconds < 1_000 {
+        format!("{milliseconds} ms")
+    } else {
+        format!("{:.1} s", began.elapsed().as_secs_f64())
+    }
 }

@@ -25,7 +25,11 @@ pub(crate) struct ConfiguredSecrets {
 
 impl ConfiguredSecrets {
     /// The secrets of these sources.
-    pub(crate) fn new(sources: BTreeMap<String, SecretSource>, environment: Arc<Environment>, base: PathBuf) -> Self {
+    pub(crate) fn new(
+        sources: BTreeMap<String, SecretSource>,
+        environment: Arc<Environment>,
+        base: PathBuf,
+    ) -> Self {
         Self { sources, environment, base }
     }
 
@@ -33,26 +37,33 @@ impl ConfiguredSecrets {
     pub(crate) fn known(&self) -> Vec<KnownSecret> {
         self.sources
             .keys()
-            .filter_map(|name| Some(KnownSecret { name: Some(name.clone()), value: self.read(name).ok()?? }))
+            .filter_map(|name| {
+                Some(KnownSecret { name: Some(name.clone()), value: self.read(name).ok()?? })
+            })
             .collect()
     }
 
     /// Names, and what is the matter with each: a value, none, or a problem.
     pub(crate) fn states(&self) -> Vec<(String, Result<bool, SecretError>)> {
-        self.sources.keys().map(|name| (name.clone(), self.read(name).map(|value| value.is_some()))).collect()
+        self.sources
+            .keys()
+            .map(|name| (name.clone(), self.read(name).map(|value| value.is_some())))
+            .collect()
     }
 
     fn read(&self, name: &str) -> Result<Option<SecretValue>, SecretError> {
         let Some(source) = self.sources.get(name) else { return Ok(None) };
         let problem = |problem: String| SecretError { name: name.to_owned(), problem };
         if let Some(variable) = &source.env {
-            let text = self.environment.secret(variable).map_err(|error| problem(error.to_string()))?;
+            let text =
+                self.environment.secret(variable).map_err(|error| problem(error.to_string()))?;
             return Ok(text.map(|text| SecretValue::new(text.to_owned())));
         }
         let Some(file) = &source.file else { return Ok(None) };
         let path = self.base.join(file);
         let mut text = String::new();
-        let read = File::open(&path).and_then(|opened| opened.take(LONGEST + 1).read_to_string(&mut text));
+        let read =
+            File::open(&path).and_then(|opened| opened.take(LONGEST + 1).read_to_string(&mut text));
         match read {
             Ok(size) if size as u64 > LONGEST => {
                 Err(problem(format!("the file `{}` has more than {LONGEST} bytes", path.display())))
@@ -60,7 +71,9 @@ impl ConfiguredSecrets {
             Ok(_) => {
                 let value = text.strip_suffix('\n').unwrap_or(&text);
                 let value = value.strip_suffix('\r').unwrap_or(value);
-                Ok(Some(value).filter(|value| !value.is_empty()).map(|value| SecretValue::new(value.to_owned())))
+                Ok(Some(value)
+                    .filter(|value| !value.is_empty())
+                    .map(|value| SecretValue::new(value.to_owned())))
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(problem(format!("the file `{}`: {error}", path.display()))),
@@ -80,7 +93,9 @@ impl Secrets for ConfiguredSecrets {
 
 impl std::fmt::Debug for ConfiguredSecrets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ConfiguredSecrets").field("names", &self.sources.keys()).finish_non_exhaustive()
+        f.debug_struct("ConfiguredSecrets")
+            .field("names", &self.sources.keys())
+            .finish_non_exhaustive()
     }
 }
 
@@ -91,9 +106,19 @@ mod tests {
     fn secrets(directory: &std::path::Path) -> ConfiguredSecrets {
         let env = |name: &str| SecretSource { env: Some(name.into()), ..SecretSource::default() };
         let file = |name: &str| SecretSource { file: Some(name.into()), ..SecretSource::default() };
-        let sources = [("a", env("A")), ("b", env("B")), ("c", file("key")), ("d", file("gone")), ("e", file("."))];
+        let sources = [
+            ("a", env("A")),
+            ("b", env("B")),
+            ("c", file("key")),
+            ("d", file("gone")),
+            ("e", file(".")),
+        ];
         let sources = sources.into_iter().map(|(name, source)| (name.to_owned(), source)).collect();
-        ConfiguredSecrets::new(sources, Arc::new(Environment::of(&[("A", "from-env")])), directory.to_owned())
+        ConfiguredSecrets::new(
+            sources,
+            Arc::new(Environment::of(&[("A", "from-env")])),
+            directory.to_owned(),
+        )
     }
 
     #[test]
@@ -101,7 +126,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("key"), "from-file\n").unwrap();
         let secrets = secrets(directory.path());
-        let value = |name: &str| secrets.value(&UserId::new("u"), name).unwrap().map(|value| value.expose().to_owned());
+        let value = |name: &str| {
+            secrets.value(&UserId::new("u"), name).unwrap().map(|value| value.expose().to_owned())
+        };
         assert_eq!(value("a").as_deref(), Some("from-env"));
         assert_eq!(value("b"), None);
         assert_eq!(value("c").as_deref(), Some("from-file"));

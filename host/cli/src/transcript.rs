@@ -1,6 +1,6 @@
 //! A session that is over, to read: as plain text or as Markdown, from its entries alone.
 
-use crate::harmless::{excerpt, exact, harmless};
+use crate::harmless::{exact, excerpt, harmless};
 use crate::render::{ending, text_of};
 use hydroid_core::entry::{DecidedBy, Entry};
 use hydroid_core::id::CallId;
@@ -27,11 +27,20 @@ pub(crate) fn plain(entries: &[Entry]) -> String {
     let lines = passages(entries).into_iter().map(|passage| match passage {
         Passage::Said(text) => format!("\nyou: {}\n", harmless(&text)),
         Passage::Answered(text) => format!("{}\n", harmless(&text).trim_end()),
-        Passage::Called { name, arguments } => format!("  → {} {}\n", exact(&name), exact(&arguments)),
-        Passage::Returned { name, text, is_error } => {
-            format!("  {} {}: {}\n", if is_error { "✗" } else { "✓" }, exact(&name), excerpt(&text, RESULT))
+        Passage::Called { name, arguments } => {
+            format!("  → {} {}\n", exact(&name), exact(&arguments))
         }
-        Passage::Denied { name, reason } => format!("  ✗ {} denied: {}\n", exact(&name), harmless(&reason)),
+        Passage::Returned { name, text, is_error } => {
+            format!(
+                "  {} {}: {}\n",
+                if is_error { "✗" } else { "✓" },
+                exact(&name),
+                excerpt(&text, RESULT)
+            )
+        }
+        Passage::Denied { name, reason } => {
+            format!("  ✗ {} denied: {}\n", exact(&name), harmless(&reason))
+        }
         Passage::Note(text) => format!("  ({})\n", harmless(&text)),
     });
     lines.collect::<String>().trim_start_matches('\n').to_owned()
@@ -45,12 +54,16 @@ pub(crate) fn markdown(title: &str, entries: &[Entry]) -> String {
         text.push_str(&match passage {
             Passage::Said(said) => format!("## {}\n", harmless(&said).trim().replace('\n', "\n> ")),
             Passage::Answered(answer) => format!("{}\n", harmless(&answer).trim_end()),
-            Passage::Called { name, arguments } => format!("**{}**\n\n{}", exact(&name), fenced("json", &exact(&arguments))),
+            Passage::Called { name, arguments } => {
+                format!("**{}**\n\n{}", exact(&name), fenced("json", &exact(&arguments)))
+            }
             Passage::Returned { name, text, is_error } => {
                 let failed = if is_error { " failed" } else { "" };
                 format!("{}{failed}:\n\n{}", exact(&name), fenced("", &harmless(&text)))
             }
-            Passage::Denied { name, reason } => format!("{} was denied: {}\n", exact(&name), harmless(&reason)),
+            Passage::Denied { name, reason } => {
+                format!("{} was denied: {}\n", exact(&name), harmless(&reason))
+            }
             Passage::Note(note) => format!("_{}_\n", harmless(&note)),
         });
     }
@@ -76,11 +89,17 @@ fn passages(entries: &[Entry]) -> Vec<Passage> {
                 _ => passages.push(Passage::Answered(text.clone())),
             },
             Entry::Cited { uri, title, .. } => {
-                passages.push(Passage::Note(format!("source: {} {uri}", title.as_deref().unwrap_or_default())));
+                passages.push(Passage::Note(format!(
+                    "source: {} {uri}",
+                    title.as_deref().unwrap_or_default()
+                )));
             }
             Entry::CallReceived { call, .. } => {
                 names.insert(&call.id, &call.name);
-                passages.push(Passage::Called { name: call.name.clone(), arguments: call.arguments.clone() });
+                passages.push(Passage::Called {
+                    name: call.name.clone(),
+                    arguments: call.arguments.clone(),
+                });
             }
             Entry::CallDecided { call_id, decision: Decision::Deny { reason }, by, .. } => {
                 denied.insert(call_id);
@@ -88,14 +107,23 @@ fn passages(entries: &[Entry]) -> Vec<Passage> {
                     DecidedBy::Policy => "",
                     DecidedBy::User | DecidedBy::Session => "by you: ",
                 };
-                passages.push(Passage::Denied { name: name(&names, call_id), reason: format!("{by}{reason}") });
+                passages.push(Passage::Denied {
+                    name: name(&names, call_id),
+                    reason: format!("{by}{reason}"),
+                });
             }
             Entry::CallFinished { call_id, .. } if denied.contains(call_id) => {}
             Entry::CallFinished { call_id, output, .. } => {
-                passages.push(Passage::Returned { name: name(&names, call_id), text: text_of(&output.content), is_error: output.is_error });
+                passages.push(Passage::Returned {
+                    name: name(&names, call_id),
+                    text: text_of(&output.content),
+                    is_error: output.is_error,
+                });
             }
             Entry::Notice { text, .. } => passages.push(Passage::Note(text.clone())),
-            Entry::TurnEnded { outcome, .. } => passages.extend(ending(outcome).map(|(_, text)| Passage::Note(text))),
+            Entry::TurnEnded { outcome, .. } => {
+                passages.extend(ending(outcome).map(|(_, text)| Passage::Note(text)))
+            }
             Entry::StepStarted { .. }
             | Entry::Thinking { .. }
             | Entry::ApprovalAsked { .. }
@@ -126,14 +154,28 @@ mod tests {
 
     fn session() -> Vec<Entry> {
         let turn = TurnId::new("t");
-        let call = ToolCall { id: CallId::new("c"), name: "file_read".into(), arguments: "{\"path\":\"a\"}".into() };
+        let call = ToolCall {
+            id: CallId::new("c"),
+            name: "file_read".into(),
+            arguments: "{\"path\":\"a\"}".into(),
+        };
         vec![
             Entry::TurnStarted { turn: turn.clone(), parts: Message::user("read a").parts },
             Entry::Text { turn: turn.clone(), text: "I ".into() },
             Entry::Text { turn: turn.clone(), text: "read\x1b[2J".into() },
             Entry::CallReceived { turn: turn.clone(), call },
-            Entry::CallFinished { turn: turn.clone(), call_id: CallId::new("c"), output: ToolOutput::text("```\nx"), label: Label::host() },
-            Entry::TurnEnded { turn, outcome: Outcome::Cancelled, usage: Usage::default(), dollars: None },
+            Entry::CallFinished {
+                turn: turn.clone(),
+                call_id: CallId::new("c"),
+                output: ToolOutput::text("```\nx"),
+                label: Label::host(),
+            },
+            Entry::TurnEnded {
+                turn,
+                outcome: Outcome::Cancelled,
+                usage: Usage::default(),
+                dollars: None,
+            },
         ]
     }
 

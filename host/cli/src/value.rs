@@ -24,7 +24,13 @@ pub(crate) fn parse(path: &str, text: &str) -> Result<Value> {
         },
         "list" => match written() {
             Some(value @ Value::Array(_)) => value,
-            _ => text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(|item| Value::String(item.to_owned())).collect::<Vec<_>>().into(),
+            _ => text
+                .split(',')
+                .map(str::trim)
+                .filter(|item| !item.is_empty())
+                .map(|item| Value::String(item.to_owned()))
+                .collect::<Vec<_>>()
+                .into(),
         },
         "bool" => match text {
             "true" => Value::Boolean(true),
@@ -41,7 +47,9 @@ pub(crate) fn parse(path: &str, text: &str) -> Result<Value> {
         }
         _ => match written() {
             Some(value @ Value::Table(_)) => value,
-            _ => bail!("`{path}` is `{text}`; it is a table like `{{ name = \"value\" }}`, or name one of its keys: `{path}.name`"),
+            _ => bail!(
+                "`{path}` is `{text}`; it is a table like `{{ name = \"value\" }}`, or name one of its keys: `{path}.name`"
+            ),
         },
     };
     Ok(value)
@@ -57,7 +65,9 @@ pub(crate) fn insert(table: &mut Table, path: &str, value: Value) -> Result<()> 
             return Ok(());
         }
         let entry = table.entry(segment).or_insert_with(|| Value::Table(Table::new()));
-        let Value::Table(inner) = entry else { bail!("`{path}` cannot be set: `{segment}` is a value already") };
+        let Value::Table(inner) = entry else {
+            bail!("`{path}` cannot be set: `{segment}` is a value already")
+        };
         table = inner;
     }
     Ok(())

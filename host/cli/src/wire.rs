@@ -56,8 +56,13 @@ impl Ground {
         let paths = Paths::find(&environment)?;
         let loaded = load(&paths, &environment, settings)?;
         let config = Arc::new(loaded.config.clone());
-        let secrets = Arc::new(ConfiguredSecrets::new(config.secrets.clone(), environment, paths.config.clone()));
-        let scrubber = Scrubber::new(&secrets.known(), &virtual_paths(&loaded.workspace, &paths)).map_err(anyhow::Error::msg)?;
+        let secrets = Arc::new(ConfiguredSecrets::new(
+            config.secrets.clone(),
+            environment,
+            paths.config.clone(),
+        ));
+        let scrubber = Scrubber::new(&secrets.known(), &virtual_paths(&loaded.workspace, &paths))
+            .map_err(anyhow::Error::msg)?;
         log::start(&config.log.level, scrubber.clone());
         Ok(Self { paths, loaded, config, secrets, scrubber, terminal })
     }
@@ -76,11 +81,18 @@ impl Ground {
     pub(crate) fn catalog_of(&self, directory: PathBuf) -> Result<Arc<Catalog>> {
         let config = &self.config;
         private_directory(&self.paths.data)?;
-        let fuel = config.limits.fuel.is_some() || config.components.values().any(|component| component.limits.fuel.is_some());
-        let engine = WasmEngine::new(fuel).map_err(|error| anyhow!("the WebAssembly engine cannot start: {error:#}"))?;
+        let fuel = config.limits.fuel.is_some()
+            || config.components.values().any(|component| component.limits.fuel.is_some());
+        let engine = WasmEngine::new(fuel)
+            .map_err(|error| anyhow!("the WebAssembly engine cannot start: {error:#}"))?;
         let compiled = self.paths.compiled();
-        let cache = CompiledCache::open(compiled.clone(), config.cache.max_size.0)
-            .with_context(|| format!("the cache of compiled components `{}` cannot be opened", compiled.display()))?;
+        let cache =
+            CompiledCache::open(compiled.clone(), config.cache.max_size.0).with_context(|| {
+                format!(
+                    "the cache of compiled components `{}` cannot be opened",
+                    compiled.display()
+                )
+            })?;
         let workspace = self.workspace()?;
         let egress = self.egress()?;
         let release = release::release()?;
@@ -116,12 +128,15 @@ impl Ground {
     pub(crate) fn egress(&self) -> Result<Egress> {
         let limits = self.config.egress.clone();
         // Checked by core when the configuration was read.
-        let allow_private = limits.allow_private.iter().filter_map(|address| address.parse().ok()).collect();
+        let allow_private =
+            limits.allow_private.iter().filter_map(|address| address.parse().ok()).collect();
         let authorities = match &limits.ca_file {
             None => None,
             Some(file) => {
                 let path = self.paths.config.join(file);
-                Some(std::fs::read(&path).with_context(|| format!("`egress.ca_file` is `{}`, which cannot be read", path.display()))?)
+                Some(std::fs::read(&path).with_context(|| {
+                    format!("`egress.ca_file` is `{}`, which cannot be read", path.display())
+                })?)
             }
         };
         Ok(Egress::new(EgressSettings { allow_private, authorities, limits }))
@@ -133,7 +148,9 @@ impl Ground {
         if let Some(directory) = path.parent() {
             private_directory(directory)?;
         }
-        let database = Database::open(&path).await.with_context(|| format!("the sessions in `{}` cannot be opened", path.display()))?;
+        let database = Database::open(&path)
+            .await
+            .with_context(|| format!("the sessions in `{}` cannot be opened", path.display()))?;
         database.add_user(&self.user()).await?;
         Ok(database)
     }

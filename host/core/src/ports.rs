@@ -1,5 +1,17 @@
 //! Ports: the only traits between crates. `wasm` and `memory` implement them, `agent` uses them,
-//! `cli` brings them together.
+//! `cli` brings them together. What is kept for components and for people has a file each.
+
+mod key_values;
+mod recall;
+
+pub use key_values::{
+    KeyError, KeyOwner, KeyValues, LARGEST_COMPONENT_STATE, LARGEST_VALUE, LONGEST_KEY, MOST_KEYS,
+    check_key, check_value,
+};
+pub use recall::{
+    Hit, LONGEST_NOTE, LONGEST_SCRATCHPAD, LONGEST_TAG, MOST_HITS, MOST_NOTES, MOST_TAGS, Note,
+    Origin, Question, Recall, RecallError, Source, normal_tag,
+};
 
 use crate::entry::Entry;
 use crate::id::{ComponentId, SessionId, TurnId, UserId};

@@ -284,10 +284,21 @@ impl Workspace {
         if from.inner.as_os_str().is_empty() {
             return Err(FileError::Kind { path: from.shown, problem: "is a root and stays" });
         }
-        if to.root.symlink_metadata(&to.inner).is_ok() {
-            return Err(FileError::Exists { path: to.shown });
-        }
-        from.root.rename(&from.inner, to.root, &to.inner).map_err(|error| from.error(&error))
+        let parent = |place: &Place<'_>| {
+            let directory = match place.inner.parent() {
+                Some(parent) if !parent.as_os_str().is_empty() => place.root.open_dir(parent),
+                Some(_) | None => place.root.try_clone(),
+            };
+            directory.map_err(|error| place.error(&error))
+        };
+        let (from_parent, to_parent) = (parent(&from)?, parent(&to)?);
+        let name = |place: &Place<'_>| place.inner.file_name().map(ToOwned::to_owned).unwrap_or_default();
+        // One step: what appears at the target in between is not replaced.
+        rustix::fs::renameat_with(&from_parent, name(&from), &to_parent, name(&to), rustix::fs::RenameFlags::NOREPLACE)
+            .map_err(|error| match error {
+                rustix::io::Errno::EXIST => FileError::Exists { path: to.shown.clone() },
+                other => from.error(&other.into()),
+            })
     }
 
     /// Writes beside the file and renames over it, so that a reader sees the old or the new one.

@@ -41,9 +41,10 @@ pub(crate) fn sentence(store: &Store<State>, cause: Cause) -> String {
         ),
         (Cause::Error(error), None) => format!("`{component}` {}", of_error(error, limits)),
     };
+    // The sentence is shown as the result of the call; what happened inside is for the log.
     match &cause {
-        Cause::Error(error) => tracing::warn!(%component, error = ?error, %output, "{sentence}"),
-        Cause::Deadline(_) => tracing::warn!(%component, %output, "{sentence}"),
+        Cause::Error(error) => tracing::info!(%component, error = ?error, %output, "{sentence}"),
+        Cause::Deadline(_) => tracing::info!(%component, %output, "{sentence}"),
     }
     sentence
 }

@@ -9,14 +9,39 @@ use std::os::unix::fs::PermissionsExt;
 fn the_components_of_the_release_are_there() {
     let home = Home::new();
     let listed = home.run(&["component", "list", "--json"]).code(0).json_lines();
-    let ready: Vec<&str> = listed[0].as_array().unwrap().iter().filter(|row| row["state"] == "ready").map(|row| row["name"].as_str().unwrap()).collect();
-    for name in ["provider-rehearsal", "tool-files-read", "tool-files-write", "tool-json", "tool-time", "tool-web"] {
+    let ready: Vec<&str> = listed[0]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|row| row["state"] == "ready")
+        .map(|row| row["name"].as_str().unwrap())
+        .collect();
+    for name in [
+        "provider-rehearsal",
+        "tool-files-read",
+        "tool-files-write",
+        "tool-json",
+        "tool-time",
+        "tool-web",
+    ] {
         assert!(ready.contains(&name), "{name} is not ready: {listed:?}");
-        home.run(&["component", "inspect", name]).code(0).says("role    ").says("cannot  ").says("sha256:");
+        home.run(&["component", "inspect", name])
+            .code(0)
+            .says("role    ")
+            .says("cannot  ")
+            .says("sha256:");
     }
     home.run(&["component", "list"]).code(0).says("tool-web").says("web_fetch");
-    home.run(&["component", "inspect", "tool-files-read"]).code(0).says("hydroid:cap/fs-read").says("write files").says("proven");
-    home.run(&["component", "inspect", "provider-replay"]).code(0).says("refused ").says("recording");
+    home.run(&["component", "inspect", "tool-files-read"])
+        .code(0)
+        .says("hydroid:cap/fs-read")
+        .says("write files")
+        .says("proven");
+    let nonsense = "components.tool-time.config.nonsense=1";
+    home.run(&["component", "inspect", "tool-time", "--set", nonsense])
+        .code(0)
+        .says("refused ")
+        .says("components.tool-time.config");
     home.run(&["component", "inspect", "tool-wep"]).code(2).tells("did you mean `tool-web`");
 }
 
@@ -24,16 +49,34 @@ fn the_components_of_the_release_are_there() {
 fn a_component_is_checked_added_granted_revoked_and_removed() {
     let home = Home::new();
     let file = test_component("test-tool-web");
-    home.run(&["component", "check", &file]).code(1).says("would be refused").says("hydroid component grant test-tool-web web");
-    home.run(&["component", "add", &file]).code(0).says("hydroid component grant test-tool-web web").tells("not used yet");
+    home.run(&["component", "check", &file])
+        .code(1)
+        .says("would be refused")
+        .says("hydroid component grant test-tool-web web");
+    home.run(&["component", "add", &file])
+        .code(0)
+        .says("hydroid component grant test-tool-web web")
+        .tells("not used yet");
     home.run(&["component", "inspect", "test-tool-web"]).code(0).says("NOT GRANTED");
-    home.run(&["component", "grant", "test-tool-web", "web", "--host", "example.com"]).code(0).says("example.com").says("secret test");
-    let mode = |name: &str| std::fs::metadata(home.path(name)).unwrap().permissions().mode() & 0o777;
-    assert_eq!((mode("grants.toml"), mode("components/test-tool-web.wasm"), mode("components")), (0o600, 0o600, 0o700));
-    home.run(&["component", "inspect", "test-tool-web"]).code(0).says("state   ready").says("example.com");
+    home.run(&["component", "grant", "test-tool-web", "web", "--host", "example.com"])
+        .code(0)
+        .says("example.com")
+        .says("secret test");
+    let mode =
+        |name: &str| std::fs::metadata(home.path(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(
+        (mode("grants.toml"), mode("components/test-tool-web.wasm"), mode("components")),
+        (0o600, 0o600, 0o700)
+    );
+    home.run(&["component", "inspect", "test-tool-web"])
+        .code(0)
+        .says("state   ready")
+        .says("example.com");
     home.run(&["component", "add", &file]).code(0).says("it is ready");
     home.run(&["component", "revoke", "test-tool-web", "web"]).code(0).says("granted nothing");
-    home.run(&["component", "revoke", "test-tool-web", "web"]).code(2).tells("is not granted `web`");
+    home.run(&["component", "revoke", "test-tool-web", "web"])
+        .code(2)
+        .tells("is not granted `web`");
     home.run(&["component", "remove", "test-tool-web"]).code(0).says("removed test-tool-web.wasm");
     home.run(&["component", "remove", "test-tool-web"]).code(2).tells("no component is called");
 }
@@ -41,13 +84,23 @@ fn a_component_is_checked_added_granted_revoked_and_removed() {
 #[test]
 fn a_grant_that_makes_no_sense_is_refused() {
     let home = Home::new();
-    home.run(&["component", "grant", "tool-web", "shell"]).code(2).tells("does not have the profile `shell`");
+    home.run(&["component", "grant", "tool-web", "shell"])
+        .code(2)
+        .tells("does not have the profile `shell`");
     home.run(&["component", "grant", "tool-web", "wep"]).code(2).tells("did you mean `web`");
-    home.run(&["component", "grant", "tool-web", "file-read-only"]).code(2).tells("does not declare `file-read-only`");
+    home.run(&["component", "grant", "tool-web", "file-read-only"])
+        .code(2)
+        .tells("does not declare `file-read-only`");
     home.run(&["component", "grant", "tool-web", "pure"]).code(2).tells("always granted");
-    home.run(&["component", "grant", "tool-web", "web", "--host", "http://a/b"]).code(2).tells("not a host pattern");
-    home.run(&["component", "grant", "tool-web", "web", "--secret", "x"]).code(2).tells("declares no secret `x`");
-    home.run(&["component", "grant", "tool-files-read", "file-read-only", "--host", "a.com"]).code(2).tells("belong to `web`");
+    home.run(&["component", "grant", "tool-web", "web", "--host", "http://a/b"])
+        .code(2)
+        .tells("not a host pattern");
+    home.run(&["component", "grant", "tool-web", "web", "--secret", "x"])
+        .code(2)
+        .tells("declares no secret `x`");
+    home.run(&["component", "grant", "tool-files-read", "file-read-only", "--host", "a.com"])
+        .code(2)
+        .tells("belong to `web`");
     home.run(&["component", "grant", "nothing", "web"]).code(2).tells("no component is called");
     assert!(!home.path("grants.toml").exists());
 }
@@ -55,14 +108,18 @@ fn a_grant_that_makes_no_sense_is_refused() {
 #[test]
 fn the_release_can_be_restricted_and_not_replaced() {
     let home = Home::new();
-    home.run(&["component", "remove", "tool-web"]).code(2).tells("components.tool-web.enabled false");
+    home.run(&["component", "remove", "tool-web"])
+        .code(2)
+        .tells("components.tool-web.enabled false");
     home.run(&["component", "revoke", "tool-web"]).code(0).says("granted nothing");
     home.run(&["ask", "--allow", "web_fetch", "hi"]).code(2).tells("names no tool");
     home.run(&["component", "grant", "tool-web", "web"]).code(0).says("tool-web can");
     home.run(&["config", "set", "components.tool-web.enabled", "false"]).code(0);
     home.run(&["component", "inspect", "tool-web"]).code(0).says("turned off");
     let release = crate::root().join("target/components/tool-web.wasm");
-    home.run(&["component", "add", release.to_str().unwrap()]).code(1).tells("taken by a component of the release");
+    home.run(&["component", "add", release.to_str().unwrap()])
+        .code(1)
+        .tells("taken by a component of the release");
 }
 
 #[test]
@@ -80,12 +137,22 @@ fn a_file_that_is_no_component_is_refused_with_the_reason() {
 #[test]
 fn the_configuration_is_shown_explained_and_set() {
     let home = Home::with_config("# mine\n[turn]\nmax_steps = 5 # few\n");
-    home.run(&["config", "show"]).code(0).says("turn.max_steps = 5").says("turn.max_seconds = 900  # default");
-    let shown = home.run(&["config", "show", "--json", "--set", "turn.max_steps=6"]).code(0).json_lines();
+    home.run(&["config", "show"])
+        .code(0)
+        .says("turn.max_steps = 5")
+        .says("turn.max_seconds = 900  # default");
+    let shown =
+        home.run(&["config", "show", "--json", "--set", "turn.max_steps=6"]).code(0).json_lines();
     assert_eq!(shown[0]["turn.max_steps"]["value"], json!(6));
     home.run(&["config", "set", "turn.max_steps", "7"]).code(0);
-    assert_eq!(std::fs::read_to_string(home.path("config.toml")).unwrap(), "# mine\n[turn]\nmax_steps = 7 # few\n");
-    home.run(&["config", "explain", "turn.max_steps"]).code(0).says("Model requests in one turn").says("config.toml");
+    assert_eq!(
+        std::fs::read_to_string(home.path("config.toml")).unwrap(),
+        "# mine\n[turn]\nmax_steps = 7 # few\n"
+    );
+    home.run(&["config", "explain", "turn.max_steps"])
+        .code(0)
+        .says("Model requests in one turn")
+        .says("config.toml");
     home.run(&["config", "explain", "turn"]).code(0).says("turn.max_tokens");
     home.run(&["config", "explain"]).code(0).says("HYDROID_HOME");
     home.run(&["config", "path"]).code(0).says("config.toml").says("hydroid.toml  (not there)");
@@ -98,12 +165,19 @@ fn a_setting_that_cannot_be_used_changes_nothing() {
     home.run(&["config", "set", "turn.max_steps", "0"]).code(1).tells("nothing was changed");
     home.run(&["config", "set", "turn.max_steps", "many"]).code(2).tells("it is a number");
     home.run(&["config", "set", "turn.max_step", "1"]).code(2).tells("did you mean");
-    assert_eq!(std::fs::read_to_string(home.path("config.toml")).unwrap(), "[turn]\nmax_steps = 5\n");
+    assert_eq!(
+        std::fs::read_to_string(home.path("config.toml")).unwrap(),
+        "[turn]\nmax_steps = 5\n"
+    );
 }
 
 #[test]
 fn a_broken_or_greedy_file_is_named() {
-    Home::with_config("[turn]\nmax_step = 1\n").run(&["ask", "hi"]).code(1).tells("config.toml").tells("did you mean `turn.max_steps`");
+    Home::with_config("[turn]\nmax_step = 1\n")
+        .run(&["ask", "hi"])
+        .code(1)
+        .tells("config.toml")
+        .tells("did you mean `turn.max_steps`");
     Home::with_config("turn = [").run(&["doctor"]).code(1).says("BROKEN the configuration");
     let home = Home::new();
     home.write("users/local/workspace/hydroid.toml", "[policy]\nchanges = \"allow\"\n");
@@ -116,8 +190,14 @@ fn a_broken_or_greedy_file_is_named() {
 #[test]
 fn the_doctor_finds_what_is_broken() {
     let home = Home::new();
-    home.run(&["doctor"]).code(0).says("wasmtime 48").says("component tool-web (tool) is ready").says("no damage found");
-    home.run(&["doctor", "--set", "model.provider=provider-x"]).code(1).says("no component is called `provider-x`");
+    home.run(&["doctor"])
+        .code(0)
+        .says("wasmtime 48")
+        .says("component tool-web (tool) is ready")
+        .says("no damage found");
+    home.run(&["doctor", "--set", "model.provider=provider-x"])
+        .code(1)
+        .says("no component is called `provider-x`");
     home.write("grants.toml", "nonsense = 1\n");
     home.run(&["doctor"]).code(1).says("grants.toml");
 }
@@ -133,12 +213,17 @@ fn completions_are_printed_for_a_shell() {
 fn scrubbing_answers_each_line_in_its_place() {
     let home = Home::with_config("[secrets.test]\nfile = \"key\"\n");
     home.write("key", "hunter2-hunter2");
-    check_lines(&home, &["debug", "scrub", "--stdin-jsonl"], b"\"a\"\nnonsense\n\"x hunter2-hunter2 y\"\n\xff\n", |lines| {
-        assert_eq!(lines.len(), 4);
-        assert_eq!(lines[0], json!("a"));
-        assert!(lines[1]["error"].is_string() && lines[3]["error"].is_string(), "{lines:?}");
-        assert!(!lines[2].to_string().contains("hunter2"), "{lines:?}");
-    });
+    check_lines(
+        &home,
+        &["debug", "scrub", "--stdin-jsonl"],
+        b"\"a\"\nnonsense\n\"x hunter2-hunter2 y\"\n\xff\n",
+        |lines| {
+            assert_eq!(lines.len(), 4);
+            assert_eq!(lines[0], json!("a"));
+            assert!(lines[1]["error"].is_string() && lines[3]["error"].is_string(), "{lines:?}");
+            assert!(!lines[2].to_string().contains("hunter2"), "{lines:?}");
+        },
+    );
 }
 
 #[test]
@@ -158,13 +243,29 @@ fn fetching_refuses_what_is_not_public() {
 #[test]
 fn one_tool_is_called_without_a_model() {
     let home = Home::new();
-    home.run(&["debug", "call", "tool-json", "json_query", r#"{"json":"{\"a\":7}","filter":".a"}"#]).code(0).says("7");
-    let output = home.run(&["debug", "call", "tool-time", "time_now", "{}", "--json"]).code(0).json_lines();
+    home.run(&[
+        "debug",
+        "call",
+        "tool-json",
+        "json_query",
+        r#"{"json":"{\"a\":7}","filter":".a"}"#,
+    ])
+    .code(0)
+    .says("7");
+    let output =
+        home.run(&["debug", "call", "tool-time", "time_now", "{}", "--json"]).code(0).json_lines();
     assert_eq!(output[0]["is_error"], json!(false));
-    home.run(&["debug", "call", "tool-files-read", "file_read", r#"{"path":"/shared/none"}"#]).code(1);
-    home.run(&["debug", "call", "tool-files-read", "file_read", "{}"]).code(2).tells("do not fit its schema");
-    home.run(&["debug", "call", "tool-time", "file_read", r#"{"path":"a"}"#]).code(2).tells("belongs to `tool-files-read`");
-    home.run(&["debug", "call", "tool-time", "time_nwo", "{}"]).code(2).tells("did you mean `time_now`");
+    home.run(&["debug", "call", "tool-files-read", "file_read", r#"{"path":"/shared/none"}"#])
+        .code(1);
+    home.run(&["debug", "call", "tool-files-read", "file_read", "{}"])
+        .code(2)
+        .tells("do not fit its schema");
+    home.run(&["debug", "call", "tool-time", "file_read", r#"{"path":"a"}"#])
+        .code(2)
+        .tells("belongs to `tool-files-read`");
+    home.run(&["debug", "call", "tool-time", "time_nwo", "{}"])
+        .code(2)
+        .tells("did you mean `time_now`");
 }
 
 #[test]

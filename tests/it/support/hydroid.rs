@@ -56,7 +56,8 @@ impl Home {
     /// Writes a file inside the home.
     pub(crate) fn write(&self, name: &str, text: &str) {
         let path = self.path(name);
-        std::fs::create_dir_all(path.parent().expect("a file has a directory")).expect("a directory");
+        std::fs::create_dir_all(path.parent().expect("a file has a directory"))
+            .expect("a directory");
         std::fs::write(path, text).expect("a file");
     }
 
@@ -104,34 +105,56 @@ impl Ran {
     /// The run, if it ended with this code.
     #[track_caller]
     pub(crate) fn code(self, expect: i32) -> Self {
-        assert_eq!(self.code, Some(expect), "\n--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr);
+        assert_eq!(
+            self.code,
+            Some(expect),
+            "\n--- stdout\n{}\n--- stderr\n{}",
+            self.stdout,
+            self.stderr
+        );
         self
     }
 
     /// The run, if standard output has this text.
     #[track_caller]
     pub(crate) fn says(self, expect: &str) -> Self {
-        assert!(self.stdout.contains(expect), "expected `{expect}` in standard output:\n{}\n--- stderr\n{}", self.stdout, self.stderr);
+        assert!(
+            self.stdout.contains(expect),
+            "expected `{expect}` in standard output:\n{}\n--- stderr\n{}",
+            self.stdout,
+            self.stderr
+        );
         self
     }
 
     /// The run, if standard error has this text.
     #[track_caller]
     pub(crate) fn tells(self, expect: &str) -> Self {
-        assert!(self.stderr.contains(expect), "expected `{expect}` in standard error:\n{}\n--- stdout\n{}", self.stderr, self.stdout);
+        assert!(
+            self.stderr.contains(expect),
+            "expected `{expect}` in standard error:\n{}\n--- stdout\n{}",
+            self.stderr,
+            self.stdout
+        );
         self
     }
 
     /// Standard output, a JSON value a line.
     #[track_caller]
     pub(crate) fn json_lines(&self) -> Vec<serde_json::Value> {
-        self.stdout.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+        self.stdout
+            .lines()
+            .map(|line| {
+                serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+            })
+            .collect()
     }
 }
 
 /// The binary under test.
 fn binary() -> PathBuf {
-    std::env::var_os("HYDROID_BIN").map_or_else(|| root().join("target/debug/hydroid"), PathBuf::from)
+    std::env::var_os("HYDROID_BIN")
+        .map_or_else(|| root().join("target/debug/hydroid"), PathBuf::from)
 }
 
 /// A component that exists for tests.

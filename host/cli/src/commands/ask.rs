@@ -38,7 +38,11 @@ const MOST_RECORDING: u64 = 16 << 20;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Runs the command.
-pub(crate) async fn run(ask: Ask, environment: Arc<Environment>, mut settings: Vec<Setting>) -> Result<Exit> {
+pub(crate) async fn run(
+    ask: Ask,
+    environment: Arc<Environment>,
+    mut settings: Vec<Setting>,
+) -> Result<Exit> {
     settings.extend(model_settings(&ask.choice));
     if let Some(file) = &ask.replay {
         settings.extend(replay_settings(file)?);
@@ -77,13 +81,20 @@ async fn text(words: &[String]) -> Result<String> {
     let typed = words.join(" ");
     let piped = if std::io::stdin().is_terminal() { String::new() } else { piped().await? };
     let text = match (typed.trim().is_empty(), piped.trim().is_empty()) {
-        (true, true) => return Err(usage("nothing was said; write what is to be done: `hydroid ask \"list files\"`")),
+        (true, true) => {
+            return Err(usage(
+                "nothing was said; write what is to be done: `hydroid ask \"list files\"`",
+            ));
+        }
         (false, true) => typed,
         (true, false) => piped,
         (false, false) => format!("{typed}\n\n{piped}"),
     };
     if text.len() as u64 > MOST_TEXT {
-        bail!("the text has {} bytes; {MOST_TEXT} are the most: put it in the workspace and let a tool read parts of it", text.len());
+        bail!(
+            "the text has {} bytes; {MOST_TEXT} are the most: put it in the workspace and let a tool read parts of it",
+            text.len()
+        );
     }
     Ok(text)
 }
@@ -101,13 +112,19 @@ async fn piped() -> Result<String> {
             reading.await
         }
     };
-    let bytes = read.context("reading failed unexpectedly")?.context("standard input cannot be read")?;
+    let bytes =
+        read.context("reading failed unexpectedly")?.context("standard input cannot be read")?;
     if bytes.len() as u64 > MOST_TEXT {
-        bail!("standard input has more than {MOST_TEXT} bytes; put it in a file of the workspace and let a tool read parts of it");
+        bail!(
+            "standard input has more than {MOST_TEXT} bytes; put it in a file of the workspace and let a tool read parts of it"
+        );
     }
     match String::from_utf8(bytes) {
         Ok(text) => Ok(text),
-        Err(error) => bail!("standard input is not UTF-8 at byte {}; convert it to UTF-8 first", error.utf8_error().valid_up_to()),
+        Err(error) => bail!(
+            "standard input is not UTF-8 at byte {}; convert it to UTF-8 first",
+            error.utf8_error().valid_up_to()
+        ),
     }
 }
 
@@ -129,16 +146,28 @@ fn allowed(catalog: &Catalog, names: &[String]) -> Result<BTreeSet<String>> {
 fn replay_settings(file: &Path) -> Result<[Setting; 3]> {
     let shown = file.display();
     let mut text = String::new();
-    let opened = std::fs::File::open(file).with_context(|| format!("the recording `{shown}` cannot be opened"))?;
-    opened.take(MOST_RECORDING + 1).read_to_string(&mut text).with_context(|| format!("the recording `{shown}` cannot be read"))?;
+    let opened = std::fs::File::open(file)
+        .with_context(|| format!("the recording `{shown}` cannot be opened"))?;
+    opened
+        .take(MOST_RECORDING + 1)
+        .read_to_string(&mut text)
+        .with_context(|| format!("the recording `{shown}` cannot be read"))?;
     if text.len() as u64 > MOST_RECORDING {
-        bail!("the recording `{shown}` has more than {MOST_RECORDING} bytes, which is more than can be played");
+        bail!(
+            "the recording `{shown}` has more than {MOST_RECORDING} bytes, which is more than can be played"
+        );
     }
-    let header: Option<serde_json::Value> = text.lines().find(|line| !line.trim().is_empty()).and_then(|line| serde_json::from_str(line).ok());
+    let header: Option<serde_json::Value> = text
+        .lines()
+        .find(|line| !line.trim().is_empty())
+        .and_then(|line| serde_json::from_str(line).ok());
     let Some(header) = header.filter(|header| header.get("hydroid_recording").is_some()) else {
-        bail!("`{shown}` is not a recording; make one with `hydroid ask --record FILE` or `hydroid session export ID --format replay`");
+        bail!(
+            "`{shown}` is not a recording; make one with `hydroid ask --record FILE` or `hydroid session export ID --format replay`"
+        );
     };
-    let model = header.get("model").and_then(serde_json::Value::as_str).unwrap_or("replay").to_owned();
+    let model =
+        header.get("model").and_then(serde_json::Value::as_str).unwrap_or("replay").to_owned();
     Ok([
         Setting::new("--replay", "model.provider", PLAYER),
         Setting::new("--replay", "model.name", model),

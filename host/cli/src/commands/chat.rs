@@ -50,11 +50,18 @@ enum Line {
 }
 
 /// Runs the command.
-pub(crate) async fn run(session: Option<String>, choice: &ModelChoice, environment: Arc<Environment>, mut settings: Vec<Setting>) -> Result<Exit> {
+pub(crate) async fn run(
+    session: Option<String>,
+    choice: &ModelChoice,
+    environment: Arc<Environment>,
+    mut settings: Vec<Setting>,
+) -> Result<Exit> {
     settings.extend(model_settings(choice));
     let ground = Ground::lay(environment, &settings)?;
     if !ground.terminal.interactive {
-        return Err(usage("`hydroid chat` needs a terminal; use `hydroid ask` in scripts and pipes"));
+        return Err(usage(
+            "`hydroid chat` needs a terminal; use `hydroid ask` in scripts and pipes",
+        ));
     }
     let catalog = ground.catalog()?;
     let database = ground.database().await?;
@@ -65,16 +72,26 @@ pub(crate) async fn run(session: Option<String>, choice: &ModelChoice, environme
     };
     let mut conversation = open(&ground, &agent, choice).await?;
     let mut keyboard = Keyboard::open(ground.paths.history(&ground.user()))?;
-    terminal::say(&format!("{} on {}; `/help` lists commands, Ctrl-D ends", ground.config.model.name, ground.config.model.provider));
+    terminal::say(&format!(
+        "{} on {}; `/help` lists commands, Ctrl-D ends",
+        ground.config.model.name, ground.config.model.provider
+    ));
     loop {
-        let (returned, line) = keyboard.line().await?;
+        let (returned, line) = tokio::select! {
+            line = keyboard.line() => line?,
+            () = conversation.terminated() => break,
+        };
         keyboard = returned;
         let Some(line) = line else { break };
         match meaning(&line) {
             Line::Nothing => {}
             Line::Say => match conversation.turn(&line).await {
                 Ok(_) => {}
-                Err(error) => terminal::say(&ground.terminal.styled(Style::Bad, &format!("error: {}", harmless(&format!("{error:#}"))))),
+                Err(error) => terminal::say(
+                    &ground
+                        .terminal
+                        .styled(Style::Bad, &format!("error: {}", harmless(&format!("{error:#}")))),
+                ),
             },
             Line::Cost => terminal::print_line(&cost(conversation.spent()))?,
             Line::Help => terminal::print(&help())?,
@@ -96,7 +113,8 @@ pub(crate) async fn run(session: Option<String>, choice: &ModelChoice, environme
 }
 
 async fn open(ground: &Ground, agent: &Agent, session: SessionChoice) -> Result<Conversation> {
-    let opening = Opening { user: ground.user(), session, allow: BTreeSet::new(), mode: Mode::Text };
+    let opening =
+        Opening { user: ground.user(), session, allow: BTreeSet::new(), mode: Mode::Text };
     Conversation::open(agent, ground.terminal, opening).await
 }
 
@@ -108,7 +126,8 @@ struct Keyboard {
 
 impl Keyboard {
     fn open(history: PathBuf) -> Result<Self> {
-        let config = Config::builder().max_history_size(HISTORY)?.history_ignore_space(true).build();
+        let config =
+            Config::builder().max_history_size(HISTORY)?.history_ignore_space(true).build();
         let mut editor = Editor::with_config(config).context("the terminal cannot be used")?;
         // The first time there is none.
         drop(editor.load_history(&history));
@@ -135,7 +154,10 @@ impl Keyboard {
             }
             Ok((self, line))
         });
-        waiting.await.context("reading a line failed unexpectedly")?.context("the terminal cannot be read")
+        waiting
+            .await
+            .context("reading a line failed unexpectedly")?
+            .context("the terminal cannot be read")
     }
 }
 
@@ -150,7 +172,12 @@ fn meaning(line: &str) -> Line {
         "/session" => Line::Session,
         "/tools" => Line::Tools,
         // A path that begins a sentence is not a command.
-        _ if line.starts_with('/') && !line.contains([' ', '\n']) && !line.trim_start_matches('/').contains('/') => Line::Unknown,
+        _ if line.starts_with('/')
+            && !line.contains([' ', '\n'])
+            && !line.trim_start_matches('/').contains('/') =>
+        {
+            Line::Unknown
+        }
         _ => Line::Say,
     }
 }
@@ -161,7 +188,10 @@ fn help() -> String {
 
 fn unknown(line: &str) -> String {
     let shown = excerpt(line, 40);
-    format!("there is no command `{shown}`{}; `/help` lists them", did_you_mean(&shown, COMMANDS.map(|(name, _)| name)))
+    format!(
+        "there is no command `{shown}`{}; `/help` lists them",
+        did_you_mean(&shown, COMMANDS.map(|(name, _)| name))
+    )
 }
 
 fn cost(spent: Spent) -> String {
@@ -173,7 +203,9 @@ fn cost(spent: Spent) -> String {
 }
 
 fn tools(catalog: &Catalog) -> String {
-    let row = |spec: hydroid_core::tool::ToolSpec| vec![spec.name, spec.component.to_string(), excerpt(&spec.description, 80)];
+    let row = |spec: hydroid_core::tool::ToolSpec| {
+        vec![spec.name, spec.component.to_string(), excerpt(&spec.description, 80)]
+    };
     terminal::table(&catalog.specs().into_iter().map(row).collect::<Vec<_>>())
 }
 

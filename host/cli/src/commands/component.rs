@@ -1,10 +1,10 @@
 //! `hydroid component`: what is installed, what it may do, and changing both. What a grant means
 //! is decided in `hydroid-wasm`; here it is shown and written.
 
-mod portrait;
+mod grant;
 mod inspect;
 mod install;
-mod grant;
+mod portrait;
 
 use crate::args::Component;
 use crate::env::Environment;
@@ -24,14 +24,21 @@ use std::sync::Arc;
 const RELEASE: &str = "release";
 
 /// Runs the command.
-pub(crate) fn run(command: Component, environment: Arc<Environment>, settings: &[Setting]) -> Result<Exit> {
+pub(crate) fn run(
+    command: Component,
+    environment: Arc<Environment>,
+    settings: &[Setting],
+) -> Result<Exit> {
     let ground = Ground::lay(environment, settings)?;
     match command {
         Component::List { json } => list(&ground, json),
         Component::Inspect { name } => {
             let catalog = ground.catalog()?;
             let installed = find(&catalog, &name)?;
-            terminal::print(&inspect::text(&Portrait::of(&ground, &catalog, &installed)?, &catalog))?;
+            terminal::print(&inspect::text(
+                &Portrait::of(&ground, &catalog, &installed)?,
+                &catalog,
+            ))?;
             Ok(Exit::Done)
         }
         Component::Check { file } => install::check(&ground, &file),
@@ -44,8 +51,11 @@ pub(crate) fn run(command: Component, environment: Arc<Environment>, settings: &
 
 fn list(ground: &Ground, as_json: bool) -> Result<Exit> {
     let catalog = ground.catalog()?;
-    let portraits: Vec<Portrait> =
-        catalog.installed().iter().map(|installed| Portrait::of(ground, &catalog, installed)).collect::<Result<_>>()?;
+    let portraits: Vec<Portrait> = catalog
+        .installed()
+        .iter()
+        .map(|installed| Portrait::of(ground, &catalog, installed))
+        .collect::<Result<_>>()?;
     if as_json {
         terminal::print_json(&portraits.iter().map(row_json).collect())?;
         return Ok(Exit::Done);
@@ -64,7 +74,11 @@ fn list(ground: &Ground, as_json: bool) -> Result<Exit> {
     terminal::print(&table(&std::iter::once(head).chain(rows).collect::<Vec<_>>()))?;
     for portrait in portraits.iter().filter(|portrait| !portrait.is_ready()) {
         for reason in &portrait.reasons {
-            terminal::print_line(&format!("\n{} is refused: {}", harmless(&portrait.name), harmless(reason)))?;
+            terminal::print_line(&format!(
+                "\n{} is refused: {}",
+                harmless(&portrait.name),
+                harmless(reason)
+            ))?;
         }
     }
     Ok(Exit::Done)
@@ -97,7 +111,9 @@ fn find(catalog: &Catalog, name: &str) -> Result<Arc<Installed>> {
 fn reasons(status: &Status) -> Vec<String> {
     match status {
         Status::Ready(_) => Vec::new(),
-        Status::Refused(LoadError::Refused(refusals)) => refusals.iter().map(ToString::to_string).collect(),
+        Status::Refused(LoadError::Refused(refusals)) => {
+            refusals.iter().map(ToString::to_string).collect()
+        }
         Status::Refused(error) => vec![error.to_string()],
     }
 }

@@ -3,18 +3,22 @@
 use crate::args::Config as Command;
 use crate::env::{Environment, VARIABLES};
 use crate::exit::{Exit, usage};
-use crate::load::{Setting, keys_under, load, read_text};
+use crate::harmless::{self, excerpt, harmless};
+use crate::load::{Origin, Setting, keys_under, load, read_text};
 use crate::paths::{Paths, replace_private};
-use crate::harmless::harmless;
 use crate::{terminal, value};
 use anyhow::{Context, Result, bail};
-use hydroid_core::config::{Config, ConfigError, KEYS, Key, did_you_mean};
+use hydroid_core::config::{Config, ConfigError, KEYS, Key, did_you_mean, key_of};
 use serde_json::json;
 use std::path::Path;
 use toml_edit::{DocumentMut, Item, Table};
 
 /// Runs the command.
-pub(crate) fn run(command: Command, environment: &Environment, settings: &[Setting]) -> Result<Exit> {
+pub(crate) fn run(
+    command: Command,
+    environment: &Environment,
+    settings: &[Setting],
+) -> Result<Exit> {
     let paths = Paths::find(environment)?;
     match command {
         Command::Show { json } => show(&paths, environment, settings, json),
@@ -24,33 +28,44 @@ pub(crate) fn run(command: Command, environment: &Environment, settings: &[Setti
     }
 }
 
-fn show(paths: &Paths, environment: &Environment, settings: &[Setting], as_json: bool) -> Result<Exit> {
+fn show(
+    paths: &Paths,
+    environment: &Environment,
+    settings: &[Setting],
+    as_json: bool,
+) -> Result<Exit> {
     let loaded = load(paths, environment, settings)?;
     if as_json {
-        let row = |(key, (value, origin)): (&String, &(toml::Value, crate::load::Origin))| {
+        let row = |(key, (value, origin)): (&String, &(toml::Value, Origin))| {
             (key.clone(), json!({ "value": value, "origin": origin.to_string().replace('`', "") }))
         };
-        let values: serde_json::Map<String, serde_json::Value> = loaded.values.iter().map(row).collect();
+        let values: serde_json::Map<String, serde_json::Value> =
+            loaded.values.iter().map(row).collect();
         terminal::print_json(&values.into())?;
         return Ok(Exit::Done);
     }
     for (key, (value, origin)) in &loaded.values {
-        terminal::print_line(&format!("{} = {}  # {}", quoted(key), one_line(value), origin.to_string().replace('`', "")))?;
+        terminal::print_line(&format!(
+            "{} = {}  # {}",
+            harmless(key),
+            one_line(value),
+            origin.to_string().replace('`', "")
+        ))?;
     }
     Ok(Exit::Done)
 }
 
-/// A dotted key as TOML takes it.
-fn quoted(key: &str) -> String {
-    harmless(key)
-}
-
 /// A value on one line, shortened if it is very long.
 fn one_line(value: &toml::Value) -> String {
-    crate::harmless::excerpt(&crate::harmless::json(&value.to_string()), 2_000)
+    excerpt(&harmless::json(&value.to_string()), 2_000)
 }
 
-fn explain(paths: &Paths, environment: &Environment, settings: &[Setting], key: Option<&str>) -> Result<Exit> {
+fn explain(
+    paths: &Paths,
+    environment: &Environment,
+    settings: &[Setting],
+    key: Option<&str>,
+) -> Result<Exit> {
     let loaded = load(paths, environment, settings)?;
     let keys: Vec<&Key> = match key {
         None => KEYS.iter().collect(),
@@ -62,10 +77,16 @@ fn explain(paths: &Paths, environment: &Environment, settings: &[Setting], key: 
     }
     for explained in keys {
         let default = if explained.default.is_empty() { "none" } else { explained.default };
-        terminal::print_line(&format!("{} ({}, default {default})", explained.path, explained.kind))?;
+        terminal::print_line(&format!(
+            "{} ({}, default {default})",
+            explained.path, explained.kind
+        ))?;
         terminal::print_line(&format!("  {}", explained.doc))?;
         // A key with a name in it may be set for several.
-        let matching = loaded.values.iter().filter(|(path, _)| hydroid_core::config::key_of(path).is_some_and(|found| found.path == explained.path));
+        let matching = loaded
+            .values
+            .iter()
+            .filter(|(path, _)| key_of(path).is_some_and(|found| found.path == explained.path));
         for (path, (value, origin)) in matching {
             terminal::print_line(&format!("  {path} = {}, from {origin}", one_line(value)))?;
         }
@@ -85,11 +106,17 @@ fn path(paths: &Paths, environment: &Environment, settings: &[Setting]) -> Resul
         // Whoever looks for a broken file must find it.
         Err(error) => {
             terminal::say(&format!("the configuration cannot be used: {error:#}"));
-            [paths.system_file(), paths.config_file()].map(|path| (path.clone(), path.exists())).to_vec()
+            [paths.system_file(), paths.config_file()]
+                .map(|path| (path.clone(), path.exists()))
+                .to_vec()
         }
     };
     for (path, there) in files {
-        terminal::print_line(&format!("{}{}", path.display(), if there { "" } else { "  (not there)" }))?;
+        terminal::print_line(&format!(
+            "{}{}",
+            path.display(),
+            if there { "" } else { "  (not there)" }
+        ))?;
     }
     Ok(Exit::Done)
 }
@@ -98,7 +125,8 @@ fn set(paths: &Paths, key: &str, text: &str) -> Result<Exit> {
     let value = value::parse(key, text).map_err(|error| usage(error.to_string()))?;
     let file = paths.config_file();
     let before = read_text(&file)?.unwrap_or_default();
-    let after = edited(&before, key, &value).with_context(|| format!("`{}` cannot be edited", file.display()))?;
+    let after = edited(&before, key, &value)
+        .with_context(|| format!("`{}` cannot be edited", file.display()))?;
     check(&after, &file)?;
     replace_private(&file, after.as_bytes())?;
     terminal::print_line(&format!("{key} = {}  # {}", one_line(&value), file.display()))?;
@@ -107,18 +135,25 @@ fn set(paths: &Paths, key: &str, text: &str) -> Result<Exit> {
 
 /// The text with one key set, comments and order kept.
 fn edited(text: &str, key: &str, value: &toml::Value) -> Result<String> {
-    let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| anyhow::anyhow!("{}", error.to_string().trim()))?;
+    let mut document: DocumentMut = text
+        .parse()
+        .map_err(|error: toml_edit::TomlError| anyhow::anyhow!("{}", error.to_string().trim()))?;
     let mut table: &mut dyn toml_edit::TableLike = document.as_table_mut();
     let mut segments = key.split('.').peekable();
     while let Some(segment) = segments.next() {
         if segments.peek().is_none() {
-            let parsed: DocumentMut = format!("value = {value}").parse().context("the value cannot be written as TOML")?;
-            let written = parsed.get("value").cloned().context("the value cannot be written as TOML")?;
+            let parsed: DocumentMut = format!("value = {value}")
+                .parse()
+                .context("the value cannot be written as TOML")?;
+            let written =
+                parsed.get("value").cloned().context("the value cannot be written as TOML")?;
             match table.get_mut(segment).and_then(Item::as_value_mut) {
                 // The space and the comment around the old value stay.
                 Some(old) => {
                     let decor = old.decor().clone();
-                    let mut new = written.into_value().map_err(|_| anyhow::anyhow!("the value cannot be written as TOML"))?;
+                    let mut new = written
+                        .into_value()
+                        .map_err(|_| anyhow::anyhow!("the value cannot be written as TOML"))?;
                     *new.decor_mut() = decor;
                     *old = new;
                 }
@@ -133,7 +168,9 @@ fn edited(text: &str, key: &str, value: &toml::Value) -> Result<String> {
             inner.set_implicit(true);
             Item::Table(inner)
         });
-        let Some(inner) = entry.as_table_like_mut() else { bail!("`{segment}` in `{key}` is a value already, not a table") };
+        let Some(inner) = entry.as_table_like_mut() else {
+            bail!("`{segment}` in `{key}` is a value already, not a table")
+        };
         table = inner;
     }
     Ok(document.to_string())
@@ -144,7 +181,9 @@ fn check(text: &str, file: &Path) -> Result<()> {
     let table: toml::Table = text.parse().context("the edited file would not be TOML")?;
     match Config::from_table(table) {
         Ok(_) => Ok(()),
-        Err(error) => Err(error).with_context(|| format!("nothing was changed: with this, `{}` could not be used", file.display())),
+        Err(error) => Err(error).with_context(|| {
+            format!("nothing was changed: with this, `{}` could not be used", file.display())
+        }),
     }
 }
 
@@ -159,18 +198,43 @@ mod tests {
 
     #[test]
     fn comments_and_order_stay() {
-        check_edit("# mine\n[turn] # limits\nmax_steps = 5 # few\nmax_tokens = 9\n", "turn.max_steps", 7.into(), "# mine\n[turn] # limits\nmax_steps = 7 # few\nmax_tokens = 9\n");
+        check_edit(
+            "# mine\n[turn] # limits\nmax_steps = 5 # few\nmax_tokens = 9\n",
+            "turn.max_steps",
+            7.into(),
+            "# mine\n[turn] # limits\nmax_steps = 7 # few\nmax_tokens = 9\n",
+        );
     }
 
     #[test]
     fn tables_are_made_where_there_are_none() {
-        check_edit("", "policy.tools.file_write", "allow".into(), "[policy.tools]\nfile_write = \"allow\"\n");
-        check_edit("model = { name = \"a\" }\n", "model.name", "b".into(), "model = { name = \"b\" }\n");
-        check_edit("[policy]\nchanges = \"ask\"\n", "policy.network", "deny".into(), "[policy]\nchanges = \"ask\"\nnetwork = \"deny\"\n");
+        check_edit(
+            "",
+            "policy.tools.file_write",
+            "allow".into(),
+            "[policy.tools]\nfile_write = \"allow\"\n",
+        );
+        check_edit(
+            "model = { name = \"a\" }\n",
+            "model.name",
+            "b".into(),
+            "model = { name = \"b\" }\n",
+        );
+        check_edit(
+            "[policy]\nchanges = \"ask\"\n",
+            "policy.network",
+            "deny".into(),
+            "[policy]\nchanges = \"ask\"\nnetwork = \"deny\"\n",
+        );
     }
 
     #[test]
     fn a_value_does_not_become_a_table() {
-        assert!(edited("turn = 3\n", "turn.max_steps", &7.into()).unwrap_err().to_string().contains("a value already"));
+        assert!(
+            edited("turn = 3\n", "turn.max_steps", &7.into())
+                .unwrap_err()
+                .to_string()
+                .contains("a value already")
+        );
     }
 }

@@ -28,7 +28,11 @@ const MOST_INPUT: u64 = 64 << 20;
 const SIDE_BY_SIDE: usize = 8;
 
 /// Runs the command.
-pub(crate) async fn run(command: Debug, environment: Arc<Environment>, settings: &[Setting]) -> Result<Exit> {
+pub(crate) async fn run(
+    command: Debug,
+    environment: Arc<Environment>,
+    settings: &[Setting],
+) -> Result<Exit> {
     match command {
         Debug::Scrub { .. } => {
             let ground = Ground::lay(environment, settings)?;
@@ -42,7 +46,8 @@ pub(crate) async fn run(command: Debug, environment: Arc<Environment>, settings:
             call(&Ground::lay(environment, settings)?, &component, tool, arguments, json).await
         }
         Debug::ParseArgs => {
-            let text = String::from_utf8(input()?).context("standard input is not UTF-8; convert it first")?;
+            let text = String::from_utf8(input()?)
+                .context("standard input is not UTF-8; convert it first")?;
             match arguments::normalise(&text) {
                 Ok(normalised) => {
                     terminal::print_line(&crate::harmless::json(&normalised))?;
@@ -64,10 +69,15 @@ fn scrubbed(scrubber: &Scrubber, line: &[u8]) -> Value {
 
 async fn fetch_all(ground: &Ground) -> Result<Exit> {
     let egress = ground.egress()?;
-    let any = WebRule { host: "*".parse().context("`*` is a host pattern")?, methods: ["GET".to_owned()].into() };
+    let any = WebRule {
+        host: "*".parse().context("`*` is a host pattern")?,
+        methods: ["GET".to_owned()].into(),
+    };
     let grant = Grant { profiles: [Profile::Web].into(), web: vec![any], ..Grant::default() };
     let lines = lines()?;
-    let mut answers = futures_util::stream::iter(lines.iter().map(|line| fetch(&egress, &grant, line))).buffered(SIDE_BY_SIDE);
+    let mut answers =
+        futures_util::stream::iter(lines.iter().map(|line| fetch(&egress, &grant, line)))
+            .buffered(SIDE_BY_SIDE);
     while let Some(answer) = answers.next().await {
         terminal::print_json(&answer)?;
     }
@@ -83,7 +93,13 @@ async fn fetch(egress: &Egress, grant: &Grant, line: &[u8]) -> Value {
         Ok(target) => target,
         Err(error) => return answer(url, false, Some(error.to_string())),
     };
-    let outgoing = Outgoing { target, method: Default::default(), headers: Default::default(), body: Default::default(), timeout: None };
+    let outgoing = Outgoing {
+        target,
+        method: Default::default(),
+        headers: Default::default(),
+        body: Default::default(),
+        timeout: None,
+    };
     match egress.send(&ComponentId::new("debug-fetch"), grant, outgoing, None).await {
         Ok(response) => {
             let mut value = answer(url, true, None);
@@ -116,12 +132,21 @@ fn passed_the_checks(error: &EgressError) -> bool {
 }
 
 /// One call as a turn would make it, decided by the person who typed it.
-async fn call(ground: &Ground, component: &str, tool: String, arguments: String, as_json: bool) -> Result<Exit> {
+async fn call(
+    ground: &Ground,
+    component: &str,
+    tool: String,
+    arguments: String,
+    as_json: bool,
+) -> Result<Exit> {
     let catalog = ground.catalog()?;
     let call = ToolCall { id: CallId::new("debug"), name: tool, arguments };
     let checked = catalog.check(&call).map_err(usage)?;
     if checked.component.as_str() != component {
-        return Err(usage(format!("the tool `{}` belongs to `{}`, not to `{component}`", call.name, checked.component)));
+        return Err(usage(format!(
+            "the tool `{}` belongs to `{}`, not to `{component}`",
+            call.name, checked.component
+        )));
     }
     let context = CallContext {
         user: ground.user(),
@@ -131,8 +156,10 @@ async fn call(ground: &Ground, component: &str, tool: String, arguments: String,
         progress: Arc::new(|_, note| tracing::info!(%note, "progress")),
     };
     let output = catalog.run(checked, context).await;
-    let content = output.content.into_iter().map(|content| ground.scrubber.scrub_content(content)).collect();
-    let output = ToolOutput { content, is_error: output.is_error }.truncated(ground.config.turn.max_tool_output_chars);
+    let content =
+        output.content.into_iter().map(|content| ground.scrubber.scrub_content(content)).collect();
+    let output = ToolOutput { content, is_error: output.is_error }
+        .truncated(ground.config.turn.max_tool_output_chars);
     if as_json {
         terminal::print_json(&serde_json::to_value(&output)?)?;
     } else {
@@ -144,7 +171,10 @@ async fn call(ground: &Ground, component: &str, tool: String, arguments: String,
 /// The lines of standard input; a last line without an end counts.
 fn lines() -> Result<Vec<Vec<u8>>> {
     let input = input()?;
-    let mut lines: Vec<Vec<u8>> = input.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line).to_vec()).collect();
+    let mut lines: Vec<Vec<u8>> = input
+        .split(|byte| *byte == b'\n')
+        .map(|line| line.strip_suffix(b"\r").unwrap_or(line).to_vec())
+        .collect();
     if lines.last().is_some_and(Vec::is_empty) {
         lines.pop();
     }
@@ -153,7 +183,14 @@ fn lines() -> Result<Vec<Vec<u8>>> {
 
 fn input() -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    std::io::stdin().lock().take(MOST_INPUT + 1).read_to_end(&mut bytes).context("standard input cannot be read")?;
-    anyhow::ensure!(bytes.len() as u64 <= MOST_INPUT, "standard input has more than {MOST_INPUT} bytes; give it in parts");
+    std::io::stdin()
+        .lock()
+        .take(MOST_INPUT + 1)
+        .read_to_end(&mut bytes)
+        .context("standard input cannot be read")?;
+    anyhow::ensure!(
+        bytes.len() as u64 <= MOST_INPUT,
+        "standard input has more than {MOST_INPUT} bytes; give it in parts"
+    );
     Ok(bytes)
 }

@@ -89,10 +89,18 @@ fn configuration(findings: &mut Findings, ground: &Ground) -> Result<()> {
         let state = if *there { "read" } else { "not there, defaults apply" };
         findings.fine(&format!("configuration `{}`: {state}", path.display()))?;
     }
-    let places = [("configuration", &ground.paths.config), ("data", &ground.paths.data), ("cache", &ground.paths.cache), ("workspace", &ground.loaded.workspace)];
+    let places = [
+        ("configuration", &ground.paths.config),
+        ("data", &ground.paths.data),
+        ("cache", &ground.paths.cache),
+        ("workspace", &ground.loaded.workspace),
+    ];
     for (what, path) in places {
         match open_to_others(path) {
-            Some(mode) => findings.note(&format!("{what} in `{}` can be entered by others (mode {mode:o}); `chmod 700` it", path.display()))?,
+            Some(mode) => findings.note(&format!(
+                "{what} in `{}` can be entered by others (mode {mode:o}); `chmod 700` it",
+                path.display()
+            ))?,
             None => findings.fine(&format!("{what} in `{}`", path.display()))?,
         }
     }
@@ -109,7 +117,8 @@ fn secrets(findings: &mut Findings, ground: &Ground) -> Result<()> {
     for (name, state) in ground.secrets.states() {
         match state {
             Ok(true) => findings.fine(&format!("secret `{name}` is set"))?,
-            Ok(false) => findings.note(&format!("secret `{name}` has no value; set what `secrets.{name}` names"))?,
+            Ok(false) => findings
+                .note(&format!("secret `{name}` has no value; set what `secrets.{name}` names"))?,
             Err(error) => findings.broken(&error.to_string())?,
         }
     }
@@ -133,7 +142,11 @@ fn network(findings: &mut Findings, ground: &Ground) -> Result<()> {
 }
 
 fn components(findings: &mut Findings, ground: &Ground, catalog: &Catalog) -> Result<()> {
-    let pooling = if catalog.engine().is_pooling() { "from a pool" } else { "on demand: address space is limited here, calls are a little slower" };
+    let pooling = if catalog.engine().is_pooling() {
+        "from a pool"
+    } else {
+        "on demand: address space is limited here, calls are a little slower"
+    };
     findings.fine(&format!("instances are allocated {pooling}"))?;
     for problem in release::release()?.problems {
         findings.broken(&problem)?;
@@ -141,19 +154,26 @@ fn components(findings: &mut Findings, ground: &Ground, catalog: &Catalog) -> Re
     let installed = catalog.installed();
     for component in &installed {
         match &component.status {
-            Status::Ready(loaded) => findings.fine(&format!("component {} ({}) is ready", component.name, loaded.role))?,
+            Status::Ready(loaded) => findings
+                .fine(&format!("component {} ({}) is ready", component.name, loaded.role))?,
             Status::Refused(error) if component.name == ground.config.model.provider => {
                 findings.broken(&format!("component {} is the provider in use (`model.provider`) and is refused: {error}", component.name))?;
             }
             // Turned off, not configured or not granted: that is somebody's decision.
-            Status::Refused(error @ (LoadError::Disabled(_) | LoadError::Config(_) | LoadError::Refused(_))) => {
+            Status::Refused(
+                error @ (LoadError::Disabled(_) | LoadError::Config(_) | LoadError::Refused(_)),
+            ) => {
                 findings.note(&format!("component {} is not used: {error}", component.name))?;
             }
-            Status::Refused(error) => findings.broken(&format!("component {} ({}): {error}", component.name, component.place))?,
+            Status::Refused(error) => findings
+                .broken(&format!("component {} ({}): {error}", component.name, component.place))?,
         }
     }
     if catalog.get(&ground.config.model.provider).is_none() {
-        findings.broken(&format!("no component is called `{}`, which `model.provider` names", ground.config.model.provider))?;
+        findings.broken(&format!(
+            "no component is called `{}`, which `model.provider` names",
+            ground.config.model.provider
+        ))?;
     }
     for name in read_grants(&ground.paths.grants_file())?.components.keys() {
         if !installed.iter().any(|component| component.name == *name) {
@@ -161,13 +181,21 @@ fn components(findings: &mut Findings, ground: &Ground, catalog: &Catalog) -> Re
         }
     }
     let size = size_of(&ground.paths.compiled());
-    findings.fine(&format!("compiled components take {:.1} MB of {}", size as f64 / 1e6, ground.config.cache.max_size))
+    findings.fine(&format!(
+        "compiled components take {:.1} MB of {}",
+        size as f64 / 1e6,
+        ground.config.cache.max_size
+    ))
 }
 
 /// Bytes of the files in a directory.
 fn size_of(directory: &Path) -> u64 {
     let entries = std::fs::read_dir(directory).into_iter().flatten().filter_map(Result::ok);
-    entries.filter_map(|entry| entry.metadata().ok()).filter(std::fs::Metadata::is_file).map(|metadata| metadata.len()).sum()
+    entries
+        .filter_map(|entry| entry.metadata().ok())
+        .filter(std::fs::Metadata::is_file)
+        .map(|metadata| metadata.len())
+        .sum()
 }
 
 async fn database(findings: &mut Findings, ground: &Ground) -> Result<()> {
@@ -179,7 +207,10 @@ async fn database(findings: &mut Findings, ground: &Ground) -> Result<()> {
     }
     if problems.is_empty() {
         let sessions = database.sessions(&ground.user(), u32::MAX).await?.len();
-        findings.fine(&format!("sessions of `{}`: {sessions}, schema {version}, no damage found", ground.user()))?;
+        findings.fine(&format!(
+            "sessions of `{}`: {sessions}, schema {version}, no damage found",
+            ground.user()
+        ))?;
     }
     Ok(())
 }

@@ -26,7 +26,11 @@ const LISTED: u32 = 200;
 const TITLE: usize = 60;
 
 /// Runs the command.
-pub(crate) async fn run(command: Session, environment: Arc<Environment>, settings: Vec<Setting>) -> Result<Exit> {
+pub(crate) async fn run(
+    command: Session,
+    environment: Arc<Environment>,
+    settings: Vec<Setting>,
+) -> Result<Exit> {
     if let Session::Resume { id, choice } = command {
         return chat::run(Some(id), &choice, environment, settings).await;
     }
@@ -44,13 +48,21 @@ pub(crate) async fn run(command: Session, environment: Arc<Environment>, setting
             match format {
                 ExportFormat::Jsonl => {
                     for stored in stored {
-                        terminal::print_json(&json!({ "seq": stored.seq, "at_ms": stored.at_ms, "entry": stored.entry }))?;
+                        terminal::print_json(
+                            &json!({ "seq": stored.seq, "at_ms": stored.at_ms, "entry": stored.entry }),
+                        )?;
                     }
                 }
                 ExportFormat::Markdown => {
                     let sessions = database.sessions(&ground.user(), LISTED).await?;
-                    let title = sessions.into_iter().find(|session| session.id == id).map(|session| session.title);
-                    terminal::print(&transcript::markdown(&title.unwrap_or_else(|| id.to_string()), &only_entries(stored)))?;
+                    let title = sessions
+                        .into_iter()
+                        .find(|session| session.id == id)
+                        .map(|session| session.title);
+                    terminal::print(&transcript::markdown(
+                        &title.unwrap_or_else(|| id.to_string()),
+                        &only_entries(stored),
+                    ))?;
                 }
                 ExportFormat::Replay => terminal::print(&recording(&only_entries(stored)))?,
             }
@@ -64,9 +76,7 @@ pub(crate) async fn run(command: Session, environment: Arc<Environment>, setting
 async fn list(ground: &Ground, database: &Database, as_json: bool) -> Result<Exit> {
     let sessions = database.sessions(&ground.user(), LISTED).await?;
     if as_json {
-        let row = |session: &hydroid_core::ports::SessionSummary| {
-            json!({ "id": session.id, "title": session.title, "created_ms": session.created_ms, "updated_ms": session.updated_ms, "turns": session.turns })
-        };
+        let row = |session: &hydroid_core::ports::SessionSummary| json!({ "id": session.id, "title": session.title, "created_ms": session.created_ms, "updated_ms": session.updated_ms, "turns": session.turns });
         terminal::print_json(&sessions.iter().map(row).collect())?;
         return Ok(Exit::Done);
     }
@@ -88,7 +98,11 @@ async fn list(ground: &Ground, database: &Database, as_json: bool) -> Result<Exi
     Ok(Exit::Done)
 }
 
-async fn entries(ground: &Ground, database: &Database, id: &str) -> Result<(SessionId, Vec<StoredEntry>)> {
+async fn entries(
+    ground: &Ground,
+    database: &Database,
+    id: &str,
+) -> Result<(SessionId, Vec<StoredEntry>)> {
     let id = find_session(database, &ground.user(), id).await?;
     let stored = database.entries(&ground.user(), &id, 0).await?;
     Ok((id, stored))

@@ -27,15 +27,21 @@ pub(super) fn check(table: &Table, below: &Table) -> Result<()> {
         if let Some(most) = most(&config, &path) {
             let wanted = number(&value);
             if wanted.is_none_or(|wanted| wanted.is_nan() || wanted > most) {
-                bail!("`{path}` is {value}, more than the {most} in force; a workspace may only lower it, a person can raise it with `hydroid config set {path} {value}`");
+                bail!(
+                    "`{path}` is {value}, more than the {most} in force; a workspace may only lower it, a person can raise it with `hydroid config set {path} {value}`"
+                );
             }
             continue;
         }
         let Some(rule) = rule(&config, &path) else {
-            bail!("a workspace may not set `{path}`, since its file may be somebody else's; a person can, with `hydroid config set {path} …` or `--set {path}=…`");
+            bail!(
+                "a workspace may not set `{path}`, since its file may be somebody else's; a person can, with `hydroid config set {path} …` or `--set {path}=…`"
+            );
         };
         if value.as_str().is_none_or(|wanted| strictness(wanted) < Some(rule)) {
-            bail!("`{path}` is {value}, which is looser than what is in force; a workspace may only make a rule stricter, a person can change it with `hydroid config set {path} …`");
+            bail!(
+                "`{path}` is {value}, which is looser than what is in force; a workspace may only make a rule stricter, a person can change it with `hydroid config set {path} …`"
+            );
         }
     }
     Ok(())
@@ -74,7 +80,10 @@ fn rule(config: &Config, path: &str) -> Option<u8> {
 }
 
 fn strictness(rule: &str) -> Option<u8> {
-    ["allow", "ask", "deny"].iter().position(|known| *known == rule).and_then(|at| u8::try_from(at).ok())
+    ["allow", "ask", "deny"]
+        .iter()
+        .position(|known| *known == rule)
+        .and_then(|at| u8::try_from(at).ok())
 }
 
 fn number(value: &Value) -> Option<f64> {
@@ -82,7 +91,11 @@ fn number(value: &Value) -> Option<f64> {
         #[expect(clippy::cast_precision_loss, reason = "a limit beyond 2^53 is no limit")]
         Value::Integer(number) => Some(*number as f64),
         Value::Float(number) => Some(*number),
-        Value::String(_) | Value::Boolean(_) | Value::Datetime(_) | Value::Array(_) | Value::Table(_) => None,
+        Value::String(_)
+        | Value::Boolean(_)
+        | Value::Datetime(_)
+        | Value::Array(_)
+        | Value::Table(_) => None,
     }
 }
 
@@ -92,7 +105,8 @@ mod tests {
 
     #[track_caller]
     fn check_with(workspace: &str, below: &str, expect: Option<&str>) {
-        let got = check(&workspace.parse().unwrap(), &below.parse().unwrap()).map_err(|error| error.to_string());
+        let got = check(&workspace.parse().unwrap(), &below.parse().unwrap())
+            .map_err(|error| error.to_string());
         match (got, expect) {
             (Ok(()), None) => {}
             (Err(error), Some(expect)) => assert!(error.contains(expect), "{error}"),
@@ -117,7 +131,11 @@ mod tests {
     #[test]
     fn rules_may_only_become_stricter() {
         check_with("[policy]\nread_only = \"ask\"", "", None);
-        check_with("[policy]\nread_only = \"ask\"", "[policy]\nread_only = \"deny\"", Some("looser"));
+        check_with(
+            "[policy]\nread_only = \"ask\"",
+            "[policy]\nread_only = \"deny\"",
+            Some("looser"),
+        );
         check_with("[policy]\nchanges = \"allow\"", "", Some("looser"));
         check_with("[policy.tools]\nfile_read = \"deny\"", "", None);
         check_with("[policy.tools]\nfile_read = \"ask\"", "", Some("looser"));

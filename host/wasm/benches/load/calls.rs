@@ -1,5 +1,5 @@
 //! One tool call in a fresh store: through the catalog, by bare wasmtime, on a kept instance, and
-//! the same work without a component. The four take turns, so that load on the machine meets all.
+//! the same work without a component. They take turns, so that load on the machine meets all.
 
 use crate::bare::Bare;
 use crate::scene::{self, Scene};
@@ -11,15 +11,18 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Rounds per case: enough that a p95 rests on a hundred samples.
-const ROUNDS: u32 = 3_000;
+const ROUNDS: usize = 3_000;
 
 /// Calls before the first that counts.
-const WARM_UP: u32 = 200;
+const WARM_UP: usize = 200;
 
 /// Native work is too short for one look at the clock.
 const NATIVE_BATCH: u32 = 50;
 
-/// One tool, called in four ways.
+/// Ways of doing the same, in turns that change from round to round.
+const WAYS: usize = 5;
+
+/// One tool and the same work done natively.
 struct Case {
     what: &'static str,
     component: &'static str,
@@ -86,37 +89,31 @@ async fn one(case: &Case, scene: &Scene, shared: &Path, table: &mut Table) {
     let [mut ours, mut ours_checked, mut theirs, mut warm, mut native] =
         std::array::from_fn(|_| Samples::default());
     for round in 0..WARM_UP + ROUNDS {
-        let times = [
-            {
-                let began = Instant::now();
-                let output = scene.catalog.run(checked.clone(), scene::context()).await;
-                black_box(scene::text(&output));
-                began.elapsed()
-            },
-            {
-                let began = Instant::now();
-                let checked = scene.catalog.check(&unchecked).expect("it fitted before");
-                black_box(scene.catalog.run(checked, scene::context()).await);
-                began.elapsed()
-            },
-            {
-                let began = Instant::now();
-                black_box(bare.call(case.tool, case.arguments).await);
-                began.elapsed()
-            },
-            {
-                let began = Instant::now();
-                black_box(kept.call(case.tool, case.arguments).await);
-                began.elapsed()
-            },
-            {
-                let began = Instant::now();
-                for _ in 0..NATIVE_BATCH {
-                    black_box((case.native)(black_box(case.arguments), shared));
+        let mut times = [Duration::ZERO; WAYS];
+        for turn in 0..WAYS {
+            // Each way begins as often behind each other one: what ran before is in the caches.
+            let way = (turn + round) % WAYS;
+            let began = Instant::now();
+            match way {
+                0 => {
+                    let output = scene.catalog.run(checked.clone(), scene::context()).await;
+                    black_box(scene::text(&output));
                 }
-                began.elapsed() / NATIVE_BATCH
-            },
-        ];
+                1 => {
+                    let checked = scene.catalog.check(&unchecked).expect("it fitted before");
+                    black_box(scene.catalog.run(checked, scene::context()).await);
+                }
+                2 => drop(black_box(bare.call(case.tool, case.arguments).await)),
+                3 => drop(black_box(kept.call(case.tool, case.arguments).await)),
+                _ => {
+                    for _ in 0..NATIVE_BATCH {
+                        black_box((case.native)(black_box(case.arguments), shared));
+                    }
+                }
+            }
+            times[way] = began.elapsed();
+        }
+        times[WAYS - 1] /= NATIVE_BATCH;
         if round >= WARM_UP {
             let all = [&mut ours, &mut ours_checked, &mut theirs, &mut warm, &mut native];
             all.into_iter().zip(times).for_each(|(samples, time)| samples.add(time));

@@ -24,7 +24,9 @@ pub(super) fn grant(ground: &Ground, wish: &Wish) -> Result<Exit> {
     let installed = find(&catalog, &wish.name)?;
     let name = installed.name.clone();
     let (Some(manifest), Some(digest)) = (&installed.manifest, &installed.digest) else {
-        bail!("`{name}` cannot be granted anything: its file cannot be read; `hydroid component inspect {name}` says why");
+        bail!(
+            "`{name}` cannot be granted anything: its file cannot be read; `hydroid component inspect {name}` says why"
+        );
     };
     let bundled = installed.place == RELEASE && catalog.is_bundled(&name);
     let portrait = Portrait::of(ground, &catalog, &installed)?;
@@ -62,23 +64,35 @@ pub(super) fn revoke(ground: &Ground, name: &str, profile: Option<&str>) -> Resu
     let grants_file = ground.paths.grants_file();
     let mut grants = read_grants(&grants_file)?;
     // A component that is gone may still have an entry; taking that away must work too.
-    let installed = if grants.components.contains_key(name) { catalog.get(name) } else { Some(find(&catalog, name)?) };
+    let installed = if grants.components.contains_key(name) {
+        catalog.get(name)
+    } else {
+        Some(find(&catalog, name)?)
+    };
     let Some(installed) = installed else {
         grants.components.remove(name);
         write(ground, &catalog, &grants)?;
-        terminal::print_line(&format!("{name} is not installed; what it was granted is taken back"))?;
+        terminal::print_line(&format!(
+            "{name} is not installed; what it was granted is taken back"
+        ))?;
         return Ok(Exit::Done);
     };
     let bundled = installed.place == RELEASE && catalog.is_bundled(name);
     let mut entry = grants.components.remove(name).unwrap_or_default();
-    let declared: Vec<Profile> = installed.manifest.iter().flat_map(|manifest| manifest.wants.keys().copied()).collect();
+    let declared: Vec<Profile> =
+        installed.manifest.iter().flat_map(|manifest| manifest.wants.keys().copied()).collect();
     let had = match profile {
-        Some(profile) => entry.profiles.contains(&profile) || (bundled && declared.contains(&profile) && !entry.revoked.contains(&profile)),
+        Some(profile) => {
+            entry.profiles.contains(&profile)
+                || (bundled && declared.contains(&profile) && !entry.revoked.contains(&profile))
+        }
         None => !entry.profiles.is_empty() || (bundled && !declared.is_empty()),
     };
     if !had {
         let what = profile.map_or("anything".to_owned(), |profile| format!("`{profile}`"));
-        return Err(usage(format!("`{name}` is not granted {what}; `hydroid component inspect {name}` shows what is in force")));
+        return Err(usage(format!(
+            "`{name}` is not granted {what}; `hydroid component inspect {name}` shows what is in force"
+        )));
     }
     let taken: Vec<Profile> = match profile {
         Some(profile) => vec![profile],
@@ -104,22 +118,36 @@ pub(super) fn revoke(ground: &Ground, name: &str, profile: Option<&str>) -> Resu
 }
 
 /// Everything about a wish that can be wrong.
-fn check_wish(wish: &Wish, profile: Profile, manifest: &Manifest, examined: Option<&Examined>) -> Result<()> {
+fn check_wish(
+    wish: &Wish,
+    profile: Profile,
+    manifest: &Manifest,
+    examined: Option<&Examined>,
+) -> Result<()> {
     let name = &manifest.name;
     if profile == Profile::Pure {
         return Err(usage("`pure` is always granted: it only computes"));
     }
     if !is_built(profile) {
-        return Err(usage(format!("this version of the host does not have the profile `{profile}`, so it cannot be granted; use a component without it, or a newer host")));
+        return Err(usage(format!(
+            "this version of the host does not have the profile `{profile}`, so it cannot be granted; use a component without it, or a newer host"
+        )));
     }
     let declares = manifest.wants.contains_key(&profile);
     // One without a manifest declares by what it imports.
     let imports = manifest.wants.is_empty()
-        && examined.is_some_and(|examined| examined.imports.iter().any(|import| profile.interfaces().contains(&import.interface.as_str())));
+        && examined.is_some_and(|examined| {
+            examined
+                .imports
+                .iter()
+                .any(|import| profile.interfaces().contains(&import.interface.as_str()))
+        });
     if !declares && !imports {
         let wanted: Vec<&str> = manifest.wants.keys().map(|profile| profile.id()).collect();
         let wanted = if wanted.is_empty() { "nothing".to_owned() } else { wanted.join(", ") };
-        return Err(usage(format!("`{name}` does not declare `{profile}`, so granting it would change nothing; it declares {wanted}")));
+        return Err(usage(format!(
+            "`{name}` does not declare `{profile}`, so granting it would change nothing; it declares {wanted}"
+        )));
     }
     if profile != Profile::Web && !(wish.hosts.is_empty() && wish.secrets.is_empty()) {
         return Err(usage(format!("`--host` and `--secret` belong to `web`, not to `{profile}`")));
@@ -130,7 +158,9 @@ fn check_wish(wish: &Wish, profile: Profile, manifest: &Manifest, examined: Opti
     for secret in &wish.secrets {
         if !manifest.secrets.contains_key(secret) {
             let hint = did_you_mean(secret, manifest.secrets.keys().map(String::as_str));
-            return Err(usage(format!("`{name}` declares no secret `{secret}`{hint}; `hydroid component inspect {name}` shows what it declares")));
+            return Err(usage(format!(
+                "`{name}` declares no secret `{secret}`{hint}; `hydroid component inspect {name}` shows what it declares"
+            )));
         }
     }
     Ok(())
@@ -149,9 +179,14 @@ fn check_pair(name: &str, manifest: &Manifest, digest: &str, entry: &Entry) -> R
             "with this, `{name}` could read your files and send them away; if you want that, name the hosts and say so: `hydroid component grant {name} web --host HOST --files-and-web`"
         )));
     }
-    let any = entry.hosts.iter().any(|host| host.parse::<HostPattern>().is_ok_and(|pattern| pattern.is_any()));
+    let any = entry
+        .hosts
+        .iter()
+        .any(|host| host.parse::<HostPattern>().is_ok_and(|pattern| pattern.is_any()));
     if entry.hosts.is_empty() || any {
-        return Err(usage(format!("a component that reads files may only reach hosts that you name, not all of them; add `--host HOST` with `{name} web`")));
+        return Err(usage(format!(
+            "a component that reads files may only reach hosts that you name, not all of them; add `--host HOST` with `{name} web`"
+        )));
     }
     Ok(())
 }
@@ -167,12 +202,17 @@ fn is_built(profile: Profile) -> bool {
     };
     let imports: Vec<Import> = profile.interfaces().iter().map(import).collect();
     let component = hydroid_core::id::ComponentId::new("any");
-    !refusals(&component, &imports, &granted).iter().any(|refusal| matches!(refusal, Refusal::NotBuilt { .. }))
+    !refusals(&component, &imports, &granted)
+        .iter()
+        .any(|refusal| matches!(refusal, Refusal::NotBuilt { .. }))
 }
 
 fn write(ground: &Ground, catalog: &Catalog, grants: &Grants) -> Result<()> {
     replace_private(&ground.paths.grants_file(), grants.to_toml().as_bytes())?;
-    catalog.refresh().map_err(anyhow::Error::msg).context("the grants were written, but the components cannot be loaded with them")
+    catalog
+        .refresh()
+        .map_err(anyhow::Error::msg)
+        .context("the grants were written, but the components cannot be loaded with them")
 }
 
 /// What is in force now.

@@ -26,13 +26,18 @@ const CANNOT: [(&str, &str); 12] = [
     ("hydroid:cap/secrets-reveal", "read secrets"),
 ];
 
+/// Functions of a WASI interface that are named.
+const WASI_FUNCTIONS: usize = 3;
+
 /// The whole text.
 pub(super) fn text(portrait: &Portrait, catalog: &Catalog) -> String {
     let mut page = Page::default();
     let version = portrait.version().map(|version| format!(" {version}")).unwrap_or_default();
     let digest = portrait.digest.as_deref().unwrap_or("cannot be read");
     page.text = format!("{}{version}  {digest}\n", harmless(&portrait.name));
-    if let Some(manifest) = portrait.manifest.as_ref().filter(|manifest| !manifest.description.is_empty()) {
+    if let Some(manifest) =
+        portrait.manifest.as_ref().filter(|manifest| !manifest.description.is_empty())
+    {
         page.line("", &harmless(&manifest.description));
     }
     let bundled = if portrait.bundled { ", granted what it wants" } else { "" };
@@ -52,7 +57,9 @@ pub(super) fn text(portrait: &Portrait, catalog: &Catalog) -> String {
     }
     hints(&mut page, portrait);
     if let Some(examined) = &portrait.examined {
-        let of = |wanted: Class| packages(examined.imports.iter().filter(|import| import.class == wanted));
+        let of = |wanted: Class| {
+            packages(examined.imports.iter().filter(|import| import.class == wanted))
+        };
         page.list("inert", &of(Class::Inert));
         page.list("unused", &of(Class::Noise));
     }
@@ -96,25 +103,37 @@ fn capabilities(page: &mut Page, imports: &[Import], grant: &Grant) {
         let profiles = match &import.class {
             Class::Capability(profiles) => profiles,
             Class::OtherTrack | Class::Unknown => {
-                page.line("wants", &format!("{} {{{}}}  this host does not have it", import.full_name(), import.functions.join(", ")));
+                page.line(
+                    "wants",
+                    &format!(
+                        "{} {{{}}}  this host does not have it",
+                        import.full_name(),
+                        functions(import)
+                    ),
+                );
                 continue;
             }
             Class::Core | Class::Inert | Class::Noise => continue,
         };
         any = true;
         let state = if grant.links(&import.interface) {
-            let by: Vec<&str> = profiles.iter().filter(|profile| grant.profiles.contains(profile)).map(|profile| profile.id()).collect();
+            let by: Vec<&str> = profiles
+                .iter()
+                .filter(|profile| grant.profiles.contains(profile))
+                .map(|profile| profile.id())
+                .collect();
             format!("granted by {}", by.join(", "))
         } else {
             let ids: Vec<&str> = profiles.iter().map(|profile| profile.id()).collect();
             format!("NOT GRANTED: will not link without {}", ids.join(" or "))
         };
-        page.line("can", &format!("{} {{{}}}  {state}", import.full_name(), import.functions.join(", ")));
+        page.line("can", &format!("{} {{{}}}  {state}", import.full_name(), functions(import)));
     }
     if grant.profiles.contains(&Profile::Web) {
         for rule in &grant.web {
             let methods: Vec<&str> = rule.methods.iter().map(String::as_str).collect();
-            let methods = if methods.is_empty() { "any method".to_owned() } else { methods.join(", ") };
+            let methods =
+                if methods.is_empty() { "any method".to_owned() } else { methods.join(", ") };
             page.line("hosts", &format!("{} ({methods})", rule.host));
         }
         page.list("secrets", &grant.secrets.iter().cloned().collect::<Vec<_>>());
@@ -125,27 +144,55 @@ fn capabilities(page: &mut Page, imports: &[Import], grant: &Grant) {
     let cannot: Vec<&str> = CANNOT
         .iter()
         .filter(|(interface, _)| !imports.iter().any(|import| import.interface == *interface))
-        .filter(|(interface, _)| *interface != "hydroid:cap/web" || !imports.iter().any(|import| import.interface == "wasi:http/outgoing-handler"))
+        .filter(|(interface, _)| {
+            *interface != "hydroid:cap/web"
+                || !imports.iter().any(|import| import.interface == "wasi:http/outgoing-handler")
+        })
         .map(|(_, what)| *what)
         .chain(["see the environment"])
         .collect();
     page.line("cannot", &format!("{} (not imported)", cannot.join(" · ")));
 }
 
+/// The functions an import uses; of WASI, which names every method, only the first few.
+fn functions(import: &Import) -> String {
+    if import.interface.starts_with("hydroid:") || import.functions.len() <= WASI_FUNCTIONS {
+        return import.functions.join(", ");
+    }
+    let (shown, rest) = import.functions.split_at(WASI_FUNCTIONS);
+    format!("{} and {} more", shown.join(", "), rest.len())
+}
+
 fn wants(page: &mut Page, manifest: &Manifest, grant: &Grant) {
     for (profile, want) in &manifest.wants {
         let state = if grant.profiles.contains(profile) { "granted" } else { "NOT GRANTED" };
-        let mut line = format!("{profile} ({state}), to {}; {}", profile.in_words(), excerpt(&want.reason, 200));
+        let mut line = format!(
+            "{profile} ({state}), to {}; {}",
+            profile.in_words(),
+            excerpt(&want.reason, 200)
+        );
         if !want.hosts.is_empty() {
             line.push_str(&format!("; hosts {}", harmless(&want.hosts.join(", "))));
         }
         if !want.methods.is_empty() {
-            line.push_str(&format!("; {}", want.methods.iter().cloned().collect::<Vec<_>>().join(", ")));
+            line.push_str(&format!(
+                "; {}",
+                want.methods.iter().cloned().collect::<Vec<_>>().join(", ")
+            ));
         }
         page.line("wants", &line);
     }
     for (name, secret) in &manifest.secrets {
-        page.line("wants", &format!("secret {}, sent as {} to {}; {}", harmless(name), harmless(&secret.attach), harmless(&secret.hosts.join(", ")), excerpt(&secret.help, 200)));
+        page.line(
+            "wants",
+            &format!(
+                "secret {}, sent as {} to {}; {}",
+                harmless(name),
+                harmless(&secret.attach),
+                harmless(&secret.hosts.join(", ")),
+                excerpt(&secret.help, 200)
+            ),
+        );
     }
 }
 
@@ -155,8 +202,12 @@ fn hints(page: &mut Page, portrait: &Portrait) {
     let impact = loaded.impact();
     for definition in &loaded.definitions {
         let text = match (definition.claims_read_only, impact) {
-            (true, Impact::ReadOnly) => "claims to change nothing, proven: it imports nothing that could",
-            (true, Impact::Network) => "claims to change nothing, not proven: it can send read requests",
+            (true, Impact::ReadOnly) => {
+                "claims to change nothing, proven: it imports nothing that could"
+            }
+            (true, Impact::Network) => {
+                "claims to change nothing, not proven: it can send read requests"
+            }
             (true, Impact::Changes) => "claims to change nothing, not proven: it could",
             (false, Impact::ReadOnly) => "changes nothing, proven: it imports nothing that could",
             (false, Impact::Network) => "can send read requests to other machines",
@@ -183,15 +234,27 @@ fn limits(page: &mut Page, portrait: &Portrait) {
 
 fn needs(page: &mut Page, portrait: &Portrait, catalog: &Catalog) {
     let Some(examined) = &portrait.examined else { return };
-    let start = examined.initial_memory.map(|bytes| format!("{} memory at start; ", megabytes(bytes))).unwrap_or_default();
+    let start = examined
+        .initial_memory
+        .map(|bytes| format!("{} memory at start; ", megabytes(bytes)))
+        .unwrap_or_default();
     let hex = examined.digest.trim_start_matches("sha256:");
-    let compiled = catalog.cache().size(catalog.engine(), hex).map(|bytes| format!(", compiled {}", megabytes(bytes))).unwrap_or_default();
-    page.line("needs", &format!("{start}{} of WebAssembly{compiled}", megabytes(examined.bytes as u64)));
+    let compiled = catalog
+        .cache()
+        .size(catalog.engine(), hex)
+        .map(|bytes| format!(", compiled {}", megabytes(bytes)))
+        .unwrap_or_default();
+    page.line(
+        "needs",
+        &format!("{start}{} of WebAssembly{compiled}", megabytes(examined.bytes as u64)),
+    );
 }
 
 /// Packages of interfaces, each once.
 fn packages<'a>(imports: impl Iterator<Item = &'a Import>) -> Vec<String> {
-    let mut packages: Vec<String> = imports.map(|import| import.interface.split('/').next().unwrap_or_default().to_owned()).collect();
+    let mut packages: Vec<String> = imports
+        .map(|import| import.interface.split('/').next().unwrap_or_default().to_owned())
+        .collect();
     packages.sort();
     packages.dedup();
     packages

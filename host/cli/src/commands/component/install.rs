@@ -11,6 +11,7 @@ use crate::wire::{Ground, read_grants};
 use anyhow::{Context, Result, bail};
 use hydroid_core::manifest::Manifest;
 use hydroid_wasm::check::{Class, Import};
+use hydroid_wasm::grants::Entry;
 use hydroid_wasm::{Catalog, Examined, Status};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -23,11 +24,17 @@ pub(super) fn check(ground: &Ground, file: &Path) -> Result<Exit> {
     replace_private(&scratch.0.join(&name), &wasm)?;
     let catalog = ground.catalog_of(scratch.0.clone())?;
     let installed = catalog.installed().into_iter().find(|installed| installed.place == name);
-    let installed = installed.context("the file was not looked at; its name must not begin with a dot")?;
+    let installed =
+        installed.context("the file was not looked at; its name must not begin with a dot")?;
     if let Status::Ready(loaded) = &installed.status {
-        let tools: Vec<&str> = loaded.definitions.iter().map(|definition| definition.name.as_str()).collect();
-        let tools = if tools.is_empty() { String::new() } else { format!("; tools: {}", tools.join(", ")) };
-        terminal::print_line(&format!("{} would load as a {}{tools}", installed.name, loaded.role))?;
+        let tools: Vec<&str> =
+            loaded.definitions.iter().map(|definition| definition.name.as_str()).collect();
+        let tools =
+            if tools.is_empty() { String::new() } else { format!("; tools: {}", tools.join(", ")) };
+        terminal::print_line(&format!(
+            "{} would load as a {}{tools}",
+            installed.name, loaded.role
+        ))?;
         return Ok(Exit::Done);
     }
     terminal::print_line(&format!("{} would be refused:", harmless(&installed.name)))?;
@@ -46,42 +53,60 @@ pub(super) fn add(ground: &Ground, file: &Path) -> Result<Exit> {
         .with_context(|| format!("`{}` cannot be added", file.display()))?;
     let name = examined.manifest.name.to_string();
     let same_name = catalog.installed().into_iter().filter(|installed| installed.name == name);
-    let (release, own): (Vec<_>, Vec<_>) = same_name.partition(|installed| installed.place == RELEASE);
+    let (release, own): (Vec<_>, Vec<_>) =
+        same_name.partition(|installed| installed.place == RELEASE);
     if !release.is_empty() {
-        bail!("the name `{name}` is taken by a component of the release; give yours another name in its manifest and build it again");
+        bail!(
+            "the name `{name}` is taken by a component of the release; give yours another name in its manifest and build it again"
+        );
     }
     let target = format!("{name}.wasm");
-    let before = own.first().and_then(|installed| catalog.examine(bytes(ground, installed).ok()?, &name).ok());
-    let grants_file = ground.paths.grants_file();
-    let mut grants = read_grants(&grants_file)?;
+    let before = own
+        .first()
+        .and_then(|installed| catalog.examine(bytes(ground, installed).ok()?, &name).ok());
     private_directory(&ground.paths.components())?;
     replace_private(&ground.paths.components().join(&target), &wasm)?;
     for older in own.iter().filter(|installed| installed.place != target) {
-        std::fs::remove_file(ground.paths.components().join(&older.place)).with_context(|| format!("the older file `{}` cannot be removed", older.place))?;
+        std::fs::remove_file(ground.paths.components().join(&older.place))
+            .with_context(|| format!("the older file `{}` cannot be removed", older.place))?;
     }
-    terminal::print_line(&format!("added {name} {} ({})", examined.manifest.version, examined.digest))?;
-    if let Some(entry) = grants.components.get(&name).cloned() {
-        if entry.digest != examined.digest {
-            let more = match &before {
-                Some(before) if before.digest == entry.digest => more(before, &examined),
-                Some(_) | None => vec!["its grants were for other bytes than those that were installed".to_owned()],
-            };
-            if more.is_empty() {
-                grants.components.insert(name.clone(), hydroid_wasm::grants::Entry { digest: examined.digest.clone(), ..entry });
-                terminal::print_line("its grants stay: it asks for nothing that the one before did not")?;
-            } else {
-                grants.components.remove(&name);
-                terminal::print_line("its grants were taken back, since it asks for more than the one before:")?;
-                for line in more {
-                    terminal::print_line(&format!("  {}", harmless(&line)))?;
-                }
-            }
-            replace_private(&grants_file, grants.to_toml().as_bytes())?;
-        }
-    }
+    terminal::print_line(&format!(
+        "added {name} {} ({})",
+        examined.manifest.version, examined.digest
+    ))?;
+    carry_grants(ground, before.as_ref(), &examined)?;
     catalog.refresh().map_err(anyhow::Error::msg)?;
     conclude(ground, &catalog, &examined.manifest)?;
     Ok(Exit::Done)
+}
+
+/// Grants are for certain bytes; new ones keep them only if they ask for nothing more.
+fn carry_grants(ground: &Ground, before: Option<&Examined>, after: &Examined) -> Result<()> {
+    let name = after.manifest.name.as_str();
+    let grants_file = ground.paths.grants_file();
+    let mut grants = read_grants(&grants_file)?;
+    let Some(entry) = grants.components.remove(name).filter(|entry| entry.digest != after.digest)
+    else {
+        return Ok(());
+    };
+    let more = match before {
+        Some(before) if before.digest == entry.digest => more(before, after),
+        Some(_) | None => {
+            vec!["its grants were for other bytes than those that were installed".to_owned()]
+        }
+    };
+    if more.is_empty() {
+        grants.components.insert(name.to_owned(), Entry { digest: after.digest.clone(), ..entry });
+        terminal::print_line("its grants stay: it asks for nothing that the one before did not")?;
+    } else {
+        terminal::print_line(
+            "its grants were taken back, since it asks for more than the one before:",
+        )?;
+        for line in more {
+            terminal::print_line(&format!("  {}", harmless(&line)))?;
+        }
+    }
+    replace_private(&grants_file, grants.to_toml().as_bytes())
 }
 
 /// Says what is still to be decided.
@@ -93,8 +118,16 @@ fn conclude(ground: &Ground, catalog: &Catalog, manifest: &Manifest) -> Result<(
         return Ok(());
     }
     for (profile, want) in &manifest.wants {
-        terminal::print_line(&format!("it wants to {}: {}", profile.in_words(), excerpt(&want.reason, 200)))?;
-        let hosts = if want.hosts.is_empty() { String::new() } else { format!("    # hosts: {}", harmless(&want.hosts.join(", "))) };
+        terminal::print_line(&format!(
+            "it wants to {}: {}",
+            profile.in_words(),
+            excerpt(&want.reason, 200)
+        ))?;
+        let hosts = if want.hosts.is_empty() {
+            String::new()
+        } else {
+            format!("    # hosts: {}", harmless(&want.hosts.join(", ")))
+        };
         terminal::print_line(&format!("  hydroid component grant {name} {profile}{hosts}"))?;
     }
     terminal::say(&ground.terminal.styled(Style::Ask, "it is not used yet:"));
@@ -107,17 +140,24 @@ fn conclude(ground: &Ground, catalog: &Catalog, manifest: &Manifest) -> Result<(
 /// Removes a component of the user and what it was granted.
 pub(super) fn remove(ground: &Ground, name: &str) -> Result<Exit> {
     let catalog = ground.catalog()?;
-    let named: Vec<_> = catalog.installed().into_iter().filter(|installed| installed.name == name || installed.place == name).collect();
+    let named: Vec<_> = catalog
+        .installed()
+        .into_iter()
+        .filter(|installed| installed.name == name || installed.place == name)
+        .collect();
     let own: Vec<_> = named.iter().filter(|installed| installed.place != RELEASE).collect();
     if own.is_empty() {
         if named.is_empty() {
             find(&catalog, name)?;
         }
-        return Err(usage(format!("`{name}` came with the release; turn it off with `hydroid config set components.{name}.enabled false`")));
+        return Err(usage(format!(
+            "`{name}` came with the release; turn it off with `hydroid config set components.{name}.enabled false`"
+        )));
     }
     for installed in &own {
         let path = ground.paths.components().join(&installed.place);
-        std::fs::remove_file(&path).with_context(|| format!("`{}` cannot be removed", path.display()))?;
+        std::fs::remove_file(&path)
+            .with_context(|| format!("`{}` cannot be removed", path.display()))?;
         terminal::print_line(&format!("removed {}", harmless(&installed.place)))?;
     }
     let grants_file = ground.paths.grants_file();
@@ -132,14 +172,20 @@ pub(super) fn remove(ground: &Ground, name: &str) -> Result<Exit> {
 
 /// What a new version asks for beyond the one before, in words.
 fn more(before: &Examined, after: &Examined) -> Vec<String> {
-    let functions = |examined: &Examined| -> BTreeSet<String> { examined.imports.iter().flat_map(authority).collect() };
-    let mut more: Vec<String> = functions(after).difference(&functions(before)).map(|name| format!("it imports {name}")).collect();
+    let functions = |examined: &Examined| -> BTreeSet<String> {
+        examined.imports.iter().flat_map(authority).collect()
+    };
+    let mut more: Vec<String> = functions(after)
+        .difference(&functions(before))
+        .map(|name| format!("it imports {name}"))
+        .collect();
     for (profile, want) in &after.manifest.wants {
         let Some(old) = before.manifest.wants.get(profile) else {
             more.push(format!("it wants {profile}: {}", want.reason));
             continue;
         };
-        let hosts: Vec<&String> = want.hosts.iter().filter(|host| !old.hosts.contains(host)).collect();
+        let hosts: Vec<&String> =
+            want.hosts.iter().filter(|host| !old.hosts.contains(host)).collect();
         more.extend(hosts.iter().map(|host| format!("it wants the host {host}")));
         let every_method_now = want.methods.is_empty() && !old.methods.is_empty();
         if every_method_now || (!old.methods.is_empty() && !want.methods.is_subset(&old.methods)) {
@@ -149,7 +195,10 @@ fn more(before: &Examined, after: &Examined) -> Vec<String> {
     for (name, secret) in &after.manifest.secrets {
         match before.manifest.secrets.get(name) {
             None => more.push(format!("it wants the secret {name}")),
-            Some(old) if secret.hosts.iter().any(|host| !old.hosts.contains(host)) || secret.attach != old.attach => {
+            Some(old)
+                if secret.hosts.iter().any(|host| !old.hosts.contains(host))
+                    || secret.attach != old.attach =>
+            {
                 more.push(format!("it wants to send the secret {name} elsewhere"));
             }
             Some(_) => {}
@@ -163,7 +212,10 @@ fn authority(import: &Import) -> Vec<String> {
     match &import.class {
         Class::Core | Class::Inert | Class::Noise => Vec::new(),
         Class::Capability(_) | Class::OtherTrack | Class::Unknown => {
-            let names = import.functions.iter().map(|function| format!("{} {{{function}}}", import.interface));
+            let names = import
+                .functions
+                .iter()
+                .map(|function| format!("{} {{{function}}}", import.interface));
             names.chain([import.interface.clone()]).collect()
         }
     }
@@ -171,7 +223,8 @@ fn authority(import: &Import) -> Vec<String> {
 
 fn stem(file: &Path) -> Result<String> {
     let stem = file.file_stem().and_then(|stem| stem.to_str());
-    stem.map(str::to_owned).ok_or_else(|| usage(format!("`{}` is not the name of a file", file.display())))
+    stem.map(str::to_owned)
+        .ok_or_else(|| usage(format!("`{}` is not the name of a file", file.display())))
 }
 
 /// A directory that is gone when it is dropped.
@@ -204,7 +257,8 @@ mod tests {
             class: Class::Capability(vec![Profile::FileReadWrite]),
         };
         Examined {
-            manifest: Manifest::parse(&format!("name = \"x\"\nversion = \"1.0.0\"\n{manifest}")).unwrap(),
+            manifest: Manifest::parse(&format!("name = \"x\"\nversion = \"1.0.0\"\n{manifest}"))
+                .unwrap(),
             digest: "sha256:0".into(),
             role: Role::Tool,
             imports: if functions.is_empty() { Vec::new() } else { vec![import] },
@@ -227,13 +281,33 @@ mod tests {
 
     #[test]
     fn each_further_wish_is_named() {
-        check_more(("", &["write"]), ("", &["write", "remove"]), &["it imports hydroid:cap/fs-write {remove}"]);
-        check_more(("", &[]), ("", &["write"]), &["it imports hydroid:cap/fs-write", "it imports hydroid:cap/fs-write {write}"]);
+        check_more(
+            ("", &["write"]),
+            ("", &["write", "remove"]),
+            &["it imports hydroid:cap/fs-write {remove}"],
+        );
+        check_more(
+            ("", &[]),
+            ("", &["write"]),
+            &["it imports hydroid:cap/fs-write", "it imports hydroid:cap/fs-write {write}"],
+        );
         check_more(("", &[]), (WEB, &[]), &["it wants web: r"]);
-        check_more((WEB, &[]), (&WEB.replace("a.ex", "b.ex"), &[]), &["it wants the host b.example"]);
-        check_more((WEB, &[]), (&WEB.replace("methods = [\"GET\"]\n", ""), &[]), &["it wants other methods for web"]);
+        check_more(
+            (WEB, &[]),
+            (&WEB.replace("a.ex", "b.ex"), &[]),
+            &["it wants the host b.example"],
+        );
+        check_more(
+            (WEB, &[]),
+            (&WEB.replace("methods = [\"GET\"]\n", ""), &[]),
+            &["it wants other methods for web"],
+        );
         let secret = "[secrets.k]\nattach = \"bearer\"\nhosts = [\"a.example\"]\n";
         check_more((WEB, &[]), (&format!("{WEB}{secret}"), &[]), &["it wants the secret k"]);
-        check_more((&format!("{WEB}{secret}"), &[]), (&format!("{WEB}{}", secret.replace("bearer", "query:k")), &[]), &["it wants to send the secret k elsewhere"]);
+        check_more(
+            (&format!("{WEB}{secret}"), &[]),
+            (&format!("{WEB}{}", secret.replace("bearer", "query:k")), &[]),
+            &["it wants to send the secret k elsewhere"],
+        );
     }
 }

@@ -38,7 +38,9 @@ impl Portrait {
     /// Looks at an installed component, at its bytes too.
     pub(super) fn of(ground: &Ground, catalog: &Catalog, installed: &Installed) -> Result<Self> {
         let bundled = installed.place == RELEASE && catalog.is_bundled(&installed.name);
-        let examined = bytes(ground, installed).ok().and_then(|wasm| catalog.examine(wasm, &installed.name).ok());
+        let examined = bytes(ground, installed)
+            .ok()
+            .and_then(|wasm| catalog.examine(wasm, &installed.name).ok());
         let loaded = match &installed.status {
             Status::Ready(loaded) => Some(loaded.clone()),
             Status::Refused(_) => None,
@@ -54,7 +56,13 @@ impl Portrait {
         let limits = match (&loaded, &installed.manifest) {
             (Some(loaded), _) => Some(*loaded.limits()),
             (None, Some(manifest)) => {
-                let overrides = ground.config.components.get(&installed.name).cloned().unwrap_or_default().limits;
+                let overrides = ground
+                    .config
+                    .components
+                    .get(&installed.name)
+                    .cloned()
+                    .unwrap_or_default()
+                    .limits;
                 Some(Limits::resolve(&ground.config.limits, &overrides, &manifest.limits))
             }
             (None, None) => None,
@@ -108,7 +116,12 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
     let shown = path.display();
     let file = std::fs::File::open(path).with_context(|| format!("`{shown}` cannot be opened"))?;
     let mut wasm = Vec::new();
-    file.take(LARGEST_FILE + 1).read_to_end(&mut wasm).with_context(|| format!("`{shown}` cannot be read"))?;
-    anyhow::ensure!(wasm.len() as u64 <= LARGEST_FILE, "`{shown}` has more than {LARGEST_FILE} bytes, which no component needs");
+    file.take(LARGEST_FILE + 1)
+        .read_to_end(&mut wasm)
+        .with_context(|| format!("`{shown}` cannot be read"))?;
+    anyhow::ensure!(
+        wasm.len() as u64 <= LARGEST_FILE,
+        "`{shown}` has more than {LARGEST_FILE} bytes, which no component needs"
+    );
     Ok(wasm)
 }

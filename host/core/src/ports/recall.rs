@@ -1,0 +1,267 @@
+//! The port for what a person keeps and has said: notes, search over notes and conversations,
+//! and the scratchpad of a session. Not for what components keep; that is [`super::KeyValues`].
+
+use super::StoreError;
+use crate::id::{SessionId, TurnId, UserId};
+use futures_core::future::BoxFuture;
+use std::collections::BTreeSet;
+
+/// Most bytes of a note. Longer texts are files.
+pub const LONGEST_NOTE: usize = 64 << 10;
+
+/// Most tags of a note.
+pub const MOST_TAGS: usize = 16;
+
+/// Most characters of a tag.
+pub const LONGEST_TAG: usize = 64;
+
+/// Most notes of one user: far more than a person writes, few enough to search at once.
+pub const MOST_NOTES: u32 = 10_000;
+
+/// Most bytes of a scratchpad: all of it is read with each request.
+pub const LONGEST_SCRATCHPAD: usize = 16 << 10;
+
+/// Most hits in one answer.
+pub const MOST_HITS: u32 = 50;
+
+/// Notes, search and scratchpads. No user sees another's.
+pub trait Recall: Send + Sync {
+    /// Keeps a note and returns its identifier.
+    fn save<'a>(
+        &'a self,
+        user: &'a UserId,
+        note: Note,
+        now_ms: u64,
+    ) -> BoxFuture<'a, Result<String, RecallError>>;
+    /// Replaces a note as a whole.
+    fn update<'a>(
+        &'a self,
+        user: &'a UserId,
+        id: &'a str,
+        note: Note,
+        now_ms: u64,
+    ) -> BoxFuture<'a, Result<(), RecallError>>;
+    /// Forgets a note.
+    fn delete<'a>(
+        &'a self,
+        user: &'a UserId,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<(), RecallError>>;
+    /// What fits a question best, the best first. The question is words, not a query language:
+    /// nothing in it is an error. Without a word it lists the newest notes.
+    fn search<'a>(
+        &'a self,
+        user: &'a UserId,
+        question: Question,
+    ) -> BoxFuture<'a, Result<Vec<Hit>, RecallError>>;
+    /// The scratchpad of a session; empty if nothing was written.
+    fn scratchpad<'a>(
+        &'a self,
+        user: &'a UserId,
+        session: &'a SessionId,
+    ) -> BoxFuture<'a, Result<String, RecallError>>;
+    /// Replaces the scratchpad of a session.
+    fn write_scratchpad<'a>(
+        &'a self,
+        user: &'a UserId,
+        session: &'a SessionId,
+        text: String,
+    ) -> BoxFuture<'a, Result<(), RecallError>>;
+}
+
+/// A note that may be kept: it says something, and it and its tags fit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    text: String,
+    tags: BTreeSet<String>,
+}
+
+impl Note {
+    /// Checks a note. Tags lose the space around them and become lower case.
+    pub fn new(text: String, tags: &[String]) -> Result<Self, RecallError> {
+        if text.trim().is_empty() {
+            return Err(RecallError::EmptyNote);
+        }
+        if text.len() > LONGEST_NOTE {
+            return Err(RecallError::LongNote(text.len()));
+        }
+        if tags.len() > MOST_TAGS {
+            return Err(RecallError::ManyTags(tags.len()));
+        }
+        let tags = tags.iter().map(|tag| normal_tag(tag)).collect::<Result<_, _>>()?;
+        Ok(Self { text, tags })
+    }
+
+    /// Its text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Its tags.
+    pub fn tags(&self) -> &BTreeSet<String> {
+        &self.tags
+    }
+}
+
+/// A tag as it is stored and looked for.
+pub fn normal_tag(tag: &str) -> Result<String, RecallError> {
+    let tag = tag.trim();
+    let length = tag.chars().take(LONGEST_TAG + 1).count();
+    if length == 0 || length > LONGEST_TAG || tag.chars().any(char::is_control) {
+        let shown = tag.chars().take(LONGEST_TAG).filter(|letter| !letter.is_control()).collect();
+        return Err(RecallError::Tag(shown));
+    }
+    Ok(tag.to_lowercase())
+}
+
+/// What is looked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Question {
+    /// Words; any of them may fit.
+    pub words: String,
+    /// Most hits; never more than [`MOST_HITS`].
+    pub limit: u32,
+    /// Tags that all must be on a note. Conversations have none, so they are not found by tags.
+    pub tags: BTreeSet<String>,
+    /// Where to look; everywhere if empty.
+    pub sources: BTreeSet<Source>,
+    /// Only what is not older, in milliseconds since 1970-01-01 UTC.
+    pub after_ms: Option<u64>,
+    /// Only what is older, in milliseconds since 1970-01-01 UTC.
+    pub before_ms: Option<u64>,
+    /// The turn that asks. What was said in it is left out, or the question itself would be the
+    /// best answer.
+    pub asked_in: Option<TurnId>,
+}
+
+/// Where something was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// A note.
+    Note,
+    /// What was said in a conversation.
+    Message,
+}
+
+impl Source {
+    /// Every source.
+    pub const ALL: [Self; 2] = [Self::Note, Self::Message];
+
+    /// The word for it in the contract.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Message => "message",
+        }
+    }
+}
+
+/// One thing found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hit {
+    /// Identifier; that of a note is one to update or delete by.
+    pub id: String,
+    /// The note as a whole, or the part of a message around what was found.
+    pub text: String,
+    /// Higher is better; comparable within one answer only.
+    pub score: f64,
+    /// Milliseconds since 1970-01-01 UTC.
+    pub created_ms: u64,
+    /// What it is.
+    pub from: Origin,
+}
+
+/// What a hit is, with what only that has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A note.
+    Note {
+        /// Its tags.
+        tags: BTreeSet<String>,
+        /// When it was last changed, in milliseconds since 1970-01-01 UTC.
+        updated_ms: u64,
+    },
+    /// What was said in a conversation.
+    Message {
+        /// The session.
+        session: SessionId,
+        /// `user` or `assistant`.
+        role: String,
+    },
+}
+
+impl Origin {
+    /// Where that is.
+    pub fn source(&self) -> Source {
+        match self {
+            Self::Note { .. } => Source::Note,
+            Self::Message { .. } => Source::Message,
+        }
+    }
+}
+
+/// Why notes and scratchpads could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RecallError {
+    /// A note that says nothing.
+    #[error("a note needs text and this one has none; say what is to be remembered")]
+    EmptyNote,
+    /// A note that is too long.
+    #[error(
+        "a note has at most {LONGEST_NOTE} bytes and this one has {0}; write a shorter one, or keep the text in a file"
+    )]
+    LongNote(usize),
+    /// Too many tags.
+    #[error("a note has at most {MOST_TAGS} tags and this one has {0}; leave some out")]
+    ManyTags(usize),
+    /// A tag that cannot be used.
+    #[error("a tag has 1 to {LONGEST_TAG} characters and no control characters; `{0}` does not fit")]
+    Tag(String),
+    /// The user has used up the notes.
+    #[error("there are {MOST_NOTES} notes, which are the most; delete some first")]
+    Full,
+    /// No such note of this user.
+    #[error("there is no note `{0}`; search for it to learn its id")]
+    NoNote(String),
+    /// An identifier that is not one of a note.
+    #[error("`{0}` is not the id of a note, and only notes can be changed; ids look like `note-7`")]
+    NotANote(String),
+    /// Nothing to look for where words are needed.
+    #[error("conversations can only be searched by words, and there are none; give at least one")]
+    NoWords,
+    /// A scratchpad that is too long.
+    #[error(
+        "a scratchpad has at most {LONGEST_SCRATCHPAD} bytes and this one has {0}; keep what matters now and save the rest as notes"
+    )]
+    LongScratchpad(usize),
+    /// The database refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_made_alike() {
+        let tags = [" Travel ".to_owned(), "TRAVEL".to_owned(), "Été".to_owned()];
+        let note = Note::new("text".into(), &tags).unwrap();
+        assert_eq!(note.tags().iter().collect::<Vec<_>>(), ["travel", "été"]);
+    }
+
+    #[test]
+    fn a_note_that_does_not_fit_is_refused_with_the_limit() {
+        let refused = |text: &str, tags: &[&str]| {
+            let tags: Vec<String> = tags.iter().map(|tag| (*tag).to_owned()).collect();
+            Note::new(text.into(), &tags).unwrap_err().to_string()
+        };
+        assert!(refused(" \n\t", &[]).contains("has none"));
+        assert!(refused(&"é".repeat(LONGEST_NOTE), &[]).contains("at most 65536 bytes"));
+        assert!(refused("x", &["a"; MOST_TAGS + 1]).contains("at most 16 tags"));
+        for tag in ["", "  ", "a\0b", &"x".repeat(LONGEST_TAG + 1)] {
+            assert!(refused("x", &[tag]).contains("1 to 64 characters"), "{tag:?}");
+        }
+        assert!(Note::new("x".repeat(LONGEST_NOTE), &["é".repeat(LONGEST_TAG)]).is_ok());
+    }
+}
