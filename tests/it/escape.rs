@@ -25,6 +25,7 @@ const CASES: &[(&str, &str, &str, &str, Expect)] = &[
     ("test-tool-files", "file-read-only", "hostcall_flood", r#"{"path":"/shared","count":10000000}"#, Stopped("called the host more than")),
     ("test-tool-files", "file-read-only", "path_escape", r#"{"path":"/shared/../../../../config.toml"}"#, Contained("refused")),
     ("test-tool-files", "file-read-only", "read_flood", r#"{"path":"/shared"}"#, Contained("")),
+    ("test-tool-files", "file-read-only", "seen_at_load", "{}", Contained("see the description")),
     ("test-tool-files", "file-read-only", "write_read_only", r#"{"path":"/shared/x"}"#, Contained("refused")),
     ("test-tool-pure", "", "deep_json_out", r#"{"count":100000}"#, Contained("")),
     ("test-tool-pure", "", "echo", r#"{"text":"hello"}"#, Contained("hello")),

@@ -9,7 +9,7 @@ use hydroid_component::types::Error;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::arguments::{Path, start, tried};
+use crate::arguments::{Nothing, Path, start, tried};
 use crate::{escape, leak};
 
 /// Bytes of a response that are shown.
@@ -23,6 +23,7 @@ pub(crate) fn reading_tools() -> Vec<Tool> {
             .read_only(),
         Tool::new("read_flood", "Asks for 4 gigabytes at once, at every offset.", read_flood)
             .read_only(),
+        Tool::new("seen_at_load", seen_at_load(), nothing).read_only(),
         Tool::new(
             "write_read_only",
             "Writes by `std::fs` where it may only read.",
@@ -30,6 +31,17 @@ pub(crate) fn reading_tools() -> Vec<Tool> {
         )
         .read_only(),
     ]
+}
+
+/// Uses its capability while it is asked for its tools, when nothing is granted yet.
+fn seen_at_load() -> &'static str {
+    let seen = fs::read_to_string("/shared/at-load.txt", 100);
+    let seen = seen.unwrap_or_else(|error| sentence(error));
+    Box::leak(format!("At load: {seen}").into_boxed_str())
+}
+
+fn nothing(Nothing {}: Nothing) -> Result<String, ToolError> {
+    Ok("see the description".to_owned())
 }
 
 pub(crate) fn writing_tools() -> Vec<Tool> {

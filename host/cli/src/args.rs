@@ -24,8 +24,14 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Say one thing, run the turn, and end.
+    ///
+    /// The answer goes to standard output, everything else to standard error. What is piped in is
+    /// appended to the text. Where nobody can be asked, calls that need approval are denied unless
+    /// `--allow` names their tool.
     Ask(Ask),
     /// Talk in the terminal.
+    ///
+    /// Ctrl-C cancels a turn, Ctrl-D ends; `/help` lists what else there is.
     Chat(Chat),
     /// See and change what is installed, and what it may do.
     #[command(subcommand, arg_required_else_help = true)]
@@ -59,11 +65,7 @@ pub(crate) struct ModelChoice {
     pub(crate) provider: Option<String>,
 }
 
-/// Say one thing, run the turn, and end.
-///
-/// The answer goes to standard output, everything else to standard error. What is piped in is
-/// appended to the text. Where nobody can be asked, calls that need approval are denied unless
-/// `--allow` names their tool.
+/// What to say, and how.
 #[derive(Debug, Args)]
 #[command(after_help = exit::HELP)]
 pub(crate) struct Ask {
@@ -92,7 +94,7 @@ pub(crate) struct Ask {
     pub(crate) replay: Option<PathBuf>,
 }
 
-/// Talk in the terminal. Ctrl-C cancels a turn, Ctrl-D ends; `/help` lists what else there is.
+/// Where to begin.
 #[derive(Debug, Args)]
 pub(crate) struct Chat {
     /// Go on with this session; the beginning of an identifier is enough.
@@ -131,6 +133,8 @@ pub(crate) enum Component {
         name: String,
     },
     /// Let a component do something it declares.
+    ///
+    /// What is granted holds for the bytes that are installed now, and takes effect at once.
     Grant(Grant),
     /// Take grants back.
     Revoke {
@@ -141,7 +145,7 @@ pub(crate) enum Component {
     },
 }
 
-/// Let a component do something it declares.
+/// Who may do what.
 #[derive(Debug, Args)]
 pub(crate) struct Grant {
     /// The component.

@@ -45,8 +45,10 @@ impl<'a> MakeWriter<'a> for Scrubbed {
 impl Write for Line<'_> {
     /// tracing hands over one whole line at a time.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let masked = self.scrubber.scrub(&String::from_utf8_lossy(bytes));
-        io::stderr().lock().write_all(harmless(&masked).as_bytes())?;
+        let masked = harmless(&self.scrubber.scrub(&String::from_utf8_lossy(bytes)));
+        // A message with line ends in it must not look like several.
+        let line = masked.trim_end_matches('\n').replace('\n', "\n    ");
+        io::stderr().lock().write_all(format!("{line}\n").as_bytes())?;
         Ok(bytes.len())
     }
 

@@ -10,7 +10,7 @@ pub use key_values::{
 };
 pub use recall::{
     Hit, LONGEST_NOTE, LONGEST_SCRATCHPAD, LONGEST_TAG, MOST_HITS, MOST_NOTES, MOST_TAGS, Note,
-    Origin, Question, Recall, RecallError, Source, normal_tag,
+    Origin, Question, Recall, RecallError, Source, check_scratchpad, normal_tag,
 };
 
 use crate::entry::Entry;

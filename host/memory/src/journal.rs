@@ -243,7 +243,7 @@ async fn exists(connection: &Connection, sql: &str, id: &str) -> Result<bool, Fa
 }
 
 /// SQLite's integers are signed. No clock or counter of ours comes near the limit.
-fn stored(number: u64) -> i64 {
+pub(crate) fn stored(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 

@@ -3,43 +3,12 @@
 
 use crate::database::Database;
 use crate::failure::{Cause, Failure};
+use futures_util::future::BoxFuture;
 use hydroid_core::id::{ComponentId, UserId};
-use hydroid_core::ports::StoreError;
+use hydroid_core::ports::{
+    KeyError, KeyOwner, KeyValues, LARGEST_COMPONENT_STATE, MOST_KEYS, check_key, check_value,
+};
 use libsql::{Connection, params};
-
-/// Most bytes of a key: a path or an address with a prefix.
-pub const MAX_KEY_BYTES: usize = 512;
-
-/// Most bytes of a value. Larger things are files.
-pub const MAX_VALUE_BYTES: usize = 1024 * 1024;
-
-/// Most bytes of all keys and values of one component for one user.
-pub const MAX_COMPONENT_BYTES: u64 = 16 * 1024 * 1024;
-
-/// Most keys in one answer.
-pub const MAX_KEYS: u32 = 1_000;
-
-/// Why a key could not be used.
-#[derive(Debug, thiserror::Error)]
-pub enum KvError {
-    /// The key is empty or too long.
-    #[error("a key has 1 to {MAX_KEY_BYTES} bytes and this one has {0}; choose another")]
-    Key(usize),
-    /// The value is too long.
-    #[error("a value has at most {MAX_VALUE_BYTES} bytes and this one has {0}; store it in parts")]
-    Value(usize),
-    /// The component has used up its space.
-    #[error(
-        "a component keeps at most {MAX_COMPONENT_BYTES} bytes and has {used}; delete some keys first"
-    )]
-    Full {
-        /// Bytes in use.
-        used: u64,
-    },
-    /// The database refused.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 
 /// The keys of one component for one user.
 #[derive(Clone, Debug)]
@@ -56,9 +25,50 @@ impl Database {
     }
 }
 
+impl KeyValues for Database {
+    fn get<'a>(
+        &'a self,
+        owner: KeyOwner<'a>,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Vec<u8>>, KeyError>> {
+        let kv = self.kv(owner.user.clone(), owner.component.clone());
+        Box::pin(async move { kv.get(key).await })
+    }
+
+    fn set<'a>(
+        &'a self,
+        owner: KeyOwner<'a>,
+        key: &'a str,
+        value: Vec<u8>,
+    ) -> BoxFuture<'a, Result<(), KeyError>> {
+        let kv = self.kv(owner.user.clone(), owner.component.clone());
+        Box::pin(async move { kv.set(key, value).await })
+    }
+
+    fn delete<'a>(
+        &'a self,
+        owner: KeyOwner<'a>,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<(), KeyError>> {
+        let kv = self.kv(owner.user.clone(), owner.component.clone());
+        Box::pin(async move { kv.delete(key).await })
+    }
+
+    fn keys<'a>(
+        &'a self,
+        owner: KeyOwner<'a>,
+        prefix: &'a str,
+        after: Option<&'a str>,
+        limit: u32,
+    ) -> BoxFuture<'a, Result<Vec<String>, KeyError>> {
+        let kv = self.kv(owner.user.clone(), owner.component.clone());
+        Box::pin(async move { kv.keys(prefix, after, limit).await })
+    }
+}
+
 impl Kv {
     /// The value of a key.
-    pub async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, KvError> {
+    pub async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, KeyError> {
         check_key(key)?;
         let (user, component, key) = self.row(key);
         let sql = "SELECT value FROM kv WHERE user_id = ?1 AND component = ?2 AND key = ?3";
@@ -73,11 +83,9 @@ impl Kv {
     }
 
     /// Sets a key.
-    pub async fn set(&self, key: &str, value: Vec<u8>) -> Result<(), KvError> {
+    pub async fn set(&self, key: &str, value: Vec<u8>) -> Result<(), KeyError> {
         check_key(key)?;
-        if value.len() > MAX_VALUE_BYTES {
-            return Err(KvError::Value(value.len()));
-        }
+        check_value(&value)?;
         let row = self.row(key);
         // The outer result is the database's, the inner one the component's limit.
         self.database
@@ -86,7 +94,7 @@ impl Kv {
     }
 
     /// Removes a key; a missing one is fine.
-    pub async fn delete(&self, key: &str) -> Result<(), KvError> {
+    pub async fn delete(&self, key: &str) -> Result<(), KeyError> {
         check_key(key)?;
         let (user, component, key) = self.row(key);
         let sql = "DELETE FROM kv WHERE user_id = ?1 AND component = ?2 AND key = ?3";
@@ -100,15 +108,15 @@ impl Kv {
     }
 
     /// Keys that start with `prefix`, sorted by their bytes, after `after`, at most `limit` and
-    /// never more than [`MAX_KEYS`].
+    /// never more than [`MOST_KEYS`].
     pub async fn keys(
         &self,
         prefix: &str,
         after: Option<&str>,
         limit: u32,
-    ) -> Result<Vec<String>, KvError> {
+    ) -> Result<Vec<String>, KeyError> {
         let (user, component, prefix) = self.row(prefix);
-        let (after, limit) = (after.map(str::to_owned), limit.min(MAX_KEYS));
+        let (after, limit) = (after.map(str::to_owned), limit.min(MOST_KEYS));
         let keys = self
             .database
             .read("list keys", async move |connection| {
@@ -139,15 +147,11 @@ impl Kv {
     }
 }
 
-fn check_key(key: &str) -> Result<(), KvError> {
-    if (1..=MAX_KEY_BYTES).contains(&key.len()) { Ok(()) } else { Err(KvError::Key(key.len())) }
-}
-
 async fn set(
     connection: &Connection,
     (user, component, key): (String, String, String),
     value: Vec<u8>,
-) -> Result<Result<(), KvError>, Failure> {
+) -> Result<Result<(), KeyError>, Failure> {
     let sizes = "SELECT (SELECT bytes FROM kv_usage WHERE user_id = ?1 AND component = ?2),
                         (SELECT length(CAST(key AS BLOB)) + length(value) FROM kv
                          WHERE user_id = ?1 AND component = ?2 AND key = ?3),
@@ -161,8 +165,8 @@ async fn set(
         return Err(Cause::NoUser(user).into());
     }
     drop((row, rows));
-    if used.saturating_sub(replaced) + (key.len() + value.len()) as u64 > MAX_COMPONENT_BYTES {
-        return Ok(Err(KvError::Full { used }));
+    if used.saturating_sub(replaced) + (key.len() + value.len()) as u64 > LARGEST_COMPONENT_STATE {
+        return Ok(Err(KeyError::Full { used }));
     }
     connection
         .execute(
@@ -177,6 +181,7 @@ async fn set(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hydroid_core::ports::{LARGEST_VALUE, LONGEST_KEY};
 
     async fn kv() -> Kv {
         let database = Database::open_in_memory().await.unwrap();
@@ -241,12 +246,12 @@ mod tests {
     #[tokio::test]
     async fn keys_and_values_have_limits() {
         let kv = kv().await;
-        for key in [String::new(), "x".repeat(MAX_KEY_BYTES + 1)] {
-            assert!(matches!(kv.set(&key, vec![]).await, Err(KvError::Key(_))));
-            assert!(matches!(kv.get(&key).await, Err(KvError::Key(_))));
+        for key in [String::new(), "x".repeat(LONGEST_KEY + 1)] {
+            assert!(matches!(kv.set(&key, vec![]).await, Err(KeyError::Key(_))));
+            assert!(matches!(kv.get(&key).await, Err(KeyError::Key(_))));
         }
-        kv.set(&"x".repeat(MAX_KEY_BYTES), vec![0; MAX_VALUE_BYTES]).await.unwrap();
-        let error = kv.set("x", vec![0; MAX_VALUE_BYTES + 1]).await.unwrap_err();
+        kv.set(&"x".repeat(LONGEST_KEY), vec![0; LARGEST_VALUE]).await.unwrap();
+        let error = kv.set("x", vec![0; LARGEST_VALUE + 1]).await.unwrap_err();
         assert_eq!(
             error.to_string(),
             "a value has at most 1048576 bytes and this one has 1048577; store it in parts"
@@ -257,16 +262,16 @@ mod tests {
     async fn a_component_keeps_no_more_than_its_share() {
         let kv = kv().await;
         for n in 0..15 {
-            kv.set(&format!("{n:04}"), vec![0; MAX_VALUE_BYTES]).await.unwrap();
+            kv.set(&format!("{n:04}"), vec![0; LARGEST_VALUE]).await.unwrap();
         }
-        kv.set("last", vec![0; MAX_VALUE_BYTES - 16 * 4]).await.unwrap();
-        assert_eq!(used(&kv).await, MAX_COMPONENT_BYTES);
+        kv.set("last", vec![0; LARGEST_VALUE - 16 * 4]).await.unwrap();
+        assert_eq!(used(&kv).await, LARGEST_COMPONENT_STATE);
         let error = kv.set("x", vec![]).await.unwrap_err();
         assert_eq!(
             error.to_string(),
             "a component keeps at most 16777216 bytes and has 16777216; delete some keys first"
         );
-        kv.set("last", vec![1; MAX_VALUE_BYTES - 16 * 4])
+        kv.set("last", vec![1; LARGEST_VALUE - 16 * 4])
             .await
             .expect("replacing needs no more space");
         kv.delete("0003").await.unwrap();

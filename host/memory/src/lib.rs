@@ -3,7 +3,8 @@
 //!
 //! Read in this order: [`Database`] opens the file and runs work on it, `migration` brings an
 //! old file up to date, `journal` implements [`hydroid_core::ports::Journal`], [`kv`] is the
-//! components' own state, `failure` turns the database's codes into sentences.
+//! components' own state, `notes`, `search` and `scratchpad` together implement
+//! [`hydroid_core::ports::Recall`], `failure` turns the database's codes into sentences.
 //!
 //! What is promised: an append that has returned survives `kill -9`; sequence numbers have no
 //! gaps; rows of another user do not exist. Not promised: the last moments before a power cut,
@@ -15,6 +16,9 @@ mod failure;
 mod journal;
 pub mod kv;
 mod migration;
+mod notes;
+mod scratchpad;
+mod search;
 
 pub use database::Database;
 pub use journal::Page;

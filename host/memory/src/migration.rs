@@ -9,8 +9,11 @@ use std::path::Path;
 const APPLICATION_ID: u32 = 0x4879_6472;
 
 /// The migrations in order; the number of each is its position from 1.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/0001_sessions.sql"), include_str!("../migrations/0002_kv.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_sessions.sql"),
+    include_str!("../migrations/0002_kv.sql"),
+    include_str!("../migrations/0003_notes.sql"),
+];
 
 /// The version of the schema of a file; 0 if it is new.
 pub(crate) async fn version(connection: &Connection) -> Result<u32, Failure> {
@@ -62,13 +65,14 @@ mod tests {
     use super::*;
     use crate::Database;
     use hydroid_core::id::{ComponentId, SessionId, UserId};
-    use hydroid_core::ports::{Journal, StoreError};
+    use hydroid_core::ports::{Journal, Question, Recall, StoreError};
     use std::error::Error;
 
     /// What each version left, with rows in every table it had.
     const FIXTURES: [&str; MIGRATIONS.len()] = [
         include_str!("../migrations/fixtures/0001.sql"),
         include_str!("../migrations/fixtures/0002.sql"),
+        include_str!("../migrations/fixtures/0003.sql"),
     ];
 
     async fn file_with(path: &Path, sql: &str) {
@@ -117,6 +121,21 @@ mod tests {
                 let kv = database.kv(UserId::new("local"), ComponentId::new("tool-notes"));
                 assert_eq!(kv.get("key").await.unwrap(), Some(vec![0, 255]));
             }
+            let local = UserId::new("local");
+            let found = |words: &str| {
+                let question = Question { words: words.into(), limit: 9, ..Question::default() };
+                let search = database.search(&local, question);
+                async { search.await.unwrap().into_iter().map(|hit| hit.text).collect::<Vec<_>>() }
+            };
+            // Said before there was an index, and found all the same; never another user's.
+            assert_eq!(found("hello").await, ["hello"], "from version {version}");
+            assert_eq!(found("HI u").await, ["hi ü"], "from version {version}");
+            assert_eq!(found("secret").await, [""; 0], "from version {version}");
+            if version >= 3 {
+                assert_eq!(found("harbour").await, ["the harbour inn has a room"]);
+                let session = SessionId::new("s1");
+                assert_eq!(database.scratchpad(&local, &session).await.unwrap(), "in view");
+            }
         }
     }
 
@@ -128,7 +147,7 @@ mod tests {
         file_with(&path, "PRAGMA user_version = 99; CREATE TABLE later (x);").await;
         refused(
             Database::open(&path).await,
-            "newer Hydroid: it has schema version 99 and this one knows 2; update",
+            "newer Hydroid: it has schema version 99 and this one knows 3; update",
         );
     }
 
@@ -153,7 +172,7 @@ mod tests {
         let path = directory.path().join("hydroid.db");
         let opening: Vec<_> = (0..8).map(|_| tokio::spawn(Database::open(path.clone()))).collect();
         for opened in opening {
-            assert_eq!(opened.await.unwrap().unwrap().schema_version().await.unwrap(), 2);
+            assert_eq!(opened.await.unwrap().unwrap().schema_version().await.unwrap(), 3);
         }
     }
 }

@@ -55,7 +55,8 @@ fn loading(criterion: &mut Criterion) {
         cache.get(&ENGINE, hex, || Ok(wasm.clone())).expect("it compiles");
         group.bench_function("cached", |bencher| {
             bencher.iter(|| {
-                let got = cache.get(&ENGINE, hex, || panic!("it is in the cache")).expect("it loads");
+                let got =
+                    cache.get(&ENGINE, hex, || panic!("it is in the cache")).expect("it loads");
                 assert_eq!(got.1, Origin::Cached);
                 got
             });
@@ -88,8 +89,7 @@ fn calling(criterion: &mut Criterion) {
         let checked = scene.checked(tool, arguments);
         group.bench_function("hydroid", |bencher| {
             bencher.iter(|| {
-                let output =
-                    runtime.block_on(scene.catalog.run(checked.clone(), scene::context()));
+                let output = runtime.block_on(scene.catalog.run(checked.clone(), scene::context()));
                 black_box(scene::text(&output).len())
             });
         });

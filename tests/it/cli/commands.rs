@@ -82,6 +82,37 @@ fn a_component_is_checked_added_granted_revoked_and_removed() {
 }
 
 #[test]
+fn a_new_version_that_asks_for_nothing_more_keeps_its_grants() {
+    let home = Home::new();
+    let file = test_component("test-tool-web");
+    home.run(&["component", "add", &file]).code(0);
+    home.run(&["component", "grant", "test-tool-web", "web", "--host", "example.com"]).code(0);
+    let mut newer = std::fs::read(&file).unwrap();
+    // A custom section called `x` with nothing in it: other bytes, the same component.
+    newer.extend([0, 2, 1, b'x']);
+    std::fs::write(home.path("newer.wasm"), newer).unwrap();
+    let newer = home.path("newer.wasm");
+    home.run(&["component", "check", newer.to_str().unwrap()]).code(1).says("not granted");
+    home.run(&["component", "add", newer.to_str().unwrap()])
+        .code(0)
+        .says("its grants stay")
+        .says("it is ready");
+    let count = std::fs::read_dir(home.path("components")).unwrap().count();
+    assert_eq!(count, 1, "the older file is still there");
+}
+
+#[test]
+fn a_home_that_cannot_be_one_is_named() {
+    let home = Home::new();
+    home.write("file", "");
+    home.run(&["ask", "hi", "--workspace", home.path("file").to_str().unwrap()])
+        .code(1)
+        .tells("cannot be");
+    home.run(&["component", "grant"]).code(2);
+    home.run(&["session"]).code(2).tells("Usage");
+}
+
+#[test]
 fn a_grant_that_makes_no_sense_is_refused() {
     let home = Home::new();
     home.run(&["component", "grant", "tool-web", "shell"])

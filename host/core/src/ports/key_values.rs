@@ -64,6 +64,9 @@ pub enum KeyError {
     /// The key is empty or too long.
     #[error("a key has 1 to {LONGEST_KEY} bytes and this one has {0}; choose another")]
     Key(usize),
+    /// The key would not come back as it was.
+    #[error("a key cannot have a NUL character; choose another")]
+    Nul,
     /// The value is too long.
     #[error("a value has at most {LARGEST_VALUE} bytes and this one has {0}; store it in parts")]
     Value(usize),
@@ -82,7 +85,11 @@ pub enum KeyError {
 
 /// Refuses a key that nobody may use.
 pub fn check_key(key: &str) -> Result<(), KeyError> {
-    if (1..=LONGEST_KEY).contains(&key.len()) { Ok(()) } else { Err(KeyError::Key(key.len())) }
+    if !(1..=LONGEST_KEY).contains(&key.len()) {
+        return Err(KeyError::Key(key.len()));
+    }
+    // The database reads a text up to the first NUL.
+    if key.contains('\0') { Err(KeyError::Nul) } else { Ok(()) }
 }
 
 /// Refuses a value that nobody may set.

@@ -85,6 +85,7 @@ impl Note {
         if text.len() > LONGEST_NOTE {
             return Err(RecallError::LongNote(text.len()));
         }
+        check_nul(&text)?;
         if tags.len() > MOST_TAGS {
             return Err(RecallError::ManyTags(tags.len()));
         }
@@ -101,6 +102,19 @@ impl Note {
     pub fn tags(&self) -> &BTreeSet<String> {
         &self.tags
     }
+}
+
+/// Refuses a scratchpad that cannot be kept.
+pub fn check_scratchpad(text: &str) -> Result<(), RecallError> {
+    if text.len() > LONGEST_SCRATCHPAD {
+        return Err(RecallError::LongScratchpad(text.len()));
+    }
+    check_nul(text)
+}
+
+/// The database reads a text up to the first NUL, so what stands behind it would be lost.
+fn check_nul(text: &str) -> Result<(), RecallError> {
+    if text.contains('\0') { Err(RecallError::Nul) } else { Ok(()) }
 }
 
 /// A tag as it is stored and looked for.
@@ -217,6 +231,9 @@ pub enum RecallError {
     /// A tag that cannot be used.
     #[error("a tag has 1 to {LONGEST_TAG} characters and no control characters; `{0}` does not fit")]
     Tag(String),
+    /// Text that would be lost.
+    #[error("the text has a NUL character, which cannot be kept; leave it out")]
+    Nul,
     /// The user has used up the notes.
     #[error("there are {MOST_NOTES} notes, which are the most; delete some first")]
     Full,
@@ -262,6 +279,7 @@ mod tests {
         for tag in ["", "  ", "a\0b", &"x".repeat(LONGEST_TAG + 1)] {
             assert!(refused("x", &[tag]).contains("1 to 64 characters"), "{tag:?}");
         }
+        assert!(refused("a\0b", &[]).contains("NUL"));
         assert!(Note::new("x".repeat(LONGEST_NOTE), &["é".repeat(LONGEST_TAG)]).is_ok());
     }
 }

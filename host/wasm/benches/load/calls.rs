@@ -122,7 +122,11 @@ async fn one(case: &Case, scene: &Scene, shared: &Path, table: &mut Table) {
     report(case, [ours, ours_checked, theirs, warm, native], table);
 }
 
-fn report(case: &Case, [ours, ours_checked, theirs, warm, native]: [Samples; 5], table: &mut Table) {
+fn report(
+    case: &Case,
+    [ours, ours_checked, theirs, warm, native]: [Samples; 5],
+    table: &mut Table,
+) {
     let what = case.what;
     table.add(Row {
         what: format!("call, fresh store: {what}"),
@@ -161,7 +165,9 @@ fn stat_twice(arguments: &str, shared: &Path) -> ToolOutput {
 fn read(arguments: &str, shared: &Path) -> ToolOutput {
     let content = std::fs::read_to_string(file(arguments, shared)).expect("the note is there");
     let lines = content.lines().enumerate();
-    ToolOutput::text(lines.map(|(index, line)| format!("{}\t{line}\n", index + 1)).collect::<String>())
+    ToolOutput::text(
+        lines.map(|(index, line)| format!("{}\t{line}\n", index + 1)).collect::<String>(),
+    )
 }
 
 fn pointer(arguments: &str, _: &Path) -> ToolOutput {

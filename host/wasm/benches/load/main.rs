@@ -31,7 +31,8 @@ use table::Table;
 
 fn main() {
     // Cargo adds `--bench`.
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let arguments: Vec<String> =
+        std::env::args().skip(1).filter(|word| word != "--bench").collect();
     if let [first, rest @ ..] = arguments.as_slice()
         && first == memory::CHILD
     {

@@ -32,7 +32,11 @@ pub(crate) fn measure(table: &mut Table) {
     let idle = full["idle"];
     table.add(Row {
         what: format!("resident, idle, all {} components of the release", names.len()),
-        value: format!("{} ({} of it not shared with files)", megabytes(idle), megabytes(full["idle-anonymous"])),
+        value: format!(
+            "{} ({} of it not shared with files)",
+            megabytes(idle),
+            megabytes(full["idle-anonymous"])
+        ),
         baseline: format!(
             "no component: {}; no engine: {}",
             megabytes(empty["idle"]),

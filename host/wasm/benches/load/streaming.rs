@@ -226,7 +226,11 @@ fn serve(chunks: Vec<Vec<u8>>, pause: Option<Duration>) -> SocketAddr {
     address
 }
 
-fn answer(mut stream: TcpStream, chunks: &[Vec<u8>], pause: Option<Duration>) -> std::io::Result<()> {
+fn answer(
+    mut stream: TcpStream,
+    chunks: &[Vec<u8>],
+    pause: Option<Duration>,
+) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut reader = BufReader::new(stream.try_clone()?);
     loop {

@@ -252,6 +252,22 @@ fn lies_about_tools_are_refused_at_load() {
 }
 
 #[test]
+fn definitions_are_asked_without_authority() {
+    let scene = hostile();
+    std::fs::write(scene.shared().join("at-load.txt"), "seen-content").unwrap();
+    let mut taken_back = crate::grants::Entry::default();
+    taken_back.files_and_web = true;
+    scene.grants.lock().unwrap().components.insert("test-tool-files".into(), taken_back);
+    // Loaded again, now that the file is there and the component is granted to read it.
+    scene.catalog.refresh().unwrap();
+    let spec = scene.catalog.specs().into_iter().find(|spec| spec.name == "seen_at_load").unwrap();
+    assert!(spec.description.contains("files cannot be used"), "{}", spec.description);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let said = text(&runtime.block_on(scene.call("path_escape", r#"{"path":"/shared/at-load.txt"}"#)));
+    assert!(said.contains("seen-content"), "the same file is there for a call: {said}");
+}
+
+#[test]
 fn definitions_that_change_are_those_that_were_checked() {
     let scene = scene(
         &["test-tool-pure"],

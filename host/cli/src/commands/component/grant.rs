@@ -238,3 +238,44 @@ fn show(ground: &Ground, catalog: &Catalog, name: &str) -> Result<Exit> {
     }
     Ok(Exit::Done)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOTH: &str = "name = \"x\"\nversion = \"1.0.0\"\n[wants.web]\nreason = \"r\"\nhosts = [\"*\"]\n[wants.file-read-only]\nreason = \"r\"\n";
+
+    #[track_caller]
+    fn check_entry(entry: Entry, expect: Option<&str>) {
+        let manifest = Manifest::parse(BOTH).unwrap();
+        let entry = Entry { digest: "sha256:0".into(), ..entry };
+        let got = check_pair("x", &manifest, "sha256:0", &entry).map_err(|error| error.to_string());
+        match (got, expect) {
+            (Ok(()), None) => {}
+            (Err(error), Some(expect)) => assert!(error.contains(expect), "{error}"),
+            (got, expect) => panic!("got {got:?}, expected {expect:?}"),
+        }
+    }
+
+    #[test]
+    fn files_and_web_need_a_word_of_their_own_and_hosts_by_name() {
+        let both = || Entry {
+            profiles: [Profile::Web, Profile::FileReadOnly].into(),
+            hosts: ["a.example".to_owned()].into(),
+            ..Entry::default()
+        };
+        check_entry(Entry { profiles: [Profile::Web].into(), ..Entry::default() }, None);
+        check_entry(both(), Some("--files-and-web"));
+        check_entry(Entry { files_and_web: true, ..both() }, None);
+        let any = Entry { files_and_web: true, hosts: ["*".to_owned()].into(), ..both() };
+        check_entry(any, Some("hosts that you name"));
+        let unnamed = Entry { files_and_web: true, hosts: Default::default(), ..both() };
+        check_entry(unnamed, Some("hosts that you name"));
+    }
+
+    #[test]
+    fn what_the_host_has_can_be_granted() {
+        assert!(is_built(Profile::Web) && is_built(Profile::FileReadWrite));
+        assert!(!is_built(Profile::Shell));
+    }
+}
