@@ -118,22 +118,20 @@ fn a_recording_answers_as_the_model_did() {
 fn a_session_is_listed_shown_exported_and_gone_on_with() {
     let home = Home::new();
     home.run(&["session", "list"]).code(0).tells("no sessions yet");
-    home.run(&["ask", "remember that the key is under the mat"]).code(0);
+    home.run(&["ask", "say the key is under the mat"]).code(0);
     let id = newest(&home);
-    home.run(&["session", "list"]).code(0).says(&id).says("remember that the key");
-    home.run(&["ask", "--session", &id, "what do you remember about the key"])
+    home.run(&["session", "list"]).code(0).says(&id).says("say the key is under");
+    home.run(&["ask", "--session", &id, "summarise the conversation"])
         .code(0)
         .says("under the mat");
     assert_eq!(newest(&home), id, "it went on with another session");
     home.run(&["session", "show", &id])
         .code(0)
-        .says("you: remember that")
-        .says("you: what do you remember");
+        .says("you: say the key")
+        .says("you: summarise the conversation");
     let entries = home.run(&["session", "export", &id]).code(0).json_lines();
     assert_eq!(entries[0]["entry"]["kind"], "turn_started");
-    home.run(&["session", "export", &id, "--format", "markdown"])
-        .code(0)
-        .says("## remember that the key");
+    home.run(&["session", "export", &id, "--format", "markdown"]).code(0).says("## say the key");
     home.run(&["session", "export", &id, "--format", "replay"])
         .code(0)
         .says("\"hydroid_recording\":1");

@@ -31,7 +31,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit> {
     match arguments.command {
         Command::Ask(ask) => ask::run(ask, environment, settings).await,
         Command::Chat(chat) => chat::run(chat.session, &chat.choice, environment, settings).await,
-        Command::Component(command) => component::run(command, environment, &settings),
+        Command::Component(command) => component::run(command, environment, &settings).await,
         Command::Session(command) => session::run(command, environment, settings).await,
         Command::Config(command) => config::run(command, &environment, &settings),
         Command::Doctor => doctor::run(environment, &settings).await,

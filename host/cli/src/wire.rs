@@ -1,5 +1,5 @@
 //! The host, put together in one visible order: configuration, secrets, scrubber, log, engine,
-//! cache, workspace, egress, catalog, database, agent. Each command goes as far as it needs.
+//! cache, workspace, egress, database, catalog, agent. Each command goes as far as it needs.
 
 use crate::env::Environment;
 use crate::load::{Loaded, Setting, load};
@@ -72,13 +72,22 @@ impl Ground {
         self.config.user.clone()
     }
 
-    /// The installed components, loaded.
-    pub(crate) fn catalog(&self) -> Result<Arc<Catalog>> {
-        self.catalog_of(self.paths.components())
+    /// The installed components, loaded, with what they and the person keep.
+    pub(crate) fn catalog(&self, database: &Database) -> Result<Arc<Catalog>> {
+        self.catalog_of(self.paths.components(), database)
+    }
+
+    /// The installed components, loaded to be looked at: nothing they keep is within reach.
+    pub(crate) async fn catalog_to_look_at(&self) -> Result<Arc<Catalog>> {
+        self.catalog(&Database::open_in_memory().await?)
     }
 
     /// The components of the release and of another folder, loaded.
-    pub(crate) fn catalog_of(&self, directory: PathBuf) -> Result<Arc<Catalog>> {
+    pub(crate) fn catalog_of(
+        &self,
+        directory: PathBuf,
+        database: &Database,
+    ) -> Result<Arc<Catalog>> {
         let config = &self.config;
         private_directory(&self.paths.data)?;
         let fuel = config.limits.fuel.is_some()
@@ -111,6 +120,9 @@ impl Ground {
             workspace: Arc::new(workspace),
             egress: Arc::new(egress),
             secrets,
+            key_values: Arc::new(database.clone()),
+            recall: Arc::new(database.clone()),
+            clock: Arc::new(SystemClock),
             config: self.config.clone(),
         });
         catalog.map(Arc::new).map_err(anyhow::Error::msg)

@@ -106,7 +106,7 @@ END;
 INSERT INTO messages (session_id, seq, turn, role, at_ms, text)
 SELECT session_id, seq, json ->> '$.turn', 'user', at_ms, (
     SELECT group_concat(part.value ->> '$.text', char(10) ORDER BY part.key)
-    FROM json_each(json, '$.parts') AS part WHERE part.value ->> '$.type' = 'text'
+    FROM json_each(entries.json, '$.parts') AS part WHERE part.value ->> '$.type' = 'text'
 ) AS said
 FROM entries
 WHERE kind = 'turn_started' AND said IS NOT NULL;

@@ -8,11 +8,12 @@ use crate::egress::Egress;
 use crate::engine::WasmEngine;
 use crate::files::Workspace;
 use crate::grants::{Grants, Subject};
+use crate::instance::Records;
 use crate::linker::Linkers;
 use hydroid_core::config;
 use hydroid_core::id::ComponentId;
 use hydroid_core::manifest::{Manifest, is_component_name};
-use hydroid_core::ports::Secrets;
+use hydroid_core::ports::{Clock, KeyValues, Recall, Secrets};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -46,6 +47,12 @@ pub struct CatalogSettings {
     pub egress: Arc<Egress>,
     /// Values of secrets.
     pub secrets: Arc<dyn Secrets>,
+    /// What components keep for themselves.
+    pub key_values: Arc<dyn KeyValues>,
+    /// What people keep and have said.
+    pub recall: Arc<dyn Recall>,
+    /// When notes are written.
+    pub clock: Arc<dyn Clock>,
     /// Configuration: caps, components and secret sources.
     pub config: Arc<config::Config>,
 }
@@ -113,6 +120,7 @@ pub struct Catalog {
 pub(crate) struct Shared {
     settings: CatalogSettings,
     linkers: Linkers,
+    records: Records,
     current: RwLock<Arc<Snapshot>>,
     /// One look at a time.
     looking: Mutex<Seen>,
@@ -149,9 +157,15 @@ impl Catalog {
     /// Loads everything once and begins to watch the folder.
     pub fn open(settings: CatalogSettings) -> Result<Self, String> {
         let linkers = Linkers::new(settings.engine.engine());
+        let records = Records {
+            key_values: settings.key_values.clone(),
+            recall: settings.recall.clone(),
+            clock: settings.clock.clone(),
+        };
         let shared = Arc::new(Shared {
             settings,
             linkers,
+            records,
             current: RwLock::default(),
             looking: Mutex::default(),
             stop: AtomicBool::new(false),
@@ -416,6 +430,7 @@ impl Shared {
             cache: &settings.cache,
             linkers: &self.linkers,
             workspace: &settings.workspace,
+            records: &self.records,
             egress: &settings.egress,
             secrets: &settings.secrets,
             caps: &settings.config.limits,

@@ -7,7 +7,7 @@ use crate::check::{self, Import, Refusal, Role};
 use crate::egress::{Egress, Place};
 use crate::engine::WasmEngine;
 use crate::files::Workspace;
-use crate::instance::{self, Equipment, SecretRule, State};
+use crate::instance::{self, Equipment, Records, SecretRule, State};
 use crate::limits::Limits;
 use crate::linker::Linkers;
 use crate::trap;
@@ -127,6 +127,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) cache: &'a CompiledCache,
     pub(crate) linkers: &'a Linkers,
     pub(crate) workspace: &'a Arc<Workspace>,
+    pub(crate) records: &'a Records,
     pub(crate) egress: &'a Arc<Egress>,
     pub(crate) secrets: &'a Arc<dyn Secrets>,
     pub(crate) caps: &'a config::Limits,
@@ -200,6 +201,7 @@ pub(crate) fn load(
         config,
         values: around.secrets.clone(),
         workspace: Some(around.workspace.clone()),
+        records: Some(around.records.clone()),
         egress: around.egress.clone(),
         wants_preopens: imports.iter().any(|import| import.interface == "wasi:filesystem/types"),
     });
@@ -269,30 +271,53 @@ impl Loaded {
 
 /// Proven from imports: what is not imported cannot be done.
 pub fn impact(imports: &[Import], grant: &Grant) -> Impact {
-    let imports_one_of =
-        |names: &[&str]| imports.iter().any(|import| names.contains(&import.interface.as_str()));
-    let writes_through_wasi = imports_one_of(&["wasi:filesystem/types"])
-        && grant.profiles.contains(&Profile::FileReadWrite);
-    if imports_one_of(&["hydroid:cap/fs-write"]) || writes_through_wasi {
-        return Impact::Changes;
-    }
-    if imports_one_of(&["hydroid:cap/web", "wasi:http/outgoing-handler"]) {
-        let only_reads = |methods: &BTreeSet<String>| {
-            !methods.is_empty()
-                && methods.iter().all(|method| matches!(method.as_str(), "GET" | "HEAD"))
-        };
-        return if grant.web.iter().all(|rule| only_reads(&rule.methods)) {
-            Impact::Network
+    let each = imports.iter().map(|import| import_impact(import, grant));
+    each.max().unwrap_or(Impact::ReadOnly)
+}
+
+fn import_impact(import: &Import, grant: &Grant) -> Impact {
+    let uses_only = |functions: &[&str]| {
+        if import.functions.iter().all(|function| functions.contains(&function.as_str())) {
+            Impact::ReadOnly
         } else {
             Impact::Changes
-        };
-    }
-    let harmless = |import: &Import| match &import.class {
-        check::Class::Core | check::Class::Inert | check::Class::Noise => true,
-        check::Class::Capability(_) => import.interface == "hydroid:cap/fs-read",
-        check::Class::OtherTrack | check::Class::Unknown => false,
+        }
     };
-    if imports.iter().all(harmless) { Impact::ReadOnly } else { Impact::Changes }
+    match &import.class {
+        check::Class::Core | check::Class::Inert => Impact::ReadOnly,
+        check::Class::Noise => {
+            let writes = grant.profiles.contains(&Profile::FileReadWrite);
+            match import.interface.as_str() {
+                "wasi:filesystem/types" if writes => Impact::Changes,
+                _ => Impact::ReadOnly,
+            }
+        }
+        check::Class::Capability(_) => match import.interface.as_str() {
+            "hydroid:cap/web" | "wasi:http/outgoing-handler" => network_impact(grant),
+            // What a component keeps for itself changes nothing of the person's, and a handle on
+            // a secret or the vocabulary of HTTP does nothing without the network.
+            "hydroid:cap/fs-read"
+            | "hydroid:cap/kv"
+            | "hydroid:cap/secrets"
+            | "wasi:http/types" => Impact::ReadOnly,
+            "hydroid:cap/memory" => uses_only(&["search"]),
+            "hydroid:cap/scratchpad" => uses_only(&["read"]),
+            _ => Impact::Changes,
+        },
+        check::Class::OtherTrack | check::Class::Unknown => Impact::Changes,
+    }
+}
+
+fn network_impact(grant: &Grant) -> Impact {
+    let only_reads = |methods: &BTreeSet<String>| {
+        !methods.is_empty()
+            && methods.iter().all(|method| matches!(method.as_str(), "GET" | "HEAD"))
+    };
+    if grant.web.iter().all(|rule| only_reads(&rule.methods)) {
+        Impact::Network
+    } else {
+        Impact::Changes
+    }
 }
 
 impl std::fmt::Debug for Loaded {
@@ -411,6 +436,7 @@ fn definitions(
         secrets: BTreeMap::new(),
         values: equipment.values.clone(),
         workspace: None,
+        records: None,
         egress: equipment.egress.clone(),
         wants_preopens: false,
     });

@@ -9,7 +9,7 @@ use crate::vault::VaultStep;
 use crate::wasi::Ring;
 use hydroid_core::capability::{Grant, HostPattern, Profile};
 use hydroid_core::id::ComponentId;
-use hydroid_core::ports::{CallContext, Secrets};
+use hydroid_core::ports::{CallContext, Clock, KeyValues, Recall, Secrets};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -31,9 +31,19 @@ pub(crate) struct Equipment {
     pub(crate) values: Arc<dyn Secrets>,
     /// None while a component is asked what it is: then it can reach nothing.
     pub(crate) workspace: Option<Arc<Workspace>>,
+    /// None likewise.
+    pub(crate) records: Option<Records>,
     pub(crate) egress: Arc<Egress>,
     /// It imports `wasi:filesystem`, so its granted roots are preopened.
     pub(crate) wants_preopens: bool,
+}
+
+/// What outlives a call: the keys of components, and the notes of people.
+#[derive(Clone)]
+pub(crate) struct Records {
+    pub(crate) key_values: Arc<dyn KeyValues>,
+    pub(crate) recall: Arc<dyn Recall>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 /// Where a secret may be sent and where it is put.

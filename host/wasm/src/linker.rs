@@ -11,13 +11,15 @@ use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Engine, Result};
 
 /// Profiles whose host side is part of this host.
-pub(crate) const BUILT: [Profile; 6] = [
+pub(crate) const BUILT: [Profile; 8] = [
     Profile::Pure,
     Profile::FileReadOnly,
     Profile::FileReadWrite,
     Profile::Web,
     Profile::VaultReadStep,
     Profile::VaultWriteStep,
+    Profile::State,
+    Profile::Memory,
 ];
 
 /// Linkers by the interfaces in them: one for each set of profiles, made once.
@@ -76,6 +78,15 @@ fn link(engine: &Engine, grant: &Grant) -> Result<Linker<State>> {
     }
     if grant.links("hydroid:cap/vault-handoff") {
         cap::vault_handoff::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    }
+    if grant.links("hydroid:cap/kv") {
+        cap::kv::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    }
+    if grant.links("hydroid:cap/memory") {
+        cap::memory::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    }
+    if grant.links("hydroid:cap/scratchpad") {
+        cap::scratchpad::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
     }
     if grant.links("wasi:http/outgoing-handler") {
         imports::wasi_http::link(&mut linker)?;

@@ -226,6 +226,7 @@ fn the_doctor_finds_what_is_broken() {
         .says("wasmtime 48")
         .says("component tool-web (tool) is ready")
         .says("no damage found");
+    home.run(&["doctor"]).code(0).says("secret `openai` of provider-openai has no source");
     home.run(&["doctor", "--set", "model.provider=provider-x"])
         .code(1)
         .says("no component is called `provider-x`");

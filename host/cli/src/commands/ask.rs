@@ -49,9 +49,9 @@ pub(crate) async fn run(
     }
     let ground = Ground::lay(environment, &settings)?;
     let text = text(&ask.text).await?;
-    let catalog = ground.catalog()?;
-    let allow = allowed(&catalog, &ask.allow)?;
     let database = ground.database().await?;
+    let catalog = ground.catalog(&database)?;
+    let allow = allowed(&catalog, &ask.allow)?;
     let session = match &ask.session {
         Some(id) => SessionChoice::Existing(find_session(&database, &ground.user(), id).await?),
         None => SessionChoice::New(new_session()),

@@ -63,8 +63,8 @@ pub(crate) async fn run(
             "`hydroid chat` needs a terminal; use `hydroid ask` in scripts and pipes",
         ));
     }
-    let catalog = ground.catalog()?;
     let database = ground.database().await?;
+    let catalog = ground.catalog(&database)?;
     let agent = ground.agent(&catalog, &database);
     let choice = match session {
         Some(id) => SessionChoice::Existing(find_session(&database, &ground.user(), &id).await?),

@@ -24,16 +24,16 @@ use std::sync::Arc;
 const RELEASE: &str = "release";
 
 /// Runs the command.
-pub(crate) fn run(
+pub(crate) async fn run(
     command: Component,
     environment: Arc<Environment>,
     settings: &[Setting],
 ) -> Result<Exit> {
     let ground = Ground::lay(environment, settings)?;
+    let catalog = ground.catalog_to_look_at().await?;
     match command {
-        Component::List { json } => list(&ground, json),
+        Component::List { json } => list(&ground, &catalog, json),
         Component::Inspect { name } => {
-            let catalog = ground.catalog()?;
             let installed = find(&catalog, &name)?;
             terminal::print(&inspect::text(
                 &Portrait::of(&ground, &catalog, &installed)?,
@@ -41,20 +41,21 @@ pub(crate) fn run(
             ))?;
             Ok(Exit::Done)
         }
-        Component::Check { file } => install::check(&ground, &file),
-        Component::Add { file } => install::add(&ground, &file),
-        Component::Remove { name } => install::remove(&ground, &name),
-        Component::Grant(wish) => grant::grant(&ground, &wish),
-        Component::Revoke { name, profile } => grant::revoke(&ground, &name, profile.as_deref()),
+        Component::Check { file } => install::check(&ground, &file).await,
+        Component::Add { file } => install::add(&ground, &catalog, &file),
+        Component::Remove { name } => install::remove(&ground, &catalog, &name),
+        Component::Grant(wish) => grant::grant(&ground, &catalog, &wish),
+        Component::Revoke { name, profile } => {
+            grant::revoke(&ground, &catalog, &name, profile.as_deref())
+        }
     }
 }
 
-fn list(ground: &Ground, as_json: bool) -> Result<Exit> {
-    let catalog = ground.catalog()?;
+fn list(ground: &Ground, catalog: &Catalog, as_json: bool) -> Result<Exit> {
     let portraits: Vec<Portrait> = catalog
         .installed()
         .iter()
-        .map(|installed| Portrait::of(ground, &catalog, installed))
+        .map(|installed| Portrait::of(ground, catalog, installed))
         .collect::<Result<_>>()?;
     if as_json {
         terminal::print_json(&portraits.iter().map(row_json).collect())?;

@@ -139,7 +139,7 @@ async fn call(
     arguments: String,
     as_json: bool,
 ) -> Result<Exit> {
-    let catalog = ground.catalog()?;
+    let catalog = ground.catalog(&ground.database().await?)?;
     let call = ToolCall { id: CallId::new("debug"), name: tool, arguments };
     let checked = catalog.check(&call).map_err(usage)?;
     if checked.component.as_str() != component {

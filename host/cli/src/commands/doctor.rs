@@ -64,7 +64,7 @@ pub(crate) async fn run(environment: Arc<Environment>, settings: &[Setting]) -> 
     configuration(&mut findings, &ground)?;
     secrets(&mut findings, &ground)?;
     network(&mut findings, &ground)?;
-    match ground.catalog() {
+    match ground.catalog_to_look_at().await {
         Ok(catalog) => components(&mut findings, &ground, &catalog)?,
         Err(error) => findings.broken(&format!("the components: {error:#}"))?,
     }
@@ -167,6 +167,15 @@ fn components(findings: &mut Findings, ground: &Ground, catalog: &Catalog) -> Re
             }
             Status::Refused(error) => findings
                 .broken(&format!("component {} ({}): {error}", component.name, component.place))?,
+        }
+    }
+    for component in &installed {
+        let declared = component.manifest.iter().flat_map(|manifest| &manifest.secrets);
+        for (name, _) in declared.filter(|(name, _)| !ground.config.secrets.contains_key(*name)) {
+            findings.note(&format!(
+                "secret `{name}` of {} has no source; `hydroid config set secrets.{name}.env VARIABLE` gives it one",
+                component.name
+            ))?;
         }
     }
     if catalog.get(&ground.config.model.provider).is_none() {

@@ -1,32 +1,26 @@
 //! The client: one per component, so that no connection is shared between two, dialling only
 //! addresses that were checked.
 
-use super::address::{AddressClass, classify};
+use super::connect::{Connector, DialError, RemoteAddress, Tls};
+use super::credential::{Credential, attach, mask_headers};
 use super::mask::Mask;
 use super::target::{BadUrl, Target};
 use bytes::Bytes;
-use http::header::{self, HeaderName, HeaderValue};
+use http::header::{self, HeaderValue};
 use http::{HeaderMap, Method, Request, Uri};
 use http_body_util::{BodyExt, Full};
 use hydroid_core::capability::Grant;
 use hydroid_core::config;
 use hydroid_core::id::ComponentId;
-use hydroid_core::ports::SecretValue;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::{Connected, Connection};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::collections::HashMap;
-use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
-use tokio_rustls::TlsConnector;
 
 /// Response head: lines and bytes that are read at the most.
 const MAX_HEADERS: usize = 128;
@@ -56,7 +50,7 @@ pub struct EgressSettings {
 /// The door.
 pub struct Egress {
     settings: Arc<EgressSettings>,
-    tls: Arc<OnceLock<Result<Arc<rustls::ClientConfig>, String>>>,
+    tls: Tls,
     clients: Mutex<HashMap<ComponentId, Client<Connector, Full<Bytes>>>>,
     permits: Arc<Semaphore>,
 }
@@ -74,34 +68,6 @@ pub struct Outgoing {
     pub body: Bytes,
     /// Time to the first byte the guest wants at the most.
     pub timeout: Option<Duration>,
-}
-
-/// A credential to attach once the request was allowed.
-#[derive(Clone, Debug)]
-pub struct Credential {
-    /// Name of the secret.
-    pub name: String,
-    /// Where it may be sent.
-    pub audience: Vec<hydroid_core::capability::HostPattern>,
-    /// Where it is put.
-    pub place: Place,
-    /// Its value.
-    pub value: SecretValue,
-}
-
-/// Where a credential is put.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// `Authorization: Bearer …`
-    Bearer,
-    /// `Authorization: Basic …` with this user.
-    Basic(String),
-    /// This header.
-    Header(String),
-    /// This query parameter.
-    Query(String),
-    /// This placeholder in the path.
-    Path(String),
 }
 
 /// An answer whose body is still to be read.
@@ -416,87 +382,6 @@ fn check_headers(headers: &HeaderMap) -> Result<(), EgressError> {
     Ok(())
 }
 
-fn attach(
-    credential: &Credential,
-    target: Target,
-    headers: &mut HeaderMap,
-) -> Result<Target, EgressError> {
-    let covered = credential
-        .audience
-        .iter()
-        .any(|pattern| pattern.matches(target.scheme(), target.host(), target.port()));
-    if !covered {
-        return Err(EgressError::Audience {
-            secret: credential.name.clone(),
-            target: target.grantable(),
-        });
-    }
-    let wrong = |problem| EgressError::Place { secret: credential.name.clone(), problem };
-    let value = credential.value.expose();
-    let sensitive = |text: &str| {
-        let mut value = HeaderValue::from_str(text)
-            .map_err(|_| wrong("its value has a character no header may have"))?;
-        value.set_sensitive(true);
-        Ok::<_, EgressError>(value)
-    };
-    match &credential.place {
-        Place::Bearer => {
-            headers.insert(header::AUTHORIZATION, sensitive(&format!("Bearer {value}"))?);
-            Ok(target)
-        }
-        Place::Basic(user) => {
-            let pair = base64_of(format!("{user}:{value}").as_bytes());
-            headers.insert(header::AUTHORIZATION, sensitive(&format!("Basic {pair}"))?);
-            Ok(target)
-        }
-        Place::Header(name) => {
-            let name = HeaderName::from_bytes(name.as_bytes())
-                .map_err(|_| wrong("the header's name is not one"))?;
-            headers.insert(name, sensitive(value)?);
-            Ok(target)
-        }
-        Place::Query(name) => {
-            let mut url = target.url().clone();
-            url.query_pairs_mut().append_pair(name, value);
-            target.with_url(url).ok_or_else(|| wrong("the URL cannot take it"))
-        }
-        Place::Path(placeholder) => {
-            // `{` and `}` are percent-encoded in a parsed path.
-            let encoded = placeholder.replace('{', "%7B").replace('}', "%7D");
-            let path = target.url().path();
-            let found = [placeholder.as_str(), encoded.as_str()]
-                .into_iter()
-                .find(|form| path.contains(form));
-            let path = path.replace(
-                found.ok_or_else(|| wrong("the URL's path does not have the placeholder"))?,
-                value,
-            );
-            let mut url = target.url().clone();
-            url.set_path(&path);
-            target.with_url(url).ok_or_else(|| wrong("the URL cannot take it"))
-        }
-    }
-}
-
-fn base64_of(bytes: &[u8]) -> String {
-    use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.encode(bytes)
-}
-
-fn mask_headers(headers: &mut HeaderMap, secret: &str) {
-    let leaking: Vec<HeaderName> = headers
-        .iter()
-        .filter(|(_, value)| {
-            !secret.is_empty()
-                && memchr::memmem::find(value.as_bytes(), secret.as_bytes()).is_some()
-        })
-        .map(|(name, _)| name.clone())
-        .collect();
-    for name in leaking {
-        headers.insert(name, HeaderValue::from_static("[masked]"));
-    }
-}
-
 fn connection_error(target: &Target, error: &hyper_util::client::legacy::Error) -> EgressError {
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(cause) = source {
@@ -512,214 +397,4 @@ fn connection_error(target: &Target, error: &hyper_util::client::legacy::Error) 
         source = cause.source();
     }
     EgressError::Connection { host: target.host().to_owned(), problem, sent: !error.is_connect() }
-}
-
-/// Resolves, checks, connects and encrypts.
-#[derive(Clone)]
-struct Connector {
-    settings: Arc<EgressSettings>,
-    tls: Arc<OnceLock<Result<Arc<rustls::ClientConfig>, String>>>,
-}
-
-#[derive(Debug, thiserror::Error)]
-enum DialError {
-    #[error("special address")]
-    Special { address: SocketAddr, what: &'static str },
-    #[error("not found")]
-    NotFound,
-    #[error("connecting took too long")]
-    Timeout(Duration),
-    #[error("{0}")]
-    Other(String),
-}
-
-/// The address that was dialled, for whoever reads the response.
-#[derive(Clone, Copy, Debug)]
-struct RemoteAddress(SocketAddr);
-
-impl DialError {
-    fn to_egress(&self, target: &Target) -> EgressError {
-        let host = target.host().to_owned();
-        match self {
-            Self::Special { address, what } => {
-                EgressError::SpecialAddress { host, address: address.ip(), what, open: *address }
-            }
-            Self::NotFound => EgressError::NotFound { host },
-            Self::Timeout(limit) => EgressError::Timeout(format!(
-                "`{host}` could not be connected to within `egress.connect` ({} s)",
-                limit.as_secs()
-            )),
-            Self::Other(problem) => {
-                EgressError::Connection { host, problem: problem.clone(), sent: false }
-            }
-        }
-    }
-}
-
-impl tower_service::Service<Uri> for Connector {
-    type Response = Stream;
-    type Error = DialError;
-    type Future = Pin<Box<dyn Future<Output = Result<Stream, DialError>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), DialError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let connector = self.clone();
-        Box::pin(async move {
-            let limit = Duration::from_secs(connector.settings.limits.connect.0);
-            tokio::time::timeout(limit, connector.connect(uri))
-                .await
-                .unwrap_or(Err(DialError::Timeout(limit)))
-        })
-    }
-}
-
-impl Connector {
-    async fn connect(&self, uri: Uri) -> Result<Stream, DialError> {
-        let host = uri
-            .host()
-            .ok_or(DialError::NotFound)?
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .to_owned();
-        let https = uri.scheme_str() == Some("https");
-        let port = uri.port_u16().unwrap_or(if https { 443 } else { 80 });
-        let addresses = self.resolve(&host, port).await?;
-        let (tcp, address) = dial(&addresses).await?;
-        let _ = tcp.set_nodelay(true);
-        if !https {
-            return Ok(Stream { io: Io::Plain(TokioIo::new(tcp)), address });
-        }
-        let tls = self.tls.get_or_init(|| tls_config(self.settings.authorities.as_deref()));
-        let tls = tls.clone().map_err(DialError::Other)?;
-        let name = rustls::pki_types::ServerName::try_from(host)
-            .map_err(|_| DialError::Other("its name is not one a certificate can have".into()))?;
-        let stream = TlsConnector::from(tls)
-            .connect(name, tcp)
-            .await
-            .map_err(|error| DialError::Other(format!("no secure connection: {error}")))?;
-        Ok(Stream { io: Io::Tls(Box::new(TokioIo::new(stream))), address })
-    }
-
-    /// Resolves once. If any answer is special and not opened, the name as a whole is refused.
-    async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, DialError> {
-        let addresses: Vec<SocketAddr> =
-            tokio::net::lookup_host((host, port)).await.map_err(|_| DialError::NotFound)?.collect();
-        if addresses.is_empty() {
-            return Err(DialError::NotFound);
-        }
-        for address in &addresses {
-            if let AddressClass::Special(what) = classify(address.ip()) {
-                let open = SocketAddr::new(address.ip().to_canonical(), address.port());
-                if !self.settings.allow_private.contains(&open) {
-                    return Err(DialError::Special { address: open, what });
-                }
-            }
-        }
-        Ok(addresses)
-    }
-}
-
-async fn dial(addresses: &[SocketAddr]) -> Result<(TcpStream, SocketAddr), DialError> {
-    let mut problem = String::new();
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => return Ok((stream, *address)),
-            Err(error) => problem = error.to_string(),
-        }
-    }
-    Err(DialError::Other(problem))
-}
-
-fn tls_config(authorities: Option<&[u8]>) -> Result<Arc<rustls::ClientConfig>, String> {
-    use rustls::pki_types::pem::PemObject;
-    let mut roots = rustls::RootCertStore::empty();
-    match authorities {
-        Some(pem) => {
-            for certificate in rustls::pki_types::CertificateDer::pem_slice_iter(pem) {
-                let certificate = certificate
-                    .map_err(|error| format!("`egress.ca_file` cannot be read: {error}"))?;
-                roots.add(certificate).map_err(|error| format!("`egress.ca_file`: {error}"))?;
-            }
-        }
-        None => {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
-    }
-    if roots.is_empty() {
-        return Err("no certificate authorities are known; install the system's `ca-certificates`, or set `egress.ca_file`".into());
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
-}
-
-/// A connection, plain or encrypted.
-struct Stream {
-    io: Io,
-    address: SocketAddr,
-}
-
-enum Io {
-    Plain(TokioIo<TcpStream>),
-    Tls(Box<TokioIo<tokio_rustls::client::TlsStream<TcpStream>>>),
-}
-
-impl Connection for Stream {
-    fn connected(&self) -> Connected {
-        let connected = Connected::new().extra(RemoteAddress(self.address));
-        match &self.io {
-            Io::Tls(stream) if stream.inner().get_ref().1.alpn_protocol() == Some(b"h2") => {
-                connected.negotiated_h2()
-            }
-            Io::Tls(_) | Io::Plain(_) => connected,
-        }
-    }
-}
-
-impl hyper::rt::Read for Stream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: hyper::rt::ReadBufCursor<'_>,
-    ) -> Poll<std::io::Result<()>> {
-        match &mut self.io {
-            Io::Plain(io) => Pin::new(io).poll_read(cx, buf),
-            Io::Tls(io) => Pin::new(io).poll_read(cx, buf),
-        }
-    }
-}
-
-impl hyper::rt::Write for Stream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
-        match &mut self.io {
-            Io::Plain(io) => Pin::new(io).poll_write(cx, buf),
-            Io::Tls(io) => Pin::new(io).poll_write(cx, buf),
-        }
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        match &mut self.io {
-            Io::Plain(io) => Pin::new(io).poll_flush(cx),
-            Io::Tls(io) => Pin::new(io).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        match &mut self.io {
-            Io::Plain(io) => Pin::new(io).poll_shutdown(cx),
-            Io::Tls(io) => Pin::new(io).poll_shutdown(cx),
-        }
-    }
 }

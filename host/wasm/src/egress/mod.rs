@@ -4,9 +4,12 @@
 
 mod address;
 mod client;
+mod connect;
+mod credential;
 mod mask;
 mod target;
 
 pub use address::{AddressClass, classify};
-pub use client::{Answer, Credential, Egress, EgressError, EgressSettings, Outgoing, Place};
+pub use client::{Answer, Egress, EgressError, EgressSettings, Outgoing};
+pub use credential::{Credential, Place};
 pub use target::{BadUrl, Target};

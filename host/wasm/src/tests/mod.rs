@@ -4,6 +4,8 @@ mod calls;
 mod catalog;
 mod egress;
 mod hostile;
+mod records;
+mod state;
 mod vault;
 mod wat;
 
@@ -19,6 +21,7 @@ use hydroid_core::id::{CallId, SessionId, TurnId, UserId};
 use hydroid_core::message::Content;
 use hydroid_core::ports::{CallContext, CancelFlag, SecretError, SecretValue, Secrets, Tools};
 use hydroid_core::tool::{ToolCall, ToolOutput};
+use records::Records;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -31,6 +34,7 @@ pub(crate) struct Scene {
     pub(crate) directory: tempfile::TempDir,
     pub(crate) catalog: Catalog,
     pub(crate) grants: Arc<Mutex<Grants>>,
+    pub(crate) records: Arc<Records>,
 }
 
 /// Secrets by name.
@@ -86,6 +90,7 @@ pub(crate) fn scene_with(names: &[&str], config: &str, secrets: &[(&str, &str)])
     });
     let secrets =
         secrets.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let records = Arc::new(Records::default());
     let catalog = Catalog::open(CatalogSettings {
         engine: ENGINE.clone(),
         cache: CompiledCache::open(cache_directory(), 1 << 30).unwrap(),
@@ -96,10 +101,13 @@ pub(crate) fn scene_with(names: &[&str], config: &str, secrets: &[(&str, &str)])
         workspace: Arc::new(Workspace::open(&directory.path().join("workspace"), false).unwrap()),
         egress: Arc::new(egress),
         secrets: Arc::new(FixedSecrets(secrets)),
+        key_values: records.clone(),
+        recall: records.clone(),
+        clock: records.clone(),
         config: Arc::new(config),
     })
     .unwrap();
-    Scene { directory, catalog, grants }
+    Scene { directory, catalog, grants, records }
 }
 
 /// Compiled code is shared between test processes; that it is safe to is a property of the cache.

@@ -18,10 +18,9 @@ use hydroid_wasm::grants::{Entry, Grants, Subject, reads_files_and_sends};
 use hydroid_wasm::{Catalog, Examined};
 
 /// Writes one more grant.
-pub(super) fn grant(ground: &Ground, wish: &Wish) -> Result<Exit> {
+pub(super) fn grant(ground: &Ground, catalog: &Catalog, wish: &Wish) -> Result<Exit> {
     let profile: Profile = wish.profile.parse().map_err(|error| usage(format!("{error}")))?;
-    let catalog = ground.catalog()?;
-    let installed = find(&catalog, &wish.name)?;
+    let installed = find(catalog, &wish.name)?;
     let name = installed.name.clone();
     let (Some(manifest), Some(digest)) = (&installed.manifest, &installed.digest) else {
         bail!(
@@ -29,7 +28,7 @@ pub(super) fn grant(ground: &Ground, wish: &Wish) -> Result<Exit> {
         );
     };
     let bundled = installed.place == RELEASE && catalog.is_bundled(&name);
-    let portrait = Portrait::of(ground, &catalog, &installed)?;
+    let portrait = Portrait::of(ground, catalog, &installed)?;
     check_wish(wish, profile, manifest, portrait.examined.as_ref())?;
 
     let grants_file = ground.paths.grants_file();
@@ -50,28 +49,32 @@ pub(super) fn grant(ground: &Ground, wish: &Wish) -> Result<Exit> {
         check_pair(&name, manifest, digest, &entry)?;
     }
     grants.components.insert(name.clone(), entry);
-    write(ground, &catalog, &grants)?;
-    show(ground, &catalog, &name)
+    write(ground, catalog, &grants)?;
+    show(ground, catalog, &name)
 }
 
 /// Takes one grant back, or all.
-pub(super) fn revoke(ground: &Ground, name: &str, profile: Option<&str>) -> Result<Exit> {
+pub(super) fn revoke(
+    ground: &Ground,
+    catalog: &Catalog,
+    name: &str,
+    profile: Option<&str>,
+) -> Result<Exit> {
     let profile: Option<Profile> = match profile {
         None => None,
         Some(text) => Some(text.parse().map_err(|error| usage(format!("{error}")))?),
     };
-    let catalog = ground.catalog()?;
     let grants_file = ground.paths.grants_file();
     let mut grants = read_grants(&grants_file)?;
     // A component that is gone may still have an entry; taking that away must work too.
     let installed = if grants.components.contains_key(name) {
         catalog.get(name)
     } else {
-        Some(find(&catalog, name)?)
+        Some(find(catalog, name)?)
     };
     let Some(installed) = installed else {
         grants.components.remove(name);
-        write(ground, &catalog, &grants)?;
+        write(ground, catalog, &grants)?;
         terminal::print_line(&format!(
             "{name} is not installed; what it was granted is taken back"
         ))?;
@@ -113,8 +116,8 @@ pub(super) fn revoke(ground: &Ground, name: &str, profile: Option<&str>) -> Resu
         entry.digest = installed.digest.clone().unwrap_or_default();
         grants.components.insert(name.to_owned(), entry);
     }
-    write(ground, &catalog, &grants)?;
-    show(ground, &catalog, name)
+    write(ground, catalog, &grants)?;
+    show(ground, catalog, name)
 }
 
 /// Everything about a wish that can be wrong.

@@ -10,8 +10,8 @@ use hydroid_core::tool::Impact;
 use hydroid_wasm::Catalog;
 use hydroid_wasm::check::{CONTRACT, Class, Import};
 
-/// What stands for an interface in the line of things that cannot be done.
-const CANNOT: [(&str, &str); 12] = [
+/// What an interface is for, in the order of the line of things that cannot be done.
+const IN_WORDS: [(&str, &str); 12] = [
     ("hydroid:cap/fs-read", "read files"),
     ("hydroid:cap/fs-write", "write files"),
     ("hydroid:cap/web", "reach the network"),
@@ -98,68 +98,99 @@ fn role(page: &mut Page, portrait: &Portrait) {
 }
 
 fn capabilities(page: &mut Page, imports: &[Import], grant: &Grant) {
-    let mut any = false;
+    let before = page.text.len();
     for import in imports {
-        let profiles = match &import.class {
-            Class::Capability(profiles) => profiles,
-            Class::OtherTrack | Class::Unknown => {
-                page.line(
-                    "wants",
-                    &format!(
-                        "{} {{{}}}  this host does not have it",
-                        import.full_name(),
-                        functions(import)
-                    ),
-                );
-                continue;
+        match &import.class {
+            Class::Capability(profiles) => {
+                let state = state(import, profiles, grant);
+                let (words, name) = (in_words(import), import.full_name());
+                page.line("can", &format!("{words}{name} {{{}}}  {state}", functions(import)));
             }
-            Class::Core | Class::Inert | Class::Noise => continue,
-        };
-        any = true;
-        let state = if grant.links(&import.interface) {
-            let by: Vec<&str> = profiles
-                .iter()
-                .filter(|profile| grant.profiles.contains(profile))
-                .map(|profile| profile.id())
-                .collect();
-            format!("granted by {}", by.join(", "))
-        } else {
-            let ids: Vec<&str> = profiles.iter().map(|profile| profile.id()).collect();
-            format!("NOT GRANTED: will not link without {}", ids.join(" or "))
-        };
-        page.line("can", &format!("{} {{{}}}  {state}", import.full_name(), functions(import)));
-    }
-    if grant.profiles.contains(&Profile::Web) {
-        for rule in &grant.web {
-            let methods: Vec<&str> = rule.methods.iter().map(String::as_str).collect();
-            let methods =
-                if methods.is_empty() { "any method".to_owned() } else { methods.join(", ") };
-            page.line("hosts", &format!("{} ({methods})", rule.host));
+            Class::OtherTrack | Class::Unknown => {
+                let name = import.full_name();
+                let text = format!("{name} {{{}}}  this host does not have it", functions(import));
+                page.line("wants", &text);
+            }
+            Class::Core | Class::Inert | Class::Noise => {}
         }
-        page.list("secrets", &grant.secrets.iter().cloned().collect::<Vec<_>>());
     }
-    if !any {
+    if let Some(profile) = files_through_wasi(imports, grant) {
+        let text = format!(
+            "{}  wasi:filesystem  granted by {profile}, checked at run time",
+            profile.in_words()
+        );
+        page.line("can", &text);
+    }
+    if page.text.len() == before {
         page.line("can", "compute only");
     }
-    let cannot: Vec<&str> = CANNOT
-        .iter()
-        .filter(|(interface, _)| !imports.iter().any(|import| import.interface == *interface))
-        .filter(|(interface, _)| {
-            *interface != "hydroid:cap/web"
-                || !imports.iter().any(|import| import.interface == "wasi:http/outgoing-handler")
-        })
-        .map(|(_, what)| *what)
-        .chain(["see the environment"])
-        .collect();
+    for rule in &grant.web {
+        let methods: Vec<&str> = rule.methods.iter().map(String::as_str).collect();
+        let methods = if methods.is_empty() { "any method".to_owned() } else { methods.join(", ") };
+        page.line("hosts", &format!("{} ({methods})", rule.host));
+    }
+    page.list("secrets", &grant.secrets.iter().cloned().collect::<Vec<_>>());
+    cannot(page, imports, grant);
+}
+
+/// Whether an import links, and by which profile.
+fn state(import: &Import, profiles: &[Profile], grant: &Grant) -> String {
+    let ids = |profiles: Vec<&Profile>, between: &str| {
+        profiles.into_iter().map(|profile| profile.id()).collect::<Vec<_>>().join(between)
+    };
+    if grant.links(&import.interface) {
+        let by = profiles.iter().filter(|profile| grant.profiles.contains(profile)).collect();
+        return format!("granted by {}", ids(by, ", "));
+    }
+    format!("NOT GRANTED: will not link without {}", ids(profiles.iter().collect(), " or "))
+}
+
+/// The profile by which a component may use files through WASI, if it may.
+fn files_through_wasi(imports: &[Import], grant: &Grant) -> Option<Profile> {
+    let imported = imports.iter().any(|import| import.interface == "wasi:filesystem/types");
+    let profiles = [Profile::FileReadWrite, Profile::FileReadOnly];
+    profiles.into_iter().find(|profile| imported && grant.profiles.contains(profile))
+}
+
+fn cannot(page: &mut Page, imports: &[Import], grant: &Grant) {
+    let through_wasi = match files_through_wasi(imports, grant) {
+        Some(profile) => profile.interfaces(),
+        None => &[],
+    };
+    let has = |interface: &str| {
+        let wanted = |import: &Import| {
+            import.interface == interface
+                || (interface == "hydroid:cap/web"
+                    && import.interface == "wasi:http/outgoing-handler")
+        };
+        through_wasi.contains(&interface) || imports.iter().any(wanted)
+    };
+    let missing = IN_WORDS.iter().filter(|(interface, _)| !has(interface)).map(|(_, what)| *what);
+    let cannot: Vec<&str> = missing.chain(["see the environment"]).collect();
     page.line("cannot", &format!("{} (not imported)", cannot.join(" · ")));
+}
+
+/// What an import is for, with two spaces behind it.
+fn in_words(import: &Import) -> String {
+    let words = match import.interface.as_str() {
+        "hydroid:cap/secrets" => Some("attach secrets it cannot read"),
+        "wasi:http/outgoing-handler" => Some("reach the network"),
+        interface => {
+            IN_WORDS.iter().find(|(known, _)| *known == interface).map(|(_, words)| *words)
+        }
+    };
+    words.map(|words| format!("{words}  ")).unwrap_or_default()
 }
 
 /// The functions an import uses; of WASI, which names every method, only the first few.
 fn functions(import: &Import) -> String {
-    if import.interface.starts_with("hydroid:") || import.functions.len() <= WASI_FUNCTIONS {
-        return import.functions.join(", ");
+    // `[method]response.read` is how the component model writes a method of a resource.
+    let plain = |name: &String| name.rsplit(']').next().unwrap_or_default().to_owned();
+    let functions: Vec<String> = import.functions.iter().map(plain).collect();
+    if import.interface.starts_with("hydroid:") || functions.len() <= WASI_FUNCTIONS {
+        return functions.join(", ");
     }
-    let (shown, rest) = import.functions.split_at(WASI_FUNCTIONS);
+    let (shown, rest) = functions.split_at(WASI_FUNCTIONS);
     format!("{} and {} more", shown.join(", "), rest.len())
 }
 

@@ -10,6 +10,7 @@ use crate::terminal::{self, Style};
 use crate::wire::{Ground, read_grants};
 use anyhow::{Context, Result, bail};
 use hydroid_core::manifest::Manifest;
+use hydroid_memory::Database;
 use hydroid_wasm::check::{Class, Import};
 use hydroid_wasm::grants::Entry;
 use hydroid_wasm::{Catalog, Examined, Status};
@@ -17,12 +18,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Says whether a file would load, by loading it where nothing else is.
-pub(super) fn check(ground: &Ground, file: &Path) -> Result<Exit> {
+pub(super) async fn check(ground: &Ground, file: &Path) -> Result<Exit> {
     let wasm = read(file)?;
     let scratch = Scratch::new(ground.paths.data.join(format!(".check-{}", std::process::id())))?;
     let name = format!("{}.wasm", stem(file)?);
     replace_private(&scratch.0.join(&name), &wasm)?;
-    let catalog = ground.catalog_of(scratch.0.clone())?;
+    let catalog = ground.catalog_of(scratch.0.clone(), &Database::open_in_memory().await?)?;
     let installed = catalog.installed().into_iter().find(|installed| installed.place == name);
     let installed =
         installed.context("the file was not looked at; its name must not begin with a dot")?;
@@ -45,9 +46,8 @@ pub(super) fn check(ground: &Ground, file: &Path) -> Result<Exit> {
 }
 
 /// Copies a file to the user's components.
-pub(super) fn add(ground: &Ground, file: &Path) -> Result<Exit> {
+pub(super) fn add(ground: &Ground, catalog: &Catalog, file: &Path) -> Result<Exit> {
     let wasm = read(file)?;
-    let catalog = ground.catalog()?;
     let examined = catalog
         .examine(wasm.clone(), &stem(file)?)
         .with_context(|| format!("`{}` cannot be added", file.display()))?;
@@ -76,7 +76,7 @@ pub(super) fn add(ground: &Ground, file: &Path) -> Result<Exit> {
     ))?;
     carry_grants(ground, before.as_ref(), &examined)?;
     catalog.refresh().map_err(anyhow::Error::msg)?;
-    conclude(ground, &catalog, &examined.manifest)?;
+    conclude(ground, catalog, &examined.manifest)?;
     Ok(Exit::Done)
 }
 
@@ -138,8 +138,7 @@ fn conclude(ground: &Ground, catalog: &Catalog, manifest: &Manifest) -> Result<(
 }
 
 /// Removes a component of the user and what it was granted.
-pub(super) fn remove(ground: &Ground, name: &str) -> Result<Exit> {
-    let catalog = ground.catalog()?;
+pub(super) fn remove(ground: &Ground, catalog: &Catalog, name: &str) -> Result<Exit> {
     let named: Vec<_> = catalog
         .installed()
         .into_iter()
@@ -148,7 +147,7 @@ pub(super) fn remove(ground: &Ground, name: &str) -> Result<Exit> {
     let own: Vec<_> = named.iter().filter(|installed| installed.place != RELEASE).collect();
     if own.is_empty() {
         if named.is_empty() {
-            find(&catalog, name)?;
+            find(catalog, name)?;
         }
         return Err(usage(format!(
             "`{name}` came with the release; turn it off with `hydroid config set components.{name}.enabled false`"

@@ -1,0 +1,52 @@
+//! `memory_save`, `memory_update`, `memory_delete`: single notes by their ids. What fits into a
+//! note is for the host to say.
+
+use hydroid_component::bindings::imports::hydroid::cap::memory::{self, Note};
+use hydroid_component::tool::ToolError;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MemorySave {
+    /// What to remember, as one sentence or a few.
+    text: String,
+    /// A few lower-case words to find it by, such as `travel`.
+    #[serde(default)]
+    tags: Vec<String>,
+}
+
+pub(crate) fn memory_save(arguments: MemorySave) -> Result<String, ToolError> {
+    let id = memory::save(&Note { text: arguments.text, tags: arguments.tags })?;
+    Ok(format!("saved as `{id}`"))
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MemoryUpdate {
+    /// The note, such as `note-7`.
+    id: String,
+    /// The new text as a whole.
+    text: String,
+    /// All tags it is to have; none when absent.
+    #[serde(default)]
+    tags: Vec<String>,
+}
+
+pub(crate) fn memory_update(arguments: MemoryUpdate) -> Result<String, ToolError> {
+    let note = Note { text: arguments.text, tags: arguments.tags };
+    memory::update(&arguments.id, &note)?;
+    Ok(format!("changed `{}`", arguments.id))
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MemoryDelete {
+    /// The note, such as `note-7`.
+    id: String,
+}
+
+pub(crate) fn memory_delete(arguments: MemoryDelete) -> Result<String, ToolError> {
+    memory::delete(&arguments.id)?;
+    Ok(format!("forgot `{}`", arguments.id))
+}
