@@ -76,6 +76,11 @@ impl Paths {
         self.user(user).join("workspace")
     }
 
+    /// What happened to the user's components, with backtraces.
+    pub(crate) fn log(&self, user: &UserId) -> PathBuf {
+        self.user(user).join("hydroid.log")
+    }
+
     /// What a user typed in `hydroid chat`.
     pub(crate) fn history(&self, user: &UserId) -> PathBuf {
         self.user(user).join("history")

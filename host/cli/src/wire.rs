@@ -63,7 +63,7 @@ impl Ground {
         ));
         let scrubber = Scrubber::new(&secrets.known(), &virtual_paths(&loaded.workspace, &paths))
             .map_err(anyhow::Error::msg)?;
-        log::start(&config.log.level, scrubber.clone());
+        log::start(&config.log.level, scrubber.clone(), &paths.log(&config.user));
         Ok(Self { paths, loaded, config, secrets, scrubber, terminal })
     }
 

@@ -180,13 +180,21 @@ pub struct WebRule {
 }
 
 /// Which host and port a rule is about: `example.com`, `*.example.com` (exactly one label more,
-/// never the apex), `*` (any), each with an optional `:port` and an optional `http://`.
+/// never the apex), `*` (any), each with an optional `:port` (`:*` for any)
+/// and an optional `http://`.
 /// Without a port it means the default port of the scheme.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HostPattern {
     scheme: &'static str,
     name: HostName,
-    port: Option<u16>,
+    port: HostPort,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum HostPort {
+    Default,
+    Any,
+    Exactly(u16),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -223,8 +231,9 @@ impl HostPattern {
     /// True if the pattern covers this target.
     pub fn matches(&self, scheme: &str, host: &str, port: u16) -> bool {
         let port_fits = match self.port {
-            Some(wanted) => wanted == port,
-            None => matches!((scheme, port), ("https", 443) | ("http", 80)),
+            HostPort::Exactly(wanted) => wanted == port,
+            HostPort::Any => true,
+            HostPort::Default => matches!((scheme, port), ("https", 443) | ("http", 80)),
         };
         let scheme_fits = scheme == self.scheme || (scheme == "https" && self.scheme == "http") || self.name == HostName::Any;
         let name_fits = match &self.name {
@@ -259,15 +268,13 @@ impl FromStr for HostPattern {
             return Err(bad("it names a host, not a path or a user"));
         }
         let (name, port) = match rest.rsplit_once(':') {
+            Some((name, "*")) => (name, HostPort::Any),
             Some((name, port)) if !name.contains(':') || name.ends_with(']') => {
-                let port = port.parse().map_err(|_| bad("the port is not a number from 1 to 65535"))?;
-                if port == 0 {
-                    return Err(bad("the port is not a number from 1 to 65535"));
-                }
-                (name, Some(port))
+                let port = port.parse().ok().filter(|port| *port > 0);
+                (name, HostPort::Exactly(port.ok_or_else(|| bad("the port is not a number from 1 to 65535"))?))
             }
             Some(_) => return Err(bad("an IPv6 address stands in brackets")),
-            None => (rest, None),
+            None => (rest, HostPort::Default),
         };
         if name == "*." {
             return Err(bad("`*.` is followed by a name"));
@@ -296,8 +303,9 @@ impl fmt::Display for HostPattern {
             HostName::Exactly(name) => f.write_str(name)?,
         }
         match self.port {
-            Some(port) => write!(f, ":{port}"),
-            None => Ok(()),
+            HostPort::Exactly(port) => write!(f, ":{port}"),
+            HostPort::Any => f.write_str(":*"),
+            HostPort::Default => Ok(()),
         }
     }
 }
@@ -337,6 +345,9 @@ mod tests {
         check("127.0.0.1:8080", ("http", "127.0.0.1", 8080), false);
         check("*", ("http", "example.com", 80), true);
         check("*", ("https", "example.com", 8443), false);
+        check("*:*", ("https", "example.com", 8443), true);
+        check("example.com:*", ("https", "example.com", 1), true);
+        check("example.com:*", ("https", "example.org", 1), false);
     }
 
     #[test]
@@ -349,7 +360,7 @@ mod tests {
 
     #[test]
     fn patterns_print_as_they_are_read() {
-        for text in ["example.com", "*.example.com:8443", "http://127.0.0.1:8080", "*"] {
+        for text in ["example.com", "example.com:*", "*.example.com:8443", "http://127.0.0.1:8080", "*"] {
             assert_eq!(text.parse::<HostPattern>().unwrap().to_string(), text);
         }
     }

@@ -244,6 +244,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_port_reaches_the_same_keys() {
+        let kv = kv().await;
+        let port: &dyn KeyValues = &kv.database;
+        let owner = KeyOwner { user: &kv.user, component: &kv.component };
+        port.set(owner, "key", b"value".to_vec()).await.unwrap();
+        assert_eq!(kv.get("key").await.unwrap(), Some(b"value".to_vec()));
+        let other = ComponentId::new("tool-other");
+        let stranger = KeyOwner { component: &other, ..owner };
+        assert_eq!(port.get(stranger, "key").await.unwrap(), None);
+        assert_eq!(port.keys(owner, "k", None, 9).await.unwrap(), ["key"]);
+        port.delete(owner, "key").await.unwrap();
+        assert_eq!(port.get(owner, "key").await.unwrap(), None);
+        assert!(matches!(port.set(owner, "a\0b", vec![]).await, Err(KeyError::Nul)));
+    }
+
+    #[tokio::test]
     async fn keys_and_values_have_limits() {
         let kv = kv().await;
         for key in [String::new(), "x".repeat(LONGEST_KEY + 1)] {

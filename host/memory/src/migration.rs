@@ -131,6 +131,7 @@ mod tests {
             assert_eq!(found("hello").await, ["hello"], "from version {version}");
             assert_eq!(found("HI u").await, ["hi ü"], "from version {version}");
             assert_eq!(found("secret").await, [""; 0], "from version {version}");
+            database.check_index().await;
             if version >= 3 {
                 assert_eq!(found("harbour").await, ["the harbour inn has a room"]);
                 let session = SessionId::new("s1");

@@ -196,10 +196,7 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(hits[0].created_ms, 5);
-        assert_eq!(
-            hits[0].from,
-            Origin::Note { tags: ["drink".to_owned()].into(), updated_ms: 9 }
-        );
+        assert_eq!(hits[0].from, Origin::Note { tags: ["drink".to_owned()].into(), updated_ms: 9 });
         database.delete(&local(), &id).await.unwrap();
         assert_eq!(found(&database, &local(), "coffee anna").await, []);
         assert_eq!(found(&database, &local(), "").await, []);
@@ -207,6 +204,7 @@ mod tests {
         assert_eq!(again, format!("there is no note `{id}`; search for it to learn its id"));
         let next = database.save(&local(), note("another", &[]), 5).await.unwrap();
         assert_ne!(next, id, "an identifier is given once");
+        database.check_index().await;
         assert_eq!(database.integrity_check().await.unwrap(), Vec::<String>::new());
     }
 
@@ -249,7 +247,8 @@ mod tests {
     async fn a_user_keeps_no_more_notes_than_allowed() {
         let database = Database::open_in_memory().await.unwrap();
         let fill = database.write("fill", async |connection| {
-            let sql = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
+            let sql =
+                "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
                        INSERT INTO notes (user_id, text, created_ms, updated_ms)
                        SELECT 'local', 'filler', 1, 1 FROM n";
             connection.execute(sql, [MOST_NOTES]).await?;

@@ -182,4 +182,17 @@ fn message_hit(row: &Row) -> Result<Hit, Failure> {
 }
 
 #[cfg(test)]
+impl Database {
+    /// Fails unless the index holds exactly the words of the notes and messages there are.
+    pub(crate) async fn check_index(&self) {
+        let check = self.write("compare the index", async |connection| {
+            let sql = "INSERT INTO recall_index (recall_index, rank) VALUES ('integrity-check', 1)";
+            connection.execute(sql, ()).await?;
+            Ok(())
+        });
+        check.await.expect("the index agrees with the texts");
+    }
+}
+
+#[cfg(test)]
 mod tests;

@@ -5,7 +5,8 @@
 
 use hydroid_core::entry::Entry;
 use hydroid_core::id::{SessionId, TurnId, UserId};
-use hydroid_core::ports::{Journal, NewSession, StoreError};
+use hydroid_core::message::{StopReason, Usage};
+use hydroid_core::ports::{Journal, NewSession, Question, Recall, StoreError};
 use hydroid_memory::Database;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
@@ -21,11 +22,22 @@ fn session() -> SessionId {
     SessionId::new("s")
 }
 
-/// Each slice has a length that follows from where it begins, so a torn one is recognised.
+/// Each slice has a length that follows from where it begins, so a torn one is recognised, and
+/// ends a step, so that it is a message of its own in the index.
 fn slice(begin: u64) -> Vec<Entry> {
     let turn = TurnId::new("t");
-    let text = format!("from {begin} {}", "x".repeat(usize::try_from(begin % 7).unwrap() * 500));
-    vec![Entry::Text { turn, text }; usize::try_from(begin % 4 + 1).unwrap()]
+    let word = word(begin);
+    let text = format!(" {word} {}", "x".repeat(usize::try_from(begin % 7).unwrap() * 500));
+    let pieces = usize::try_from(begin % 4 + 1).unwrap();
+    let mut slice = vec![Entry::Text { turn: turn.clone(), text }; pieces];
+    let usage = Usage::default();
+    slice.push(Entry::StepEnded { turn, stop: StopReason::EndTurn, usage, dollars: None });
+    slice
+}
+
+/// A word that no other slice has, not even as the beginning of one.
+fn word(begin: u64) -> String {
+    format!("n{begin}n")
 }
 
 /// Does nothing unless the test below starts it.
@@ -83,12 +95,19 @@ async fn what_was_acknowledged_survives_kill_9() {
         );
         assert!(entries.iter().map(|entry| entry.seq).eq(1..=stored), "round {round}: a gap");
         let mut rest = entries.into_iter().map(|entry| entry.entry).collect::<Vec<_>>();
-        let mut begin = 1;
+        let (mut begin, mut last) = (1, None);
         while !rest.is_empty() {
             let expect = slice(begin);
             assert!(rest.len() >= expect.len(), "round {round}: the append at {begin} is torn");
             assert_eq!(rest.drain(..expect.len()).collect::<Vec<_>>(), expect, "round {round}");
+            last = Some(begin);
             begin += expect.len() as u64;
+        }
+        // What is in the journal can be found, and what is not cannot.
+        for (begin, expect) in last.map(|last| (last, 1)).into_iter().chain([(begin, 0)]) {
+            let question = Question { words: word(begin), limit: 9, ..Question::default() };
+            let hits = database.search(&UserId::new("local"), question).await.unwrap();
+            assert_eq!(hits.len(), expect, "round {round}: the message at {begin}");
         }
         acknowledged = stored;
     }

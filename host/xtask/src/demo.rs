@@ -30,9 +30,10 @@ pub(crate) fn run(binary: Option<PathBuf>) -> Result<()> {
     let scratch = tempfile::tempdir().context("cannot create a scratch directory")?;
     let demo = Demo::prepare(hydroid, scratch.path(), page::serve()?)?;
     demo.main_job()?;
+    demo.recall()?;
     demo.resume()?;
     demo.denial()?;
-    heading("the demo worked: files, fetch, edit, resume and denial are as they should be");
+    heading("the demo worked: files, fetch, edit, recall, resume and denial are as they should be");
     Ok(())
 }
 
@@ -103,16 +104,31 @@ impl Demo {
         Ok(())
     }
 
-    /// A session ends, and a later one knows what was said.
+    /// A note is kept, and another session finds it.
+    fn recall(&self) -> Result<()> {
+        heading("a note that a second session finds");
+        let remember = "remember that the harbour inn has a room from the 14th";
+        self.must_work(&["ask", remember, "--allow", "memory_save"])?;
+        let first = self.newest_session()?;
+        let printed = self.must_work(&["ask", "what do you remember about the harbour inn"])?;
+        ensure!(self.newest_session()? != first, "the question was no session of its own");
+        self.expect(&printed.answer, "a room from the 14th", "what was to be remembered")?;
+        self.expect(&printed.answer, "note-", "the note it was kept as")
+    }
+
+    /// A session ends, and goes on later with all that was said in it.
     fn resume(&self) -> Result<()> {
         heading("a session that is taken up again");
-        self.must_work(&["ask", "remember that the harbour inn has a room from the 14th"])?;
-        let listed = self.must_work(&["session", "list"])?;
-        let session = newest_session(&listed.answer)
-            .context("`hydroid session list` shows no session id to take up")?;
-        let question = "what do you remember about the harbour inn";
-        let printed = self.must_work(&["ask", "--session", &session, question])?;
-        self.expect(&printed.answer, "a room from the 14th", "what was to be remembered")
+        self.must_work(&["ask", "say the ferry leaves at nine"])?;
+        let session = self.newest_session()?;
+        let printed =
+            self.must_work(&["ask", "--session", &session, "summarise the conversation"])?;
+        self.expect(&printed.answer, "the ferry leaves at nine", "what was said before")?;
+        ensure!(
+            self.newest_session()? == session,
+            "`--session` began another session instead of taking up the one it was given"
+        );
+        Ok(())
     }
 
     /// What was not allowed does not happen, and the reader learns why.
@@ -124,6 +140,12 @@ impl Demo {
             "shared/denied.md was written although nobody allowed it"
         );
         self.expect(&printed.all, "--allow file_write", "what would allow the call")
+    }
+
+    fn newest_session(&self) -> Result<String> {
+        let listed = self.must_work(&["session", "list"])?;
+        newest_session(&listed.answer)
+            .context("`hydroid session list` shows no session id to take up")
     }
 
     fn expect(&self, text: &str, wanted: &str, what: &str) -> Result<()> {

@@ -308,3 +308,15 @@ fn arguments_are_read_as_a_models_are() {
     home.run_with(&["debug", "parse-args"], b"{\"a\"").code(1);
     home.run_with(&["debug", "parse-args"], b"\xff").code(1).tells("not UTF-8");
 }
+
+#[test]
+fn the_log_file_keeps_what_the_screen_does_not_show() {
+    let home = Home::new();
+    home.run(&["ask", "say hello"]).code(0);
+    home.run(&["component", "add", &test_component("test-tool-pure")]).code(0);
+    let ran = home.run(&["debug", "call", "test-tool-pure", "panic", "{}"]);
+    assert!(!ran.stdout.contains("backtrace") && !ran.stderr.contains("backtrace"), "{ran:?}");
+    let log = std::fs::read_to_string(home.path("users/local/hydroid.log")).unwrap();
+    assert!(log.contains("wasm backtrace") && log.contains("test-tool-pure"), "{log}");
+    assert!(!log.contains(home.path("").to_str().unwrap().trim_end_matches('/')), "a host path: {log}");
+}

@@ -70,7 +70,7 @@ fn scrubbed(scrubber: &Scrubber, line: &[u8]) -> Value {
 async fn fetch_all(ground: &Ground) -> Result<Exit> {
     let egress = ground.egress()?;
     let any = WebRule {
-        host: "*".parse().context("`*` is a host pattern")?,
+        host: "*:*".parse().context("`*:*` is a host pattern")?,
         methods: ["GET".to_owned()].into(),
     };
     let grant = Grant { profiles: [Profile::Web].into(), web: vec![any], ..Grant::default() };

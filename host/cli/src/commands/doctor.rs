@@ -15,15 +15,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Where systems keep the certificates of authorities.
-const AUTHORITIES: [&str; 5] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/cert.pem",
-    "/etc/ssl/certs",
-    "/System/Library/Keychains",
-];
-
 /// What was found.
 #[derive(Default)]
 struct Findings {
@@ -129,15 +120,12 @@ fn network(findings: &mut Findings, ground: &Ground) -> Result<()> {
     for address in &ground.config.egress.allow_private {
         findings.note(&format!("the private address {address} is open to components with a grant for it (`egress.allow_private`)"))?;
     }
-    if ground.config.egress.ca_file.is_some() {
-        return match ground.egress() {
-            Ok(_) => findings.fine("certificate authorities come from `egress.ca_file`"),
-            Err(error) => findings.broken(&format!("{error:#}")),
-        };
-    }
-    match AUTHORITIES.iter().find(|path| Path::new(path).exists()) {
-        Some(path) => findings.fine(&format!("certificate authorities are in `{path}`")),
-        None => findings.note("no certificate authorities in the usual places, so https may fail; install the system's `ca-certificates`, or set `egress.ca_file`"),
+    match ground.egress() {
+        Ok(egress) => match egress.authorities() {
+            Ok(count) => findings.fine(&format!("{count} certificate authorities are trusted")),
+            Err(problem) => findings.note(&problem),
+        },
+        Err(error) => findings.broken(&format!("{error:#}")),
     }
 }
 

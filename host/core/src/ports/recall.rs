@@ -229,7 +229,9 @@ pub enum RecallError {
     #[error("a note has at most {MOST_TAGS} tags and this one has {0}; leave some out")]
     ManyTags(usize),
     /// A tag that cannot be used.
-    #[error("a tag has 1 to {LONGEST_TAG} characters and no control characters; `{0}` does not fit")]
+    #[error(
+        "a tag has 1 to {LONGEST_TAG} characters and no control characters; `{0}` does not fit"
+    )]
     Tag(String),
     /// Text that would be lost.
     #[error("the text has a NUL character, which cannot be kept; leave it out")]

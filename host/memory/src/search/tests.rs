@@ -106,20 +106,46 @@ async fn nothing_in_a_question_is_syntax() {
     let wide = (0..20_000).map(|n| format!("w{n} ")).collect::<String>();
     let one_word = "x".repeat(100_000);
     for words in [
-        "alpha\"", "\"alpha", "\"\"\"", "alpha*", "*alpha", "alpha NEAR beta", "NEAR(alpha beta, 5)",
-        "alpha AND", "OR OR alpha", "NOT alpha", "text:alpha", "^alpha", "-alpha", "+alpha", "{alpha}",
-        "(alpha", "alpha)", "alpha\0beta", "'; DROP TABLE notes; --alpha", "\\alpha", "%alpha_", "🦀alpha",
-        "alpha\u{301}\u{301}", "\u{202e}alpha", &long,
+        "alpha\"",
+        "\"alpha",
+        "\"\"\"",
+        "alpha*",
+        "*alpha",
+        "alpha NEAR beta",
+        "NEAR(alpha beta, 5)",
+        "alpha AND",
+        "OR OR alpha",
+        "NOT alpha",
+        "text:alpha",
+        "^alpha",
+        "-alpha",
+        "+alpha",
+        "{alpha}",
+        "(alpha",
+        "alpha)",
+        "alpha\0beta",
+        "'; DROP TABLE notes; --alpha",
+        "\\alpha",
+        "%alpha_",
+        "🦀alpha",
+        "alpha\u{301}\u{301}",
+        "\u{202e}alpha",
+        &long,
     ] {
         let found = texts(&database, question(words)).await;
         assert!(found.contains(&"alpha beta".to_owned()), "{:.40}: {found:?}", words);
     }
-    for words in ["🦀 x", "½", "ⅷ", "١٢", "हिन्दी", "漢字", "\u{345}", "\u{a70}", &wide, &one_word] {
+    for words in ["🦀 x", "½", "ⅷ", "١٢", "हिन्दी", "漢字", "\u{345}", "\u{a70}", &wide, &one_word]
+    {
         assert_eq!(texts(&database, question(words)).await, [""; 0], "{:.40}", words);
     }
     let notes = ["gamma", "alpha beta"];
     for words in ["", "*", "\"", "\0", "!?", "() -- ;", "🦀"] {
-        assert_eq!(texts(&database, question(words)).await, notes, "the newest notes for {words:?}");
+        assert_eq!(
+            texts(&database, question(words)).await,
+            notes,
+            "the newest notes for {words:?}"
+        );
     }
 }
 
@@ -150,10 +176,8 @@ async fn tags_and_times_narrow() {
 #[tokio::test]
 async fn what_was_said_is_found_across_the_pieces_it_came_in() {
     let database = database_with(&[]).await;
-    let turns: [(&str, &[&str]); 2] = [
-        ("where is the spare key", &["It is under the blue flo", "wer", "pot."]),
-        ("thanks", &[]),
-    ];
+    let turns: [(&str, &[&str]); 2] =
+        [("where is the spare key", &["It is under the blue flo", "wer", "pot."]), ("thanks", &[])];
     conversation(&database, "s", &local(), &turns).await;
     let hits = database.search(&local(), question("flowerpot")).await.unwrap();
     assert_eq!(hits.len(), 1, "{hits:?}");
@@ -164,14 +188,15 @@ async fn what_was_said_is_found_across_the_pieces_it_came_in() {
     );
     assert_eq!(texts(&database, question("spare")).await, ["where is the spare key"]);
     let asking = Question { asked_in: Some(TurnId::new("s-0")), ..question("spare thanks") };
-    assert_eq!(texts(&database, asking).await, ["thanks"], "not what was said in the turn that asks");
+    assert_eq!(
+        texts(&database, asking).await,
+        ["thanks"],
+        "not what was said in the turn that asks"
+    );
     let notes = Question { sources: [Source::Note].into(), ..question("spare") };
     assert_eq!(texts(&database, notes).await, [""; 0]);
     let no_words = Question { sources: [Source::Message].into(), ..question("?") };
-    assert!(matches!(
-        database.search(&local(), no_words).await,
-        Err(RecallError::NoWords)
-    ));
+    assert!(matches!(database.search(&local(), no_words).await, Err(RecallError::NoWords)));
     assert_eq!(database.integrity_check().await.unwrap(), Vec::<String>::new());
 }
 
@@ -190,7 +215,8 @@ async fn a_long_message_is_cut_to_the_part_that_fits() {
 async fn what_another_user_said_is_never_found() {
     let database = database_with(&[]).await;
     let anna = UserId::new("anna");
-    conversation(&database, "hers", &anna, &[("my password is swordfish", &["noted, swordfish"])]).await;
+    conversation(&database, "hers", &anna, &[("my password is swordfish", &["noted, swordfish"])])
+        .await;
     conversation(&database, "mine", &local(), &[("hello", &["hi"])]).await;
     assert_eq!(texts(&database, question("swordfish password hello")).await, ["hello"]);
     assert_eq!(database.search(&anna, question("swordfish")).await.unwrap().len(), 2);
@@ -210,4 +236,22 @@ async fn an_answer_cut_off_by_a_crash_is_found_once_its_turn_is_closed() {
     let ended = Entry::TurnEnded { turn, outcome, usage, dollars: None };
     database.append(&session, &[ended.clone(), ended], 3).await.unwrap();
     assert_eq!(texts(&database, question("whale")).await, ["half an answer about whales"]);
+}
+
+/// A NUL is dropped nowhere on the way into the index, and the index still fits the texts.
+#[tokio::test]
+async fn the_index_fits_whatever_was_said() {
+    let database = database_with(&[("a note", &["a"], 1)]).await;
+    let large = "wörd ".repeat(100_000);
+    let turns: [(&str, &[&str]); 5] = [
+        ("before \0 after", &["one\0", "two"]),
+        ("", &["", ""]),
+        ("\u{fffe}\u{10ffff}\u{200d}", &["🦀", "\u{301}"]),
+        (&large, &[&large]),
+        ("quote \" and \\ and 'single'", &["</script>", "${x}"]),
+    ];
+    conversation(&database, "s", &local(), &turns).await;
+    database.check_index().await;
+    assert_eq!(texts(&database, question("single")).await.len(), 1);
+    assert_eq!(database.integrity_check().await.unwrap(), Vec::<String>::new());
 }

@@ -48,7 +48,7 @@ pub(crate) fn measure(table: &mut Table) {
     for name in &names {
         let one = ask(std::slice::from_ref(name));
         table.add(Row {
-            what: format!("resident for one more component: `{name}`"),
+            what: format!("resident with this one only, above none: `{name}`"),
             value: megabytes(one["idle"] - empty["idle"]),
             baseline: format!("compiled code: {}", megabytes(one["compiled"])),
             ..Row::default()

@@ -1,6 +1,8 @@
 //! A host with real components, as the benches call it. Not the tests' scene: it sees only what
 //! the crate makes public, and its compiled code is kept between runs.
 
+mod unkept;
+
 use hydroid_core::config::Config;
 use hydroid_core::id::{CallId, SessionId, TurnId, UserId};
 use hydroid_core::message::Content;
@@ -69,6 +71,9 @@ impl Scene {
             workspace: Arc::new(workspace),
             egress: Arc::new(egress),
             secrets: Arc::new(OneValue),
+            key_values: Arc::new(unkept::Unkept),
+            recall: Arc::new(unkept::Unkept),
+            clock: Arc::new(unkept::Unkept),
             config: Arc::new(config),
         })
         .expect("a catalog of built components opens");

@@ -1,7 +1,7 @@
 //! The client: one per component, so that no connection is shared between two, dialling only
 //! addresses that were checked.
 
-use super::connect::{Connector, DialError, RemoteAddress, Tls};
+use super::connect::{self, Connector, DialError, RemoteAddress, Tls};
 use super::credential::{Credential, attach, mask_headers};
 use super::mask::Mask;
 use super::target::{BadUrl, Target};
@@ -179,6 +179,11 @@ impl Egress {
             clients: Mutex::default(),
             permits,
         }
+    }
+
+    /// How many certificate authorities are trusted; an error says where they could come from.
+    pub fn authorities(&self) -> Result<usize, String> {
+        connect::authorities(self.settings.authorities.as_deref()).map(|roots| roots.len())
     }
 
     /// Limits in force.

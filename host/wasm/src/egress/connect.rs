@@ -138,7 +138,8 @@ async fn dial(addresses: &[SocketAddr]) -> Result<(TcpStream, SocketAddr), DialE
     Err(DialError::Other(problem))
 }
 
-fn tls_config(authorities: Option<&[u8]>) -> Result<Arc<rustls::ClientConfig>, String> {
+/// The authorities to trust; an error says where they could come from.
+pub(super) fn authorities(authorities: Option<&[u8]>) -> Result<rustls::RootCertStore, String> {
     use rustls::pki_types::pem::PemObject;
     let mut roots = rustls::RootCertStore::empty();
     match authorities {
@@ -156,6 +157,11 @@ fn tls_config(authorities: Option<&[u8]>) -> Result<Arc<rustls::ClientConfig>, S
     if roots.is_empty() {
         return Err("no certificate authorities are known; install the system's `ca-certificates`, or set `egress.ca_file`".into());
     }
+    Ok(roots)
+}
+
+fn tls_config(pem: Option<&[u8]>) -> Result<Arc<rustls::ClientConfig>, String> {
+    let roots = authorities(pem)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

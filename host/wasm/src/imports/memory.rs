@@ -10,7 +10,7 @@ use hydroid_core::ports::{
     CallContext, Hit, MOST_HITS, Note, Origin, Question, RecallError, Source, normal_tag,
 };
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use wasmtime::Result;
 
 /// Most bytes of a question: a person's longest paragraph, with room.
@@ -111,7 +111,10 @@ fn question(options: &str) -> Result<Question, Error> {
             "the options have {length} bytes and {LONGEST_OPTIONS} are the most; leave some out"
         )));
     }
-    let options: Options = serde_json::from_str(options).map_err(|problem| {
+    // By way of an object: a list of values would fill the fields in order, too.
+    let object = serde_json::from_str::<Map<String, Value>>(options);
+    let options = object.and_then(|object| Options::deserialize(Value::Object(object)));
+    let options = options.map_err(|problem| {
         invalid(format!(
             "the options of a search do not fit: {problem}; they are an object of `tags`, `sources`, `after_s` and `before_s`"
         ))

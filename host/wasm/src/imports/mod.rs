@@ -26,7 +26,10 @@ use hydroid_core::ports::StoreError;
 /// What outlives the call, unless the component is only being asked what it is.
 fn records(equipment: &Equipment) -> Result<&Records, Error> {
     let problem = || {
-        error(ErrorKind::Denied, "nothing is kept or looked up while a component is asked what it is")
+        error(
+            ErrorKind::Denied,
+            "nothing is kept or looked up while a component is asked what it is",
+        )
     };
     equipment.records.as_ref().ok_or_else(problem)
 }

@@ -133,9 +133,10 @@ impl Recall for Records {
         question: Question,
     ) -> BoxFuture<'a, Result<Vec<Hit>, RecallError>> {
         let notes = self.notes.lock().unwrap();
-        let mine = notes.iter().enumerate().filter(|(_, (owner, note, _))| {
-            owner == user && note.text().contains(&question.words)
-        });
+        let mine = notes
+            .iter()
+            .enumerate()
+            .filter(|(_, (owner, note, _))| owner == user && note.text().contains(&question.words));
         let hits = mine.map(|(index, (_, note, at))| Hit {
             id: format!("note-{index}"),
             text: note.text().to_owned(),
