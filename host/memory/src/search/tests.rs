@@ -255,3 +255,18 @@ async fn the_index_fits_whatever_was_said() {
     assert_eq!(texts(&database, question("single")).await.len(), 1);
     assert_eq!(database.integrity_check().await.unwrap(), Vec::<String>::new());
 }
+
+/// The comparison the tests above lean on.
+#[tokio::test]
+#[should_panic(expected = "the index agrees with the texts")]
+async fn an_index_that_does_not_fit_is_noticed() {
+    let database = database_with(&[("alpha", &[], 1)]).await;
+    let change = database.write("change a note behind the index", async |connection| {
+        connection
+            .execute_batch("DROP TRIGGER note_changed; UPDATE notes SET text = 'beta'")
+            .await?;
+        Ok(())
+    });
+    change.await.unwrap();
+    database.check_index().await;
+}
