@@ -22,11 +22,29 @@ const START: Duration = Duration::from_secs(8);
 
 /// Component, its profile, tool, arguments, outcome.
 const CASES: &[(&str, &str, &str, &str, Expect)] = &[
-    ("test-tool-files", "file-read-only", "hostcall_flood", r#"{"path":"/shared","count":10000000}"#, Stopped("called the host more than")),
-    ("test-tool-files", "file-read-only", "path_escape", r#"{"path":"/shared/../../../../config.toml"}"#, Contained("refused")),
+    (
+        "test-tool-files",
+        "file-read-only",
+        "hostcall_flood",
+        r#"{"path":"/shared","count":10000000}"#,
+        Stopped("called the host more than"),
+    ),
+    (
+        "test-tool-files",
+        "file-read-only",
+        "path_escape",
+        r#"{"path":"/shared/../../../../config.toml"}"#,
+        Contained("refused"),
+    ),
     ("test-tool-files", "file-read-only", "read_flood", r#"{"path":"/shared"}"#, Contained("")),
     ("test-tool-files", "file-read-only", "seen_at_load", "{}", Contained("see the description")),
-    ("test-tool-files", "file-read-only", "write_read_only", r#"{"path":"/shared/x"}"#, Contained("refused")),
+    (
+        "test-tool-files",
+        "file-read-only",
+        "write_read_only",
+        r#"{"path":"/shared/x"}"#,
+        Contained("refused"),
+    ),
     ("test-tool-pure", "", "deep_json_out", r#"{"count":100000}"#, Contained("")),
     ("test-tool-pure", "", "echo", r#"{"text":"hello"}"#, Contained("hello")),
     ("test-tool-pure", "", "exit", r#"{"count":0}"#, Stopped("ended itself")),
@@ -54,15 +72,34 @@ const CASES: &[(&str, &str, &str, &str, Expect)] = &[
     ("test-tool-pure", "", "stdout_flood", r#"{"megabytes":8}"#, Contained("")),
     ("test-tool-pure", "", "undocumented", "{}", Contained("")),
     ("test-tool-pure", "", "wait_cancel", "{}", Stopped("took longer than 2 s")),
-    ("test-tool-web", "web", "dial", r#"{"url":"http://169.254.169.254/latest/meta-data"}"#, Contained("refused")),
+    (
+        "test-tool-web",
+        "web",
+        "dial",
+        r#"{"url":"http://169.254.169.254/latest/meta-data"}"#,
+        Contained("refused"),
+    ),
     ("test-tool-web", "web", "handle_flood", r#"{"count":1000000,"secret":"test"}"#, Contained("")),
-    ("test-tool-write", "file-read-write", "lying_read_only", r#"{"path":"/shared/lie.txt"}"#, Contained("")),
-    ("test-tool-write", "file-read-write", "write_escape", r#"{"path":"/shared/../../../config.toml"}"#, Contained("refused")),
+    (
+        "test-tool-write",
+        "file-read-write",
+        "lying_read_only",
+        r#"{"path":"/shared/lie.txt"}"#,
+        Contained(""),
+    ),
+    (
+        "test-tool-write",
+        "file-read-write",
+        "write_escape",
+        r#"{"path":"/shared/../../../config.toml"}"#,
+        Contained("refused"),
+    ),
 ];
 
 /// A home where a test component is installed and granted.
 fn home(component: &str, profile: &str) -> Home {
-    let home = Home::with_config("[limits]\ncall = \"2s\"\nmemory = \"32MiB\"\noutput = \"1MiB\"\n");
+    let home =
+        Home::with_config("[limits]\ncall = \"2s\"\nmemory = \"32MiB\"\noutput = \"1MiB\"\n");
     home.run(&["component", "add", &test_component(component)]).code(0);
     if !profile.is_empty() {
         home.run(&["component", "grant", component, profile]).code(0);
@@ -99,11 +136,15 @@ fn every_misbehaviour_is_stopped_or_contained() {
                     assert_ne!(ran.code, Some(0), "{tool}: {ran:?}");
                     assert!(said.contains(sentence), "{tool}: expected `{sentence}` in {ran:?}");
                 }
-                Contained(text) => assert!(said.contains(text), "{tool}: expected `{text}` in {ran:?}"),
+                Contained(text) => {
+                    assert!(said.contains(text), "{tool}: expected `{text}` in {ran:?}")
+                }
             }
         }
         // The host and its other components are as they were.
-        home.run(&["debug", "call", "tool-json", "json_query", r#"{"json":"1","filter":". + 1"}"#]).code(0).says("2");
+        home.run(&["debug", "call", "tool-json", "json_query", r#"{"json":"1","filter":". + 1"}"#])
+            .code(0)
+            .says("2");
         assert_eq!(std::fs::read_to_string(home.path("config.toml")).unwrap(), config_before);
     }
 }
@@ -114,9 +155,17 @@ fn a_misbehaviour_without_a_test_fails() {
         let profile = CASES.iter().find(|case| case.0 == component).unwrap().1;
         let home = home(component, profile);
         let listed = home.run(&["component", "list", "--json"]).code(0).json_lines();
-        let found = listed[0].as_array().unwrap().iter().find(|installed| installed["name"] == component).unwrap().clone();
-        let tools: BTreeSet<&str> = found["tools"].as_array().unwrap().iter().map(|tool| tool.as_str().unwrap()).collect();
-        let tested: BTreeSet<&str> = CASES.iter().filter(|case| case.0 == component).map(|case| case.2).collect();
+        let found = listed[0]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|installed| installed["name"] == component)
+            .unwrap()
+            .clone();
+        let tools: BTreeSet<&str> =
+            found["tools"].as_array().unwrap().iter().map(|tool| tool.as_str().unwrap()).collect();
+        let tested: BTreeSet<&str> =
+            CASES.iter().filter(|case| case.0 == component).map(|case| case.2).collect();
         assert_eq!(tools, tested, "{component}");
     }
 }

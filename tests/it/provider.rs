@@ -17,7 +17,15 @@ fn home(server: &Aimock) -> Home {
          [components.provider-openai.config]\nbase_url = \"http://{address}/v1\"\n"
     ));
     home.write("key.txt", KEY);
-    home.run(&["component", "grant", "provider-openai", "web", "--host", &format!("http://{address}")]).code(0);
+    home.run(&[
+        "component",
+        "grant",
+        "provider-openai",
+        "web",
+        "--host",
+        &format!("http://{address}"),
+    ])
+    .code(0);
     home
 }
 
@@ -39,7 +47,10 @@ fn no_orphans(requests: &[Value]) {
             match message["role"].as_str().unwrap() {
                 "tool" => {
                     let id = message["tool_call_id"].as_str().unwrap();
-                    let at = open.iter().position(|open| open == id).unwrap_or_else(|| panic!("a result without a call: {request}"));
+                    let at = open
+                        .iter()
+                        .position(|open| open == id)
+                        .unwrap_or_else(|| panic!("a result without a call: {request}"));
                     open.remove(at);
                 }
                 _ => {
@@ -70,7 +81,11 @@ fn a_turn_with_parallel_tools_against_aimock() {
     home.write("users/local/workspace/shared/b.md", "beta");
     let ran = clean(home.run(&["ask", "--json", "read both notes"]).code(0));
     let session = ran.json_lines()[0]["session"].as_str().unwrap().to_owned();
-    let said: String = ran.json_lines().iter().filter_map(|line| line["entry"]["text"].as_str().map(str::to_owned)).collect();
+    let said: String = ran
+        .json_lines()
+        .iter()
+        .filter_map(|line| line["entry"]["text"].as_str().map(str::to_owned))
+        .collect();
     assert!(said.ends_with("Both notes were read."), "{said}");
     clean(home.run(&["ask", "--session", &session, "and now"]).code(0)).says("Nothing more.");
     let requests = server.requests();
@@ -81,12 +96,18 @@ fn a_turn_with_parallel_tools_against_aimock() {
         .filter(|message| message["role"] == "tool")
         .map(|message| message["content"].as_str().unwrap_or_default())
         .collect();
-    assert!(results.len() == 2 && results[0].contains("alpha") && results[1].contains("beta"), "{results:?}");
+    assert!(
+        results.len() == 2 && results[0].contains("alpha") && results[1].contains("beta"),
+        "{results:?}"
+    );
     for request in &requests {
         assert_eq!(request["headers"]["authorization"], format!("Bearer {KEY}"));
         assert_eq!(request["body"]["stream"], true);
         let home = home.path("");
-        assert!(!request["body"].to_string().contains(home.to_str().unwrap()), "a host path reached the model: {request}");
+        assert!(
+            !request["body"].to_string().contains(home.to_str().unwrap()),
+            "a host path reached the model: {request}"
+        );
     }
     clean(home.run(&["session", "export", &session]).code(0));
 }
@@ -115,11 +136,18 @@ fn chaos_of_aimock_ends_each_turn_with_a_sentence() {
     let fixtures = json!({ "fixtures": [ { "match": { "userMessage": "hello" }, "response": { "content": "Hello from the server." } } ] });
     let Some(server) = Aimock::start(&fixtures) else { return };
     let home = home(&server);
-    for rates in [json!({ "dropRate": 1.0 }), json!({ "malformedRate": 1.0 }), json!({ "disconnectRate": 1.0 })] {
+    for rates in [
+        json!({ "dropRate": 1.0 }),
+        json!({ "malformedRate": 1.0 }),
+        json!({ "disconnectRate": 1.0 }),
+    ] {
         server.chaos(&rates);
         let ran = clean(home.run(&["ask", "hello"]));
         assert_eq!(ran.code, Some(3), "{rates}: {ran:?}");
-        assert!(!ran.stderr.contains("panicked") && !ran.stderr.trim().is_empty(), "{rates}: {ran:?}");
+        assert!(
+            !ran.stderr.contains("panicked") && !ran.stderr.trim().is_empty(),
+            "{rates}: {ran:?}"
+        );
     }
     server.chaos(&json!({ "dropRate": 0.0, "malformedRate": 0.0, "disconnectRate": 0.0 }));
     clean(home.run(&["ask", "hello"]).code(0)).says("Hello from the server.");
@@ -133,8 +161,10 @@ fn an_ungranted_server_is_refused_with_what_would_allow_it() {
          [components.provider-openai.config]\nbase_url = \"http://127.0.0.1:9/v1\"\n",
     );
     home.write("key.txt", KEY);
-    clean(home.run(&["ask", "hello"]).code(3)).tells("hydroid component grant provider-openai web --host http://127.0.0.1:9");
-    home.run(&["component", "grant", "provider-openai", "web", "--host", "http://127.0.0.1:9"]).code(0);
+    clean(home.run(&["ask", "hello"]).code(3))
+        .tells("hydroid component grant provider-openai web --host http://127.0.0.1:9");
+    home.run(&["component", "grant", "provider-openai", "web", "--host", "http://127.0.0.1:9"])
+        .code(0);
     clean(home.run(&["ask", "hello"]).code(3)).tells("egress.allow_private = [\"127.0.0.1:9\"]");
 }
 

@@ -36,7 +36,9 @@ fn copy_to(arguments: CopyTo) -> Result<String, ToolError> {
     while let Some(chunk) = vault_handoff::take(CHUNK)? {
         content.extend_from_slice(&chunk);
     }
-    if let Some((parent, _)) = arguments.target.rsplit_once('/').filter(|(parent, _)| !parent.is_empty()) {
+    if let Some((parent, _)) =
+        arguments.target.rsplit_once('/').filter(|(parent, _)| !parent.is_empty())
+    {
         fs::make_directory(parent)?;
     }
     let mode = if arguments.overwrite { WriteMode::Replace } else { WriteMode::Create };

@@ -168,7 +168,8 @@ impl Actor {
         match command {
             Command::Say { parts, reply } => drop(reply.send(self.accept(parts))),
             Command::Answer { call_id, answer, reply } => {
-                let asked = self.running.as_ref().is_some_and(|running| running.turn.asks_about(&call_id));
+                let asked =
+                    self.running.as_ref().is_some_and(|running| running.turn.asks_about(&call_id));
                 if !asked {
                     drop(reply.send(Err(AnswerError::NotAsked(call_id))));
                     return;
@@ -201,7 +202,9 @@ impl Actor {
         let (ended, end) = oneshot::channel();
         let scrubber = &self.agent.scrubber;
         let masked = |part: Part| match part.content {
-            Content::Text { text } => Part::new(Content::text(mask_known(scrubber, &text)), part.label),
+            Content::Text { text } => {
+                Part::new(Content::text(mask_known(scrubber, &text)), part.label)
+            }
             content => Part::new(scrubber.scrub_content(content), part.label),
         };
         self.queue.push_back(Said { parts: parts.into_iter().map(masked).collect(), ended });
@@ -213,7 +216,9 @@ impl Actor {
             ApprovalAnswer::Deny { reason: Some(reason) } => {
                 ApprovalAnswer::Deny { reason: Some(mask_known(&self.agent.scrubber, &reason)) }
             }
-            ApprovalAnswer::Once | ApprovalAnswer::Session | ApprovalAnswer::Deny { reason: None } => answer,
+            ApprovalAnswer::Once
+            | ApprovalAnswer::Session
+            | ApprovalAnswer::Deny { reason: None } => answer,
         }
     }
 
@@ -224,7 +229,10 @@ impl Actor {
         while self.running.is_none() && self.stopping.is_empty() {
             let Some(said) = self.queue.pop_front() else { return };
             if let Err(error) = self.make_ready(&said.parts).await {
-                let end = TurnEnd { result: Err(TurnError::Journal(error)), shown: self.clients.flushed() };
+                let end = TurnEnd {
+                    result: Err(TurnError::Journal(error)),
+                    shown: self.clients.flushed(),
+                };
                 drop(said.ended.send(end));
                 continue;
             }
@@ -279,11 +287,16 @@ impl Actor {
     }
 
     async fn report(&mut self, report: Report) {
-        let Some(running) = self.running.as_mut().filter(|running| running.context.number == report.turn) else { return };
+        let Some(running) =
+            self.running.as_mut().filter(|running| running.context.number == report.turn)
+        else {
+            return;
+        };
         let events = match report.news {
             News::Answer(events) => running.scrubbed(events),
             News::AnswerEnded(result) => {
-                let mut events: Vec<Event> = running.answer.finish().into_iter().map(Event::Model).collect();
+                let mut events: Vec<Event> =
+                    running.answer.finish().into_iter().map(Event::Model).collect();
                 running.model = None;
                 events.push(match result {
                     Ok(()) => Event::ModelEnded,
@@ -301,7 +314,12 @@ impl Actor {
             News::Progress { id, fraction, note } => {
                 if running.tools.contains_key(&id) {
                     let session = self.session.clone();
-                    self.clients.show(&ServerMessage::Progress { session, call_id: id, fraction, note });
+                    self.clients.show(&ServerMessage::Progress {
+                        session,
+                        call_id: id,
+                        fraction,
+                        note,
+                    });
                 }
                 return;
             }
@@ -319,7 +337,11 @@ impl Actor {
             if matches!(event, Event::CancelRequested | Event::TimeElapsed) {
                 // What was held back was said before the turn is stopped.
                 for held_back in running.answer.finish() {
-                    collect(running.turn.handle(Event::Model(held_back)), &mut records, &mut actions);
+                    collect(
+                        running.turn.handle(Event::Model(held_back)),
+                        &mut records,
+                        &mut actions,
+                    );
                 }
             }
             let effects = running.turn.handle(event);
@@ -343,11 +365,18 @@ impl Actor {
         let count = u64::try_from(entries.len()).unwrap_or(u64::MAX);
         let first = last.saturating_sub(count).saturating_add(1);
         for (seq, entry) in (first..).zip(entries) {
-            if let (Entry::TurnEnded { turn, outcome, usage, dollars }, Some(running)) = (&entry, &mut self.running) {
+            if let (Entry::TurnEnded { turn, outcome, usage, dollars }, Some(running)) =
+                (&entry, &mut self.running)
+            {
                 let (turn, outcome) = (turn.clone(), outcome.clone());
-                running.report = Some(TurnReport { turn, outcome, usage: *usage, dollars: *dollars });
+                running.report =
+                    Some(TurnReport { turn, outcome, usage: *usage, dollars: *dollars });
             }
-            self.clients.show(&ServerMessage::Entry { session: self.session.clone(), seq, entry: entry.clone() });
+            self.clients.show(&ServerMessage::Entry {
+                session: self.session.clone(),
+                seq,
+                entry: entry.clone(),
+            });
             self.entries.push(entry);
         }
         Ok(())
@@ -359,7 +388,8 @@ impl Actor {
         match effect {
             Effect::AskModel => {
                 running.answer = AnswerScrubber::new(self.agent.scrubber.clone());
-                running.model = Some(effects::ask_model(&running.context, entry::conversation(&self.entries)));
+                running.model =
+                    Some(effects::ask_model(&running.context, entry::conversation(&self.entries)));
             }
             Effect::RunTool(checked) => {
                 let id = checked.call.id.clone();
@@ -414,13 +444,21 @@ impl Running {
 
 /// Sorts effects into what is recorded, what is done afterwards, and the calls to be checked,
 /// which are returned.
-fn collect(effects: Vec<Effect>, records: &mut Vec<Entry>, actions: &mut Vec<Effect>) -> Vec<hydroid_core::tool::ToolCall> {
+fn collect(
+    effects: Vec<Effect>,
+    records: &mut Vec<Entry>,
+    actions: &mut Vec<Effect>,
+) -> Vec<hydroid_core::tool::ToolCall> {
     let mut checks = Vec::new();
     for effect in effects {
         match effect {
             Effect::Record(entry) => append_or_join(records, entry),
             Effect::CheckCall(call) => checks.push(call),
-            Effect::AskModel | Effect::StopModel | Effect::RunTool(_) | Effect::StopTool(_) | Effect::End => actions.push(effect),
+            Effect::AskModel
+            | Effect::StopModel
+            | Effect::RunTool(_)
+            | Effect::StopTool(_)
+            | Effect::End => actions.push(effect),
         }
     }
     checks
@@ -430,7 +468,10 @@ fn collect(effects: Vec<Effect>, records: &mut Vec<Entry>, actions: &mut Vec<Eff
 fn append_or_join(records: &mut Vec<Entry>, entry: Entry) {
     match (records.last_mut(), entry) {
         (Some(Entry::Text { text: said, .. }), Entry::Text { text, .. }) => said.push_str(&text),
-        (Some(Entry::Thinking { text: thought, opaque: open @ None, .. }), Entry::Thinking { text, opaque, .. }) => {
+        (
+            Some(Entry::Thinking { text: thought, opaque: open @ None, .. }),
+            Entry::Thinking { text, opaque, .. },
+        ) => {
             thought.push_str(&text);
             *open = opaque;
         }

@@ -116,10 +116,16 @@ pub(crate) fn run_tool(turn: &TurnContext, checked: CheckedCall) -> Job {
     let task = tokio::spawn(async move {
         let id = checked.call.id.clone();
         let label = Label::tool(checked.component.clone(), checked.call.name.clone());
-        let defect = format!("the tool `{}` of `{}` stopped because of a defect; it may or may not have had an effect", checked.call.name, checked.component);
+        let defect = format!(
+            "the tool `{}` of `{}` stopped because of a defect; it may or may not have had an effect",
+            checked.call.name, checked.component
+        );
         let run = AssertUnwindSafe(async {
             let output = turn.agent.tools.run(checked, context).await;
-            let content = output.content.into_iter().map(|content| turn.agent.scrubber.scrub_content(content));
+            let content = output
+                .content
+                .into_iter()
+                .map(|content| turn.agent.scrubber.scrub_content(content));
             ToolOutput { content: content.collect(), is_error: output.is_error }
         });
         let output = run.catch_unwind().await.unwrap_or_else(|_| ToolOutput::error(defect));
@@ -134,7 +140,11 @@ impl TurnContext {
         drop(self.reports.send(Report { turn: self.number, news }).await);
     }
 
-    fn call_context(&self, cancel: &CancelFlag, progress: Arc<dyn Fn(Option<f32>, String) + Send + Sync>) -> CallContext {
+    fn call_context(
+        &self,
+        cancel: &CancelFlag,
+        progress: Arc<dyn Fn(Option<f32>, String) + Send + Sync>,
+    ) -> CallContext {
         CallContext {
             user: self.user.clone(),
             session: self.session.clone(),
@@ -149,7 +159,9 @@ impl TurnContext {
         let turn = self.clone();
         let id = id.clone();
         Arc::new(move |fraction, note| {
-            let fraction = fraction.filter(|fraction| fraction.is_finite()).map(|fraction| fraction.clamp(0.0, 1.0));
+            let fraction = fraction
+                .filter(|fraction| fraction.is_finite())
+                .map(|fraction| fraction.clamp(0.0, 1.0));
             let note = turn.agent.scrubber.scrub(&note).chars().take(NOTE_LENGTH).collect();
             let news = News::Progress { id: id.clone(), fraction, note };
             drop(turn.reports.try_send(Report { turn: turn.number, news }));
@@ -157,7 +169,11 @@ impl TurnContext {
     }
 }
 
-async fn answer(turn: &TurnContext, messages: Vec<Message>, context: CallContext) -> Result<(), ModelError> {
+async fn answer(
+    turn: &TurnContext,
+    messages: Vec<Message>,
+    context: CallContext,
+) -> Result<(), ModelError> {
     let request = request(&turn.agent, messages, turn.headless)?;
     let mut completion = turn.agent.model.complete(request, context).await?;
     loop {
@@ -170,7 +186,11 @@ async fn answer(turn: &TurnContext, messages: Vec<Message>, context: CallContext
 }
 
 /// The request for a conversation: as much of it as fits beside instructions and tools.
-fn request(agent: &AgentParts, messages: Vec<Message>, headless: bool) -> Result<ModelRequest, ModelError> {
+fn request(
+    agent: &AgentParts,
+    messages: Vec<Message>,
+    headless: bool,
+) -> Result<ModelRequest, ModelError> {
     let model = &agent.config.model;
     let tools = agent.tools.specs();
     let date = date(agent.clock.now_ms());
@@ -186,9 +206,11 @@ fn request(agent: &AgentParts, messages: Vec<Message>, headless: bool) -> Result
     // Measured with the note about turns left out, so that adding it cannot make it too long.
     let fixed = prompt(1).chars().count() + tools.iter().map(spec_length).sum::<usize>();
     let reserve = model.max_output_tokens.unwrap_or(ANSWER_TOKENS.min(model.context_tokens / 4));
-    let fitted = context::fit(messages, fixed, model.context_tokens, reserve).map_err(model_error)?;
+    let fitted =
+        context::fit(messages, fixed, model.context_tokens, reserve).map_err(model_error)?;
     let options = model.options.as_ref().map(serde_json::to_value).transpose();
-    let options = options.map_err(|error| model_error(format!("`model.options` cannot be sent as JSON: {error}")))?;
+    let options = options
+        .map_err(|error| model_error(format!("`model.options` cannot be sent as JSON: {error}")))?;
     Ok(ModelRequest {
         provider: hydroid_core::id::ComponentId::new(&model.provider),
         model: model.name.clone(),
@@ -202,7 +224,9 @@ fn request(agent: &AgentParts, messages: Vec<Message>, headless: bool) -> Result
 }
 
 fn spec_length(spec: &ToolSpec) -> usize {
-    spec.name.chars().count() + spec.description.chars().count() + spec.input_schema.to_string().chars().count()
+    spec.name.chars().count()
+        + spec.description.chars().count()
+        + spec.input_schema.to_string().chars().count()
 }
 
 fn model_error(message: String) -> ModelError {

@@ -10,8 +10,8 @@ use hydroid_core::entry::Entry;
 use hydroid_core::id::{CallId, ComponentId, SessionId, UserId};
 use hydroid_core::message::{Content, Message, Part, Role, StopReason};
 use hydroid_core::ports::{
-    CallContext, Clock, Completion, Journal, Model, ModelError, ModelEvent, ModelRequest, NewSession, SecretValue,
-    SessionSummary, Sink, StoreError, StoredEntry, Tools,
+    CallContext, Clock, Completion, Journal, Model, ModelError, ModelEvent, ModelRequest,
+    NewSession, SecretValue, SessionSummary, Sink, StoreError, StoredEntry, Tools,
 };
 use hydroid_core::protocol::ServerMessage;
 use hydroid_core::scrub::{KnownSecret, Scrubber};
@@ -84,7 +84,11 @@ struct FakeCompletion {
 }
 
 impl Model for FakeModel {
-    fn complete(&self, request: ModelRequest, _: CallContext) -> BoxFuture<'_, Result<Box<dyn Completion>, ModelError>> {
+    fn complete(
+        &self,
+        request: ModelRequest,
+        _: CallContext,
+    ) -> BoxFuture<'_, Result<Box<dyn Completion>, ModelError>> {
         for fault in orphans(&request.messages) {
             self.faults.add(fault);
         }
@@ -140,10 +144,12 @@ fn orphans(messages: &[Message]) -> Vec<String> {
         for part in &message.parts {
             match &part.content {
                 Content::ToolCall { call } => open.push(call.id.clone()),
-                Content::ToolResult { call_id, .. } => match open.iter().position(|id| id == call_id) {
-                    Some(at) => drop(open.remove(at)),
-                    None => faults.push(format!("a result without a call: {call_id}")),
-                },
+                Content::ToolResult { call_id, .. } => {
+                    match open.iter().position(|id| id == call_id) {
+                        Some(at) => drop(open.remove(at)),
+                        None => faults.push(format!("a result without a call: {call_id}")),
+                    }
+                }
                 _ => {}
             }
         }
@@ -194,7 +200,8 @@ impl Tools for FakeTools {
 
     fn check(&self, call: &ToolCall) -> Result<CheckedCall, String> {
         assert!(call.name != "bad_schema", "the scripted check panics");
-        let impact = impact(&call.name).ok_or_else(|| format!("no tool `{}`; there are `read` and `write`", call.name))?;
+        let impact = impact(&call.name)
+            .ok_or_else(|| format!("no tool `{}`; there are `read` and `write`", call.name))?;
         Ok(CheckedCall { call: call.clone(), component: ComponentId::new("tool-fake"), impact })
     }
 
@@ -237,7 +244,12 @@ pub(crate) struct FakeJournal {
 
 impl FakeJournal {
     pub(crate) fn stored(&self, session: &str) -> Vec<StoredEntry> {
-        self.sessions.lock().unwrap().get(&SessionId::new(session)).map(|(_, entries)| entries.clone()).unwrap_or_default()
+        self.sessions
+            .lock()
+            .unwrap()
+            .get(&SessionId::new(session))
+            .map(|(_, entries)| entries.clone())
+            .unwrap_or_default()
     }
 
     pub(crate) fn title(&self, session: &str) -> String {
@@ -247,8 +259,14 @@ impl FakeJournal {
     /// Puts a session there as an earlier process left it.
     pub(crate) fn left_by_another_process(&self, session: &str, entries: Vec<Entry>) {
         let id = SessionId::new(session);
-        let new = NewSession { id: id.clone(), user: UserId::new("me"), title: String::new(), created_ms: 0 };
-        let stored = (1..).zip(entries).map(|(seq, entry)| StoredEntry { seq, at_ms: 0, entry }).collect();
+        let new = NewSession {
+            id: id.clone(),
+            user: UserId::new("me"),
+            title: String::new(),
+            created_ms: 0,
+        };
+        let stored =
+            (1..).zip(entries).map(|(seq, entry)| StoredEntry { seq, at_ms: 0, entry }).collect();
         self.sessions.lock().unwrap().insert(id, (new, stored));
     }
 
@@ -259,16 +277,24 @@ impl FakeJournal {
         let mut seen = BTreeSet::new();
         for StoredEntry { seq, entry, .. } in entries {
             let fault = match entry {
-                Entry::TurnStarted { .. } => std::mem::replace(&mut open, true).then_some("a turn in a turn"),
+                Entry::TurnStarted { .. } => {
+                    std::mem::replace(&mut open, true).then_some("a turn in a turn")
+                }
                 Entry::TurnEnded { .. } => {
                     let was_open = std::mem::replace(&mut open, false);
-                    if !calls.is_empty() { Some("a turn ended with an open call") } else { (!was_open).then_some("an end without a turn") }
+                    if !calls.is_empty() {
+                        Some("a turn ended with an open call")
+                    } else {
+                        (!was_open).then_some("an end without a turn")
+                    }
                 }
                 Entry::CallReceived { call, .. } => {
                     calls.insert(call.id.clone());
                     (!seen.insert(call.id.clone())).then_some("a call identifier used twice")
                 }
-                Entry::CallFinished { call_id, .. } => (!calls.remove(call_id)).then_some("a result without a call"),
+                Entry::CallFinished { call_id, .. } => {
+                    (!calls.remove(call_id)).then_some("a result without a call")
+                }
                 _ => (!open).then_some("outside of a turn"),
             };
             if let Some(fault) = fault {
@@ -297,7 +323,12 @@ impl Journal for FakeJournal {
         async move { result }.boxed()
     }
 
-    fn append<'a>(&'a self, session: &'a SessionId, entries: &'a [Entry], now_ms: u64) -> BoxFuture<'a, Result<u64, StoreError>> {
+    fn append<'a>(
+        &'a self,
+        session: &'a SessionId,
+        entries: &'a [Entry],
+        now_ms: u64,
+    ) -> BoxFuture<'a, Result<u64, StoreError>> {
         async move {
             self.gate.acquire().await.unwrap().forget();
             self.gate.add_permits(1);
@@ -309,7 +340,8 @@ impl Journal for FakeJournal {
                 *left -= 1;
             }
             let mut sessions = self.sessions.lock().unwrap();
-            let (_, stored) = sessions.get_mut(session).ok_or_else(|| StoreError::NoSession(session.clone()))?;
+            let (_, stored) =
+                sessions.get_mut(session).ok_or_else(|| StoreError::NoSession(session.clone()))?;
             for entry in entries {
                 let seq = u64::try_from(stored.len()).unwrap() + 1;
                 stored.push(StoredEntry { seq, at_ms: now_ms, entry: entry.clone() });
@@ -320,8 +352,19 @@ impl Journal for FakeJournal {
         .boxed()
     }
 
-    fn entries<'a>(&'a self, user: &'a UserId, session: &'a SessionId, after: u64) -> BoxFuture<'a, Result<Vec<StoredEntry>, StoreError>> {
-        let found = self.sessions.lock().unwrap().get(session).filter(|(new, _)| new.user == *user).cloned();
+    fn entries<'a>(
+        &'a self,
+        user: &'a UserId,
+        session: &'a SessionId,
+        after: u64,
+    ) -> BoxFuture<'a, Result<Vec<StoredEntry>, StoreError>> {
+        let found = self
+            .sessions
+            .lock()
+            .unwrap()
+            .get(session)
+            .filter(|(new, _)| new.user == *user)
+            .cloned();
         async move {
             let (_, entries) = found.ok_or_else(|| StoreError::NoSession(session.clone()))?;
             Ok(entries.into_iter().filter(|entry| entry.seq > after).collect())
@@ -329,7 +372,11 @@ impl Journal for FakeJournal {
         .boxed()
     }
 
-    fn sessions<'a>(&'a self, _: &'a UserId, _: u32) -> BoxFuture<'a, Result<Vec<SessionSummary>, StoreError>> {
+    fn sessions<'a>(
+        &'a self,
+        _: &'a UserId,
+        _: u32,
+    ) -> BoxFuture<'a, Result<Vec<SessionSummary>, StoreError>> {
         async { Ok(Vec::new()) }.boxed()
     }
 }
@@ -403,8 +450,13 @@ impl Host {
             faults: faults.clone(),
         });
         let (sender, shown) = mpsc::unbounded_channel();
-        let client = Arc::new(FakeClient { journal: Arc::clone(&journal), shown: sender, faults: faults.clone() });
-        let secret = KnownSecret { name: Some("key".into()), value: SecretValue::new(SECRET.into()) };
+        let client = Arc::new(FakeClient {
+            journal: Arc::clone(&journal),
+            shown: sender,
+            faults: faults.clone(),
+        });
+        let secret =
+            KnownSecret { name: Some("key".into()), value: SecretValue::new(SECRET.into()) };
         let turns = AtomicUsize::new(0);
         let agent = Agent::new(AgentParts {
             model: Arc::clone(&model) as Arc<dyn Model>,
@@ -419,7 +471,12 @@ impl Host {
     }
 
     pub(crate) async fn open(&self, choice: SessionChoice) -> Result<Session, OpenError> {
-        let open = OpenSession { user: UserId::new("me"), session: choice, headless: false, allow: BTreeSet::new() };
+        let open = OpenSession {
+            user: UserId::new("me"),
+            session: choice,
+            headless: false,
+            allow: BTreeSet::new(),
+        };
         self.agent.open(open, Arc::clone(&self.client) as Arc<dyn Sink>).await
     }
 
@@ -458,7 +515,12 @@ impl Host {
     }
 
     pub(crate) fn no_faults(&self) {
-        assert_eq!(*self.faults.0.lock().unwrap(), Vec::<String>::new(), "{:#?}", self.transcript());
+        assert_eq!(
+            *self.faults.0.lock().unwrap(),
+            Vec::<String>::new(),
+            "{:#?}",
+            self.transcript()
+        );
     }
 }
 
@@ -469,7 +531,9 @@ pub(crate) fn said(text: &str) -> Vec<Part> {
 /// An entry as `kind detail`.
 fn line(entry: &Entry) -> String {
     match entry {
-        Entry::TurnStarted { parts, .. } => format!("said {}", texts(parts.iter().map(|part| &part.content))),
+        Entry::TurnStarted { parts, .. } => {
+            format!("said {}", texts(parts.iter().map(|part| &part.content)))
+        }
         Entry::StepStarted { step, .. } => format!("step {step}"),
         Entry::Text { text, .. } => format!("text {text}"),
         Entry::Thinking { text, .. } => format!("thinking {text}"),
@@ -479,7 +543,11 @@ fn line(entry: &Entry) -> String {
         Entry::CallDecided { call_id, by, .. } => format!("decided {call_id} by {by:?}"),
         Entry::CallStarted { call_id, .. } => format!("started {call_id}"),
         Entry::CallFinished { call_id, output, .. } => {
-            format!("{} {call_id}: {}", if output.is_error { "error" } else { "result" }, texts(&output.content))
+            format!(
+                "{} {call_id}: {}",
+                if output.is_error { "error" } else { "result" },
+                texts(&output.content)
+            )
         }
         Entry::StepEnded { .. } => "step ended".into(),
         Entry::Notice { text, .. } => format!("notice {text}"),

@@ -44,7 +44,8 @@ pub(crate) fn title(parts: &[Part]) -> String {
         Content::Text { text } => Some(text.as_str()),
         _ => None,
     });
-    let words = texts.flat_map(str::split_whitespace).filter(|word| !word.chars().all(char::is_control));
+    let words =
+        texts.flat_map(str::split_whitespace).filter(|word| !word.chars().all(char::is_control));
     let text = words.take(TITLE_LENGTH).collect::<Vec<_>>().join(" ");
     let text: String = text.chars().filter(|c| !c.is_control()).collect();
     if text.is_empty() {
@@ -72,11 +73,18 @@ impl OpenTurn {
         for entry in entries {
             match (entry, &mut open) {
                 (Entry::TurnStarted { turn, .. }, _) => {
-                    open = Some(Self { turn: turn.clone(), calls: Vec::new(), usage: Usage::default(), dollars: None });
+                    open = Some(Self {
+                        turn: turn.clone(),
+                        calls: Vec::new(),
+                        usage: Usage::default(),
+                        dollars: None,
+                    });
                 }
                 (Entry::TurnEnded { .. }, _) => open = None,
                 (Entry::CallReceived { call, .. }, Some(open)) => open.calls.push(call.id.clone()),
-                (Entry::CallFinished { call_id, .. }, Some(open)) => open.calls.retain(|id| id != call_id),
+                (Entry::CallFinished { call_id, .. }, Some(open)) => {
+                    open.calls.retain(|id| id != call_id)
+                }
                 (Entry::StepEnded { usage, dollars, .. }, Some(open)) => {
                     open.usage += *usage;
                     if let Some(dollars) = dollars {
@@ -133,10 +141,20 @@ mod tests {
             Entry::TurnStarted { turn: turn.clone(), parts: Message::user("hi").parts },
             call("a"),
             call("b"),
-            Entry::StepEnded { turn: turn.clone(), stop: StopReason::ToolUse, usage, dollars: Some(0.5) },
+            Entry::StepEnded {
+                turn: turn.clone(),
+                stop: StopReason::ToolUse,
+                usage,
+                dollars: Some(0.5),
+            },
             result("a", ToolOutput::text("ok")),
         ];
-        let ended = Entry::TurnEnded { turn: turn.clone(), outcome: Outcome::Interrupted, usage, dollars: Some(0.5) };
+        let ended = Entry::TurnEnded {
+            turn: turn.clone(),
+            outcome: Outcome::Interrupted,
+            usage,
+            dollars: Some(0.5),
+        };
         let closing = closing_entries(&entries);
         assert_eq!(closing, [result("b", ToolOutput::error(INTERRUPTED)), ended]);
         assert_eq!(closing_entries(&[entries.clone(), closing].concat()), []);

@@ -9,16 +9,16 @@
 //! One owner per session: everything that happens to it goes through one bounded mailbox, so no
 //! state is shared and no lock is held. Nothing is shown that the journal has not accepted.
 
-mod sessions;
-mod session;
 mod actor;
-mod effects;
 mod answer;
 mod clients;
-mod history;
-mod settings;
+mod effects;
 #[cfg(test)]
 mod fakes;
+mod history;
+mod session;
+mod sessions;
+mod settings;
 #[cfg(test)]
 mod tests;
 

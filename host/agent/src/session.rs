@@ -50,7 +50,9 @@ pub enum SayError {
     #[error("the message is empty; write what is to be done")]
     Empty,
     /// Too many messages wait.
-    #[error("a turn is running and {waiting} messages wait already; wait for it, or cancel it first")]
+    #[error(
+        "a turn is running and {waiting} messages wait already; wait for it, or cancel it first"
+    )]
     Busy {
         /// Messages that wait.
         waiting: usize,
@@ -64,7 +66,9 @@ pub enum SayError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AnswerError {
     /// Nobody asked, or no longer.
-    #[error("call `{0}` is not waiting for an answer; it was answered already or its turn has ended")]
+    #[error(
+        "call `{0}` is not waiting for an answer; it was answered already or its turn has ended"
+    )]
     NotAsked(CallId),
     /// The session is closed.
     #[error("the session is closed; open it again to go on")]
@@ -75,7 +79,9 @@ pub enum AnswerError {
 #[derive(Debug, thiserror::Error)]
 pub enum TurnError {
     /// The journal did not accept what happened, so nothing more was done or shown.
-    #[error("the turn was stopped because its journal could not be written; what was shown until then is kept, and saying something tries again")]
+    #[error(
+        "the turn was stopped because its journal could not be written; what was shown until then is kept, and saying something tries again"
+    )]
     Journal(#[source] StoreError),
     /// The session closed before the turn began.
     #[error("the session closed before this message was looked at; open it again and say it again")]
@@ -85,12 +91,21 @@ pub enum TurnError {
 /// What a session is asked.
 #[derive(Debug)]
 pub(crate) enum Command {
-    Say { parts: Vec<Part>, reply: oneshot::Sender<Result<oneshot::Receiver<TurnEnd>, SayError>> },
-    Answer { call_id: CallId, answer: ApprovalAnswer, reply: oneshot::Sender<Result<(), AnswerError>> },
+    Say {
+        parts: Vec<Part>,
+        reply: oneshot::Sender<Result<oneshot::Receiver<TurnEnd>, SayError>>,
+    },
+    Answer {
+        call_id: CallId,
+        answer: ApprovalAnswer,
+        reply: oneshot::Sender<Result<(), AnswerError>>,
+    },
     Cancel,
     Subscribe(Client),
     /// `closed` is told, once nothing runs any more, what the clients still have to be shown.
-    Close { closed: oneshot::Sender<Vec<oneshot::Receiver<()>>> },
+    Close {
+        closed: oneshot::Sender<Vec<oneshot::Receiver<()>>>,
+    },
 }
 
 /// How a turn ended, and when every client has been shown it.
@@ -173,7 +188,10 @@ async fn wait_until(shown: Vec<oneshot::Receiver<()>>) {
 fn says_something(part: &Part) -> bool {
     match &part.content {
         Content::Text { text } => !text.trim().is_empty(),
-        Content::Media { .. } | Content::Json { .. } | Content::Link { .. } | Content::Other { .. } => true,
+        Content::Media { .. }
+        | Content::Json { .. }
+        | Content::Link { .. }
+        | Content::Other { .. } => true,
         Content::Thinking { .. } | Content::ToolCall { .. } | Content::ToolResult { .. } => false,
     }
 }

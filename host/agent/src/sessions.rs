@@ -100,7 +100,10 @@ impl Agent {
         let client = Client::start(sink).map_err(OpenError::Client)?;
         let mut actor = Actor::new(Arc::clone(&self.parts), open, client, entered, mailbox);
         if exists {
-            actor.resume().await.map_err(|source| OpenError::Journal { session: id.clone(), source })?;
+            actor
+                .resume()
+                .await
+                .map_err(|source| OpenError::Journal { session: id.clone(), source })?;
         }
         tokio::spawn(actor.run());
         Ok(Session::new(id, commands))
@@ -136,7 +139,11 @@ impl SessionChoice {
 
 impl AgentParts {
     /// Entries of a session as the journal has them.
-    pub(crate) async fn entries(&self, user: &UserId, session: &SessionId) -> Result<Vec<Entry>, StoreError> {
+    pub(crate) async fn entries(
+        &self,
+        user: &UserId,
+        session: &SessionId,
+    ) -> Result<Vec<Entry>, StoreError> {
         let stored = self.journal.entries(user, session, 0).await?;
         Ok(stored.into_iter().map(|stored| stored.entry).collect())
     }

@@ -25,12 +25,25 @@ async fn turn(session: &crate::Session, text: &str) -> Outcome {
 
 #[tokio::test(start_paused = true)]
 async fn a_turn_is_recorded_batch_by_batch_and_shown() {
-    let batch = vec![text("Hel"), text("lo"), ModelEvent::Usage(Usage { input: 5, output: 2, ..Usage::default() })];
-    let host = Host::new(vec![vec![Play::Batch(batch), Play::Batch(vec![ModelEvent::Finished(StopReason::EndTurn)])]]);
+    let batch = vec![
+        text("Hel"),
+        text("lo"),
+        ModelEvent::Usage(Usage { input: 5, output: 2, ..Usage::default() }),
+    ];
+    let host = Host::new(vec![vec![
+        Play::Batch(batch),
+        Play::Batch(vec![ModelEvent::Finished(StopReason::EndTurn)]),
+    ]]);
     let session = host.new_session().await;
     let report = session.say(said("  say hello ")).await.unwrap().ended().await.unwrap();
-    assert_eq!((report.outcome, report.usage.total(), report.turn), (Outcome::Completed, 7, TurnId::new("t1")));
-    assert_eq!(host.transcript(), ["said   say hello ", "step 1", "text Hello", "step ended", "ended Completed"]);
+    assert_eq!(
+        (report.outcome, report.usage.total(), report.turn),
+        (Outcome::Completed, 7, TurnId::new("t1"))
+    );
+    assert_eq!(
+        host.transcript(),
+        ["said   say hello ", "step 1", "text Hello", "step ended", "ended Completed"]
+    );
     // One append for the start, one for the text, one for the end.
     assert_eq!(host.journal.appends.load(Ordering::SeqCst), 3);
     assert_eq!(host.journal.title("s"), "say hello");
@@ -52,7 +65,10 @@ async fn a_request_has_instructions_tools_and_the_conversation() {
     assert_eq!((requests[0].tools.len(), requests[0].temperature), (2, Some(0.5)));
     assert_eq!(requests[0].options, Some(serde_json::json!({ "effort": "high" })));
     let system = &requests[0].system;
-    assert!(system.contains("Answer in French.") && system.contains("Today is Sun, 22 Nov 2026."), "{system}");
+    assert!(
+        system.contains("Answer in French.") && system.contains("Today is Sun, 22 Nov 2026."),
+        "{system}"
+    );
     let result = &requests[1].messages[2].parts[0];
     assert!(serde_json::to_string(&result.label).unwrap().contains("tool-fake"), "{result:?}");
     host.check().await;
@@ -62,7 +78,9 @@ async fn a_request_has_instructions_tools_and_the_conversation() {
 async fn a_conversation_that_cannot_fit_fails_the_turn_with_the_key_to_raise() {
     let host = Host::with("[model]\ncontext_tokens = 10", vec![]);
     let session = host.new_session().await;
-    let Outcome::Failed { reason } = turn(&session, "hi").await else { panic!("{:?}", host.transcript()) };
+    let Outcome::Failed { reason } = turn(&session, "hi").await else {
+        panic!("{:?}", host.transcript())
+    };
     assert!(reason.contains("`model.context_tokens`"), "{reason}");
     host.check().await;
 }
@@ -70,21 +88,35 @@ async fn a_conversation_that_cannot_fit_fails_the_turn_with_the_key_to_raise() {
 #[tokio::test(start_paused = true)]
 async fn a_known_secret_reaches_neither_journal_nor_client() {
     let (head, tail) = SECRET.split_at(9);
-    let arguments = |fragment: &str| ModelEvent::CallArguments { index: 0, fragment: fragment.into() };
+    let arguments =
+        |fragment: &str| ModelEvent::CallArguments { index: 0, fragment: fragment.into() };
     let leaks = vec![
         Play::Batch(vec![text("it is "), text(head)]),
         Play::Batch(vec![text(tail), ModelEvent::Thinking { text: SECRET.into(), opaque: None }]),
-        Play::Batch(vec![ModelEvent::CallStarted { index: 0, id: "a".into(), name: "read".into() }]),
+        Play::Batch(vec![ModelEvent::CallStarted {
+            index: 0,
+            id: "a".into(),
+            name: "read".into(),
+        }]),
         Play::Batch(vec![arguments("{\"do\":\"leak\",\"key\":\""), arguments(head)]),
         Play::Batch(vec![arguments(tail), arguments("\"}"), ModelEvent::CallEnded { index: 0 }]),
     ];
-    let cut_off = vec![Play::Batch(vec![text("again "), text(&SECRET[..SECRET.len() - 1])]), Play::Fail("broke off")];
+    let cut_off = vec![
+        Play::Batch(vec![text("again "), text(&SECRET[..SECRET.len() - 1])]),
+        Play::Fail("broke off"),
+    ];
     let host = Host::new(vec![leaks, cut_off]);
     let session = host.new_session().await;
     turn(&session, &format!("my key is {SECRET}, what is it?")).await;
     let transcript = host.transcript();
-    assert!(transcript[0].starts_with("said my key is ") && !transcript[0].contains(SECRET), "{transcript:#?}");
-    assert!(transcript.iter().any(|line| line.starts_with("result a: the key is ")), "{transcript:#?}");
+    assert!(
+        transcript[0].starts_with("said my key is ") && !transcript[0].contains(SECRET),
+        "{transcript:#?}"
+    );
+    assert!(
+        transcript.iter().any(|line| line.starts_with("result a: the key is ")),
+        "{transcript:#?}"
+    );
     assert_eq!(transcript.last().unwrap(), "ended Failed { reason: \"broke off\" }");
     host.check().await;
 }
@@ -113,17 +145,26 @@ async fn an_approval_for_the_session_holds_for_later_turns() {
     session.answer(CallId::new("a"), ApprovalAnswer::Session).await.unwrap();
     first.ended().await.unwrap();
     assert_eq!(turn(&session, "again").await, Outcome::Completed);
-    assert!(host.transcript().contains(&"decided b by Session".to_owned()), "{:#?}", host.transcript());
+    assert!(
+        host.transcript().contains(&"decided b by Session".to_owned()),
+        "{:#?}",
+        host.transcript()
+    );
     host.no_faults();
 }
 
 #[tokio::test(start_paused = true)]
 async fn without_a_person_only_what_was_allowed_beforehand_runs() {
-    let host = Host::new(vec![calls(&["a write"]), says("denied"), calls(&["b write"]), says("ok")]);
-    for (id, allow, expect) in [("s", BTreeSet::new(), "error a"), ("s2", BTreeSet::from(["write".to_owned()]), "result b")] {
+    let host =
+        Host::new(vec![calls(&["a write"]), says("denied"), calls(&["b write"]), says("ok")]);
+    for (id, allow, expect) in [
+        ("s", BTreeSet::new(), "error a"),
+        ("s2", BTreeSet::from(["write".to_owned()]), "result b"),
+    ] {
         let choice = SessionChoice::New(SessionId::new(id));
         let open = OpenSession { user: UserId::new("me"), session: choice, headless: true, allow };
-        let session = host.agent.open(open, Arc::clone(&host.client) as Arc<dyn Sink>).await.unwrap();
+        let session =
+            host.agent.open(open, Arc::clone(&host.client) as Arc<dyn Sink>).await.unwrap();
         turn(&session, "go").await;
         let results: Vec<bool> = host
             .journal
@@ -141,7 +182,10 @@ async fn without_a_person_only_what_was_allowed_beforehand_runs() {
 
 #[tokio::test(start_paused = true)]
 async fn the_wall_clock_stands_still_while_a_person_is_asked() {
-    let mut host = Host::with("[turn]\nmax_seconds = 10", vec![calls(&["a write"]), calls(&["b read {\"do\":\"hang\"}"])]);
+    let mut host = Host::with(
+        "[turn]\nmax_seconds = 10",
+        vec![calls(&["a write"]), calls(&["b read {\"do\":\"hang\"}"])],
+    );
     let session = host.new_session().await;
     let handle = session.say(said("go")).await.unwrap();
     host.shown(asked).await;
@@ -151,7 +195,11 @@ async fn the_wall_clock_stands_still_while_a_person_is_asked() {
     let Outcome::BudgetReached { reason } = handle.ended().await.unwrap().outcome else { panic!() };
     assert!(reason.contains("`turn.max_seconds`"), "{reason}");
     assert!((9..=11).contains(&before.elapsed().as_secs()), "{:?}", before.elapsed());
-    assert!(host.transcript().iter().any(|line| line.starts_with("result a")), "{:#?}", host.transcript());
+    assert!(
+        host.transcript().iter().any(|line| line.starts_with("result a")),
+        "{:#?}",
+        host.transcript()
+    );
     session.close().await;
     host.no_faults();
 }
@@ -186,7 +234,9 @@ async fn cancel_asks_a_tool_to_stop_then_drops_it_before_the_next_turn() {
         assert_eq!(first.ended().await.unwrap().outcome, Outcome::Cancelled);
         assert_eq!(second.ended().await.unwrap().outcome, Outcome::Completed);
         assert_eq!(host.tools.running.load(Ordering::SeqCst), 0);
-        assert!(host.transcript().iter().any(|line| line.starts_with("error a: the person cancelled")));
+        assert!(
+            host.transcript().iter().any(|line| line.starts_with("error a: the person cancelled"))
+        );
         host.check().await;
     }
 }
@@ -199,7 +249,10 @@ async fn dropping_every_handle_cancels_and_records_the_turn() {
     host.model.hangs.notified().await;
     drop(session);
     // The turn's own handle keeps the session open until it is dropped too.
-    assert!(matches!(host.open(SessionChoice::Existing(SessionId::new("s"))).await, Err(OpenError::AlreadyOpen(_))));
+    assert!(matches!(
+        host.open(SessionChoice::Existing(SessionId::new("s"))).await,
+        Err(OpenError::AlreadyOpen(_))
+    ));
     drop(handle);
     host.shown(|entry| matches!(entry, Entry::TurnEnded { outcome: Outcome::Cancelled, .. })).await;
     host.no_faults();
@@ -262,7 +315,11 @@ async fn a_model_waits_for_a_journal_that_is_slower() {
     for _ in 0..1_000 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(host.model.pulled.load(Ordering::SeqCst), stood, "the model was pulled although nothing was written");
+    assert_eq!(
+        host.model.pulled.load(Ordering::SeqCst),
+        stood,
+        "the model was pulled although nothing was written"
+    );
     host.journal.gate.add_permits(1);
     session.cancel().await;
     assert_eq!(handle.ended().await.unwrap().outcome, Outcome::Cancelled);
@@ -300,12 +357,22 @@ async fn a_client_that_blocks_or_panics_holds_up_nobody() {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_a_tool_or_a_check_is_a_result_the_model_reads() {
-    let host = Host::new(vec![calls(&["a read {\"do\":\"panic\"}", "b bad_schema", "c read"]), says("sorry")]);
+    let host = Host::new(vec![
+        calls(&["a read {\"do\":\"panic\"}", "b bad_schema", "c read"]),
+        says("sorry"),
+    ]);
     let session = host.new_session().await;
     assert_eq!(turn(&session, "go").await, Outcome::Completed);
     let transcript = host.transcript();
-    for expect in ["error a: the tool `read` of `tool-fake` stopped", "error b: the arguments of `bad_schema`", "result c: ok"] {
-        assert!(transcript.iter().any(|line| line.starts_with(expect)), "{expect} in {transcript:#?}");
+    for expect in [
+        "error a: the tool `read` of `tool-fake` stopped",
+        "error b: the arguments of `bad_schema`",
+        "result c: ok",
+    ] {
+        assert!(
+            transcript.iter().any(|line| line.starts_with(expect)),
+            "{expect} in {transcript:#?}"
+        );
     }
     host.check().await;
 }
@@ -330,10 +397,23 @@ async fn what_the_journal_refuses_is_not_shown_and_not_done_and_the_next_turn_re
     assert!(error.to_string().contains("its journal could not be written"), "{error}");
     assert_eq!(host.transcript(), ["said go", "step 1"]);
     // It still fails, and says so.
-    assert!(matches!(session.say(said("again")).await.unwrap().ended().await, Err(TurnError::Journal(_))));
+    assert!(matches!(
+        session.say(said("again")).await.unwrap().ended().await,
+        Err(TurnError::Journal(_))
+    ));
     *host.journal.until_failure.lock().unwrap() = None;
     assert_eq!(turn(&session, "again").await, Outcome::Completed);
-    assert_eq!(host.transcript()[2..], ["ended Interrupted", "said again", "step 1", "text hello", "step ended", "ended Completed"]);
+    assert_eq!(
+        host.transcript()[2..],
+        [
+            "ended Interrupted",
+            "said again",
+            "step 1",
+            "text hello",
+            "step ended",
+            "ended Completed"
+        ]
+    );
     assert_eq!(host.tools.running.load(Ordering::SeqCst), 0);
     host.check().await;
 }
@@ -344,7 +424,10 @@ async fn a_new_session_whose_identifier_is_taken_is_refused() {
     host.journal.left_by_another_process("s", vec![]);
     let session = host.new_session().await;
     let error = session.say(said("go")).await.unwrap().ended().await.unwrap_err();
-    assert!(matches!(error, TurnError::Journal(hydroid_core::ports::StoreError::SessionExists(_))), "{error:?}");
+    assert!(
+        matches!(error, TurnError::Journal(hydroid_core::ports::StoreError::SessionExists(_))),
+        "{error:?}"
+    );
 }
 
 // ---- resuming ----
@@ -355,7 +438,12 @@ async fn an_interrupted_session_is_closed_and_goes_on() {
     let call = ToolCall { id: CallId::new("a"), name: "write".into(), arguments: "{}".into() };
     let left = vec![
         Entry::TurnStarted { turn: turn_id.clone(), parts: said("earlier") },
-        Entry::StepStarted { turn: turn_id.clone(), step: 1, provider: ComponentId::new("p"), model: "m".into() },
+        Entry::StepStarted {
+            turn: turn_id.clone(),
+            step: 1,
+            provider: ComponentId::new("p"),
+            model: "m".into(),
+        },
         Entry::CallReceived { turn: turn_id, call },
     ];
     let mut host = Host::new(vec![calls(&["a write"]), says("done")]);
@@ -366,10 +454,20 @@ async fn an_interrupted_session_is_closed_and_goes_on() {
     assert_eq!(transcript[4], "ended Interrupted");
     let handle = session.say(said("go on")).await.unwrap();
     // The model reuses an identifier of the earlier process, and no approval was carried over.
-    host.shown(|entry| matches!(entry, Entry::ApprovalAsked { call_id, .. } if call_id.as_str() == "a_2")).await;
-    session.answer(CallId::new("a_2"), ApprovalAnswer::Deny { reason: Some(format!("{SECRET} no")) }).await.unwrap();
+    host.shown(
+        |entry| matches!(entry, Entry::ApprovalAsked { call_id, .. } if call_id.as_str() == "a_2"),
+    )
+    .await;
+    session
+        .answer(CallId::new("a_2"), ApprovalAnswer::Deny { reason: Some(format!("{SECRET} no")) })
+        .await
+        .unwrap();
     assert_eq!(handle.ended().await.unwrap().outcome, Outcome::Completed);
-    let results: Vec<Content> = host.model.requests.lock().unwrap()[0].messages[2].parts.iter().map(|part| part.content.clone()).collect();
+    let results: Vec<Content> = host.model.requests.lock().unwrap()[0].messages[2]
+        .parts
+        .iter()
+        .map(|part| part.content.clone())
+        .collect();
     assert!(matches!(&results[..], [Content::ToolResult { is_error: true, .. }]), "{results:?}");
     host.no_faults();
 }

@@ -35,7 +35,9 @@ pub(crate) fn start(level: &str, scrubber: Scrubber, file: &Path) {
         tracing_subscriber::fmt::layer()
             .with_writer(Kept { scrubber, file: Mutex::new(file) })
             .with_ansi(false)
-            .with_filter(EnvFilter::new("warn,hydroid=info,hydroid_agent=info,hydroid_memory=info,hydroid_wasm=info"))
+            .with_filter(EnvFilter::new(
+                "warn,hydroid=info,hydroid_agent=info,hydroid_memory=info,hydroid_wasm=info",
+            ))
     });
     drop(tracing_subscriber::registry().with(screen).with(kept).try_init());
 }
@@ -58,7 +60,8 @@ impl LogFile {
             if std::fs::metadata(&self.path).is_ok_and(|metadata| metadata.len() > LARGEST_FILE) {
                 std::fs::rename(&self.path, self.path.with_extension("log.old"))?;
             }
-            let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(&self.path)?;
+            let opened =
+                OpenOptions::new().append(true).create(true).mode(0o600).open(&self.path)?;
             self.file = Some(opened);
         }
         match &mut self.file {

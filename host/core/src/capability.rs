@@ -206,7 +206,9 @@ enum HostName {
 
 /// A host pattern that cannot be understood.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{pattern}` is not a host pattern: {problem}; write `example.com`, `example.com:8443`, `*.example.com`, `http://127.0.0.1:8080` or `*`")]
+#[error(
+    "`{pattern}` is not a host pattern: {problem}; write `example.com`, `example.com:8443`, `*.example.com`, `http://127.0.0.1:8080` or `*`"
+)]
 pub struct BadHostPattern {
     pattern: String,
     problem: &'static str,
@@ -219,7 +221,13 @@ impl Grant {
     }
 
     /// The rule that allows this request, if any. `host` is lower case without a trailing dot.
-    pub fn allows_request(&self, scheme: &str, host: &str, port: u16, method: &str) -> Option<&WebRule> {
+    pub fn allows_request(
+        &self,
+        scheme: &str,
+        host: &str,
+        port: u16,
+        method: &str,
+    ) -> Option<&WebRule> {
         self.web.iter().find(|rule| {
             rule.host.matches(scheme, host, port)
                 && (rule.methods.is_empty() || rule.methods.contains(method))
@@ -235,7 +243,9 @@ impl HostPattern {
             HostPort::Any => true,
             HostPort::Default => matches!((scheme, port), ("https", 443) | ("http", 80)),
         };
-        let scheme_fits = scheme == self.scheme || (scheme == "https" && self.scheme == "http") || self.name == HostName::Any;
+        let scheme_fits = scheme == self.scheme
+            || (scheme == "https" && self.scheme == "http")
+            || self.name == HostName::Any;
         let name_fits = match &self.name {
             HostName::Any => true,
             HostName::Exactly(name) => name == host,
@@ -271,7 +281,12 @@ impl FromStr for HostPattern {
             Some((name, "*")) => (name, HostPort::Any),
             Some((name, port)) if !name.contains(':') || name.ends_with(']') => {
                 let port = port.parse().ok().filter(|port| *port > 0);
-                (name, HostPort::Exactly(port.ok_or_else(|| bad("the port is not a number from 1 to 65535"))?))
+                (
+                    name,
+                    HostPort::Exactly(
+                        port.ok_or_else(|| bad("the port is not a number from 1 to 65535"))?,
+                    ),
+                )
             }
             Some(_) => return Err(bad("an IPv6 address stands in brackets")),
             None => (rest, HostPort::Default),
@@ -282,10 +297,14 @@ impl FromStr for HostPattern {
         let name = name.trim_end_matches('.').to_ascii_lowercase();
         let name = match name.strip_prefix("*.") {
             _ if name == "*" => HostName::Any,
-            Some(apex) if apex.is_empty() || apex.contains('*') => return Err(bad("`*.` is followed by a name")),
+            Some(apex) if apex.is_empty() || apex.contains('*') => {
+                return Err(bad("`*.` is followed by a name"));
+            }
             Some(apex) => HostName::OneLabelUnder(apex.to_owned()),
             None if name.is_empty() => return Err(bad("it is empty")),
-            None if name.contains('*') => return Err(bad("`*` stands alone or for the first label")),
+            None if name.contains('*') => {
+                return Err(bad("`*` stands alone or for the first label"));
+            }
             None => HostName::Exactly(name),
         };
         Ok(Self { scheme, name, port })
@@ -352,7 +371,9 @@ mod tests {
 
     #[test]
     fn a_pattern_that_says_more_than_a_host_is_refused() {
-        for bad in ["", "a/b", "user@host", "ftp://x", "a*b.com", "*.*.com", "x:0", "x:99999", "::1", "*."] {
+        for bad in
+            ["", "a/b", "user@host", "ftp://x", "a*b.com", "*.*.com", "x:0", "x:99999", "::1", "*."]
+        {
             assert!(bad.parse::<HostPattern>().is_err(), "{bad}");
         }
         assert!("[::1]:80".parse::<HostPattern>().is_ok());
@@ -360,7 +381,9 @@ mod tests {
 
     #[test]
     fn patterns_print_as_they_are_read() {
-        for text in ["example.com", "example.com:*", "*.example.com:8443", "http://127.0.0.1:8080", "*"] {
+        for text in
+            ["example.com", "example.com:*", "*.example.com:8443", "http://127.0.0.1:8080", "*"]
+        {
             assert_eq!(text.parse::<HostPattern>().unwrap().to_string(), text);
         }
     }

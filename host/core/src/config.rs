@@ -193,42 +193,66 @@ impl Config {
     /// Reads a merged table, refusing unknown keys and values that do not fit together.
     pub fn from_table(table: toml::Table) -> Result<Self, ConfigError> {
         check_keys("", &table)?;
-        let config: Self = toml::Value::Table(table)
-            .try_into()
-            .map_err(|error: toml::de::Error| ConfigError::Value(error.to_string().trim().to_owned()))?;
+        let config: Self =
+            toml::Value::Table(table).try_into().map_err(|error: toml::de::Error| {
+                ConfigError::Value(error.to_string().trim().to_owned())
+            })?;
         config.check()?;
         Ok(config)
     }
 
     fn check(&self) -> Result<(), ConfigError> {
         let wrong = |text: String| Err(ConfigError::Value(text));
-        if self.turn.max_dollars.is_some() && (self.model.prices.input.is_none() || self.model.prices.output.is_none()) {
+        if self.turn.max_dollars.is_some()
+            && (self.model.prices.input.is_none() || self.model.prices.output.is_none())
+        {
             return wrong("`turn.max_dollars` needs `model.prices.input` and `model.prices.output` (US dollars per million tokens), or nothing can be counted".into());
         }
         if self.turn.max_dollars.is_some_and(|dollars| dollars.is_nan() || dollars <= 0.0) {
             return wrong("`turn.max_dollars` is an amount above 0".into());
         }
         if self.turn.max_steps == 0 || self.turn.max_repeats < 2 {
-            return wrong("`turn.max_steps` is at least 1 and `turn.max_repeats` at least 2".into());
+            return wrong(
+                "`turn.max_steps` is at least 1 and `turn.max_repeats` at least 2".into(),
+            );
         }
         if self.limits.memory.0 < MEMORY_FLOOR {
-            return wrong(format!("`limits.memory` is at least {}: an interpreter needs about half of that to start", Size(MEMORY_FLOOR)));
+            return wrong(format!(
+                "`limits.memory` is at least {}: an interpreter needs about half of that to start",
+                Size(MEMORY_FLOOR)
+            ));
         }
         if self.limits.memory.0 > MEMORY_CEILING {
-            return wrong(format!("`limits.memory` is at most {}, what the host reserves for one memory", Size(MEMORY_CEILING)));
+            return wrong(format!(
+                "`limits.memory` is at most {}, what the host reserves for one memory",
+                Size(MEMORY_CEILING)
+            ));
         }
-        if self.egress.max_concurrent == 0 || self.limits.call.0 == 0 || self.egress.connect.0 == 0 || self.egress.first_byte.0 == 0 || self.egress.total.0 == 0 {
+        if self.egress.max_concurrent == 0
+            || self.limits.call.0 == 0
+            || self.egress.connect.0 == 0
+            || self.egress.first_byte.0 == 0
+            || self.egress.total.0 == 0
+        {
             return wrong("`egress.max_concurrent`, `egress.connect`, `egress.first_byte`, `egress.total` and `limits.call` are at least 1".into());
         }
         if !["error", "warn", "info", "debug", "trace"].contains(&self.log.level.as_str()) {
-            return wrong(format!("`log.level` is `{}`; it is one of error, warn, info, debug, trace", self.log.level));
+            return wrong(format!(
+                "`log.level` is `{}`; it is one of error, warn, info, debug, trace",
+                self.log.level
+            ));
         }
         if !is_name(self.user.as_str()) {
-            return wrong(format!("`user` is `{}`; a user name has letters, digits, `-`, `_` and `.`, begins with a letter or digit, and has at most 64 characters", self.user));
+            return wrong(format!(
+                "`user` is `{}`; a user name has letters, digits, `-`, `_` and `.`, begins with a letter or digit, and has at most 64 characters",
+                self.user
+            ));
         }
         for entry in &self.egress.allow_private {
             if entry.parse::<std::net::SocketAddr>().is_err() {
-                return wrong(format!("`egress.allow_private` has `{entry}`; it lists addresses with a port, like `10.0.0.5:8080` or `[::1]:8080`"));
+                return wrong(format!(
+                    "`egress.allow_private` has `{entry}`; it lists addresses with a port, like `10.0.0.5:8080` or `[::1]:8080`"
+                ));
             }
         }
         for (name, secret) in &self.secrets {
@@ -275,7 +299,11 @@ pub fn key_of(path: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| {
         let pattern: Vec<&str> = key.path.split('.').collect();
         let fits = |(wanted, got): (&&str, &&str)| *wanted == "*" || wanted == got;
-        let long_enough = if key.kind == "table" { segments.len() >= pattern.len() } else { segments.len() == pattern.len() };
+        let long_enough = if key.kind == "table" {
+            segments.len() >= pattern.len()
+        } else {
+            segments.len() == pattern.len()
+        };
         long_enough && pattern.iter().zip(&segments).all(fits)
     })
 }
@@ -290,7 +318,10 @@ fn check_keys(prefix: &str, table: &toml::Table) -> Result<(), ConfigError> {
             toml::Value::Table(inner) if leads_to_a_key(&path) => check_keys(&path, inner)?,
             _ => {
                 let known = KEYS.iter().map(|key| key.path);
-                return Err(ConfigError::UnknownKey { hint: did_you_mean(&path, known), key: path });
+                return Err(ConfigError::UnknownKey {
+                    hint: did_you_mean(&path, known),
+                    key: path,
+                });
             }
         }
     }
@@ -301,7 +332,8 @@ fn leads_to_a_key(path: &str) -> bool {
     let segments: Vec<&str> = path.split('.').collect();
     KEYS.iter().any(|key| {
         let pattern: Vec<&str> = key.path.split('.').collect();
-        pattern.len() > segments.len() && pattern.iter().zip(&segments).all(|(wanted, got)| *wanted == "*" || wanted == got)
+        pattern.len() > segments.len()
+            && pattern.iter().zip(&segments).all(|(wanted, got)| *wanted == "*" || wanted == got)
     })
 }
 
@@ -326,9 +358,14 @@ impl std::str::FromStr for Size {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        number_with_unit(text, &[("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1), ("", 1)])
-            .map(Self)
-            .ok_or_else(|| format!("`{text}` is not a size; write `64MiB`, `512KiB` or a number of bytes"))
+        number_with_unit(
+            text,
+            &[("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1), ("", 1)],
+        )
+        .map(Self)
+        .ok_or_else(|| {
+            format!("`{text}` is not a size; write `64MiB`, `512KiB` or a number of bytes")
+        })
     }
 }
 
@@ -419,7 +456,12 @@ impl Default for Turn {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { read_only: Rule::Allow, network: Rule::Ask, changes: Rule::Ask, tools: BTreeMap::new() }
+        Self {
+            read_only: Rule::Allow,
+            network: Rule::Ask,
+            changes: Rule::Ask,
+            tools: BTreeMap::new(),
+        }
     }
 }
 
@@ -505,14 +547,18 @@ mod tests {
 
     #[test]
     fn a_component_may_have_any_config_of_its_own() {
-        let config = read("[components.x.config]\nbase_url = \"http://x\"\nnested = { a = 1 }").unwrap();
+        let config =
+            read("[components.x.config]\nbase_url = \"http://x\"\nnested = { a = 1 }").unwrap();
         assert_eq!(config.components["x"].config["base_url"].as_str(), Some("http://x"));
     }
 
     #[test]
     fn sizes_and_times_take_units() {
         let config = read("[limits]\nmemory = \"32MiB\"\ncall = \"2m\"\nlog = 10").unwrap();
-        assert_eq!((config.limits.memory, config.limits.call, config.limits.log), (Size(32 << 20), Seconds(120), Size(10)));
+        assert_eq!(
+            (config.limits.memory, config.limits.call, config.limits.log),
+            (Size(32 << 20), Seconds(120), Size(10))
+        );
         refused("[limits]\nmemory = \"much\"", "is not a size");
         refused("[limits]\ncall = \"soon\"", "is not a length of time");
         refused("[limits]\nmemory = \"1MiB\"", "at least 32MiB");
@@ -521,7 +567,9 @@ mod tests {
     #[test]
     fn a_money_budget_needs_prices() {
         refused("[turn]\nmax_dollars = 1.0", "`turn.max_dollars` needs `model.prices.input`");
-        assert!(read("[turn]\nmax_dollars = 1.0\n[model.prices]\ninput = 1.0\noutput = 2.0").is_ok());
+        assert!(
+            read("[turn]\nmax_dollars = 1.0\n[model.prices]\ninput = 1.0\noutput = 2.0").is_ok()
+        );
     }
 
     #[test]

@@ -234,7 +234,10 @@ impl Rebuild {
             Entry::Thinking { text, opaque, .. } => {
                 let label = self.label();
                 match self.assistant.last_mut() {
-                    Some(Part { content: Content::Thinking { text: said, opaque: open @ None }, .. }) => {
+                    Some(Part {
+                        content: Content::Thinking { text: said, opaque: open @ None },
+                        ..
+                    }) => {
                         said.push_str(text);
                         *open = opaque.clone();
                     }
@@ -324,7 +327,12 @@ mod tests {
     fn started() -> Vec<Entry> {
         vec![
             Entry::TurnStarted { turn: turn(), parts: Message::user("hi").parts },
-            Entry::StepStarted { turn: turn(), step: 1, provider: ComponentId::new("p"), model: "m".into() },
+            Entry::StepStarted {
+                turn: turn(),
+                step: 1,
+                provider: ComponentId::new("p"),
+                model: "m".into(),
+            },
         ]
     }
 
@@ -391,7 +399,11 @@ mod tests {
     fn a_call_cut_off_by_a_crash_gets_a_result() {
         check(
             vec![text("let me see"), received("a"), received("b"), finished("a")],
-            &["User: hi", "Assistant: let me see | call a | call b", "Tool: result a | result b error"],
+            &[
+                "User: hi",
+                "Assistant: let me see | call a | call b",
+                "Tool: result a | result b error",
+            ],
         );
     }
 

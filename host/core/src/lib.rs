@@ -6,19 +6,19 @@
 //! [`manifest`], [`policy`], [`config`], then the seams [`ports`] and [`protocol`].
 //! One word per thing; the words are in `docs/glossary.md`.
 
-pub mod id;
-pub mod message;
-pub mod tool;
-pub mod entry;
-pub mod turn;
-pub mod capability;
-pub mod manifest;
-pub mod policy;
-pub mod config;
 pub mod arguments;
+pub mod capability;
+pub mod config;
 pub mod context;
-pub mod prompt;
-pub mod scrub;
-pub mod recording;
-pub mod protocol;
+pub mod entry;
+pub mod id;
+pub mod manifest;
+pub mod message;
+pub mod policy;
 pub mod ports;
+pub mod prompt;
+pub mod protocol;
+pub mod recording;
+pub mod scrub;
+pub mod tool;
+pub mod turn;

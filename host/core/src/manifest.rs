@@ -81,7 +81,9 @@ pub enum ManifestError {
         hint: String,
     },
     /// A name that cannot be one.
-    #[error("the manifest's name is `{0}`; a component name has lower-case letters, digits and `-`, and begins with a letter")]
+    #[error(
+        "the manifest's name is `{0}`; a component name has lower-case letters, digits and `-`, and begins with a letter"
+    )]
     Name(String),
     /// A version that is not one.
     #[error("the manifest's version is `{0}`; write a semantic version like `1.2.0`")]
@@ -93,7 +95,9 @@ pub enum ManifestError {
     #[error("under [wants.web] or [secrets]: {0}")]
     Host(BadHostPattern),
     /// Half of a vault copy.
-    #[error("[wants.vault-read-step] and `hands_to` belong together: `hands_to` names the component with [wants.vault-write-step] that writes what this one reads")]
+    #[error(
+        "[wants.vault-read-step] and `hands_to` belong together: `hands_to` names the component with [wants.vault-write-step] that writes what this one reads"
+    )]
     HandsTo,
     /// A want without what it needs.
     #[error("the manifest's [wants.{profile}] {problem}")]
@@ -104,7 +108,9 @@ pub enum ManifestError {
         problem: &'static str,
     },
     /// An attach place that is not known.
-    #[error("the manifest's [secrets.{name}] has attach `{attach}`; it is one of bearer, basic:USER, header:NAME, query:NAME, path:PLACEHOLDER")]
+    #[error(
+        "the manifest's [secrets.{name}] has attach `{attach}`; it is one of bearer, basic:USER, header:NAME, query:NAME, path:PLACEHOLDER"
+    )]
     Attach {
         /// The secret.
         name: String,
@@ -131,22 +137,37 @@ struct Written {
     hands_to: Option<String>,
 }
 
-const FIELDS: [&str; 10] =
-    ["hands_to", "name", "version", "description", "license", "source", "wants", "secrets", "config", "limits"];
+const FIELDS: [&str; 10] = [
+    "hands_to",
+    "name",
+    "version",
+    "description",
+    "license",
+    "source",
+    "wants",
+    "secrets",
+    "config",
+    "limits",
+];
 
 impl Manifest {
     /// Reads `manifest.toml`.
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
-        let toml_error = |error: toml::de::Error| ManifestError::Toml(error.to_string().trim().to_owned());
+        let toml_error =
+            |error: toml::de::Error| ManifestError::Toml(error.to_string().trim().to_owned());
         let table: toml::Table = text.parse().map_err(toml_error)?;
         if let Some(field) = table.keys().find(|field| !FIELDS.contains(&field.as_str())) {
-            return Err(ManifestError::UnknownField { field: field.clone(), hint: did_you_mean(field, FIELDS) });
+            return Err(ManifestError::UnknownField {
+                field: field.clone(),
+                hint: did_you_mean(field, FIELDS),
+            });
         }
         let written: Written = toml::Value::Table(table).try_into().map_err(toml_error)?;
         if !is_component_name(&written.name) {
             return Err(ManifestError::Name(written.name));
         }
-        let version = semver::Version::parse(&written.version).map_err(|_| ManifestError::Version(written.version))?;
+        let version = semver::Version::parse(&written.version)
+            .map_err(|_| ManifestError::Version(written.version))?;
         let mut wants = BTreeMap::new();
         for (id, want) in written.wants {
             let profile: Profile = id.parse()?;
@@ -203,7 +224,9 @@ pub fn is_component_name(name: &str) -> bool {
 fn check_want(profile: Profile, want: &Want) -> Result<(), ManifestError> {
     let wrong = |problem| Err(ManifestError::Want { profile, problem });
     if want.reason.trim().is_empty() {
-        return wrong("has no `reason`; say in one line what it is for, the person who grants it reads that");
+        return wrong(
+            "has no `reason`; say in one line what it is for, the person who grants it reads that",
+        );
     }
     if profile == Profile::Web {
         if want.hosts.is_empty() {
@@ -212,7 +235,11 @@ fn check_want(profile: Profile, want: &Want) -> Result<(), ManifestError> {
     } else if !want.hosts.is_empty() || !want.methods.is_empty() {
         return wrong("has `hosts` or `methods`, which belong to [wants.web]");
     }
-    if want.methods.iter().any(|method| method.is_empty() || !method.chars().all(|c| c.is_ascii_uppercase())) {
+    if want
+        .methods
+        .iter()
+        .any(|method| method.is_empty() || !method.chars().all(|c| c.is_ascii_uppercase()))
+    {
         return wrong("has a method that is not upper case, like `GET`");
     }
     check_hosts(&want.hosts)
@@ -281,11 +308,23 @@ memory = "32MiB"
         refused("name = \"../x\"\nversion = \"1.0.0\"", "lower-case letters");
         refused("name = \"x\"\nversion = \"one\"", "semantic version");
         refused("name = \"x\"\nversion = \"1.0.0\"\nwant = 1", "did you mean `wants`");
-        refused("name = \"x\"\nversion = \"1.0.0\"\n[wants.files]\nreason = \"r\"", "no profile is called `files`");
-        refused("name = \"x\"\nversion = \"1.0.0\"\n[wants.web]\nreason = \"r\"", "names no `hosts`");
+        refused(
+            "name = \"x\"\nversion = \"1.0.0\"\n[wants.files]\nreason = \"r\"",
+            "no profile is called `files`",
+        );
+        refused(
+            "name = \"x\"\nversion = \"1.0.0\"\n[wants.web]\nreason = \"r\"",
+            "names no `hosts`",
+        );
         refused("name = \"x\"\nversion = \"1.0.0\"\n[wants.state]\n", "has no `reason`");
-        refused("name = \"x\"\nversion = \"1.0.0\"\n[wants.state]\nreason = \"r\"\nhosts = [\"a\"]", "belong to [wants.web]");
-        refused("name = \"x\"\nversion = \"1.0.0\"\n[secrets.k]\nattach = \"cookie\"", "one of bearer");
+        refused(
+            "name = \"x\"\nversion = \"1.0.0\"\n[wants.state]\nreason = \"r\"\nhosts = [\"a\"]",
+            "belong to [wants.web]",
+        );
+        refused(
+            "name = \"x\"\nversion = \"1.0.0\"\n[secrets.k]\nattach = \"cookie\"",
+            "one of bearer",
+        );
         refused("name = \"x\"\nversion = \"1.0.0\"\nhands_to = \"y\"", "belong together");
         refused("name = \"x\"\nversion = \"1.0.0\"\n[limits]\nmemory = \"lots\"", "is not a size");
     }

@@ -320,7 +320,11 @@ mod tests {
     fn bytes_are_stored_as_base64() {
         check(
             Part::new(
-                Content::Media { media_type: "image/png".into(), data: Bytes(vec![0, 255]), name: None },
+                Content::Media {
+                    media_type: "image/png".into(),
+                    data: Bytes(vec![0, 255]),
+                    name: None,
+                },
                 Label::user(),
             ),
             r#"{"type":"media","media_type":"image/png","data":"AP8=","label":{"source":{"from":"user"},"trust":"trusted"}}"#,

@@ -103,7 +103,11 @@ mod tests {
 
     fn call(impact: Impact) -> CheckedCall {
         CheckedCall {
-            call: ToolCall { id: CallId::new("c"), name: "file_write".into(), arguments: "{}".into() },
+            call: ToolCall {
+                id: CallId::new("c"),
+                name: "file_write".into(),
+                arguments: "{}".into(),
+            },
             component: ComponentId::new("tool-files-write"),
             impact,
         }

@@ -25,7 +25,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Models offered by provider components.
 pub trait Model: Send + Sync {
     /// Starts an answer. Dropping the completion ends the exchange with the service.
-    fn complete(&self, request: ModelRequest, context: CallContext) -> BoxFuture<'_, Result<Box<dyn Completion>, ModelError>>;
+    fn complete(
+        &self,
+        request: ModelRequest,
+        context: CallContext,
+    ) -> BoxFuture<'_, Result<Box<dyn Completion>, ModelError>>;
 }
 
 /// An answer in progress.
@@ -179,12 +183,26 @@ pub trait Journal: Send + Sync {
     fn create(&self, session: NewSession) -> BoxFuture<'_, Result<(), StoreError>>;
     /// Appends entries in one transaction and returns the sequence number of the last. They
     /// survive `kill -9` once this returns.
-    fn append<'a>(&'a self, session: &'a SessionId, entries: &'a [Entry], now_ms: u64) -> BoxFuture<'a, Result<u64, StoreError>>;
+    fn append<'a>(
+        &'a self,
+        session: &'a SessionId,
+        entries: &'a [Entry],
+        now_ms: u64,
+    ) -> BoxFuture<'a, Result<u64, StoreError>>;
     /// Entries of a session after a sequence number, oldest first. A session of another user
     /// does not exist.
-    fn entries<'a>(&'a self, user: &'a UserId, session: &'a SessionId, after: u64) -> BoxFuture<'a, Result<Vec<StoredEntry>, StoreError>>;
+    fn entries<'a>(
+        &'a self,
+        user: &'a UserId,
+        session: &'a SessionId,
+        after: u64,
+    ) -> BoxFuture<'a, Result<Vec<StoredEntry>, StoreError>>;
     /// Sessions of a user, newest first.
-    fn sessions<'a>(&'a self, user: &'a UserId, limit: u32) -> BoxFuture<'a, Result<Vec<SessionSummary>, StoreError>>;
+    fn sessions<'a>(
+        &'a self,
+        user: &'a UserId,
+        limit: u32,
+    ) -> BoxFuture<'a, Result<Vec<SessionSummary>, StoreError>>;
 }
 
 /// A session to create.

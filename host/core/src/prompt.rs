@@ -53,7 +53,13 @@ mod tests {
     use super::*;
 
     fn inputs() -> PromptInputs<'static> {
-        PromptInputs { date: "Sun, 22 Nov 2026", has_tools: true, headless: false, left_out: 0, instructions: None }
+        PromptInputs {
+            date: "Sun, 22 Nov 2026",
+            has_tools: true,
+            headless: false,
+            left_out: 0,
+            instructions: None,
+        }
     }
 
     #[track_caller]
@@ -78,13 +84,21 @@ mod tests {
 
     #[test]
     fn without_tools_nothing_is_said_about_them() {
-        check(&PromptInputs { has_tools: false, headless: true, ..inputs() }, &[IDENTITY, "Today is Sun, 22 Nov 2026."]);
+        check(
+            &PromptInputs { has_tools: false, headless: true, ..inputs() },
+            &[IDENTITY, "Today is Sun, 22 Nov 2026."],
+        );
     }
 
     #[test]
     fn the_operators_instructions_stand_before_what_changes() {
         check(
-            &PromptInputs { headless: true, instructions: Some(" Answer in French.\n"), left_out: 2, ..inputs() },
+            &PromptInputs {
+                headless: true,
+                instructions: Some(" Answer in French.\n"),
+                left_out: 2,
+                ..inputs()
+            },
             &[
                 IDENTITY,
                 FILES,

@@ -23,7 +23,8 @@ pub fn recording(entries: &[Entry]) -> String {
         if let Entry::StepStarted { model, .. } = entry {
             played_as = model;
             let conversation = entry::conversation(&entries[..at]);
-            let position = conversation.iter().filter(|message| message.role == Role::Assistant).count();
+            let position =
+                conversation.iter().filter(|message| message.role == Role::Assistant).count();
             lines.truncate(position);
             lines.push(answer(&conversation, step(&entries[at + 1..])));
         }
@@ -34,7 +35,9 @@ pub fn recording(entries: &[Entry]) -> String {
 
 /// The entries of one step: up to the next one, but with the end of the turn.
 fn step(after: &[Entry]) -> &[Entry] {
-    let end = after.iter().position(|entry| matches!(entry, Entry::StepStarted { .. } | Entry::TurnStarted { .. }));
+    let end = after
+        .iter()
+        .position(|entry| matches!(entry, Entry::StepStarted { .. } | Entry::TurnStarted { .. }));
     &after[..end.unwrap_or(after.len())]
 }
 
@@ -49,10 +52,16 @@ fn answer(conversation: &[Message], step: &[Entry]) -> Value {
                 events.push(json!({ "reasoning": without_nulls(json!({ "text": text, "opaque": opaque })) }));
             }
             Entry::Cited { uri, title, .. } => {
-                events.push(json!({ "citation": without_nulls(json!({ "uri": uri, "title": title })) }));
+                events.push(
+                    json!({ "citation": without_nulls(json!({ "uri": uri, "title": title })) }),
+                );
             }
             Entry::CallReceived { call, .. } => {
-                let arguments = if was_cut_off(step, &call.id) { "{".to_owned() } else { as_received(&call.arguments) };
+                let arguments = if was_cut_off(step, &call.id) {
+                    "{".to_owned()
+                } else {
+                    as_received(&call.arguments)
+                };
                 events.push(json!({
                     "tool_call": { "index": calls, "id": call.id, "name": call.name, "arguments": arguments }
                 }));
@@ -105,7 +114,10 @@ fn request(conversation: &[Message]) -> Value {
     if let Some(said) = said.map(user_text).find(|text| !text.is_empty()) {
         request.insert("last_user".into(), said.into());
     }
-    let from = conversation.iter().rposition(|message| message.role == Role::Assistant).map_or(0, |at| at + 1);
+    let from = conversation
+        .iter()
+        .rposition(|message| message.role == Role::Assistant)
+        .map_or(0, |at| at + 1);
     let mut results = Vec::new();
     for part in conversation[from..].iter().flat_map(|message| &message.parts) {
         if let Content::ToolResult { call_id, content, is_error } = &part.content {
@@ -135,10 +147,14 @@ fn shown(content: &Content) -> String {
     match content {
         Content::Text { text } => text.clone(),
         Content::Json { json } => json.to_string(),
-        Content::Media { media_type, data, .. } => format!("[{media_type}, {} bytes]", data.0.len()),
+        Content::Media { media_type, data, .. } => {
+            format!("[{media_type}, {} bytes]", data.0.len())
+        }
         Content::Link { uri, .. } => uri.clone(),
         Content::Other { kind, .. } => format!("[{kind}]"),
-        Content::Thinking { .. } | Content::ToolCall { .. } | Content::ToolResult { .. } => String::new(),
+        Content::Thinking { .. } | Content::ToolCall { .. } | Content::ToolResult { .. } => {
+            String::new()
+        }
     }
 }
 
@@ -155,7 +171,9 @@ fn as_received(arguments: &str) -> String {
 
 fn was_cut_off(step: &[Entry], id: &crate::id::CallId) -> bool {
     step.iter().any(|entry| match entry {
-        Entry::CallFinished { call_id, output: ToolOutput { content, .. }, .. } => call_id == id && is_cut_off(content),
+        Entry::CallFinished { call_id, output: ToolOutput { content, .. }, .. } => {
+            call_id == id && is_cut_off(content)
+        }
         _ => false,
     })
 }
@@ -211,7 +229,12 @@ mod tests {
     }
 
     fn asked(step: u32) -> Entry {
-        Entry::StepStarted { turn: turn(), step, provider: ComponentId::new("p"), model: "m".into() }
+        Entry::StepStarted {
+            turn: turn(),
+            step,
+            provider: ComponentId::new("p"),
+            model: "m".into(),
+        }
     }
 
     fn text(text: &str) -> Entry {
@@ -219,7 +242,8 @@ mod tests {
     }
 
     fn received(id: &str, arguments: &str) -> Entry {
-        let call = ToolCall { id: CallId::new(id), name: "file_list".into(), arguments: arguments.into() };
+        let call =
+            ToolCall { id: CallId::new(id), name: "file_list".into(), arguments: arguments.into() };
         Entry::CallReceived { turn: turn(), call }
     }
 
@@ -252,7 +276,11 @@ mod tests {
             vec![
                 said("list files"),
                 asked(1),
-                Entry::Thinking { turn: turn(), text: "hm".into(), opaque: Some(Bytes(vec![0, 255])) },
+                Entry::Thinking {
+                    turn: turn(),
+                    text: "hm".into(),
+                    opaque: Some(Bytes(vec![0, 255])),
+                },
                 received("c1", "{}"),
                 Entry::StepEnded {
                     turn: turn(),
@@ -279,7 +307,9 @@ mod tests {
         let failed = Outcome::Failed { reason: "set the key".into() };
         check(
             vec![said("hi"), asked(1), text("I"), step_ended(StopReason::Error), ended(failed)],
-            &[r#"{"request":{"last_user":"hi"},"events":[{"text":"I"}],"error":{"kind":"unavailable","message":"set the key"}}"#],
+            &[
+                r#"{"request":{"last_user":"hi"},"events":[{"text":"I"}],"error":{"kind":"unavailable","message":"set the key"}}"#,
+            ],
         );
     }
 
@@ -298,7 +328,9 @@ mod tests {
                 step_ended(StopReason::EndTurn),
                 ended(Outcome::Completed),
             ],
-            &[r#"{"request":{"last_user":"again"},"events":[{"text":"yes"},{"finish":"end-turn"}]}"#],
+            &[
+                r#"{"request":{"last_user":"again"},"events":[{"text":"yes"},{"finish":"end-turn"}]}"#,
+            ],
         );
     }
 
@@ -306,7 +338,9 @@ mod tests {
     fn an_interrupted_answer_ends_as_a_broken_one() {
         check(
             vec![said("hi"), asked(1), text("I")],
-            &[r#"{"request":{"last_user":"hi"},"events":[{"text":"I"}],"error":{"kind":"unavailable","message":"the recorded session was interrupted during this answer"}}"#],
+            &[
+                r#"{"request":{"last_user":"hi"},"events":[{"text":"I"}],"error":{"kind":"unavailable","message":"the recorded session was interrupted during this answer"}}"#,
+            ],
         );
     }
 

@@ -148,7 +148,14 @@ mod tests {
 
     #[test]
     fn a_cut_says_how_to_read_the_rest() {
-        check("abcdef", 4, &["abcd", "[2 more characters were left out; call again for a smaller part, for example with a line range, an offset or a narrower pattern]"]);
+        check(
+            "abcdef",
+            4,
+            &[
+                "abcd",
+                "[2 more characters were left out; call again for a smaller part, for example with a line range, an offset or a narrower pattern]",
+            ],
+        );
     }
 
     #[test]

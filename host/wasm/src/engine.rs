@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use wasmtime::{
-    Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, Strategy,
-    WasmBacktraceDetails,
+    Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
+    Strategy, WasmBacktraceDetails,
 };
 
 /// How often a running guest is interrupted to let others run and deadlines pass. Ten
@@ -105,7 +105,9 @@ fn pool() -> PoolingAllocationConfig {
     if PoolingAllocationConfig::is_pagemap_scan_available() {
         // The kernel tells which pages a call wrote, so only those are put back: a third off each
         // call. Without it the whole amount would be copied every time.
-        pool.pagemap_scan(Enabled::Auto).linear_memory_keep_resident(1 << 20).table_keep_resident(1 << 20);
+        pool.pagemap_scan(Enabled::Auto)
+            .linear_memory_keep_resident(1 << 20)
+            .table_keep_resident(1 << 20);
     } else {
         pool.linear_memory_keep_resident(64 << 10).table_keep_resident(16 << 10);
     }

@@ -60,7 +60,10 @@ pub(crate) async fn copy(
     let (output, left) = tool::run(reader, call, context.clone(), read).await;
     if output.is_error {
         // What it says may hold what it read, and nobody approved that the model sees it.
-        return ToolOutput::error(format!("`{}` could not read the item; nothing was written", reader.name()));
+        return ToolOutput::error(format!(
+            "`{}` could not read the item; nothing was written",
+            reader.name()
+        ));
     }
     let VaultStep::Read { offered, path, .. } = left else {
         return ToolOutput::error("the read step lost its bytes; nothing was written");

@@ -318,5 +318,8 @@ fn the_log_file_keeps_what_the_screen_does_not_show() {
     assert!(!ran.stdout.contains("backtrace") && !ran.stderr.contains("backtrace"), "{ran:?}");
     let log = std::fs::read_to_string(home.path("users/local/hydroid.log")).unwrap();
     assert!(log.contains("wasm backtrace") && log.contains("test-tool-pure"), "{log}");
-    assert!(!log.contains(home.path("").to_str().unwrap().trim_end_matches('/')), "a host path: {log}");
+    assert!(
+        !log.contains(home.path("").to_str().unwrap().trim_end_matches('/')),
+        "a host path: {log}"
+    );
 }

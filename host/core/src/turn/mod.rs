@@ -6,9 +6,9 @@
 //! policy denial, a typed error of the component, a limit; the model reads each of them as a
 //! result and none ends the session.
 
-mod event;
-mod effect;
 mod call;
+mod effect;
+mod event;
 #[cfg(test)]
 mod tests;
 
@@ -30,11 +30,13 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What the model reads when its call broke off at the output limit.
 pub(crate) const CUT_OFF_AT_LIMIT: &str = "your answer reached the output limit before the arguments were complete, so nothing was run; call again with shorter arguments";
 /// What the model reads when its call broke off for another reason.
-pub(crate) const CUT_OFF: &str = "your answer broke off before the arguments were complete, so nothing was run; call again";
+pub(crate) const CUT_OFF: &str =
+    "your answer broke off before the arguments were complete, so nothing was run; call again";
 /// The key under which arguments that are no JSON object are kept as they came.
 pub(crate) const UNREADABLE: &str = "unreadable_arguments";
 /// What the person reads when an answer ended with [`StopReason::Error`].
-const SERVICE_FAILED: &str = "the service failed in the middle of the answer; say `go on` to try again";
+const SERVICE_FAILED: &str =
+    "the service failed in the middle of the answer; say `go on` to try again";
 
 /// What a turn is bound to.
 #[derive(Clone, Debug, PartialEq)]
@@ -125,7 +127,9 @@ impl Turn {
     /// True while the person is being asked about this call.
     pub fn asks_about(&self, id: &CallId) -> bool {
         match &self.phase {
-            Phase::Calling(calls) => calls.iter().any(|call| call.id() == id && matches!(call.state, State::Asking(_))),
+            Phase::Calling(calls) => {
+                calls.iter().any(|call| call.id() == id && matches!(call.state, State::Asking(_)))
+            }
             Phase::New | Phase::Answering(_) | Phase::Ended => false,
         }
     }
@@ -136,7 +140,9 @@ impl Turn {
         match &self.phase {
             Phase::Calling(calls) => {
                 calls.iter().any(|call| matches!(call.state, State::Asking(_)))
-                    && calls.iter().all(|call| !matches!(call.state, State::Running(_) | State::Checking))
+                    && calls
+                        .iter()
+                        .all(|call| !matches!(call.state, State::Running(_) | State::Checking))
             }
             Phase::New | Phase::Answering(_) | Phase::Ended => false,
         }
@@ -147,7 +153,8 @@ impl Turn {
         match (&mut self.phase, event) {
             (Phase::Ended, _) => Vec::new(),
             (Phase::New, Event::UserSaid(parts)) => {
-                let mut effects = vec![Effect::Record(Entry::TurnStarted { turn: self.id.clone(), parts })];
+                let mut effects =
+                    vec![Effect::Record(Entry::TurnStarted { turn: self.id.clone(), parts })];
                 effects.extend(self.next_step());
                 effects
             }
@@ -159,9 +166,13 @@ impl Turn {
                 effects.extend(self.end(Outcome::Failed { reason: error.message }));
                 effects
             }
-            (Phase::Calling(_), Event::CallChecked { id, result }) => self.call_checked(&id, result),
+            (Phase::Calling(_), Event::CallChecked { id, result }) => {
+                self.call_checked(&id, result)
+            }
             (Phase::Calling(_), Event::Answered { id, answer }) => self.answered(&id, answer),
-            (Phase::Calling(_), Event::CallFinished { id, output, label }) => self.call_finished(&id, output, label),
+            (Phase::Calling(_), Event::CallFinished { id, output, label }) => {
+                self.call_finished(&id, output, label)
+            }
             (Phase::Answering(_) | Phase::Calling(_), Event::CancelRequested) => {
                 self.stop(Outcome::Cancelled, "the person cancelled the turn")
             }
@@ -238,7 +249,9 @@ impl Turn {
                 answer.said_something = true;
                 record(Entry::Text { turn, text })
             }
-            ModelEvent::Thinking { text, opaque } => record(Entry::Thinking { turn, text, opaque: opaque.map(Bytes) }),
+            ModelEvent::Thinking { text, opaque } => {
+                record(Entry::Thinking { turn, text, opaque: opaque.map(Bytes) })
+            }
             ModelEvent::Cited { uri, title } => record(Entry::Cited { turn, uri, title }),
             ModelEvent::CallStarted { index, id, name } => {
                 let partial = PartialCall { id, name, arguments: String::new(), complete: false };
@@ -283,7 +296,9 @@ impl Turn {
         }
         let mut effects: Vec<Effect> = received
             .iter()
-            .map(|(call, _)| Effect::Record(Entry::CallReceived { turn: self.id.clone(), call: call.clone() }))
+            .map(|(call, _)| {
+                Effect::Record(Entry::CallReceived { turn: self.id.clone(), call: call.clone() })
+            })
             .collect();
         effects.extend(self.step_ended(stop, answer.usage));
         if received.is_empty() {
@@ -302,17 +317,27 @@ impl Turn {
 
     /// Gives a call a fresh identifier if it needs one and arguments that are a JSON object.
     fn receive(&mut self, partial: PartialCall, stop: StopReason) -> (ToolCall, Option<String>) {
-        let cut_off = !partial.complete && !matches!(stop, StopReason::ToolUse | StopReason::EndTurn);
+        let cut_off =
+            !partial.complete && !matches!(stop, StopReason::ToolUse | StopReason::EndTurn);
         let (arguments, problem) = match arguments::normalise(&partial.arguments) {
             _ if cut_off => (
                 "{}".to_owned(),
-                Some(if stop == StopReason::MaxTokens { CUT_OFF_AT_LIMIT } else { CUT_OFF }.to_owned()),
+                Some(
+                    if stop == StopReason::MaxTokens { CUT_OFF_AT_LIMIT } else { CUT_OFF }
+                        .to_owned(),
+                ),
             ),
             Ok(arguments) => (arguments, None),
             // What is kept must be sendable to every service, and they want an object.
-            Err(problem) => (serde_json::json!({ UNREADABLE: partial.arguments }).to_string(), Some(problem)),
+            Err(problem) => {
+                (serde_json::json!({ UNREADABLE: partial.arguments }).to_string(), Some(problem))
+            }
         };
-        let wanted = if partial.id.is_empty() { format!("call_{}", self.used_ids.len() + 1) } else { partial.id };
+        let wanted = if partial.id.is_empty() {
+            format!("call_{}", self.used_ids.len() + 1)
+        } else {
+            partial.id
+        };
         let mut id = CallId::new(wanted.clone());
         let mut number = 2;
         while !self.used_ids.insert(id.clone()) {
@@ -333,10 +358,16 @@ impl Turn {
 
     fn final_notice(&self, stop: StopReason, said_something: bool) -> Option<Effect> {
         let text = match stop {
-            StopReason::MaxTokens => "the answer was cut off at the output limit; raise `model.max_output_tokens`, or say `go on`",
+            StopReason::MaxTokens => {
+                "the answer was cut off at the output limit; raise `model.max_output_tokens`, or say `go on`"
+            }
             StopReason::Refusal => "the model declined to answer",
             _ if said_something => return None,
-            StopReason::EndTurn | StopReason::ToolUse | StopReason::StopSequence | StopReason::Error | StopReason::Other => {
+            StopReason::EndTurn
+            | StopReason::ToolUse
+            | StopReason::StopSequence
+            | StopReason::Error
+            | StopReason::Other => {
                 "the model gave an empty answer; say it in other words, or try another model"
             }
         };
@@ -363,7 +394,11 @@ impl Turn {
             });
             let state = match problem {
                 Some(problem) => {
-                    effects.push(self.finished(&call.id, ToolOutput::error(problem), Label::host()));
+                    effects.push(self.finished(
+                        &call.id,
+                        ToolOutput::error(problem),
+                        Label::host(),
+                    ));
                     State::Done
                 }
                 None => {
@@ -396,11 +431,17 @@ impl Turn {
 
     fn call_checked(&mut self, id: &CallId, result: Result<CheckedCall, String>) -> Vec<Effect> {
         let decision = result.as_ref().ok().map(|checked| policy::decide(&self.policy, checked));
-        let Some(call) = self.call_in(id, |state| matches!(state, State::Checking)) else { return Vec::new() };
+        let Some(call) = self.call_in(id, |state| matches!(state, State::Checking)) else {
+            return Vec::new();
+        };
         let mut effects = Vec::new();
         match (result, decision) {
             (Ok(checked), Some(Decision::Allow)) => {
-                let by = if self.policy.session.contains(&checked.call.name) { DecidedBy::Session } else { DecidedBy::Policy };
+                let by = if self.policy.session.contains(&checked.call.name) {
+                    DecidedBy::Session
+                } else {
+                    DecidedBy::Policy
+                };
                 self.set_state(id, State::Ready(checked));
                 effects.push(self.decided(id, Decision::Allow, by));
             }
@@ -418,8 +459,16 @@ impl Turn {
             }
             (Ok(_), Some(Decision::Deny { reason })) => {
                 call.state = State::Done;
-                effects.push(self.decided(id, Decision::Deny { reason: reason.clone() }, DecidedBy::Policy));
-                effects.push(self.finished(id, ToolOutput::error(format!("denied: {reason}")), Label::host()));
+                effects.push(self.decided(
+                    id,
+                    Decision::Deny { reason: reason.clone() },
+                    DecidedBy::Policy,
+                ));
+                effects.push(self.finished(
+                    id,
+                    ToolOutput::error(format!("denied: {reason}")),
+                    Label::host(),
+                ));
             }
             (Err(problem), _) => {
                 call.state = State::Done;
@@ -432,7 +481,9 @@ impl Turn {
     }
 
     fn answered(&mut self, id: &CallId, answer: ApprovalAnswer) -> Vec<Effect> {
-        let Some(call) = self.call_in(id, |state| matches!(state, State::Asking(_))) else { return Vec::new() };
+        let Some(call) = self.call_in(id, |state| matches!(state, State::Asking(_))) else {
+            return Vec::new();
+        };
         let State::Asking(checked) = call.state.clone() else { return Vec::new() };
         let mut effects = Vec::new();
         match answer {
@@ -453,7 +504,11 @@ impl Turn {
                     Some(reason) => format!("the person declined this call: {reason}"),
                     None => "the person declined this call; do not repeat it, ask what they would like instead".to_owned(),
                 };
-                effects.push(self.decided(id, Decision::Deny { reason: reason.clone() }, DecidedBy::User));
+                effects.push(self.decided(
+                    id,
+                    Decision::Deny { reason: reason.clone() },
+                    DecidedBy::User,
+                ));
                 effects.push(self.finished(id, ToolOutput::error(reason), Label::host()));
             }
         }
@@ -475,7 +530,9 @@ impl Turn {
     }
 
     fn call_finished(&mut self, id: &CallId, output: ToolOutput, label: Label) -> Vec<Effect> {
-        let Some(call) = self.call_in(id, |state| matches!(state, State::Running(_))) else { return Vec::new() };
+        let Some(call) = self.call_in(id, |state| matches!(state, State::Running(_))) else {
+            return Vec::new();
+        };
         call.state = State::Done;
         let output = output.truncated(self.settings.max_tool_output_chars);
         let mut effects = vec![self.finished(id, output, label)];
@@ -521,15 +578,23 @@ impl Turn {
                         State::Running(impact) => {
                             effects.push(Effect::StopTool(call.id().clone()));
                             match impact {
-                                Impact::ReadOnly => format!("{why} while this call ran, so it has no result"),
+                                Impact::ReadOnly => {
+                                    format!("{why} while this call ran, so it has no result")
+                                }
                                 Impact::Network | Impact::Changes => format!(
                                     "{why} while this call ran; it may or may not have had an effect: look before trying again"
                                 ),
                             }
                         }
-                        State::Checking | State::Asking(_) | State::Ready(_) => format!("{why} before this call ran"),
+                        State::Checking | State::Asking(_) | State::Ready(_) => {
+                            format!("{why} before this call ran")
+                        }
                     };
-                    effects.push(self.finished(call.id(), ToolOutput::error(result), Label::host()));
+                    effects.push(self.finished(
+                        call.id(),
+                        ToolOutput::error(result),
+                        Label::host(),
+                    ));
                 }
             }
         }
@@ -539,7 +604,12 @@ impl Turn {
 
     fn end(&mut self, outcome: Outcome) -> Vec<Effect> {
         self.phase = Phase::Ended;
-        let ended = Entry::TurnEnded { turn: self.id.clone(), outcome, usage: self.usage, dollars: self.dollars };
+        let ended = Entry::TurnEnded {
+            turn: self.id.clone(),
+            outcome,
+            usage: self.usage,
+            dollars: self.dollars,
+        };
         vec![Effect::Record(ended), Effect::End]
     }
 
@@ -555,11 +625,21 @@ impl Turn {
     }
 
     fn decided(&self, id: &CallId, decision: Decision, by: DecidedBy) -> Effect {
-        Effect::Record(Entry::CallDecided { turn: self.id.clone(), call_id: id.clone(), decision, by })
+        Effect::Record(Entry::CallDecided {
+            turn: self.id.clone(),
+            call_id: id.clone(),
+            decision,
+            by,
+        })
     }
 
     fn finished(&self, id: &CallId, output: ToolOutput, label: Label) -> Effect {
-        Effect::Record(Entry::CallFinished { turn: self.id.clone(), call_id: id.clone(), output, label })
+        Effect::Record(Entry::CallFinished {
+            turn: self.id.clone(),
+            call_id: id.clone(),
+            output,
+            label,
+        })
     }
 }
 

@@ -12,7 +12,12 @@ fn settings() -> Settings {
     Settings {
         provider: ComponentId::new("p"),
         model: "m".into(),
-        prices: Prices { input: Some(1.0), output: Some(10.0), cache_read: None, cache_write: None },
+        prices: Prices {
+            input: Some(1.0),
+            output: Some(10.0),
+            cache_read: None,
+            cache_write: None,
+        },
         max_steps: 25,
         max_tokens: 1_000,
         max_dollars: None,
@@ -35,7 +40,8 @@ fn policy() -> Policy {
 }
 
 fn turn_with(settings: Settings, policy: Policy) -> Turn {
-    let mut turn = Turn::new(TurnId::new("t"), settings, policy, BTreeSet::from([CallId::new("old")]));
+    let mut turn =
+        Turn::new(TurnId::new("t"), settings, policy, BTreeSet::from([CallId::new("old")]));
     let begun = render(&turn.handle(Event::UserSaid(Message::user("hi").parts)));
     assert_eq!(begun, ["turn started", "step 1", "ask model"]);
     turn
@@ -79,9 +85,13 @@ fn render_entry(entry: &Entry) -> String {
         Entry::Text { text, .. } => format!("text {text}"),
         Entry::Thinking { text, .. } => format!("thinking {text}"),
         Entry::Cited { uri, .. } => format!("cited {uri}"),
-        Entry::CallReceived { call, .. } => format!("received {} {} {}", call.id, call.name, call.arguments),
+        Entry::CallReceived { call, .. } => {
+            format!("received {} {} {}", call.id, call.name, call.arguments)
+        }
         Entry::ApprovalAsked { call_id, .. } => format!("asked {call_id}"),
-        Entry::CallDecided { call_id, decision: Decision::Deny { .. }, by, .. } => format!("denied {call_id} by {by:?}"),
+        Entry::CallDecided { call_id, decision: Decision::Deny { .. }, by, .. } => {
+            format!("denied {call_id} by {by:?}")
+        }
         Entry::CallDecided { call_id, by, .. } => format!("allowed {call_id} by {by:?}"),
         Entry::CallStarted { call_id, .. } => format!("started {call_id}"),
         Entry::CallFinished { call_id, output, .. } => {
@@ -93,7 +103,11 @@ fn render_entry(entry: &Entry) -> String {
                     other => format!("{other:?}"),
                 })
                 .collect();
-            format!("{} {call_id}: {}", if output.is_error { "error" } else { "result" }, texts.join(" | "))
+            format!(
+                "{} {call_id}: {}",
+                if output.is_error { "error" } else { "result" },
+                texts.join(" | ")
+            )
         }
         Entry::StepEnded { stop, .. } => format!("step ended {stop:?}"),
         Entry::Notice { text, .. } => format!("notice {text}"),
@@ -125,7 +139,11 @@ fn calls(wanted: &[&str]) -> Vec<Event> {
 
 fn one_call(index: u32, id: &str, name: &str, fragments: &[&str], complete: bool) -> Vec<Event> {
     let mut events = vec![ModelEvent::CallStarted { index, id: id.into(), name: name.into() }];
-    events.extend(fragments.iter().map(|fragment| ModelEvent::CallArguments { index, fragment: (*fragment).into() }));
+    events.extend(
+        fragments
+            .iter()
+            .map(|fragment| ModelEvent::CallArguments { index, fragment: (*fragment).into() }),
+    );
     if complete {
         events.push(ModelEvent::CallEnded { index });
     }
@@ -156,7 +174,9 @@ fn impact(tool: &str) -> Option<Impact> {
 
 fn check_of(call: &ToolCall) -> Event {
     let result = match impact(&call.name) {
-        Some(impact) => Ok(CheckedCall { call: call.clone(), component: ComponentId::new("c"), impact }),
+        Some(impact) => {
+            Ok(CheckedCall { call: call.clone(), component: ComponentId::new("c"), impact })
+        }
         None => Err(format!("no tool `{}`", call.name)),
     };
     Event::CallChecked { id: call.id.clone(), result }
@@ -203,7 +223,14 @@ fn thinking_and_sources_are_recorded() {
     ];
     check(
         vec![more, done()],
-        &["thinking hm", "cited https://a", "text done", "step ended EndTurn", "turn completed", "end"],
+        &[
+            "thinking hm",
+            "cited https://a",
+            "text done",
+            "step ended EndTurn",
+            "turn completed",
+            "end",
+        ],
     );
 }
 
@@ -257,7 +284,11 @@ fn an_answer_that_broke_off_fails_the_turn_and_runs_nothing() {
 
 #[test]
 fn a_model_failure_ends_the_turn_with_its_reason() {
-    let error = ModelError { kind: "unauthenticated".into(), message: "set the key".into(), retry_after_ms: None };
+    let error = ModelError {
+        kind: "unauthenticated".into(),
+        message: "set the key".into(),
+        retry_after_ms: None,
+    };
     check(
         vec![says("I"), one_call(0, "a", "write", &["{"], false), vec![Event::ModelFailed(error)]],
         &["text I", "step ended Error", "turn failed: set the key", "end"],
@@ -332,7 +363,13 @@ fn read_only_calls_run_side_by_side_and_may_end_in_any_order() {
     ]
     .concat();
     check(
-        vec![calls(&["a read", "b read"]), checked("a read"), checked("b read"), finished("b"), finished("a")],
+        vec![
+            calls(&["a read", "b read"]),
+            checked("a read"),
+            checked("b read"),
+            finished("b"),
+            finished("a"),
+        ],
         &expect,
     );
 }
@@ -418,8 +455,21 @@ fn at_most_eight_calls_run_side_by_side() {
 #[test]
 fn an_unknown_tool_reaches_the_model_as_text() {
     check(
-        vec![calls(&["a fly away"]), vec![Event::CallChecked { id: CallId::new("a"), result: Err("no tool `fly_away`".into()) }]],
-        &["received a fly_away {}", "step ended ToolUse", "check a", "error a: no tool `fly_away`", "step 2", "ask model"],
+        vec![
+            calls(&["a fly away"]),
+            vec![Event::CallChecked {
+                id: CallId::new("a"),
+                result: Err("no tool `fly_away`".into()),
+            }],
+        ],
+        &[
+            "received a fly_away {}",
+            "step ended ToolUse",
+            "check a",
+            "error a: no tool `fly_away`",
+            "step 2",
+            "ask model",
+        ],
     );
 }
 
@@ -427,7 +477,10 @@ fn an_unknown_tool_reaches_the_model_as_text() {
 fn unreadable_arguments_reach_the_model_and_stay_sendable() {
     let mut turn = turn_with(settings(), policy());
     let mut got = Vec::new();
-    for event in [one_call(0, "a", "read", &["{\"path\": ", "oops"], true), ends(StopReason::ToolUse)].concat() {
+    for event in
+        [one_call(0, "a", "read", &["{\"path\": ", "oops"], true), ends(StopReason::ToolUse)]
+            .concat()
+    {
         got.extend(render(&turn.handle(event)));
     }
     assert_eq!(got[0], r#"received a read {"unreadable_arguments":"{\"path\": oops"}"#);
@@ -521,7 +574,11 @@ fn check_asked(more: Vec<Vec<Event>>, expect: &[&str]) {
 #[test]
 fn an_approved_call_runs_once() {
     check_asked(
-        vec![answered("a", ApprovalAnswer::Once), answered("a", ApprovalAnswer::Once), finished("a")],
+        vec![
+            answered("a", ApprovalAnswer::Once),
+            answered("a", ApprovalAnswer::Once),
+            finished("a"),
+        ],
         &["allowed a by User", "started a", "run a", "result a: ok", "step 2", "ask model"],
     );
 }
@@ -539,7 +596,12 @@ fn denied_call_reaches_the_model_as_text() {
     );
     check_asked(
         vec![answered("a", deny(Some("wrong file")))],
-        &["denied a by User", "error a: the person declined this call: wrong file", "step 2", "ask model"],
+        &[
+            "denied a by User",
+            "error a: the person declined this call: wrong file",
+            "step 2",
+            "ask model",
+        ],
     );
 }
 
@@ -551,7 +613,12 @@ fn an_answer_to_another_call_changes_nothing() {
 #[test]
 fn approval_once_is_asked_again_the_second_time() {
     check_asked(
-        vec![answered("a", ApprovalAnswer::Once), finished("a"), calls(&["b write"]), checked("b write")],
+        vec![
+            answered("a", ApprovalAnswer::Once),
+            finished("a"),
+            calls(&["b write"]),
+            checked("b write"),
+        ],
         &[
             "allowed a by User",
             "started a",
@@ -672,7 +739,12 @@ fn the_wall_clock_stops_only_while_nothing_but_the_person_is_awaited() {
 #[test]
 fn cancel_while_answering_keeps_what_was_said() {
     check(
-        vec![says("I will"), one_call(0, "a", "write", &["{}"], true), vec![Event::CancelRequested], ends(StopReason::ToolUse)],
+        vec![
+            says("I will"),
+            one_call(0, "a", "write", &["{}"], true),
+            vec![Event::CancelRequested],
+            ends(StopReason::ToolUse),
+        ],
         &["text I will", "stop model", "step ended Other", "turn cancelled", "end"],
     );
 }
@@ -769,8 +841,11 @@ fn one_step(usage: Vec<Event>) -> Vec<Vec<Event>> {
 #[track_caller]
 fn check_budget(settings: Settings, usage: Vec<Event>, expect: &str) {
     let mut turn = turn_with(settings, policy());
-    let got: Vec<String> =
-        one_step(usage).concat().into_iter().flat_map(|event| render(&turn.handle(event))).collect();
+    let got: Vec<String> = one_step(usage)
+        .concat()
+        .into_iter()
+        .flat_map(|event| render(&turn.handle(event)))
+        .collect();
     assert_eq!(got[got.len() - 3..], ["result a: ok", expect, "end"]);
 }
 
@@ -805,10 +880,17 @@ fn the_money_budget_names_its_key() {
 fn usage_of_a_step_is_its_last_report_and_the_turn_sums_its_steps() {
     let mut turn = turn_with(settings(), policy());
     let mut ended = None;
-    for event in [vec![used(50, 1)], one_step(used(100, 10)), vec![used(7, 3)], vec![done()]].concat().concat() {
+    for event in [vec![used(50, 1)], one_step(used(100, 10)), vec![used(7, 3)], vec![done()]]
+        .concat()
+        .concat()
+    {
         for effect in turn.handle(event) {
             if let Effect::Record(Entry::TurnEnded { usage, dollars, .. }) = effect {
-                ended = Some((usage.input, usage.output, dollars.map(|dollars| format!("{dollars:.6}"))));
+                ended = Some((
+                    usage.input,
+                    usage.output,
+                    dollars.map(|dollars| format!("{dollars:.6}")),
+                ));
             }
         }
     }
@@ -817,9 +899,23 @@ fn usage_of_a_step_is_its_last_report_and_the_turn_sums_its_steps() {
 
 #[test]
 fn cached_input_costs_its_own_price() {
-    let usage = Usage { input: 1_000_000, output: 0, cache_read: 500_000, cache_write: 100_000, reasoning: 0 };
-    let prices = Prices { input: Some(10.0), output: Some(1.0), cache_read: Some(1.0), cache_write: Some(20.0) };
-    assert_eq!(dollars(&usage, &prices).map(|dollars| format!("{dollars:.2}")), Some("6.50".into()));
+    let usage = Usage {
+        input: 1_000_000,
+        output: 0,
+        cache_read: 500_000,
+        cache_write: 100_000,
+        reasoning: 0,
+    };
+    let prices = Prices {
+        input: Some(10.0),
+        output: Some(1.0),
+        cache_read: Some(1.0),
+        cache_write: Some(20.0),
+    };
+    assert_eq!(
+        dollars(&usage, &prices).map(|dollars| format!("{dollars:.2}")),
+        Some("6.50".into())
+    );
     assert_eq!(dollars(&usage, &Prices::default()), None);
 }
 
@@ -859,9 +955,14 @@ fn another_call_in_between_starts_the_count_again() {
     for number in 0..8 {
         let arguments = if number % 2 == 0 { "{\"n\":1}" } else { "{\"n\":2}" };
         let id = format!("c{number}");
-        let asked = [one_call(0, &id, "read", &[arguments], true), ends(StopReason::ToolUse)].concat();
+        let asked =
+            [one_call(0, &id, "read", &[arguments], true), ends(StopReason::ToolUse)].concat();
         for event in [asked, checked(&format!("{id} read")), finished(&id)].concat() {
-            runs += turn.handle(event).iter().filter(|effect| matches!(effect, Effect::RunTool(_))).count();
+            runs += turn
+                .handle(event)
+                .iter()
+                .filter(|effect| matches!(effect, Effect::RunTool(_)))
+                .count();
         }
     }
     assert_eq!(runs, 8);

@@ -25,17 +25,19 @@ pub(crate) fn link(linker: &mut Linker<State>) -> Result<()> {
     let mut instance = linker.instance(TYPES)?;
     instance.func_wrap_async(
         "[method]descriptor.open-at",
-        |mut store: StoreContextMut<'_, State>, (fd, path_flags, path, open_flags, flags): OpenAt| {
+        |mut store: StoreContextMut<'_, State>,
+         (fd, path_flags, path, open_flags, flags): OpenAt| {
             Box::new(async move {
-                let opened = open_at(store.data_mut(), fd, path_flags, path, open_flags, flags).await?;
+                let opened =
+                    open_at(store.data_mut(), fd, path_flags, path, open_flags, flags).await?;
                 Ok((opened,))
             })
         },
     )?;
-    instance.func_wrap(
-        "[method]descriptor.link-at",
-        |_: StoreContextMut<'_, State>, _: LinkAt| Ok((Err::<(), _>(ErrorCode::NotPermitted),)),
-    )?;
+    instance
+        .func_wrap("[method]descriptor.link-at", |_: StoreContextMut<'_, State>, _: LinkAt| {
+            Ok((Err::<(), _>(ErrorCode::NotPermitted),))
+        })?;
     linker.allow_shadowing(false);
     Ok(())
 }
@@ -55,13 +57,16 @@ async fn open_at(
         Ok(opened) => opened,
         Err(error) => return Ok(Err(error.downcast()?)),
     };
-    let allowed = state.equipment.workspace.as_ref().is_some_and(|workspace| workspace.allows_hard_links());
+    let allowed =
+        state.equipment.workspace.as_ref().is_some_and(|workspace| workspace.allows_hard_links());
     let file = match state.table.get(&opened)? {
         Descriptor::File(file) => file.file.clone(),
         Descriptor::Dir(_) => return Ok(Ok(opened)),
     };
     let code = match file.metadata() {
-        Ok(metadata) if metadata.is_file() && metadata.nlink() > 1 && !allowed => ErrorCode::NotPermitted,
+        Ok(metadata) if metadata.is_file() && metadata.nlink() > 1 && !allowed => {
+            ErrorCode::NotPermitted
+        }
         Ok(_) if truncate => match file.set_len(0) {
             Ok(()) => return Ok(Ok(opened)),
             Err(_) => ErrorCode::Io,

@@ -2,8 +2,8 @@
 
 use super::{Scene, built, scene, text};
 use crate::catalog::Status;
-use crate::component::digest;
 use crate::check;
+use crate::component::digest;
 use crate::grants::Entry;
 use crate::linker::{BUILT, Linkers};
 use hydroid_core::capability::{Grant, Profile};
@@ -150,23 +150,43 @@ fn the_check_agrees_with_the_linker_for_every_subset_of_grants() {
     let engine = scene.catalog.engine().engine();
     let linkers = Linkers::new(engine);
     let components = [
-        "provider-openai", "provider-rehearsal", "tool-files-read", "tool-files-write", "tool-json", "tool-time",
-        "tool-vault-read", "tool-vault-write", "tool-web", "test-tool-files", "test-tool-pure", "test-tool-web",
+        "provider-openai",
+        "provider-rehearsal",
+        "tool-files-read",
+        "tool-files-write",
+        "tool-json",
+        "tool-time",
+        "tool-vault-read",
+        "tool-vault-write",
+        "tool-web",
+        "test-tool-files",
+        "test-tool-pure",
+        "test-tool-web",
     ];
     let mut linked = 0;
     for name in components {
         let (component, _) = scene
             .catalog
             .cache()
-            .get(scene.catalog.engine(), digest(&built(name)).trim_start_matches("sha256:"), || Ok(built(name)))
+            .get(scene.catalog.engine(), digest(&built(name)).trim_start_matches("sha256:"), || {
+                Ok(built(name))
+            })
             .unwrap();
         let imports = check::imports(engine, &component);
         for mask in 0_u32..1 << BUILT.len() {
             let granted = BUILT.into_iter().enumerate().filter(|(bit, _)| mask >> bit & 1 == 1);
-            let grant = Grant { profiles: granted.map(|(_, profile)| profile).collect(), ..Grant::default() };
+            let grant = Grant {
+                profiles: granted.map(|(_, profile)| profile).collect(),
+                ..Grant::default()
+            };
             let refusals = check::refusals(&ComponentId::new(name), &imports, &grant);
             let links = linkers.get(&grant).unwrap().instantiate_pre(&component).is_ok();
-            assert_eq!(refusals.is_empty(), links, "{name} with {:?}: {refusals:?}", grant.profiles);
+            assert_eq!(
+                refusals.is_empty(),
+                links,
+                "{name} with {:?}: {refusals:?}",
+                grant.profiles
+            );
             linked += u32::from(links);
         }
     }

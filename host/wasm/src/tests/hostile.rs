@@ -220,7 +220,8 @@ fn a_hard_link_out_is_refused_both_ways() {
     assert!(said.matches("own-content").count() >= 2, "both ways must work at all: {said}");
     let said = text(&runtime.block_on(scene.call("path_escape", r#"{"path":"/shared/hard.txt"}"#)));
     assert!(!said.contains("outside-content"), "{said}");
-    let said = text(&runtime.block_on(scene.call("write_escape", r#"{"path":"/shared/hard.txt"}"#)));
+    let said =
+        text(&runtime.block_on(scene.call("write_escape", r#"{"path":"/shared/hard.txt"}"#)));
     assert!(said.contains("refused"), "{said}");
     assert_eq!(std::fs::read_to_string(&outside).unwrap(), "outside-content");
 }
@@ -263,7 +264,8 @@ fn definitions_are_asked_without_authority() {
     let spec = scene.catalog.specs().into_iter().find(|spec| spec.name == "seen_at_load").unwrap();
     assert!(spec.description.contains("files cannot be used"), "{}", spec.description);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let said = text(&runtime.block_on(scene.call("path_escape", r#"{"path":"/shared/at-load.txt"}"#)));
+    let said =
+        text(&runtime.block_on(scene.call("path_escape", r#"{"path":"/shared/at-load.txt"}"#)));
     assert!(said.contains("seen-content"), "the same file is there for a call: {said}");
 }
 

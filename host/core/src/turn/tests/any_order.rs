@@ -35,10 +35,16 @@ impl Ledger {
                 self.entry(entry);
             }
             Effect::RunTool(checked) => {
-                assert_eq!(self.started.last(), Some(&checked.call.id), "recorded as started before it runs");
+                assert_eq!(
+                    self.started.last(),
+                    Some(&checked.call.id),
+                    "recorded as started before it runs"
+                );
                 assert!(self.allowed.contains(&checked.call.id), "ran without being allowed");
             }
-            Effect::AskModel => assert_eq!(self.received.len(), self.finished.len(), "asked with an open call"),
+            Effect::AskModel => {
+                assert_eq!(self.received.len(), self.finished.len(), "asked with an open call")
+            }
             Effect::StopModel | Effect::CheckCall(_) | Effect::StopTool(_) | Effect::End => {}
         }
     }
@@ -49,7 +55,9 @@ impl Ledger {
                 assert!(!self.received.contains(&call.id), "two calls of one id");
                 self.received.push(call.id.clone());
             }
-            Entry::CallDecided { call_id, decision: Decision::Allow, .. } => self.allowed.push(call_id.clone()),
+            Entry::CallDecided { call_id, decision: Decision::Allow, .. } => {
+                self.allowed.push(call_id.clone())
+            }
             Entry::CallStarted { call_id, .. } => self.started.push(call_id.clone()),
             Entry::CallFinished { call_id, .. } => {
                 assert!(self.received.contains(call_id), "a result without a call");
@@ -73,7 +81,11 @@ impl Ledger {
 fn any_event(random: &mut Random, ids: &[ToolCall]) -> Event {
     let some_call = |random: &mut Random| {
         if ids.is_empty() || random.below(20) == 0 {
-            return ToolCall { id: CallId::new("none"), name: "read".into(), arguments: "{}".into() };
+            return ToolCall {
+                id: CallId::new("none"),
+                name: "read".into(),
+                arguments: "{}".into(),
+            };
         }
         // Mostly one of the latest, so that most runs get somewhere.
         let latest = ids.len().saturating_sub(4);
@@ -89,11 +101,21 @@ fn any_event(random: &mut Random, ids: &[ToolCall]) -> Event {
         }
         11 => {
             let fragment = ["{}", "{\"a\":", "1}", "oops"][random.below(4)].to_owned();
-            Event::Model(ModelEvent::CallArguments { index: u32::try_from(random.below(3)).unwrap(), fragment })
+            Event::Model(ModelEvent::CallArguments {
+                index: u32::try_from(random.below(3)).unwrap(),
+                fragment,
+            })
         }
-        12..=14 => Event::Model(ModelEvent::CallEnded { index: u32::try_from(random.below(3)).unwrap() }),
+        12..=14 => {
+            Event::Model(ModelEvent::CallEnded { index: u32::try_from(random.below(3)).unwrap() })
+        }
         15 => {
-            let stops = [StopReason::EndTurn, StopReason::MaxTokens, StopReason::Refusal, StopReason::Error];
+            let stops = [
+                StopReason::EndTurn,
+                StopReason::MaxTokens,
+                StopReason::Refusal,
+                StopReason::Error,
+            ];
             let stop = stops.get(random.below(20)).copied().unwrap_or(StopReason::ToolUse);
             Event::Model(ModelEvent::Finished(stop))
         }
@@ -103,14 +125,24 @@ fn any_event(random: &mut Random, ids: &[ToolCall]) -> Event {
         },
         17..=24 => check_of(&some_call(random)),
         25..=29 => {
-            let answer = [ApprovalAnswer::Once, ApprovalAnswer::Session, deny(None)][random.below(3)].clone();
+            let answer = [ApprovalAnswer::Once, ApprovalAnswer::Session, deny(None)]
+                [random.below(3)]
+            .clone();
             Event::Answered { id: some_call(random).id, answer }
         }
-        30..=37 => Event::CallFinished { id: some_call(random).id, output: ToolOutput::text("ok"), label: Label::host() },
+        30..=37 => Event::CallFinished {
+            id: some_call(random).id,
+            output: ToolOutput::text("ok"),
+            label: Label::host(),
+        },
         38 => match random.below(8) {
             0 => Event::CancelRequested,
             1 => Event::TimeElapsed,
-            2 => Event::ModelFailed(ModelError { kind: "x".into(), message: "y".into(), retry_after_ms: None }),
+            2 => Event::ModelFailed(ModelError {
+                kind: "x".into(),
+                message: "y".into(),
+                retry_after_ms: None,
+            }),
             _ => Event::Model(ModelEvent::Finished(StopReason::ToolUse)),
         },
         _ => Event::UserSaid(Message::user("again").parts),
@@ -126,7 +158,8 @@ fn whatever_the_order_every_call_has_one_result_and_nothing_follows_the_end() {
         let mut ledger = Ledger::default();
         let mut ids: Vec<ToolCall> = Vec::new();
         for number in 0..400 {
-            let event = if number == 399 { Event::CancelRequested } else { any_event(&mut random, &ids) };
+            let event =
+                if number == 399 { Event::CancelRequested } else { any_event(&mut random, &ids) };
             for effect in turn.handle(event) {
                 ledger.take(&effect);
                 if let Effect::Record(Entry::CallReceived { call, .. }) = &effect {
@@ -143,5 +176,8 @@ fn whatever_the_order_every_call_has_one_result_and_nothing_follows_the_end() {
         tools_run += ledger.started.len();
     }
     // If the dice never got anywhere, the assertions above would prove nothing.
-    assert!(runs_with_calls > 1_000 && tools_run > 1_000, "{runs_with_calls} runs with calls, {tools_run} tools run");
+    assert!(
+        runs_with_calls > 1_000 && tools_run > 1_000,
+        "{runs_with_calls} runs with calls, {tools_run} tools run"
+    );
 }
