@@ -36,7 +36,7 @@ pub(crate) fn reading_tools() -> Vec<Tool> {
 /// Uses its capability while it is asked for its tools, when nothing is granted yet.
 fn seen_at_load() -> &'static str {
     let seen = fs::read_to_string("/shared/at-load.txt", 100);
-    let seen = seen.unwrap_or_else(|error| sentence(error));
+    let seen = seen.unwrap_or_else(sentence);
     Box::leak(format!("At load: {seen}").into_boxed_str())
 }
 

@@ -14,6 +14,7 @@ pub(crate) struct Aimock {
 impl Aimock {
     /// Starts a server that answers by these fixtures; none where it is not installed and that
     /// may be, which is anywhere but in continuous integration.
+    #[expect(clippy::print_stderr, reason = "a test that is left out says so")]
     pub(crate) fn start(fixtures: &serde_json::Value) -> Option<Self> {
         let Some(program) = std::env::var_os("HYDROID_AIMOCK") else {
             assert!(

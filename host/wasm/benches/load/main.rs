@@ -29,6 +29,9 @@ mod scene;
 
 use table::Table;
 
+/// One part of the load: it measures and adds its rows.
+type Part = fn(&mut Table);
+
 fn main() {
     // Cargo adds `--bench`.
     let arguments: Vec<String> =
@@ -39,7 +42,7 @@ fn main() {
         return memory::child(rest);
     }
     let chosen = |name: &str| arguments.is_empty() || arguments.iter().any(|word| word == name);
-    let parts: [(&str, fn(&mut Table)); 7] = [
+    let parts: [(&str, Part); 7] = [
         ("loading", loading::measure),
         ("calls", calls::measure),
         ("side-by-side", side_by_side::measure),

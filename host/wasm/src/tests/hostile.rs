@@ -256,9 +256,8 @@ fn lies_about_tools_are_refused_at_load() {
 fn definitions_are_asked_without_authority() {
     let scene = hostile();
     std::fs::write(scene.shared().join("at-load.txt"), "seen-content").unwrap();
-    let mut taken_back = crate::grants::Entry::default();
-    taken_back.files_and_web = true;
-    scene.grants.lock().unwrap().components.insert("test-tool-files".into(), taken_back);
+    let changed = crate::grants::Entry { files_and_web: true, ..crate::grants::Entry::default() };
+    scene.grants.lock().unwrap().components.insert("test-tool-files".into(), changed);
     // Loaded again, now that the file is there and the component is granted to read it.
     scene.catalog.refresh().unwrap();
     let spec = scene.catalog.specs().into_iter().find(|spec| spec.name == "seen_at_load").unwrap();
