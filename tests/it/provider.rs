@@ -173,3 +173,21 @@ fn a_missing_key_is_told_before_anything_is_sent() {
     let home = Home::with_config("[model]\nprovider = \"provider-openai\"\nname = \"gpt-test\"\n");
     home.run(&["ask", "hello"]).code(3).tells("secrets.openai");
 }
+
+#[test]
+fn an_attached_image_reaches_aimock_as_it_is() {
+    let fixtures = json!({ "fixtures": [ { "match": { "userMessage": "what is this" }, "response": { "content": "A picture." } } ] });
+    let Some(server) = Aimock::start(&fixtures) else { return };
+    let home = home(&server);
+    let image = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
+    std::fs::write(home.path("picture.png"), image).unwrap();
+    let path = home.path("picture.png");
+    clean(home.run(&["ask", "--attach", path.to_str().unwrap(), "what is this"]).code(0))
+        .says("A picture.");
+    let requests = server.requests();
+    let said = messages(&requests[0]).last().unwrap().to_string();
+    assert!(said.contains("data:image/png;base64,iVBORw0KGgoAAAANSUhEUg=="), "{said}");
+    home.run(&["ask", "--attach", home.path("key.txt").to_str().unwrap(), "what is this"])
+        .code(1)
+        .tells("is no image");
+}

@@ -78,6 +78,9 @@ pub(crate) struct Ask {
     /// Print every message as a line of JSON.
     #[arg(long, conflicts_with = "quiet")]
     pub(crate) json: bool,
+    /// Say this image, PDF or sound too; up to four of 10 MiB.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) attach: Vec<PathBuf>,
     /// Let this tool run without asking, in this command.
     #[arg(long, value_name = "TOOL")]
     pub(crate) allow: Vec<String>,

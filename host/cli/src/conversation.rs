@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use hydroid_agent::{Agent, OpenSession, Session, SessionChoice, TurnReport};
 use hydroid_core::entry::Outcome;
 use hydroid_core::id::{SessionId, UserId};
-use hydroid_core::message::Message;
+use hydroid_core::message::Part;
 use hydroid_core::ports::{Journal, Sink};
 use hydroid_memory::Database;
 use std::collections::BTreeSet;
@@ -85,11 +85,11 @@ impl Conversation {
     }
 
     /// Says something and waits for the end of the turn.
-    pub(crate) async fn turn(&mut self, text: &str) -> Result<Exit> {
+    pub(crate) async fn turn(&mut self, parts: Vec<Part>) -> Result<Exit> {
         self.abandoned = false;
         // What came while no turn ran is not about this one.
         while self.interrupts.next().now_or_never().is_some() {}
-        let turn = self.session.say(Message::user(text).parts).await?;
+        let turn = self.session.say(parts).await?;
         let ended = turn.ended();
         tokio::pin!(ended);
         let mut cancelled = false;

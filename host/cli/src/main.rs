@@ -14,6 +14,7 @@
 
 mod approval;
 mod args;
+mod attachment;
 mod commands;
 mod conversation;
 mod env;

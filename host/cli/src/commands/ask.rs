@@ -2,6 +2,7 @@
 
 use super::model_settings;
 use crate::args::Ask;
+use crate::attachment;
 use crate::conversation::{Conversation, Opening, find_session, new_session};
 use crate::env::Environment;
 use crate::exit::{Exit, usage};
@@ -14,6 +15,7 @@ use anyhow::{Context, Result, bail};
 use hydroid_agent::SessionChoice;
 use hydroid_core::config::did_you_mean;
 use hydroid_core::id::SessionId;
+use hydroid_core::message::{Content, Label, Part};
 use hydroid_core::ports::{Journal, Tools};
 use hydroid_core::recording::recording;
 use hydroid_memory::Database;
@@ -48,7 +50,8 @@ pub(crate) async fn run(
         settings.extend(replay_settings(file)?);
     }
     let ground = Ground::lay(environment, &settings)?;
-    let text = text(&ask.text).await?;
+    let mut parts = attachment::read(&ask.attach)?;
+    parts.insert(0, Part::new(Content::text(text(&ask.text).await?), Label::user()));
     let database = ground.database().await?;
     let catalog = ground.catalog(&database)?;
     let allow = allowed(&catalog, &ask.allow)?;
@@ -65,7 +68,7 @@ pub(crate) async fn run(
     let opening = Opening { user: ground.user(), session, allow, mode };
     let mut conversation = Conversation::open(&agent, ground.terminal, opening).await?;
     let id = conversation.id().clone();
-    let exit = conversation.turn(&text).await?;
+    let exit = conversation.turn(parts).await?;
     conversation.close().await;
     if let Some(file) = &ask.record {
         record(&ground, &database, &id, file).await?;

@@ -13,6 +13,7 @@ use crate::wire::Ground;
 use anyhow::{Context, Result};
 use hydroid_agent::{Agent, SessionChoice};
 use hydroid_core::config::did_you_mean;
+use hydroid_core::message::Message;
 use hydroid_core::ports::Tools;
 use hydroid_wasm::Catalog;
 use rustyline::error::ReadlineError;
@@ -85,7 +86,7 @@ pub(crate) async fn run(
         let Some(line) = line else { break };
         match meaning(&line) {
             Line::Nothing => {}
-            Line::Say => match conversation.turn(&line).await {
+            Line::Say => match conversation.turn(Message::user(line.clone()).parts).await {
                 Ok(_) => {}
                 Err(error) => terminal::say(
                     &ground

@@ -1,0 +1,81 @@
+//! Files that are said together with the text: images, documents and sounds a model can take in.
+//! Anything else belongs into the workspace, where a tool reads it.
+
+use anyhow::{Context, Result, bail};
+use hydroid_core::message::{Bytes, Content, Label, Part};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// Most attachments of one message, and the most bytes of each: what services take.
+const MOST: usize = 4;
+const LARGEST: u64 = 10 << 20;
+
+/// The files as parts of the person's message.
+pub(crate) fn read(files: &[PathBuf]) -> Result<Vec<Part>> {
+    if files.len() > MOST {
+        bail!("{} files are attached; {MOST} are the most", files.len());
+    }
+    files.iter().map(|file| part(file)).collect()
+}
+
+fn part(path: &Path) -> Result<Part> {
+    let shown = path.display();
+    let mut data = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut data))
+        .with_context(|| format!("`{shown}` cannot be attached"))?;
+    if data.len() as u64 > LARGEST {
+        bail!(
+            "`{shown}` has more than {LARGEST} bytes, the most that is attached; put it in the workspace and let a tool read it"
+        );
+    }
+    // By its first bytes: a name proves nothing.
+    let kind = infer::get(&data).map(|kind| kind.mime_type());
+    let media_type = match kind {
+        Some(kind) if kind.starts_with("image/") || kind.starts_with("audio/") => kind,
+        Some(kind @ "application/pdf") => kind,
+        Some(_) | None => bail!(
+            "`{shown}` is no image, PDF or sound{}; put it in the workspace and let a tool read it",
+            kind.map(|kind| format!(" but {kind}")).unwrap_or_default()
+        ),
+    };
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let content = Content::Media { media_type: media_type.to_owned(), data: Bytes(data), name };
+    Ok(Part::new(content, Label::user()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
+
+    fn file(name: &str, content: &[u8]) -> (tempfile::TempDir, PathBuf) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        (directory, path)
+    }
+
+    #[test]
+    fn an_image_is_known_by_its_first_bytes() {
+        let (_directory, path) = file("picture.txt", PNG);
+        let parts = read(&[path]).unwrap();
+        let expect = Content::Media {
+            media_type: "image/png".into(),
+            data: Bytes(PNG.to_vec()),
+            name: Some("picture.txt".into()),
+        };
+        assert_eq!(parts, [Part::new(expect, Label::user())]);
+    }
+
+    #[test]
+    fn what_no_model_takes_in_is_refused() {
+        let (_directory, path) = file("notes.png", b"only text");
+        assert!(read(&[path]).unwrap_err().to_string().contains("is no image"));
+        let (_directory, path) = file("big.png", &[PNG, &[0; (10 << 20) + 1]].concat());
+        assert!(read(&[path.clone()]).unwrap_err().to_string().contains("more than"));
+        assert!(read(&[PathBuf::from("/nowhere.png")]).is_err());
+        assert!(read(&vec![path; 5]).unwrap_err().to_string().contains("4 are the most"));
+    }
+}
