@@ -7,6 +7,7 @@
 )]
 
 mod cli;
+mod config_keys;
 mod escape;
 mod provider;
 mod support;

@@ -1,7 +1,7 @@
 //! What a session remembers: its entries as the journal has them, and what has to be added when
 //! the process ended in the middle of a turn. It writes nothing itself.
 
-use hydroid_core::entry::{Entry, INTERRUPTED, Outcome};
+use hydroid_core::entry::{Entry, INTERRUPTED, NEVER_RAN, Outcome};
 use hydroid_core::id::{CallId, TurnId};
 use hydroid_core::message::{Content, Label, Part, Usage};
 use hydroid_core::tool::ToolOutput;
@@ -25,8 +25,12 @@ pub(crate) fn closing_entries(entries: &[Entry]) -> Vec<Entry> {
     let Some(open) = OpenTurn::last_of(entries) else { return Vec::new() };
     let results = open.calls.into_iter().map(|call_id| Entry::CallFinished {
         turn: open.turn.clone(),
+        output: ToolOutput::error(if open.started.contains(&call_id) {
+            INTERRUPTED
+        } else {
+            NEVER_RAN
+        }),
         call_id,
-        output: ToolOutput::error(INTERRUPTED),
         label: Label::host(),
     });
     let ended = Entry::TurnEnded {
@@ -63,6 +67,7 @@ pub(crate) fn title(parts: &[Part]) -> String {
 struct OpenTurn {
     turn: TurnId,
     calls: Vec<CallId>,
+    started: BTreeSet<CallId>,
     usage: Usage,
     dollars: Option<f64>,
 }
@@ -76,12 +81,16 @@ impl OpenTurn {
                     open = Some(Self {
                         turn: turn.clone(),
                         calls: Vec::new(),
+                        started: BTreeSet::new(),
                         usage: Usage::default(),
                         dollars: None,
                     });
                 }
                 (Entry::TurnEnded { .. }, _) => open = None,
                 (Entry::CallReceived { call, .. }, Some(open)) => open.calls.push(call.id.clone()),
+                (Entry::CallStarted { call_id, .. }, Some(open)) => {
+                    open.started.insert(call_id.clone());
+                }
                 (Entry::CallFinished { call_id, .. }, Some(open)) => {
                     open.calls.retain(|id| id != call_id)
                 }
@@ -156,7 +165,19 @@ mod tests {
             dollars: Some(0.5),
         };
         let closing = closing_entries(&entries);
-        assert_eq!(closing, [result("b", ToolOutput::error(INTERRUPTED)), ended]);
+        assert_eq!(closing, [result("b", ToolOutput::error(NEVER_RAN)), ended.clone()]);
+        let started = Entry::CallStarted {
+            turn: turn.clone(),
+            call_id: CallId::new("b"),
+            component: hydroid_core::id::ComponentId::new("c"),
+            call: hydroid_core::tool::ToolCall {
+                id: CallId::new("b"),
+                name: "x".into(),
+                arguments: "{}".into(),
+            },
+        };
+        let started = closing_entries(&[entries.clone(), vec![started]].concat());
+        assert_eq!(started, [result("b", ToolOutput::error(INTERRUPTED)), ended]);
         assert_eq!(closing_entries(&[entries.clone(), closing].concat()), []);
         assert_eq!(used_ids(&entries), BTreeSet::from([CallId::new("a"), CallId::new("b")]));
     }

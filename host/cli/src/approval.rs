@@ -46,6 +46,7 @@ fn question(terminal: Terminal, asked: &Asked) -> String {
         Impact::ReadOnly => "only computes or reads your files",
         Impact::Network => "sends read requests to other machines",
         Impact::Changes => "can change things",
+        Impact::Vault => "takes something out of your vault; each copy is asked",
     };
     let name = exact(&asked.call.name);
     let head = terminal.styled(Style::Ask, &format!("? {name} of {} {can}", asked.component));

@@ -3,9 +3,11 @@
 
 use crate::approval::{self, Reply};
 use crate::exit::{Exit, usage};
+use crate::occupied::Occupied;
+use crate::paths::Paths;
 use crate::render::{Asked, Mode, Renderer, Spent};
 use crate::terminal::{self, Terminal};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use futures_util::FutureExt;
 use hydroid_agent::{Agent, OpenSession, Session, SessionChoice, TurnReport};
 use hydroid_core::entry::Outcome;
@@ -30,6 +32,8 @@ pub(crate) struct Conversation {
     interrupts: Interrupts,
     /// The person did not want to wait for the last turn to end.
     abandoned: bool,
+    /// Let go of last, when nothing of the session runs any more.
+    _occupied: Occupied,
 }
 
 /// How to open one.
@@ -52,7 +56,16 @@ struct Interrupts {
 
 impl Conversation {
     /// Opens a session and shows it from now on.
-    pub(crate) async fn open(agent: &Agent, terminal: Terminal, opening: Opening) -> Result<Self> {
+    pub(crate) async fn open(
+        agent: &Agent,
+        paths: &Paths,
+        terminal: Terminal,
+        opening: Opening,
+    ) -> Result<Self> {
+        let id = match &opening.session {
+            SessionChoice::New(id) | SessionChoice::Existing(id) => id,
+        };
+        let occupied = Occupied::take(paths, &opening.user, id)?;
         let headless = !terminal.interactive || opening.mode == Mode::Json;
         let (renderer, approvals) = Renderer::new(opening.mode, terminal);
         let renderer = Arc::new(renderer);
@@ -71,6 +84,7 @@ impl Conversation {
             terminal,
             interrupts: Interrupts::watch()?,
             abandoned: false,
+            _occupied: occupied,
         })
     }
 
@@ -116,6 +130,12 @@ impl Conversation {
             }
         };
         while self.approvals.try_recv().is_ok() {}
+        if self.renderer.lost_output() {
+            bail!(
+                "the answer could not be written to standard output; the session has it: `hydroid session show {}`",
+                self.id()
+            );
+        }
         Ok(exit(&report.outcome, self.renderer.take_denied()))
     }
 

@@ -23,6 +23,7 @@ mod harmless;
 mod load;
 mod log;
 mod moment;
+mod occupied;
 mod paths;
 #[cfg(test)]
 mod reference;

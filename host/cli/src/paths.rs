@@ -81,6 +81,11 @@ impl Paths {
         self.user(user).join("hydroid.log")
     }
 
+    /// Locks of a user's open sessions.
+    pub(crate) fn locks(&self, user: &UserId) -> PathBuf {
+        self.user(user).join("locks")
+    }
+
     /// What a user typed in `hydroid chat`.
     pub(crate) fn history(&self, user: &UserId) -> PathBuf {
         self.user(user).join("history")

@@ -74,6 +74,8 @@ struct State {
     steps: u32,
     spent: Spent,
     output_gone: bool,
+    /// It could not be written, and not because nobody reads it any more.
+    output_lost: bool,
 }
 
 /// What turns have cost.
@@ -90,6 +92,11 @@ impl Renderer {
     pub(crate) fn new(mode: Mode, terminal: Terminal) -> (Self, mpsc::Receiver<Asked>) {
         let (asked, approvals) = mpsc::channel(WAITING_APPROVALS);
         (Self { mode, terminal, asked, state: Mutex::default() }, approvals)
+    }
+
+    /// True if a part of the answer could not be written, as on a full disk.
+    pub(crate) fn lost_output(&self) -> bool {
+        self.state().output_lost
     }
 
     /// Calls that a rule denied since the last time this was asked.
@@ -241,7 +248,8 @@ impl Renderer {
         let mut state = self.state();
         match serde_json::to_value(&message) {
             Ok(value) if !state.output_gone => {
-                state.output_gone = terminal::print_json(&value).is_err()
+                let written = terminal::print_json(&value);
+                state.wrote(written);
             }
             Ok(_) => {}
             Err(error) => terminal::say(&format!("a message cannot be written as JSON: {error}")),
@@ -270,16 +278,25 @@ impl Renderer {
 }
 
 impl State {
+    fn wrote(&mut self, written: std::io::Result<()>) {
+        if let Err(error) = written {
+            self.output_gone = true;
+            self.output_lost = error.kind() != std::io::ErrorKind::BrokenPipe;
+        }
+    }
+
     fn stream(&mut self, text: &str) {
         if let (Some(last), false) = (text.chars().last(), self.output_gone) {
-            self.output_gone = terminal::print(text).is_err();
+            let written = terminal::print(text);
+            self.wrote(written);
             self.open_line = last != '\n';
         }
     }
 
     fn end_line(&mut self) {
         if std::mem::take(&mut self.open_line) && !self.output_gone {
-            self.output_gone = terminal::print("\n").is_err();
+            let written = terminal::print("\n");
+            self.wrote(written);
         }
     }
 }

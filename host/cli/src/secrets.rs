@@ -57,7 +57,12 @@ impl ConfiguredSecrets {
         if let Some(variable) = &source.env {
             let text =
                 self.environment.secret(variable).map_err(|error| problem(error.to_string()))?;
-            return Ok(text.map(|text| SecretValue::new(text.to_owned())));
+            return match text.filter(|text| !text.is_empty()) {
+                Some(text) => Ok(Some(SecretValue::new(text.to_owned()))),
+                None => Err(problem(format!(
+                    "the environment variable `{variable}` is not set; `export {variable}=…` sets it"
+                ))),
+            };
         }
         let Some(file) = &source.file else { return Ok(None) };
         let path = self.base.join(file);
@@ -75,7 +80,9 @@ impl ConfiguredSecrets {
                     .filter(|value| !value.is_empty())
                     .map(|value| SecretValue::new(value.to_owned())))
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Err(problem(format!("the file `{}` does not exist", path.display())))
+            }
             Err(error) => Err(problem(format!("the file `{}`: {error}", path.display()))),
         }
     }

@@ -5,7 +5,7 @@ use crate::env::Environment;
 use crate::load::{Loaded, Setting, load};
 use crate::paths::{Paths, private_directory};
 use crate::secrets::ConfiguredSecrets;
-use crate::terminal::Terminal;
+use crate::terminal::{self, Terminal};
 use crate::{log, release};
 use anyhow::{Context, Result, anyhow};
 use hydroid_agent::{Agent, AgentParts};
@@ -102,6 +102,7 @@ impl Ground {
                     compiled.display()
                 )
             })?;
+        self.tell_first_time(&compiled);
         let workspace = self.workspace()?;
         let egress = self.egress()?;
         let release = release::release()?;
@@ -126,6 +127,17 @@ impl Ground {
             config: self.config.clone(),
         });
         catalog.map(Arc::new).map_err(anyhow::Error::msg)
+    }
+
+    /// Compiling takes seconds, once; a person who waits is told why.
+    fn tell_first_time(&self, compiled: &Path) {
+        let is_code = |entry: std::io::Result<std::fs::DirEntry>| {
+            entry.is_ok_and(|entry| entry.path().extension().is_some_and(|end| end == "cwasm"))
+        };
+        let first = std::fs::read_dir(compiled).is_ok_and(|mut entries| !entries.any(is_code));
+        if first && self.terminal.interactive {
+            terminal::say("compiling the components, once; this takes some seconds");
+        }
     }
 
     /// The directories components see.

@@ -242,6 +242,9 @@ impl Config {
                 self.log.level
             ));
         }
+        if self.workspace.directory.as_ref().is_some_and(|directory| !directory.starts_with('/')) {
+            return wrong("`workspace.directory` is an absolute path; a relative one would be another place in each directory".into());
+        }
         if !is_name(self.user.as_str()) {
             return wrong(format!(
                 "`user` is `{}`; a user name has letters, digits, `-`, `_` and `.`, begins with a letter or digit, and has at most 64 characters",
@@ -259,6 +262,12 @@ impl Config {
             if secret.env.is_some() == secret.file.is_some() {
                 return wrong(format!("`secrets.{name}` takes exactly one of `env` and `file`"));
             }
+            // A value pasted here by mistake is not repeated.
+            if secret.env.as_deref().is_some_and(|variable| !is_variable(variable)) {
+                return wrong(format!(
+                    "`secrets.{name}.env` is not the name of an environment variable; write the name, like `OPENAI_API_KEY`, and never the value itself"
+                ));
+            }
             for host in &secret.hosts {
                 if let Err(error) = host.parse::<crate::capability::HostPattern>() {
                     return wrong(format!("`secrets.{name}.hosts`: {error}"));
@@ -273,6 +282,12 @@ impl Config {
 const MEMORY_FLOOR: u64 = 32 << 20;
 /// The engine reserves this much address space for a memory.
 pub const MEMORY_CEILING: u64 = 256 << 20;
+
+/// True for a name that an environment variable can have.
+fn is_variable(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
 
 /// True for a name that is safe as a file name and readable as an identifier.
 pub fn is_name(text: &str) -> bool {
@@ -574,6 +589,8 @@ mod tests {
 
     #[test]
     fn values_that_cannot_work_are_refused() {
+        refused("[secrets.a]\nenv = \"sk-abc-123\"", "never the value itself");
+        refused("[workspace]\ndirectory = \"here\"", "an absolute path");
         refused("user = \"../x\"", "`user` is `../x`");
         refused("[log]\nlevel = \"loud\"", "one of error");
         refused("[egress]\nallow_private = [\"localhost\"]", "like `10.0.0.5:8080`");

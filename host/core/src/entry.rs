@@ -189,6 +189,9 @@ pub enum Outcome {
 /// What the model reads in place of a result that never came.
 pub const INTERRUPTED: &str = "the host stopped before this call had a result; it may or may not have had an effect: look before trying again";
 
+/// What the model reads of a call that was never run.
+pub const NEVER_RAN: &str = "the host stopped before this call was run, so it had no effect; ask again if it is still wanted";
+
 /// Rebuilds the conversation from a session's entries, oldest first.
 ///
 /// Every tool call has exactly one result afterwards: a call whose result never came gets
@@ -209,6 +212,7 @@ struct Rebuild {
     assistant: Vec<Part>,
     asked: Vec<ToolCall>,
     seen: BTreeSet<CallId>,
+    started: BTreeSet<CallId>,
     results: Vec<(CallId, ToolOutput, Label)>,
     model: Option<Label>,
 }
@@ -265,9 +269,11 @@ impl Rebuild {
                 self.results.push((call_id.clone(), output.clone(), label.clone()));
             }
             Entry::TurnEnded { .. } => self.close_step(),
+            Entry::CallStarted { call_id, .. } => {
+                self.started.insert(call_id.clone());
+            }
             Entry::ApprovalAsked { .. }
             | Entry::CallDecided { .. }
-            | Entry::CallStarted { .. }
             | Entry::StepEnded { .. }
             | Entry::Notice { .. } => {}
         }
@@ -296,7 +302,10 @@ impl Rebuild {
                         let (_, output, label) = results.swap_remove(index);
                         (output, label)
                     }
-                    None => (ToolOutput::error(INTERRUPTED), Label::host()),
+                    None if self.started.contains(&call.id) => {
+                        (ToolOutput::error(INTERRUPTED), Label::host())
+                    }
+                    None => (ToolOutput::error(NEVER_RAN), Label::host()),
                 };
                 Part::new(
                     Content::ToolResult {

@@ -59,13 +59,14 @@ pub fn decide(policy: &Policy, call: &CheckedCall) -> Decision {
         None => match call.impact {
             Impact::ReadOnly => (policy.read_only, "policy.read_only".to_owned()),
             Impact::Network => (policy.network, "policy.network".to_owned()),
-            Impact::Changes => (policy.changes, "policy.changes".to_owned()),
+            Impact::Changes | Impact::Vault => (policy.changes, "policy.changes".to_owned()),
         },
     };
     let can = match call.impact {
         Impact::ReadOnly => "reads only",
         Impact::Network => "sends requests to other machines",
         Impact::Changes => "can change things",
+        Impact::Vault => "takes something out of the vault",
     };
     match rule {
         Rule::Deny => Decision::Deny {
@@ -73,6 +74,7 @@ pub fn decide(policy: &Policy, call: &CheckedCall) -> Decision {
                 "`{name}` is denied by the rule `{key} = \"deny\"`; a person can change it with `hydroid config set {key} ask`"
             ),
         },
+        Rule::Allow | Rule::Ask if call.impact == Impact::Vault => each_time(policy, name),
         Rule::Allow => Decision::Allow,
         Rule::Ask if policy.session.contains(name) => Decision::Allow,
         Rule::Ask if policy.headless => Decision::Deny {
@@ -82,6 +84,20 @@ pub fn decide(policy: &Policy, call: &CheckedCall) -> Decision {
         },
         Rule::Ask => Decision::Ask { reason: format!("`{name}` of `{}` {can}", call.component) },
     }
+}
+
+/// Neither a rule nor an answer given for the session stands in for a person here.
+fn each_time(policy: &Policy, name: &str) -> Decision {
+    let reason =
+        format!("`{name}` takes something out of the vault, which a person approves each time");
+    if policy.headless {
+        return Decision::Deny {
+            reason: format!(
+                "{reason}, and nobody can be asked here; ask for it in a terminal, with `hydroid chat` or `hydroid ask`"
+            ),
+        };
+    }
+    Decision::Ask { reason }
 }
 
 #[cfg(test)]
@@ -125,6 +141,20 @@ mod tests {
         let policy = Policy { headless: true, ..policy() };
         let Decision::Deny { reason } = decide(&policy, &call(Impact::Changes)) else { panic!() };
         assert!(reason.contains("--allow file_write"), "{reason}");
+    }
+
+    #[test]
+    fn a_copy_out_of_the_vault_is_asked_each_time() {
+        let mut policy = policy();
+        policy.tools.insert("file_write".into(), Rule::Allow);
+        policy.session.insert("file_write".into());
+        policy.changes = Rule::Allow;
+        assert!(matches!(decide(&policy, &call(Impact::Vault)), Decision::Ask { .. }));
+        policy.headless = true;
+        assert!(matches!(decide(&policy, &call(Impact::Vault)), Decision::Deny { .. }));
+        policy.tools.insert("file_write".into(), Rule::Deny);
+        let Decision::Deny { reason } = decide(&policy, &call(Impact::Vault)) else { panic!() };
+        assert!(reason.contains("policy.tools.file_write"), "{reason}");
     }
 
     #[test]

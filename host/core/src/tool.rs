@@ -34,6 +34,8 @@ pub enum Impact {
     Network,
     /// Can change something: files, or the state of another machine.
     Changes,
+    /// Takes something out of the vault. A person approves each copy; no rule does it for them.
+    Vault,
 }
 
 /// A call the model asked for.

@@ -302,6 +302,7 @@ fn import_impact(import: &Import, grant: &Grant) -> Impact {
             | "wasi:http/types" => Impact::ReadOnly,
             "hydroid:cap/memory" => uses_only(&["search"]),
             "hydroid:cap/scratchpad" => uses_only(&["read"]),
+            "hydroid:cap/vault-read" | "hydroid:cap/vault-offer" => Impact::Vault,
             _ => Impact::Changes,
         },
         check::Class::OtherTrack | check::Class::Unknown => Impact::Changes,

@@ -113,8 +113,9 @@ pub(crate) fn store(
     store.set_hostcall_fuel(limits.host_call_bytes);
     store.set_epoch_deadline(1);
     store.epoch_deadline_async_yield_and_update(1);
-    if let Some(fuel) = limits.fuel {
-        store.set_fuel(fuel)?;
+    // An engine counts for all components or for none, so one without a limit gets all there is.
+    if limits.fuel.is_some() || store.get_fuel().is_ok() {
+        store.set_fuel(limits.fuel.unwrap_or(u64::MAX))?;
     }
     // Counts every call into the host, WASI's too.
     store.call_hook(|mut context, hook| match hook {

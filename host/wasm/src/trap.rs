@@ -76,6 +76,15 @@ fn of_error(error: &wasmtime::Error, limits: &crate::limits::Limits) -> String {
             "was stopped: it holds more than {} handles open; a person can raise `limits.resources`",
             limits.resources
         ),
+        // The numbers of tables and memories that are allowed follow from that of instances.
+        None if text.contains("resource limit exceeded") => format!(
+            "was stopped: it is made of more than {} core instances; a person can raise `limits.instances`",
+            limits.instances
+        ),
+        None if text.contains("requested len") && text.contains("exceeds limit") => format!(
+            "was stopped: it asked for more than {} of random bytes at once; a person can raise `limits.random`",
+            Size(limits.random)
+        ),
         None => "failed; this is a defect of the component, its log says more".into(),
     }
 }

@@ -323,3 +323,40 @@ fn the_log_file_keeps_what_the_screen_does_not_show() {
         "a host path: {log}"
     );
 }
+
+#[test]
+fn a_session_has_one_process_at_a_time() {
+    let home = Home::new();
+    home.run(&["ask", "say hello"]).code(0);
+    let listed = home.run(&["session", "list", "--json"]).code(0).json_lines();
+    let id = listed[0][0]["id"].as_str().unwrap().to_owned();
+    home.run(&["component", "add", &test_component("test-tool-pure")]).code(0);
+    let mut first = home.start(&[
+        "ask",
+        "--json",
+        "--session",
+        &id,
+        "call sleep_forever {}",
+        "--set",
+        "limits.call=5s",
+    ]);
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(first.stdout.take().unwrap()));
+    lines
+        .find(|line| line.as_ref().is_ok_and(|line| line.contains("call_started")))
+        .expect("the call starts")
+        .unwrap();
+    home.run(&["ask", "--session", &id, "say me too"]).code(1).tells("is in use by process");
+    first.kill().unwrap();
+    first.wait().unwrap();
+    // The system let go of it, and the turn that was cut off is closed.
+    home.run(&["ask", "--session", &id, "say me too"]).code(0).says("me too");
+}
+
+#[test]
+fn an_answer_that_cannot_be_written_is_an_error() {
+    let home = Home::new();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let ran = home.run_into(&["ask", "say hello"], full);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("could not be written"), "{ran:?}");
+}

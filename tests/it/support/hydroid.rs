@@ -86,6 +86,18 @@ impl Home {
         }
     }
 
+    /// Runs with standard output into this file.
+    pub(crate) fn run_into(&self, arguments: &[&str], output: std::fs::File) -> Ran {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::null()).stdout(output).stderr(Stdio::piped());
+        let output = command.output().expect("hydroid is built: `cargo build -p hydroid-cli`");
+        Ran {
+            code: output.status.code(),
+            stdout: String::new(),
+            stderr: String::from_utf8(output.stderr).expect("hydroid writes UTF-8"),
+        }
+    }
+
     /// Starts it and leaves it running.
     pub(crate) fn start(&self, arguments: &[&str]) -> Child {
         let mut command = self.command(arguments);

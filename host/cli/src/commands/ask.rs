@@ -66,7 +66,8 @@ pub(crate) async fn run(
     };
     let agent = ground.agent(&catalog, &database);
     let opening = Opening { user: ground.user(), session, allow, mode };
-    let mut conversation = Conversation::open(&agent, ground.terminal, opening).await?;
+    let mut conversation =
+        Conversation::open(&agent, &ground.paths, ground.terminal, opening).await?;
     let id = conversation.id().clone();
     let exit = conversation.turn(parts).await?;
     conversation.close().await;

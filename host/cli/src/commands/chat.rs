@@ -116,7 +116,7 @@ pub(crate) async fn run(
 async fn open(ground: &Ground, agent: &Agent, session: SessionChoice) -> Result<Conversation> {
     let opening =
         Opening { user: ground.user(), session, allow: BTreeSet::new(), mode: Mode::Text };
-    Conversation::open(agent, ground.terminal, opening).await
+    Conversation::open(agent, &ground.paths, ground.terminal, opening).await
 }
 
 /// The line editor. It is handed to a thread of its own while it waits for a line.

@@ -39,7 +39,9 @@ impl Call {
         match &self.state {
             State::Done | State::Running(Impact::ReadOnly) => true,
             State::Ready(checked) | State::Asking(checked) => checked.impact == Impact::ReadOnly,
-            State::Checking | State::Running(Impact::Network | Impact::Changes) => false,
+            State::Checking | State::Running(Impact::Network | Impact::Changes | Impact::Vault) => {
+                false
+            }
         }
     }
 }
@@ -57,7 +59,7 @@ pub(super) fn startable(calls: &[Call]) -> Vec<CheckedCall> {
         if let State::Ready(checked) = &call.state {
             let may_start = match checked.impact {
                 Impact::ReadOnly => running + start.len() < SIDE_BY_SIDE,
-                Impact::Network | Impact::Changes => all_done,
+                Impact::Network | Impact::Changes | Impact::Vault => all_done,
             };
             if may_start {
                 start.push(checked.clone());

@@ -521,7 +521,10 @@ impl Turn {
         let Phase::Calling(calls) = &mut self.phase else { return Vec::new() };
         let mut allowed = Vec::new();
         for call in calls.iter_mut().filter(|call| call.call.name == tool) {
-            if let State::Asking(checked) = &call.state {
+            // A copy out of the vault is answered one by one.
+            if let State::Asking(checked) = &call.state
+                && checked.impact != Impact::Vault
+            {
                 call.state = State::Ready(checked.clone());
                 allowed.push(call.id().clone());
             }
@@ -581,7 +584,7 @@ impl Turn {
                                 Impact::ReadOnly => {
                                     format!("{why} while this call ran, so it has no result")
                                 }
-                                Impact::Network | Impact::Changes => format!(
+                                Impact::Network | Impact::Changes | Impact::Vault => format!(
                                     "{why} while this call ran; it may or may not have had an effect: look before trying again"
                                 ),
                             }

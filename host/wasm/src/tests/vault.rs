@@ -39,7 +39,7 @@ async fn the_steps_share_no_authority() {
         imported(&writer, "hydroid:cap/vault-handoff")
             && !writer.grant().links("hydroid:cap/vault-read")
     );
-    assert_eq!(reader.impact(), Impact::Changes);
+    assert_eq!(reader.impact(), Impact::Vault);
     // The model is offered the copy, never one half of it.
     let names: Vec<String> =
         scene.catalog.specs().into_iter().map(|spec| spec.component.to_string()).collect();

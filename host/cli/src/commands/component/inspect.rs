@@ -243,6 +243,7 @@ fn hints(page: &mut Page, portrait: &Portrait) {
             (false, Impact::ReadOnly) => "changes nothing, proven: it imports nothing that could",
             (false, Impact::Network) => "can send read requests to other machines",
             (false, Impact::Changes) => "can change things",
+            (true | false, Impact::Vault) => "takes something out of the vault: each call is asked",
         };
         page.line("hints", &format!("{}: {text}", definition.name));
     }

@@ -1,0 +1,72 @@
+//! One process a session: a lock beside the journal, held as long as a session is open. Without
+//! it a second process would take a turn that runs for one that was cut off.
+
+use crate::paths::{Paths, private_directory};
+use anyhow::{Context, Result, bail};
+use hydroid_core::id::{SessionId, UserId};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// A session that no other process can open. The system lets go of it however this one ends.
+#[derive(Debug)]
+pub(crate) struct Occupied {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Occupied {
+    /// Takes the session, or says which process has it.
+    pub(crate) fn take(paths: &Paths, user: &UserId, session: &SessionId) -> Result<Self> {
+        let directory = paths.locks(user);
+        private_directory(&directory)?;
+        let path = directory.join(format!("{session}.lock"));
+        // Whoever had the lock removes the file when it ends; then what was opened is not the file
+        // that others find, and it is opened again.
+        loop {
+            let file = Self::lock(&path, session)?;
+            let found = std::fs::metadata(&path).ok();
+            if found.is_some_and(|found| file.metadata().is_ok_and(|own| own.ino() == found.ino()))
+            {
+                return Ok(Self { path, _lock: file });
+            }
+        }
+    }
+
+    fn lock(path: &Path, session: &SessionId) -> Result<File> {
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)
+            .with_context(|| format!("the lock `{}` cannot be opened", path.display()))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                file.read_to_string(&mut holder)?;
+                bail!(
+                    "session `{session}` is in use by process {}; wait until it ends, or leave out `--session` to begin a new one",
+                    holder.trim()
+                );
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(error)
+                    .with_context(|| format!("`{}` cannot be locked", path.display()));
+            }
+        }
+        file.set_len(0)?;
+        write!(file, "{}", std::process::id())?;
+        Ok(file)
+    }
+}
+
+impl Drop for Occupied {
+    fn drop(&mut self) {
+        // While it is still locked, so that it is never another process's file.
+        drop(std::fs::remove_file(&self.path));
+    }
+}

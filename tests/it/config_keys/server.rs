@@ -1,0 +1,134 @@
+//! A server on the loopback address that answers as a test wants and keeps what it was sent. No
+//! test, and no HTTP beyond what these tests need: a request a connection.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex};
+
+/// How it answers.
+#[derive(Clone)]
+pub(super) enum Reply {
+    /// With this body.
+    Whole(String),
+    /// With no body, and only once so many requests have come.
+    Together(usize),
+    /// With a head, and then nothing more.
+    HeadOnly,
+    /// Not at all.
+    Nothing,
+}
+
+/// One request as it came.
+#[derive(Clone, Debug)]
+pub(super) struct Received {
+    /// Header lines, in lower case as far as the colon.
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: String,
+}
+
+/// A running server. Its thread ends with the process.
+pub(super) struct Server {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    received: Mutex<Vec<Received>>,
+    came: Condvar,
+}
+
+impl Server {
+    pub(super) fn start(reply: Reply) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port of the loopback address");
+        let address = listener.local_addr().expect("a bound listener has an address");
+        let shared = Arc::new(Shared::default());
+        let kept = shared.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let (shared, reply) = (kept.clone(), reply.clone());
+                // A client that goes away is what some tests are about.
+                std::thread::spawn(move || drop(answer(stream, &shared, &reply)));
+            }
+        });
+        Self { address, shared }
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub(super) fn origin(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The setting without which nothing may reach it.
+    pub(super) fn open(&self) -> String {
+        format!("egress.allow_private=[\"{}\"]", self.address)
+    }
+
+    /// All requests so far.
+    pub(super) fn received(&self) -> Vec<Received> {
+        self.shared.received.lock().expect("no holder panics").clone()
+    }
+
+    /// The newest request.
+    #[track_caller]
+    pub(super) fn last(&self) -> Received {
+        self.received().pop().expect("a request came")
+    }
+}
+
+impl Received {
+    /// The value of a header line.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+fn answer(mut stream: TcpStream, shared: &Shared, reply: &Reply) -> std::io::Result<()> {
+    let request = read(&stream)?;
+    let mut received = shared.received.lock().expect("no holder panics");
+    received.push(request);
+    shared.came.notify_all();
+    if let Reply::Together(count) = reply {
+        let enough = shared.came.wait_while(received, |received| received.len() < *count);
+        received = enough.expect("no holder panics");
+    }
+    drop(received);
+    let body = match reply {
+        Reply::Whole(body) => body,
+        Reply::Together(_) => "",
+        Reply::HeadOnly => {
+            write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")?;
+            return until_closed(stream);
+        }
+        Reply::Nothing => return until_closed(stream),
+    };
+    let length = body.len();
+    write!(
+        stream,
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    )
+}
+
+fn until_closed(mut stream: TcpStream) -> std::io::Result<()> {
+    stream.read_to_end(&mut Vec::new()).map(drop)
+}
+
+fn read(stream: &TcpStream) -> std::io::Result<Received> {
+    let mut reader = BufReader::new(stream);
+    let mut headers = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        let line = line.trim_end();
+        if line.is_empty() {
+            break;
+        }
+        if let Some((name, value)) = line.split_once(": ") {
+            headers.push((name.to_lowercase(), value.to_owned()));
+        }
+    }
+    let mut received = Received { headers, body: String::new() };
+    let length = received.header("content-length").and_then(|length| length.parse().ok());
+    reader.take(length.unwrap_or(0)).read_to_string(&mut received.body)?;
+    Ok(received)
+}
