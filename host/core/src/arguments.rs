@@ -3,6 +3,7 @@
 //! model can act on. This is no schema check: names and types of fields are not looked at.
 
 mod reader;
+mod unique;
 
 use reader::Reader;
 use serde_json::Value;
@@ -22,9 +23,11 @@ const EXAMPLE: &str =
 /// Arguments as one line of compact JSON, an object. Empty text means no arguments.
 ///
 /// Valid JSON keeps every number and string as it was written; only white space between them
-/// goes. The error is a sentence for the model: where it went wrong and what right looks like.
+/// goes. A key that occurs twice in one object is refused. The error is a sentence for the model: where it went wrong and what right looks like.
 pub fn normalise(text: &str) -> Result<String, String> {
-    unwrap(text, MAX_WRAPPINGS)
+    let json = unwrap(text, MAX_WRAPPINGS)?;
+    unique::check(&json)?;
+    Ok(json)
 }
 
 fn unwrap(text: &str, wrappings: usize) -> Result<String, String> {

@@ -251,6 +251,22 @@ impl Config {
                 self.user
             ));
         }
+        for (name, component) in &self.components {
+            let limits = &component.limits;
+            if limits
+                .memory
+                .is_some_and(|memory| memory.0 > MEMORY_CEILING || memory.0 < SMALLEST_MEMORY)
+            {
+                return wrong(format!(
+                    "`components.{name}.limits.memory` is from {} to {}",
+                    Size(SMALLEST_MEMORY),
+                    Size(MEMORY_CEILING)
+                ));
+            }
+            if limits.call.is_some_and(|call| call.0 == 0) {
+                return wrong(format!("`components.{name}.limits.call` is at least 1"));
+            }
+        }
         for entry in &self.egress.allow_private {
             if entry.parse::<std::net::SocketAddr>().is_err() {
                 return wrong(format!(
@@ -280,6 +296,8 @@ impl Config {
 
 /// No component may be limited below this: CPython's initial memory is 13 MB.
 const MEMORY_FLOOR: u64 = 32 << 20;
+/// Less is not enough for any compiled guest to start: Rust's begins with 1.1 MB.
+const SMALLEST_MEMORY: u64 = 2 << 20;
 /// The engine reserves this much address space for a memory.
 pub const MEMORY_CEILING: u64 = 256 << 20;
 
@@ -589,6 +607,8 @@ mod tests {
 
     #[test]
     fn values_that_cannot_work_are_refused() {
+        refused("[components.x.limits]\nmemory = \"1GiB\"", "from 2MiB to 256MiB");
+        refused("[components.x.limits]\ncall = 0", "at least 1");
         refused("[secrets.a]\nenv = \"sk-abc-123\"", "never the value itself");
         refused("[workspace]\ndirectory = \"here\"", "an absolute path");
         refused("user = \"../x\"", "`user` is `../x`");

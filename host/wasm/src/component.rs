@@ -10,6 +10,7 @@ use crate::files::Workspace;
 use crate::instance::{self, Equipment, Records, SecretRule, State};
 use crate::limits::Limits;
 use crate::linker::Linkers;
+use crate::schema;
 use crate::trap;
 use hydroid_core::capability::{Grant, Profile};
 use hydroid_core::config::{self, is_name};
@@ -374,7 +375,7 @@ fn component_config(
             }
         }
     }
-    let validator = jsonschema::validator_for(schema).map_err(|error| {
+    let validator = schema::compile(schema).map_err(|error| {
         LoadError::Config(format!(
             "the configuration schema in the manifest of `{name}` is not one: {error}"
         ))
@@ -529,7 +530,7 @@ fn check_definition(
             "the schema of its tool `{name}` is not one of an object; write `\"type\": \"object\"` at its root"
         ));
     }
-    let validator = match jsonschema::draft202012::new(&input_schema) {
+    let validator = match schema::compile(&input_schema) {
         Ok(validator) => validator,
         Err(error) => {
             return wrong(format!("the schema of its tool `{name}` is not a JSON Schema: {error}"));

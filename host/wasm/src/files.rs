@@ -145,14 +145,8 @@ impl Workspace {
         for name in ["shared", "tmp", "vault"] {
             builder.create(directory.join(name))?;
         }
-        let authority = cap_std::ambient_authority();
-        Ok(Self {
-            shared: Dir::open_ambient_dir(directory.join("shared"), authority)?,
-            tmp: Dir::open_ambient_dir(directory.join("tmp"), authority)?,
-            vault: Dir::open_ambient_dir(directory.join("vault"), authority)?,
-            directory: directory.canonicalize()?,
-            allow_hard_links,
-        })
+        let [shared, tmp, vault] = open_roots(directory)?;
+        Ok(Self { shared, tmp, vault, directory: directory.canonicalize()?, allow_hard_links })
     }
 
     /// Host paths of the roots with the names components know them by, for preopens and for
@@ -415,6 +409,33 @@ impl Workspace {
         }
         Ok(Place { root, inner, shown })
     }
+}
+
+/// Opens the three roots. Each is a directory of its own and none is a link: a workspace that
+/// somebody else made must not lead elsewhere, nor to its vault under another name.
+fn open_roots(directory: &Path) -> std::io::Result<[Dir; 3]> {
+    let workspace = Dir::open_ambient_dir(directory, cap_std::ambient_authority())?;
+    let mut seen = Vec::new();
+    let mut open = |name: &str| {
+        let metadata = workspace.symlink_metadata(name)?;
+        let refused = |problem: &str| {
+            Err(std::io::Error::other(format!(
+                "`{name}` in it {problem}; make it a directory of its own"
+            )))
+        };
+        if !metadata.is_dir() {
+            return refused("is a link or a file");
+        }
+        let root = workspace.open_dir(name)?;
+        let opened = root.dir_metadata()?;
+        let place = (opened.dev(), opened.ino());
+        if place != (metadata.dev(), metadata.ino()) || seen.contains(&place) {
+            return refused("is the same directory as another, or was replaced");
+        }
+        seen.push(place);
+        Ok(root)
+    };
+    Ok([open("shared")?, open("tmp")?, open("vault")?])
 }
 
 impl Place<'_> {

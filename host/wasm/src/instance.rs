@@ -160,6 +160,14 @@ fn wasi(equipment: &Equipment, output: &Ring) -> wasmtime::Result<WasiCtx> {
         (permission, &equipment.workspace, equipment.wants_preopens)
     {
         let [(shared, shared_name), (tmp, tmp_name), _] = workspace.roots();
+        // WASI opens them by path; what became a link since the workspace was opened is not opened.
+        for root in [&shared, &tmp] {
+            if !std::fs::symlink_metadata(root).is_ok_and(|metadata| metadata.is_dir()) {
+                return Err(wasmtime::Error::msg(
+                    "a root of the workspace is not a directory any more",
+                ));
+            }
+        }
         builder.preopened_dir(shared, shared_name, permission)?;
         builder.preopened_dir(tmp, tmp_name, permission)?;
     }

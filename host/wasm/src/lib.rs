@@ -28,6 +28,7 @@ mod instance;
 pub mod limits;
 mod linker;
 mod provider;
+mod schema;
 mod tool;
 mod trap;
 mod vault;

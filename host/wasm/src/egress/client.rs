@@ -2,7 +2,7 @@
 //! addresses that were checked.
 
 use super::connect::{self, Connector, DialError, RemoteAddress, Tls};
-use super::credential::{Credential, attach, mask_headers};
+use super::credential::{Credential, attach, forms, mask_headers};
 use super::mask::Mask;
 use super::target::{BadUrl, Target};
 use bytes::Bytes;
@@ -221,8 +221,15 @@ impl Egress {
             )));
         }
         let mut headers = outgoing.headers;
-        let mask = Mask::new(credential.as_ref().map(|credential| credential.value.expose()));
+        let mask = Mask::new(credential.as_ref().map(forms).unwrap_or_default());
         let shown_url = target.url().to_string();
+        if credential.is_some() {
+            // A part of the answer, or a packed one, could carry the credential past the mask.
+            for name in [header::RANGE, header::IF_RANGE, header::TE] {
+                headers.remove(name);
+            }
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
         let target = match &credential {
             Some(credential) => attach(credential, target, &mut headers)?,
             None => target,
@@ -266,8 +273,17 @@ impl Egress {
         for name in [header::SET_COOKIE, header::WWW_AUTHENTICATE, header::PROXY_AUTHENTICATE] {
             head.headers.remove(name);
         }
-        if let Some(credential) = &credential {
-            mask_headers(&mut head.headers, credential.value.expose());
+        if credential.is_some() {
+            let encoding = head.headers.get(header::CONTENT_ENCODING);
+            if encoding.is_some_and(|encoding| encoding != "identity") {
+                return Err(EgressError::Connection {
+                    host: target.host().to_owned(),
+                    problem: "it answered in an encoding in which a credential cannot be masked"
+                        .into(),
+                    sent: true,
+                });
+            }
+            mask_headers(&mut head.headers, &mask);
         }
         Ok(Answer {
             status: head.status.as_u16(),

@@ -2,6 +2,7 @@
 //! comes back.
 
 use super::client::EgressError;
+use super::mask::Mask;
 use super::target::Target;
 use base64::Engine as _;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -101,13 +102,47 @@ fn base64_of(bytes: &[u8]) -> String {
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
-pub(super) fn mask_headers(headers: &mut HeaderMap, secret: &str) {
+/// The forms in which a service could send a credential back: as it is, and in the encodings it
+/// was sent in or is commonly shown in.
+pub(super) fn forms(credential: &Credential) -> Vec<String> {
+    use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+    let value = credential.value.expose();
+    let percent: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
+    let mut forms = vec![
+        value.to_owned(),
+        hex::encode(value),
+        hex::encode_upper(value),
+        percent.replace('+', "%20"),
+        percent,
+        serde_json::Value::from(value).to_string().trim_matches('"').to_owned(),
+    ];
+    let mut texts = vec![value.to_owned()];
+    if let Place::Basic(user) = &credential.place {
+        texts.push(format!("{user}:{value}"));
+    }
+    for text in texts {
+        // Where the text begins within three bytes decides how it is written; what depends on
+        // its neighbours is left out.
+        for offset in 0..3 {
+            let padded = [vec![0; offset], text.as_bytes().to_vec()].concat();
+            let whole = padded.len() / 3 * 4;
+            let from = if offset == 0 { 0 } else { 4 };
+            for encoded in [STANDARD_NO_PAD.encode(&padded), URL_SAFE_NO_PAD.encode(&padded)] {
+                forms.extend(encoded.get(from..whole).map(str::to_owned));
+            }
+        }
+    }
+    forms.sort();
+    forms.dedup();
+    // The longest first, so that a form is not cut up by a shorter one in it.
+    forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
+    forms
+}
+
+pub(super) fn mask_headers(headers: &mut HeaderMap, mask: &Mask) {
     let leaking: Vec<HeaderName> = headers
         .iter()
-        .filter(|(_, value)| {
-            !secret.is_empty()
-                && memchr::memmem::find(value.as_bytes(), secret.as_bytes()).is_some()
-        })
+        .filter(|(_, value)| mask.finds(value.as_bytes()))
         .map(|(name, _)| name.clone())
         .collect();
     for name in leaking {

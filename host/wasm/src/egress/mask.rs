@@ -3,10 +3,10 @@
 
 use bytes::{Bytes, BytesMut};
 
-/// Replaces every occurrence of one value by `*`s of the same length, across chunk borders.
+/// Replaces every occurrence of some values by `*`s of the same length, across chunk borders.
 #[derive(Debug, Default)]
 pub(super) struct Mask {
-    needle: zeroize::Zeroizing<Vec<u8>>,
+    needles: Vec<zeroize::Zeroizing<Vec<u8>>>,
     held: BytesMut,
 }
 
@@ -14,28 +14,29 @@ pub(super) struct Mask {
 const SHORTEST: usize = 6;
 
 impl Mask {
-    pub(super) fn new(value: Option<&str>) -> Self {
-        let needle =
-            value.filter(|value| value.len() >= SHORTEST).map(|value| value.as_bytes().to_vec());
-        Self { needle: zeroize::Zeroizing::new(needle.unwrap_or_default()), held: BytesMut::new() }
+    /// Masks these forms of a credential; none masks nothing.
+    pub(super) fn new(forms: Vec<String>) -> Self {
+        let long = forms.into_iter().filter(|form| form.len() >= SHORTEST);
+        let needles = long.map(|form| zeroize::Zeroizing::new(form.into_bytes())).collect();
+        Self { needles, held: BytesMut::new() }
     }
 
     /// Takes a chunk and returns what may be shown already.
     pub(super) fn push(&mut self, chunk: Bytes) -> Bytes {
-        if self.needle.is_empty() {
+        if self.needles.is_empty() {
             return chunk;
         }
         self.held.extend_from_slice(&chunk);
-        let mut from = 0;
-        while let Some(at) = find(&self.held[from..], &self.needle) {
-            let start = from + at;
-            self.held[start..start + self.needle.len()].fill(b'*');
-            from = start + self.needle.len();
+        for needle in &self.needles {
+            let mut from = 0;
+            while let Some(at) = memchr::memmem::find(&self.held[from..], needle) {
+                let start = from + at;
+                self.held[start..start + needle.len()].fill(b'*');
+                from = start + needle.len();
+            }
         }
-        let keep = (1..self.needle.len().min(self.held.len() + 1))
-            .rev()
-            .find(|length| self.held.ends_with(&self.needle[..*length]))
-            .unwrap_or(0);
+        let keep =
+            self.needles.iter().map(|needle| beginning(&self.held, needle)).max().unwrap_or(0);
         self.held.split_to(self.held.len() - keep).freeze()
     }
 
@@ -43,10 +44,17 @@ impl Mask {
     pub(super) fn finish(&mut self) -> Bytes {
         self.held.split().freeze()
     }
+
+    /// True if a text has one of the forms in it.
+    pub(super) fn finds(&self, text: &[u8]) -> bool {
+        self.needles.iter().any(|needle| memchr::memmem::find(text, needle).is_some())
+    }
 }
 
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    memchr::memmem::find(haystack, needle)
+/// How many of the last bytes could be the beginning of the needle.
+fn beginning(held: &[u8], needle: &[u8]) -> usize {
+    let longest = needle.len().min(held.len() + 1);
+    (1..longest).rev().find(|length| held.ends_with(&needle[..*length])).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -55,7 +63,7 @@ mod tests {
 
     #[track_caller]
     fn check(chunks: &[&str], expect: &str) {
-        let mut mask = Mask::new(Some("sk-12345"));
+        let mut mask = Mask::new(vec!["sk-12345".into(), "c2stMTIz".into()]);
         let mut shown = Vec::new();
         for chunk in chunks {
             shown.extend_from_slice(&mask.push(Bytes::copy_from_slice(chunk.as_bytes())));
@@ -84,7 +92,12 @@ mod tests {
     }
 
     #[test]
+    fn every_form_is_masked() {
+        check(&["x c2st", "MTIz sk-1", "2345"], "x ******** ********");
+    }
+
+    #[test]
     fn without_a_value_nothing_is_held() {
-        assert_eq!(Mask::new(None).push(Bytes::from_static(b"sk-")), "sk-");
+        assert_eq!(Mask::new(Vec::new()).push(Bytes::from_static(b"sk-")), "sk-");
     }
 }

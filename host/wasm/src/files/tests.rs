@@ -195,3 +195,25 @@ fn writing_keeps_what_is_there_unless_told() {
         scene.workspace.list("/shared", 0, 10).unwrap().into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["a.txt"]);
 }
+
+#[test]
+fn a_workspace_whose_roots_lead_elsewhere_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let base = directory.path();
+    std::fs::create_dir_all(base.join("outside")).unwrap();
+    for (name, target) in [
+        ("shared", "../outside"),
+        ("tmp", "../outside"),
+        ("shared", "vault"),
+        ("vault", "../outside"),
+    ] {
+        let workspace = base.join(format!("ws-{name}-{}", target.len()));
+        std::fs::create_dir_all(workspace.join("vault-or-not")).unwrap();
+        if target == "vault" {
+            std::fs::create_dir_all(workspace.join("vault")).unwrap();
+        }
+        symlink(target, workspace.join(name)).unwrap();
+        let error = Workspace::open(&workspace, false).unwrap_err().to_string();
+        assert!(error.contains("is a link"), "{name} -> {target}: {error}");
+    }
+}

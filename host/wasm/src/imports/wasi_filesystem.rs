@@ -7,7 +7,7 @@ use wasmtime::component::{Linker, Resource};
 use wasmtime::{Result, StoreContextMut};
 use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystem, WasiFilesystemView as _};
 use wasmtime_wasi::p2::bindings::filesystem::types::{
-    DescriptorFlags, ErrorCode, HostDescriptor, OpenFlags, PathFlags,
+    DescriptorFlags, DescriptorType, ErrorCode, HostDescriptor, OpenFlags, PathFlags,
 };
 use wasmtime_wasi::p2::bindings::filesystem::{preopens, types};
 
@@ -51,6 +51,18 @@ async fn open_at(
     open_flags: OpenFlags,
     flags: DescriptorFlags,
 ) -> Result<Result<Resource<Descriptor>, ErrorCode>> {
+    // Opening a named pipe would hold a thread until somebody opens its other end.
+    let found =
+        state.filesystem().stat_at(Resource::new_borrow(fd.rep()), path_flags, path.clone()).await;
+    let opens = |kind| {
+        matches!(
+            kind,
+            DescriptorType::RegularFile | DescriptorType::Directory | DescriptorType::SymbolicLink
+        )
+    };
+    if found.is_ok_and(|found| !opens(found.type_)) {
+        return Ok(Err(ErrorCode::NotPermitted));
+    }
     let truncate = open_flags.contains(OpenFlags::TRUNCATE);
     let kept = open_flags & !OpenFlags::TRUNCATE;
     let opened = match state.filesystem().open_at(fd, path_flags, path, kept, flags).await {
