@@ -145,6 +145,33 @@ impl CompiledCache {
     }
 }
 
+/// Most bytes of a function times its locals. Registers are chosen for a function as a whole, so
+/// a large one with many locals takes minutes and gigabytes; the interpreter loops of CPython and
+/// QuickJS are a tenth of this.
+const MOST_EFFORT: u64 = 1 << 30;
+
+/// Refuses a function that would keep the compiler busy for too long.
+fn check_effort(wasm: &[u8]) -> Result<(), wasmtime::Error> {
+    for payload in wasmparser::Parser::new(0).parse_all(wasm) {
+        // What cannot be read is refused by the compiler, with its own words.
+        let Ok(payload) = payload else { return Ok(()) };
+        let wasmparser::Payload::CodeSectionEntry(body) = payload else { continue };
+        let Ok(locals) = body.get_locals_reader() else { return Ok(()) };
+        let count = locals
+            .into_iter()
+            .filter_map(Result::ok)
+            .map(|(count, _)| u64::from(count))
+            .sum::<u64>();
+        let bytes = body.range().len() as u64;
+        if bytes.saturating_mul(count) > MOST_EFFORT {
+            return Err(wasmtime::Error::msg(format!(
+                "one of its functions has {bytes} bytes and {count} locals, too much to compile; build it with optimisation"
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// Compiles a component, with a sentence for what the engine does not take.
 fn compile(engine: &WasmEngine, wasm: &[u8]) -> Result<Component, wasmtime::Error> {
     if Engine::detect_precompiled(wasm).is_some() {
@@ -152,6 +179,7 @@ fn compile(engine: &WasmEngine, wasm: &[u8]) -> Result<Component, wasmtime::Erro
             "this is compiled code, not a component; add the `.wasm` it was made from",
         ));
     }
+    check_effort(wasm)?;
     Component::from_binary(engine.engine(), wasm).map_err(|error| {
         let text = format!("{error:#}");
         if text.contains("requires the component model async feature") {
@@ -301,6 +329,19 @@ mod tests {
         get(&cache, &engine, "b");
         assert!(!cache.has(&engine, "a"));
         assert!(cache.has(&engine, "b"));
+    }
+
+    #[test]
+    fn a_function_that_would_take_minutes_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let engine = WasmEngine::new(false).unwrap();
+        let cache = CompiledCache::open(directory.path().to_owned(), 1 << 20).unwrap();
+        let locals = "(local i64) ".repeat(2_000);
+        let body = "(local.set 0 (i64.const 1)) ".repeat(200_000);
+        let text = format!("(component (core module (func {locals} {body})))");
+        let error =
+            cache.get(&engine, "x", || Ok(wat::parse_str(text).unwrap())).unwrap_err().to_string();
+        assert!(error.contains("2000 locals"), "{error}");
     }
 
     #[test]
