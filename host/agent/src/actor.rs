@@ -3,18 +3,20 @@
 //! It decides nothing itself.
 //!
 //! Two mailboxes, both bounded: commands of clients, and reports of models and tools. Commands are
-//! taken first, so a cancel never waits behind an answer that streams.
+//! taken first, so a cancel never waits behind an answer that streams. Reports are left where they
+//! are while the client the session was opened with is far behind, so that nothing outruns it.
 
 use crate::answer::{AnswerScrubber, mask_known};
-use crate::clients::{Client, Clients};
+use crate::clients::{Client, Clients, Shown};
 use crate::effects::{self, Job, News, Report, TurnContext};
 use crate::history;
 use crate::session::{AnswerError, Command, SayError, TurnEnd, TurnError, TurnReport};
 use crate::sessions::{AgentParts, Entered, OpenSession};
 use crate::settings;
-use hydroid_core::entry::{self, Entry};
+use hydroid_core::entry::{self, DecidedBy, Entry};
 use hydroid_core::id::{CallId, SessionId, TurnId, UserId};
 use hydroid_core::message::{Content, Part};
+use hydroid_core::policy::Decision;
 use hydroid_core::ports::{ModelError, ModelEvent, NewSession, StoreError};
 use hydroid_core::protocol::{ApprovalAnswer, ServerMessage};
 use hydroid_core::turn::{Effect, Event, Turn};
@@ -52,7 +54,7 @@ pub(crate) struct Actor {
     queue: VecDeque<Said>,
     closed: bool,
     /// Who waits for the session to have closed.
-    closers: Vec<oneshot::Sender<Vec<oneshot::Receiver<()>>>>,
+    closers: Vec<oneshot::Sender<Shown>>,
     turns: u64,
     reports: mpsc::Receiver<Report>,
     report_to: mpsc::Sender<Report>,
@@ -84,6 +86,8 @@ struct Running {
     answer: AnswerScrubber,
     tools: BTreeMap<CallId, Job>,
     clock: WallClock,
+    /// Calls that a rule denied, as recorded.
+    denied: u32,
     report: Option<TurnReport>,
     ended: oneshot::Sender<TurnEnd>,
 }
@@ -103,8 +107,6 @@ impl Actor {
         mailbox: mpsc::Receiver<Command>,
     ) -> Self {
         let (report_to, reports) = mpsc::channel(REPORTS);
-        let mut clients = Clients::default();
-        clients.add(client);
         Self {
             running: None,
             stopping: JoinSet::new(),
@@ -116,7 +118,7 @@ impl Actor {
             allowed: open.allow,
             entries: Vec::new(),
             stored: Stored::No,
-            clients,
+            clients: Clients::of(client),
             queue: VecDeque::new(),
             closed: false,
             closers: Vec::new(),
@@ -157,7 +159,7 @@ impl Actor {
                 () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     self.handle(vec![Event::TimeElapsed]).await;
                 }
-                Some(report) = self.reports.recv() => self.report(report).await,
+                Some(report) = next_report(&mut self.clients, &mut self.reports) => self.report(report).await,
             }
         }
     }
@@ -190,7 +192,10 @@ impl Actor {
     async fn close(&mut self) {
         self.closed = true;
         for said in self.queue.drain(..) {
-            drop(said.ended.send(TurnEnd { result: Err(TurnError::Closed), shown: Vec::new() }));
+            drop(
+                said.ended
+                    .send(TurnEnd { result: Err(TurnError::Closed), shown: Shown::default() }),
+            );
         }
         self.handle(vec![Event::CancelRequested]).await;
     }
@@ -281,6 +286,7 @@ impl Actor {
             answer: AnswerScrubber::new(self.agent.scrubber.clone()),
             tools: BTreeMap::new(),
             clock: WallClock { left: settings::wall_time(config), since: None },
+            denied: 0,
             report: None,
             ended,
         }
@@ -365,12 +371,8 @@ impl Actor {
         let count = u64::try_from(entries.len()).unwrap_or(u64::MAX);
         let first = last.saturating_sub(count).saturating_add(1);
         for (seq, entry) in (first..).zip(entries) {
-            if let (Entry::TurnEnded { turn, outcome, usage, dollars }, Some(running)) =
-                (&entry, &mut self.running)
-            {
-                let (turn, outcome) = (turn.clone(), outcome.clone());
-                running.report =
-                    Some(TurnReport { turn, outcome, usage: *usage, dollars: *dollars });
+            if let Some(running) = &mut self.running {
+                running.recorded(&entry);
             }
             self.clients.show(&ServerMessage::Entry {
                 session: self.session.clone(),
@@ -429,6 +431,25 @@ impl Running {
         events.into_iter().flat_map(|event| self.answer.take(event)).map(Event::Model).collect()
     }
 
+    /// Keeps what the report of the turn will say.
+    fn recorded(&mut self, entry: &Entry) {
+        match entry {
+            Entry::CallDecided {
+                decision: Decision::Deny { .. }, by: DecidedBy::Policy, ..
+            } => self.denied = self.denied.saturating_add(1),
+            Entry::TurnEnded { turn, outcome, usage, dollars } => {
+                self.report = Some(TurnReport {
+                    turn: turn.clone(),
+                    outcome: outcome.clone(),
+                    usage: *usage,
+                    dollars: *dollars,
+                    denied: self.denied,
+                });
+            }
+            _ => {}
+        }
+    }
+
     /// When the turn's time is used up; none while only a person is awaited.
     fn deadline(&mut self) -> Option<Instant> {
         let clock = &mut self.clock;
@@ -440,6 +461,17 @@ impl Running {
         }
         Some(*clock.since.get_or_insert_with(Instant::now) + clock.left)
     }
+}
+
+/// The next report, once the client the session was opened with has room for what it brings.
+/// Meanwhile models and tools wait at the full mailbox. The turn's time goes on, so a client that
+/// never returns does not keep a turn alive.
+async fn next_report(
+    clients: &mut Clients,
+    reports: &mut mpsc::Receiver<Report>,
+) -> Option<Report> {
+    clients.room().await;
+    reports.recv().await
 }
 
 /// Sorts effects into what is recorded, what is done afterwards, and the calls to be checked,

@@ -18,7 +18,7 @@ use hydroid_core::scrub::{KnownSecret, Scrubber};
 use hydroid_core::tool::{CheckedCall, Impact, ToolCall, ToolOutput, ToolSpec};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use tokio::sync::{Notify, Semaphore, mpsc};
 
 pub(crate) const SECRET: &str = "sk-live-0123456789abcdef";
@@ -252,6 +252,13 @@ impl FakeJournal {
             .unwrap_or_default()
     }
 
+    fn has(&self, session: &SessionId, seq: u64, entry: &Entry) -> bool {
+        let sessions = self.sessions.lock().unwrap();
+        sessions.get(session).is_some_and(|(_, entries)| {
+            entries.iter().any(|stored| stored.seq == seq && stored.entry == *entry)
+        })
+    }
+
     pub(crate) fn title(&self, session: &str) -> String {
         self.sessions.lock().unwrap()[&SessionId::new(session)].0.title.clone()
     }
@@ -391,16 +398,40 @@ pub(crate) struct FakeClient {
 
 impl Sink for FakeClient {
     fn emit(&self, message: ServerMessage) {
-        if let ServerMessage::Entry { session, seq, entry } = &message {
-            let stored = self.journal.stored(session.as_str());
-            if !stored.iter().any(|stored| stored.seq == *seq && stored.entry == *entry) {
-                self.faults.add(format!("shown before it was written: {seq} {entry:?}"));
-            }
+        if let ServerMessage::Entry { session, seq, entry } = &message
+            && !self.journal.has(session, *seq, entry)
+        {
+            self.faults.add(format!("shown before it was written: {seq} {entry:?}"));
         }
         if serde_json::to_string(&message).unwrap().contains(SECRET) {
             self.faults.add(format!("the secret was shown: {message:?}"));
         }
         drop(self.shown.send(message));
+    }
+}
+
+/// A client that shows nothing until it is let go.
+#[derive(Default)]
+pub(crate) struct HeldClient {
+    let_go: Mutex<bool>,
+    changed: Condvar,
+    /// Positions of the entries it has shown.
+    pub(crate) seen: Mutex<Vec<u64>>,
+}
+
+impl HeldClient {
+    pub(crate) fn let_go(&self) {
+        *self.let_go.lock().unwrap() = true;
+        self.changed.notify_all();
+    }
+}
+
+impl Sink for HeldClient {
+    fn emit(&self, message: ServerMessage) {
+        drop(self.changed.wait_while(self.let_go.lock().unwrap(), |let_go| !*let_go).unwrap());
+        if let ServerMessage::Entry { seq, .. } = message {
+            self.seen.lock().unwrap().push(seq);
+        }
     }
 }
 
@@ -478,6 +509,17 @@ impl Host {
             allow: BTreeSet::new(),
         };
         self.agent.open(open, Arc::clone(&self.client) as Arc<dyn Sink>).await
+    }
+
+    /// A new session that was opened with this client.
+    pub(crate) async fn opened_with(&self, client: Arc<dyn Sink>) -> Session {
+        let open = OpenSession {
+            user: UserId::new("me"),
+            session: SessionChoice::New(SessionId::new("s")),
+            headless: false,
+            allow: BTreeSet::new(),
+        };
+        self.agent.open(open, client).await.unwrap()
     }
 
     pub(crate) async fn new_session(&self) -> Session {

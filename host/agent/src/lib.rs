@@ -22,5 +22,6 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+pub use clients::{Shown, Subscription, SubscriptionEnd};
 pub use session::{AnswerError, SayError, Session, TurnError, TurnHandle, TurnReport};
 pub use sessions::{Agent, AgentParts, OpenError, OpenSession, SessionChoice};

@@ -1,6 +1,6 @@
 //! The handle of a session and what it can be asked. The session itself is the task in `actor`.
 
-use crate::clients::Client;
+use crate::clients::{Client, Shown, Subscription};
 use hydroid_core::entry::Outcome;
 use hydroid_core::id::{CallId, SessionId, TurnId};
 use hydroid_core::message::{Content, Part, Usage};
@@ -8,11 +8,7 @@ use hydroid_core::ports::{Sink, StoreError};
 use hydroid_core::protocol::ApprovalAnswer;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-
-/// Longest wait for the clients to have been shown a turn that ended.
-const FLUSH: Duration = Duration::from_secs(1);
 
 /// A session that is open. Clones are handles of the same session. When the last handle is
 /// dropped, a running turn is cancelled, recorded as such, and the session closes.
@@ -41,6 +37,8 @@ pub struct TurnReport {
     pub usage: Usage,
     /// Money in US dollars, when prices are known.
     pub dollars: Option<f64>,
+    /// Calls that a rule denied; those a person declined are not among them.
+    pub denied: u32,
 }
 
 /// Why a message was not accepted.
@@ -104,7 +102,7 @@ pub(crate) enum Command {
     Subscribe(Client),
     /// `closed` is told, once nothing runs any more, what the clients still have to be shown.
     Close {
-        closed: oneshot::Sender<Vec<oneshot::Receiver<()>>>,
+        closed: oneshot::Sender<Shown>,
     },
 }
 
@@ -112,7 +110,7 @@ pub(crate) enum Command {
 #[derive(Debug)]
 pub(crate) struct TurnEnd {
     pub(crate) result: Result<TurnReport, TurnError>,
-    pub(crate) shown: Vec<oneshot::Receiver<()>>,
+    pub(crate) shown: Shown,
 }
 
 impl Session {
@@ -152,12 +150,13 @@ impl Session {
     }
 
     /// Adds a client, which is shown everything from now on; the journal has what was before.
-    /// `Sink::emit` is called on a thread of its own and may block.
-    pub async fn subscribe(&self, sink: Arc<dyn Sink>) -> io::Result<()> {
-        let client = Client::start(sink)?;
+    /// `Sink::emit` is called on a thread of its own and may block; a client that is too slow is
+    /// dropped, and the subscription then says where it has to read on in the journal.
+    pub async fn subscribe(&self, sink: Arc<dyn Sink>) -> io::Result<Subscription> {
+        let (client, subscription) = Client::start(sink)?;
         // A session that is closed shows nothing any more.
         drop(self.commands.send(Command::Subscribe(client)).await);
-        Ok(())
+        Ok(subscription)
     }
 
     /// Cancels the running turn, forgets queued messages and waits until all is recorded, every
@@ -167,22 +166,25 @@ impl Session {
         drop(self.commands.send(Command::Close { closed }).await);
         let shown = when_closed.await.unwrap_or_default();
         self.commands.closed().await;
-        wait_until(shown).await;
+        shown.wait_shortly().await;
     }
 }
 
 impl TurnHandle {
-    /// Waits for the end of the turn, and shortly for the clients to have been shown it.
+    /// Waits for the end of the turn and until the clients were shown it, as [`Shown::wait`] does.
     pub async fn ended(self) -> Result<TurnReport, TurnError> {
-        let Ok(end) = self.ended.await else { return Err(TurnError::Closed) };
-        wait_until(end.shown).await;
-        end.result
+        let (result, shown) = self.recorded().await;
+        shown.wait().await;
+        result
     }
-}
 
-/// A client that is slower than [`FLUSH`] is not waited for; it goes on showing.
-async fn wait_until(shown: Vec<oneshot::Receiver<()>>) {
-    drop(tokio::time::timeout(FLUSH, futures_util::future::join_all(shown)).await);
+    /// Waits for the end of the turn only; clients may still be behind, as `Shown` can tell.
+    pub async fn recorded(self) -> (Result<TurnReport, TurnError>, Shown) {
+        match self.ended.await {
+            Ok(end) => (end.result, end.shown),
+            Err(_) => (Err(TurnError::Closed), Shown::default()),
+        }
+    }
 }
 
 fn says_something(part: &Part) -> bool {

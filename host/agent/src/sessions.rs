@@ -91,13 +91,13 @@ impl Agent {
     }
 
     /// Opens a session, within a tokio runtime. `sink` is shown everything from now on and may
-    /// block. A turn that an earlier process left open is closed first, as interrupted.
+    /// block: it misses nothing, and a turn waits for it when it falls far behind. A turn that an earlier process left open is closed first, as interrupted.
     pub async fn open(&self, open: OpenSession, sink: Arc<dyn Sink>) -> Result<Session, OpenError> {
         let (commands, mailbox) = mpsc::channel(MAILBOX);
         let entered = self.enter(open.session.id())?;
         let id = open.session.id().clone();
         let exists = matches!(open.session, SessionChoice::Existing(_));
-        let client = Client::start(sink).map_err(OpenError::Client)?;
+        let (client, _) = Client::start(sink).map_err(OpenError::Client)?;
         let mut actor = Actor::new(Arc::clone(&self.parts), open, client, entered, mailbox);
         if exists {
             actor

@@ -1,8 +1,10 @@
 //! Sessions against fakes at the ports, with paused time: what is recorded, what is shown, and
 //! what happens when something is slow, breaks or is cancelled.
 
-use crate::fakes::{Host, Play, SECRET, calls, said, says, text};
-use crate::{AnswerError, OpenError, OpenSession, SayError, SessionChoice, TurnError};
+use crate::fakes::{HeldClient, Host, Play, SECRET, calls, said, says, text};
+use crate::{
+    AnswerError, OpenError, OpenSession, SayError, SessionChoice, SubscriptionEnd, TurnError,
+};
 use hydroid_core::entry::{Entry, Outcome};
 use hydroid_core::id::{CallId, ComponentId, SessionId, TurnId, UserId};
 use hydroid_core::message::{Content, Role, StopReason, Usage};
@@ -338,10 +340,17 @@ impl Sink for BadClient {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_client_that_blocks_or_panics_holds_up_nobody() {
-    // More batches than a client's queue, so the blocked one is dropped on the way.
-    let mut answer: Vec<Play> = (0..1_500).map(|_| Play::Batch(vec![text("x")])).collect();
+/// More entries than any client may be behind, in one report.
+fn outruns_a_client() -> Play {
+    let cited = |number| ModelEvent::Cited { uri: format!("https://a/{number}"), title: None };
+    Play::Batch((0..1_500).map(cited).collect())
+}
+
+// The clock of the next tests is real: a paused one runs ahead while only a client's thread works.
+
+#[tokio::test]
+async fn another_client_that_blocks_or_panics_holds_up_nobody() {
+    let mut answer = vec![outruns_a_client()];
     answer.extend(says("y"));
     let host = Host::new(vec![answer, says("again")]);
     let session = host.new_session().await;
@@ -350,6 +359,119 @@ async fn a_client_that_blocks_or_panics_holds_up_nobody() {
     }
     assert_eq!(turn(&session, "go").await, Outcome::Completed);
     assert_eq!(turn(&session, "again").await, Outcome::Completed);
+    host.check().await;
+}
+
+#[tokio::test]
+async fn a_turn_waits_for_the_client_the_session_was_opened_with_which_misses_nothing() {
+    let mut answer = vec![outruns_a_client()];
+    answer.extend((0..100).map(|_| Play::Batch(vec![text("x")])));
+    answer.extend(says("y"));
+    let host = Host::new(vec![answer, calls(&["a read", "b read"]), says("again")]);
+    let client = Arc::new(HeldClient::default());
+    let session = host.opened_with(Arc::clone(&client) as Arc<dyn Sink>).await;
+    let first = session.say(said("go")).await.unwrap();
+    while host.transcript().len() < 1_500 {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+    let pulled = host.model.pulled.load(Ordering::SeqCst);
+    assert!(pulled < 30, "the model was pulled {pulled} times although nothing was shown");
+    client.let_go();
+    assert_eq!(first.ended().await.unwrap().outcome, Outcome::Completed);
+    let shown_to_the_end = |client: &HeldClient| {
+        let stored: Vec<u64> = host.journal.stored("s").iter().map(|stored| stored.seq).collect();
+        assert_eq!(*client.seen.lock().unwrap(), stored);
+    };
+    shown_to_the_end(&client);
+    // Nothing is left of the wait.
+    let second = session.say(said("again")).await.unwrap();
+    assert_eq!(second.ended().await.unwrap().outcome, Outcome::Completed);
+    shown_to_the_end(&client);
+    host.no_faults();
+}
+
+#[tokio::test]
+async fn cancel_and_time_end_a_turn_whose_client_is_too_far_behind() {
+    for cancel in [true, false] {
+        let answer = vec![outruns_a_client(), Play::Forever];
+        let host = Host::with("[turn]\nmax_seconds = 2", vec![answer]);
+        let client = Arc::new(HeldClient::default());
+        let session = host.opened_with(Arc::clone(&client) as Arc<dyn Sink>).await;
+        let handle = session.say(said("go")).await.unwrap();
+        while host.transcript().len() < 1_500 {
+            tokio::task::yield_now().await;
+        }
+        if cancel {
+            session.cancel().await;
+        }
+        let (result, shown) = handle.recorded().await;
+        match result.unwrap().outcome {
+            Outcome::Cancelled => assert!(cancel),
+            Outcome::BudgetReached { .. } => assert!(!cancel),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(client.seen.lock().unwrap().len(), 0, "the client was let go");
+        client.let_go();
+        shown.wait().await;
+        let stored = host.journal.stored("s");
+        assert_eq!(client.seen.lock().unwrap().last(), stored.last().map(|last| &last.seq));
+        // A session whose client is behind closes too.
+        session.close().await;
+        host.no_faults();
+    }
+}
+
+#[tokio::test]
+async fn a_turn_does_not_wait_for_a_first_client_that_panicked() {
+    let mut answer = vec![outruns_a_client()];
+    answer.extend(says("y"));
+    let host = Host::new(vec![answer, says("again")]);
+    let session = host.opened_with(Arc::new(BadClient { panics: true })).await;
+    assert_eq!(turn(&session, "go").await, Outcome::Completed);
+    assert_eq!(turn(&session, "again").await, Outcome::Completed);
+    host.no_faults();
+}
+
+#[tokio::test]
+async fn a_client_that_is_dropped_is_told_where_to_read_on() {
+    let mut answer = vec![outruns_a_client()];
+    answer.extend(says("y"));
+    let host = Host::new(vec![answer]);
+    let session = host.new_session().await;
+    let slow = Arc::new(HeldClient::default());
+    let slow_one = session.subscribe(Arc::clone(&slow) as Arc<dyn Sink>).await.unwrap();
+    let broken_one = session.subscribe(Arc::new(BadClient { panics: true })).await.unwrap();
+    let quick = Arc::new(HeldClient::default());
+    quick.let_go();
+    assert_eq!(turn(&session, "go").await, Outcome::Completed);
+    let quick_one = session.subscribe(quick).await.unwrap();
+    slow.let_go();
+    let end = slow_one.ended().await;
+    let last_seq = slow.seen.lock().unwrap().last().copied();
+    assert_eq!((end, last_seq), (SubscriptionEnd::FellBehind { last_seq }, Some(1_024)));
+    assert_eq!(broken_one.ended().await, SubscriptionEnd::Panicked);
+    session.close().await;
+    assert_eq!(quick_one.ended().await, SubscriptionEnd::Closed);
+    host.check().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_counts_the_calls_a_rule_denied_and_no_others() {
+    let mut host = Host::with(
+        "[policy.tools]\nread = \"deny\"",
+        vec![calls(&["a read", "b read", "c write", "d fly"]), says("1"), says("2")],
+    );
+    let session = host.new_session().await;
+    let handle = session.say(said("go")).await.unwrap();
+    host.shown(asked).await;
+    session.answer(CallId::new("c"), ApprovalAnswer::Deny { reason: None }).await.unwrap();
+    assert_eq!(handle.ended().await.unwrap().denied, 2);
+    // Each turn counts its own.
+    let second = session.say(said("again")).await.unwrap();
+    assert_eq!(second.ended().await.unwrap().denied, 0);
     host.no_faults();
 }
 

@@ -9,7 +9,7 @@ use crate::render::{Asked, Mode, Renderer, Spent};
 use crate::terminal::{self, Terminal};
 use anyhow::{Context, Result, bail};
 use futures_util::FutureExt;
-use hydroid_agent::{Agent, OpenSession, Session, SessionChoice, TurnReport};
+use hydroid_agent::{Agent, OpenSession, Session, SessionChoice};
 use hydroid_core::entry::Outcome;
 use hydroid_core::id::{SessionId, UserId};
 use hydroid_core::message::Part;
@@ -104,13 +104,13 @@ impl Conversation {
         // What came while no turn ran is not about this one.
         while self.interrupts.next().now_or_never().is_some() {}
         let turn = self.session.say(parts).await?;
-        let ended = turn.ended();
-        tokio::pin!(ended);
+        let recorded = turn.recorded();
+        tokio::pin!(recorded);
         let mut cancelled = false;
-        let report: TurnReport = loop {
+        let (report, shown) = loop {
             tokio::select! {
                 biased;
-                report = &mut ended => break report?,
+                ended = &mut recorded => break ended,
                 () = self.interrupts.next() => {
                     if cancelled {
                         self.abandoned = true;
@@ -129,14 +129,32 @@ impl Conversation {
                 }
             }
         };
-        while self.approvals.try_recv().is_ok() {}
+        let shown = shown.wait();
+        tokio::pin!(shown);
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut shown => break,
+                () = self.interrupts.next() => {
+                    self.abandoned = true;
+                    terminal::say(&format!(
+                        "not waiting for the rest to be shown; the session has it: `hydroid session show {}`",
+                        self.id()
+                    ));
+                    return Ok(Exit::Cancelled);
+                }
+                // The end of the turn has answered what was still asked.
+                Some(_) = self.approvals.recv() => {}
+            }
+        }
+        let report = report?;
         if self.renderer.lost_output() {
             bail!(
                 "the answer could not be written to standard output; the session has it: `hydroid session show {}`",
                 self.id()
             );
         }
-        Ok(exit(&report.outcome, self.renderer.take_denied()))
+        Ok(exit(&report.outcome, report.denied))
     }
 
     /// Waits until the process is politely told to end.

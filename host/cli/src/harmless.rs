@@ -1,6 +1,9 @@
 //! Text of others made harmless for a terminal: what would move the cursor, change colours,
 //! reorder letters or hide is shown or removed. It does not judge what the text says.
 
+/// Combining marks on one letter that are shown; the languages that stack them use no more.
+const MOST_MARKS: u32 = 3;
+
 /// Text to read: control characters become visible, what reorders letters is removed. Line ends
 /// and tabs stay.
 pub(crate) fn harmless(text: &str) -> String {
@@ -32,13 +35,27 @@ pub(crate) fn excerpt(text: &str, most: usize) -> String {
 }
 
 /// Text to decide on: nothing is removed, everything that cannot be seen is written out, as in
-/// JSON.
+/// JSON. A combining mark is shown only on a letter or digit, where it belongs, and not in a pile.
 pub(crate) fn exact(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
+    // How many more marks may follow here.
+    let mut marks = 0;
     for character in text.chars() {
-        if character.is_control() || reorders(character) || hides(character) {
+        if character.is_ascii() && !character.is_control() {
+            marks = if character.is_ascii_alphanumeric() { MOST_MARKS } else { 0 };
+            shown.push(character);
+        } else if hides(character) || reorders(character) || !is_printable(character) {
+            marks = 0;
             push_escape(&mut shown, character);
+        } else if combines(character) {
+            if marks == 0 {
+                push_escape(&mut shown, character);
+            } else {
+                marks -= 1;
+                shown.push(character);
+            }
         } else {
+            marks = if character.is_alphanumeric() { MOST_MARKS } else { 0 };
             shown.push(character);
         }
     }
@@ -77,14 +94,30 @@ fn reorders(character: char) -> bool {
     matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Characters without a shape: joiners, fillers, tags, line separators.
+/// Characters without a shape that Unicode counts as letters, marks or symbols, and so as
+/// printable: fillers, joiners, selectors, the empty Braille cell. Those of newer Unicode than the
+/// standard library knows are listed too.
 fn hides(character: char) -> bool {
     matches!(
         character,
-        '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200d}' | '\u{2028}' | '\u{2029}'
-            | '\u{2060}'..='\u{2064}' | '\u{206a}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
-            | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}'
+        '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
     )
+}
+
+/// False for controls, format characters, every space but the ordinary one, line separators,
+/// private and unassigned characters: what the standard library writes as an escape.
+fn is_printable(character: char) -> bool {
+    // Behind another character, since at the start combining marks are escaped too.
+    character == ' ' || format!("x{character}").escape_debug().count() == 2
+}
+
+/// Marks that are drawn onto the character before them.
+fn combines(character: char) -> bool {
+    // The standard library escapes these at the start of a text, and only there.
+    is_printable(character) && character.escape_debug().count() > 1
 }
 
 #[cfg(test)]
@@ -114,6 +147,67 @@ mod tests {
     fn what_is_decided_on_shows_everything() {
         assert_eq!(exact("a\u{202e}b\u{200b}c\x1b"), "a\\u202eb\\u200bc\\u001b");
         assert_eq!(exact("\u{e0041}"), "\\udb40\\udc41");
+    }
+
+    #[test]
+    fn no_blank_but_the_space_passes_for_nothing() {
+        let blanks = [
+            '\u{a0}',
+            '\u{ad}',
+            '\u{34f}',
+            '\u{115f}',
+            '\u{1160}',
+            '\u{1680}',
+            '\u{17b4}',
+            '\u{17b5}',
+            '\u{180b}',
+            '\u{180f}',
+            '\u{2000}',
+            '\u{2007}',
+            '\u{200a}',
+            '\u{200d}',
+            '\u{2028}',
+            '\u{2029}',
+            '\u{202f}',
+            '\u{205f}',
+            '\u{2065}',
+            '\u{2800}',
+            '\u{3000}',
+            '\u{3164}',
+            '\u{fe0f}',
+            '\u{feff}',
+            '\u{ffa0}',
+            '\u{fff9}',
+            '\u{fffb}',
+            '\u{1d173}',
+            '\u{1d17a}',
+            '\u{e000}',
+            '\u{e0100}',
+        ];
+        for blank in blanks {
+            let shown = exact(&format!("a{blank}b"));
+            assert!(
+                shown.is_ascii() && shown.starts_with("a\\u") && shown.ends_with('b'),
+                "U+{:04X} is shown as `{shown}`",
+                u32::from(blank)
+            );
+        }
+        assert_eq!(exact("a b"), "a b");
+    }
+
+    #[test]
+    fn marks_stand_on_letters_only() {
+        assert_eq!(exact("e\u{301}"), "e\u{301}");
+        assert_eq!(exact("\u{301}e"), "\\u0301e");
+        assert_eq!(exact("a \u{338}b"), "a \\u0338b");
+        assert_eq!(exact("\"\u{338}\u{338}"), "\"\\u0338\\u0338");
+        assert_eq!(exact(&format!("e{}", "\u{301}".repeat(4))), "e\u{301}\u{301}\u{301}\\u0301");
+    }
+
+    #[test]
+    fn what_is_decided_on_stays_readable() {
+        let text = "naïve 日本語 नमस्ते Tiếng Việt 👩 פה \"x\" €";
+        assert_eq!(exact(text), text);
     }
 
     #[test]

@@ -136,8 +136,15 @@ pub(crate) fn read_table(path: &Path) -> Result<Option<Table>> {
 /// A file's text; none if there is no such file.
 pub(crate) fn read_text(path: &Path) -> Result<Option<String>> {
     let mut text = String::new();
-    let read = std::fs::File::open(path)
-        .and_then(|file| file.take(LONGEST_FILE + 1).read_to_string(&mut text));
+    // Looked at first: opening a named pipe waits for somebody who writes to it.
+    let read = std::fs::metadata(path).and_then(|metadata| {
+        if !metadata.is_file() {
+            return Err(std::io::Error::other(
+                "it is not a regular file; put one in its place or remove it",
+            ));
+        }
+        std::fs::File::open(path)?.take(LONGEST_FILE + 1).read_to_string(&mut text)
+    });
     match read {
         Ok(size) if size as u64 > LONGEST_FILE => bail!(
             "`{}` has more than {LONGEST_FILE} bytes; that is no configuration",
@@ -422,6 +429,23 @@ mod tests {
                 .network,
             hydroid_core::policy::Rule::Deny
         );
+    }
+
+    #[test]
+    fn only_regular_files_are_opened() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(WORKSPACE_FILE);
+        assert!(read_text(&path).unwrap().is_none());
+        let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+        assert!(made.success());
+        for other in [path.as_path(), directory.path(), Path::new("/dev/zero")] {
+            let error = format!("{:#}", read_text(other).unwrap_err());
+            assert!(error.contains("is not a regular file; put one in its place"), "{error}");
+        }
+        std::fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink("target", &path).unwrap();
+        std::fs::write(directory.path().join("target"), "x = 1").unwrap();
+        assert_eq!(read_text(&path).unwrap().as_deref(), Some("x = 1"));
     }
 
     #[test]

@@ -68,7 +68,6 @@ struct State {
     /// Calls that run: when they began and what they are.
     running: BTreeMap<CallId, (Instant, String)>,
     names: BTreeMap<CallId, String>,
-    denied: u32,
     /// Calls whose denial was shown, so that their result is not shown again.
     refused: Vec<CallId>,
     steps: u32,
@@ -97,11 +96,6 @@ impl Renderer {
     /// True if a part of the answer could not be written, as on a full disk.
     pub(crate) fn lost_output(&self) -> bool {
         self.state().output_lost
-    }
-
-    /// Calls that a rule denied since the last time this was asked.
-    pub(crate) fn take_denied(&self) -> u32 {
-        std::mem::take(&mut self.state().denied)
     }
 
     /// What the turns shown here have cost.
@@ -135,7 +129,6 @@ impl Renderer {
                 state.refused.push(call_id);
                 match by {
                     DecidedBy::Policy => {
-                        state.denied += 1;
                         state.end_line();
                         terminal::say(&self.terminal.styled(
                             Style::Bad,
@@ -255,13 +248,6 @@ impl Renderer {
             Err(error) => terminal::say(&format!("a message cannot be written as JSON: {error}")),
         }
         match message {
-            ServerMessage::Entry {
-                entry:
-                    Entry::CallDecided {
-                        decision: Decision::Deny { .. }, by: DecidedBy::Policy, ..
-                    },
-                ..
-            } => state.denied += 1,
             ServerMessage::Entry { entry: Entry::TurnEnded { usage, dollars, .. }, .. } => {
                 state.spent.add(usage, dollars)
             }

@@ -137,11 +137,19 @@ mod tests {
             secrets.value(&UserId::new("u"), name).unwrap().map(|value| value.expose().to_owned())
         };
         assert_eq!(value("a").as_deref(), Some("from-env"));
-        assert_eq!(value("b"), None);
         assert_eq!(value("c").as_deref(), Some("from-file"));
-        assert_eq!(value("d"), None);
         assert_eq!(value("unknown"), None);
         assert_eq!(secrets.known().len(), 2);
+    }
+
+    #[test]
+    fn a_source_without_a_value_says_what_is_missing() {
+        let directory = tempfile::tempdir().unwrap();
+        let secrets = secrets(directory.path());
+        let problem = |name: &str| secrets.value(&UserId::new("u"), name).unwrap_err().problem;
+        assert_eq!(problem("b"), "the environment variable `B` is not set; `export B=…` sets it");
+        let gone = directory.path().join("gone");
+        assert_eq!(problem("d"), format!("the file `{}` does not exist", gone.display()));
     }
 
     #[test]

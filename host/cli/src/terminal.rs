@@ -75,6 +75,32 @@ pub(crate) fn say(text: &str) {
     drop(error.write_all(format!("{text}\n").as_bytes()).and_then(|()| error.flush()));
 }
 
+/// A text of others under a label of ours: each further line of it stands in by so many spaces, so
+/// that none can pass for a line of ours.
+pub(crate) fn indented(text: &str, spaces: usize) -> String {
+    text.replace('\n', &format!("\n{}", " ".repeat(spaces)))
+}
+
+/// A line cut into pieces that fit into so many cells, so that the terminal itself breaks none.
+/// Without a table of widths everything beyond ASCII counts as two cells: a piece may be shorter
+/// than it could be and is never longer.
+pub(crate) fn pieces(line: &str, cells: usize) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    let mut used = 0;
+    for character in line.chars() {
+        let wide = if character.is_ascii() { 1 } else { 2 };
+        if used + wide > cells && used > 0 {
+            pieces.push(String::new());
+            used = 0;
+        }
+        if let Some(piece) = pieces.last_mut() {
+            piece.push(character);
+        }
+        used += wide;
+    }
+    pieces
+}
+
 /// Rows as columns, two spaces between them; the last column is left ragged.
 pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
@@ -106,6 +132,19 @@ mod tests {
     fn columns_line_up_and_lines_do_not_trail() {
         let rows = [vec!["a".into(), "x".into()], vec!["bbé".into(), String::new()]];
         assert_eq!(table(&rows), "a    x\nbbé\n");
+    }
+
+    #[test]
+    fn further_lines_stand_in() {
+        assert_eq!(indented("a\nb\nc", 3), "a\n   b\n   c");
+    }
+
+    #[test]
+    fn pieces_fit_and_lose_nothing() {
+        assert_eq!(pieces("abcdefg", 3), ["abc", "def", "g"]);
+        assert_eq!(pieces("日本語x", 5), ["日本", "語x"]);
+        assert_eq!(pieces("日", 1), ["日"]);
+        assert_eq!(pieces("", 3), [""]);
     }
 
     #[test]

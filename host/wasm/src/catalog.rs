@@ -223,7 +223,7 @@ impl Catalog {
         let (component, _) = self
             .cache()
             .get(self.engine(), hex, || Ok(wasm))
-            .map_err(|error| LoadError::NotAComponent(format!("{error:#}")))?;
+            .map_err(|error| LoadError::NotAComponent(component::brief(&format!("{error:#}"))))?;
         let imports = check::imports(self.engine().engine(), &component);
         let role = check::role(self.engine().engine(), &component)
             .map_err(|refusal| LoadError::Refused(vec![refusal]))?;

@@ -83,6 +83,9 @@ pub(crate) enum Pre {
     Provider(providers::AllProvidersPre<State>),
 }
 
+/// Characters of an engine's message that are kept: its first sentence, and no dump of the input.
+const LONGEST_REASON: usize = 200;
+
 /// Why a component is not loaded. Each sentence says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -144,7 +147,7 @@ pub fn digest(wasm: &[u8]) -> String {
 /// The manifest embedded in a component, if there is one.
 pub fn embedded_manifest(wasm: &[u8]) -> Result<Option<Manifest>, LoadError> {
     let bad =
-        |error: wasmparser::BinaryReaderError| LoadError::NotAComponent(error.message().to_owned());
+        |error: wasmparser::BinaryReaderError| LoadError::NotAComponent(brief(error.message()));
     let mut depth = 0_u32;
     for payload in wasmparser::Parser::new(0).parse_all(wasm) {
         match payload.map_err(bad)? {
@@ -163,6 +166,13 @@ pub fn embedded_manifest(wasm: &[u8]) -> Result<Option<Manifest>, LoadError> {
         }
     }
     Ok(None)
+}
+
+/// The first line of what an engine says, without the bytes it would dump on further lines.
+pub(crate) fn brief(message: &str) -> String {
+    let line = message.lines().next().unwrap_or_default();
+    let line = line.split(" - expected=[").next().unwrap_or_default();
+    line.chars().take(LONGEST_REASON).collect()
 }
 
 /// Loads a component under a grant. `wasm` is asked for only if there is no compiled code.
@@ -184,7 +194,7 @@ pub(crate) fn load(
     let (component, origin) = around
         .cache
         .get(around.engine, hex, wasm)
-        .map_err(|error| LoadError::NotAComponent(format!("{error:#}")))?;
+        .map_err(|error| LoadError::NotAComponent(brief(&format!("{error:#}"))))?;
     let engine = around.engine.engine();
     let imports = check::imports(engine, &component);
     let role =

@@ -9,9 +9,9 @@ mod portrait;
 use crate::args::Component;
 use crate::env::Environment;
 use crate::exit::{Exit, usage};
-use crate::harmless::harmless;
+use crate::harmless::{exact, harmless};
 use crate::load::Setting;
-use crate::terminal::{self, table};
+use crate::terminal::{self, indented, table};
 use crate::wire::Ground;
 use anyhow::Result;
 use hydroid_core::config::did_you_mean;
@@ -64,11 +64,11 @@ fn list(ground: &Ground, catalog: &Catalog, as_json: bool) -> Result<Exit> {
     let head = ["NAME", "VERSION", "ROLE", "STATE", "PLACE", "TOOLS"].map(str::to_owned).to_vec();
     let rows = portraits.iter().map(|portrait| {
         vec![
-            harmless(&portrait.name),
+            exact(&portrait.name),
             portrait.version().unwrap_or_else(|| "-".into()),
             portrait.role().unwrap_or_else(|| "-".into()),
             if portrait.is_ready() { "ready" } else { "refused" }.into(),
-            harmless(&portrait.place),
+            exact(&portrait.place),
             portrait.tools().join(", "),
         ]
     });
@@ -77,8 +77,8 @@ fn list(ground: &Ground, catalog: &Catalog, as_json: bool) -> Result<Exit> {
         for reason in &portrait.reasons {
             terminal::print_line(&format!(
                 "\n{} is refused: {}",
-                harmless(&portrait.name),
-                harmless(reason)
+                exact(&portrait.name),
+                indented(&harmless(reason), 2)
             ))?;
         }
     }

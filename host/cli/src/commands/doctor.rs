@@ -3,7 +3,7 @@
 
 use crate::env::Environment;
 use crate::exit::Exit;
-use crate::harmless::harmless;
+use crate::harmless::{exact, harmless};
 use crate::load::Setting;
 use crate::wire::{Ground, read_grants};
 use crate::{release, terminal};
@@ -15,6 +15,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
+/// Columns of the mark before a finding.
+const MARK: usize = 7;
+
 /// What was found.
 #[derive(Default)]
 struct Findings {
@@ -23,18 +26,24 @@ struct Findings {
 
 impl Findings {
     fn fine(&self, text: &str) -> Result<()> {
-        Ok(terminal::print_line(&format!("   ok  {}", harmless(text)))?)
+        Ok(terminal::print_line(&format!("   ok  {}", shown(text)))?)
     }
 
     /// Worth knowing, and may be meant so.
     fn note(&self, text: &str) -> Result<()> {
-        Ok(terminal::print_line(&format!(" note  {}", harmless(text)))?)
+        Ok(terminal::print_line(&format!(" note  {}", shown(text)))?)
     }
 
     fn broken(&mut self, text: &str) -> Result<()> {
         self.broken += 1;
-        Ok(terminal::print_line(&format!("BROKEN {}", harmless(text)))?)
+        Ok(terminal::print_line(&format!("BROKEN {}", shown(text)))?)
     }
+}
+
+/// A finding behind its mark. It may have several lines and may name files of others, so only the
+/// first stands where marks stand.
+fn shown(text: &str) -> String {
+    terminal::indented(&harmless(text), MARK)
 }
 
 /// Runs the command.
@@ -141,20 +150,22 @@ fn components(findings: &mut Findings, ground: &Ground, catalog: &Catalog) -> Re
     }
     let installed = catalog.installed();
     for component in &installed {
+        let name = exact(&component.name);
         match &component.status {
-            Status::Ready(loaded) => findings
-                .fine(&format!("component {} ({}) is ready", component.name, loaded.role))?,
+            Status::Ready(loaded) => {
+                findings.fine(&format!("component {name} ({}) is ready", loaded.role))?
+            }
             Status::Refused(error) if component.name == ground.config.model.provider => {
-                findings.broken(&format!("component {} is the provider in use (`model.provider`) and is refused: {error}", component.name))?;
+                findings.broken(&format!("component {name} is the provider in use (`model.provider`) and is refused: {error}"))?;
             }
             // Turned off, not configured or not granted: that is somebody's decision.
             Status::Refused(
                 error @ (LoadError::Disabled(_) | LoadError::Config(_) | LoadError::Refused(_)),
             ) => {
-                findings.note(&format!("component {} is not used: {error}", component.name))?;
+                findings.note(&format!("component {name} is not used: {error}"))?;
             }
             Status::Refused(error) => findings
-                .broken(&format!("component {} ({}): {error}", component.name, component.place))?,
+                .broken(&format!("component {name} ({}): {error}", exact(&component.place)))?,
         }
     }
     for component in &installed {

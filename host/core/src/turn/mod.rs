@@ -34,6 +34,11 @@ pub(crate) const CUT_OFF: &str =
     "your answer broke off before the arguments were complete, so nothing was run; call again";
 /// The key under which arguments that are no JSON object are kept as they came.
 pub(crate) const UNREADABLE: &str = "unreadable_arguments";
+/// Calls of one answer that are looked at. Nobody can follow more at once, and each is checked
+/// before anything else happens; a model that has more to do asks in the next step.
+const CALLS_AT_ONCE: usize = 128;
+/// What the model reads for each call beyond [`CALLS_AT_ONCE`].
+const TOO_MANY_CALLS: &str = "at most 128 calls at once; ask for the rest in the next step";
 /// What the person reads when an answer ended with [`StopReason::Error`].
 const SERVICE_FAILED: &str =
     "the service failed in the middle of the answer; say `go on` to try again";
@@ -385,8 +390,9 @@ impl Turn {
         }
         let mut effects = Vec::new();
         let mut calls = Vec::new();
-        for (call, problem) in received {
-            let problem = problem.or_else(|| {
+        for (position, (call, problem)) in received.into_iter().enumerate() {
+            let too_many = (position >= CALLS_AT_ONCE).then(|| TOO_MANY_CALLS.to_owned());
+            let problem = too_many.or(problem).or_else(|| {
                 told.then(|| format!(
                     "you asked for exactly this {} times in a row and the result does not change; do something else, or say what you found",
                     self.repeats

@@ -453,6 +453,38 @@ fn at_most_eight_calls_run_side_by_side() {
 }
 
 #[test]
+fn calls_beyond_the_most_of_one_answer_are_answered_with_an_error_and_never_checked() {
+    let wanted: Vec<String> = (0..300).map(|number| format!("c{number} read")).collect();
+    let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
+    let mut turn = turn_with(settings(), policy());
+    let mut effects: Vec<String> = Vec::new();
+    let mut events = calls(&wanted);
+    events.extend(wanted.iter().flat_map(|call| checked(call)));
+    events.extend((0..300).flat_map(|number| finished(&format!("c{number}"))));
+    for event in events {
+        effects.extend(render(&turn.handle(event)));
+    }
+    for number in 0..300 {
+        let of = |what: &str| {
+            let line = format!("{what} c{number}");
+            effects.iter().filter(|effect| **effect == line).count()
+        };
+        let looked_at = usize::from(number < 128);
+        assert_eq!((of("check"), of("run")), (looked_at, looked_at), "c{number}");
+        let expect = if number < 128 {
+            format!("result c{number}: ok")
+        } else {
+            format!("error c{number}: at most 128 calls at once; ask for the rest in the next step")
+        };
+        let id = format!(" c{number}: ");
+        let results: Vec<&String> = effects.iter().filter(|effect| effect.contains(&id)).collect();
+        assert_eq!(results, [&expect]);
+    }
+    assert_eq!(effects.iter().filter(|effect| effect.starts_with("received ")).count(), 300);
+    assert_eq!(effects[effects.len() - 2..], ["step 2", "ask model"]);
+}
+
+#[test]
 fn an_unknown_tool_reaches_the_model_as_text() {
     check(
         vec![

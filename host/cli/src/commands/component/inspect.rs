@@ -2,7 +2,8 @@
 //! and needs, each line from what was proven and not from what it says about itself.
 
 use super::portrait::Portrait;
-use crate::harmless::{excerpt, harmless};
+use crate::harmless::{exact, excerpt, harmless};
+use crate::terminal::indented;
 use hydroid_core::capability::{Grant, Profile};
 use hydroid_core::config::Size;
 use hydroid_core::manifest::Manifest;
@@ -26,6 +27,9 @@ const IN_WORDS: [(&str, &str); 12] = [
     ("hydroid:cap/secrets-reveal", "read secrets"),
 ];
 
+/// Columns of a label.
+const LABEL: usize = 8;
+
 /// Functions of a WASI interface that are named.
 const WASI_FUNCTIONS: usize = 3;
 
@@ -34,14 +38,14 @@ pub(super) fn text(portrait: &Portrait, catalog: &Catalog) -> String {
     let mut page = Page::default();
     let version = portrait.version().map(|version| format!(" {version}")).unwrap_or_default();
     let digest = portrait.digest.as_deref().unwrap_or("cannot be read");
-    page.text = format!("{}{version}  {digest}\n", harmless(&portrait.name));
+    page.text = format!("{}{version}  {digest}\n", exact(&portrait.name));
     if let Some(manifest) =
         portrait.manifest.as_ref().filter(|manifest| !manifest.description.is_empty())
     {
         page.line("", &harmless(&manifest.description));
     }
     let bundled = if portrait.bundled { ", granted what it wants" } else { "" };
-    page.line("place", &format!("{}{bundled}", harmless(&portrait.place)));
+    page.line("place", &format!("{}{bundled}", exact(&portrait.place)));
     if portrait.is_ready() {
         page.line("state", "ready");
     }
@@ -76,7 +80,7 @@ struct Page {
 
 impl Page {
     fn line(&mut self, label: &str, text: &str) {
-        self.text.push_str(&format!("{label:<8}{text}\n"));
+        self.text.push_str(&format!("{label:<LABEL$}{}\n", indented(text, LABEL)));
     }
 
     fn list(&mut self, label: &str, items: &[String]) {

@@ -4,9 +4,9 @@
 use super::portrait::{bytes, read};
 use super::{RELEASE, find, reasons};
 use crate::exit::{Exit, usage};
-use crate::harmless::{excerpt, harmless};
+use crate::harmless::{exact, excerpt, harmless};
 use crate::paths::{private_directory, replace_private};
-use crate::terminal::{self, Style};
+use crate::terminal::{self, Style, indented};
 use crate::wire::{Ground, read_grants};
 use anyhow::{Context, Result, bail};
 use hydroid_core::manifest::Manifest;
@@ -38,9 +38,9 @@ pub(super) async fn check(ground: &Ground, file: &Path) -> Result<Exit> {
         ))?;
         return Ok(Exit::Done);
     }
-    terminal::print_line(&format!("{} would be refused:", harmless(&installed.name)))?;
+    terminal::print_line(&format!("{} would be refused:", exact(&installed.name)))?;
     for reason in reasons(&installed.status) {
-        terminal::print_line(&format!("  {}", harmless(&reason)))?;
+        terminal::print_line(&format!("  {}", indented(&harmless(&reason), 2)))?;
     }
     Ok(Exit::Error)
 }
@@ -103,7 +103,7 @@ fn carry_grants(ground: &Ground, before: Option<&Examined>, after: &Examined) ->
             "its grants were taken back, since it asks for more than the one before:",
         )?;
         for line in more {
-            terminal::print_line(&format!("  {}", harmless(&line)))?;
+            terminal::print_line(&format!("  {}", indented(&harmless(&line), 2)))?;
         }
     }
     replace_private(&grants_file, grants.to_toml().as_bytes())
@@ -132,7 +132,7 @@ fn conclude(ground: &Ground, catalog: &Catalog, manifest: &Manifest) -> Result<(
     }
     terminal::say(&ground.terminal.styled(Style::Ask, "it is not used yet:"));
     for reason in reasons(&installed.status) {
-        terminal::say(&format!("  {}", harmless(&reason)));
+        terminal::say(&format!("  {}", indented(&harmless(&reason), 2)));
     }
     Ok(())
 }
@@ -157,7 +157,7 @@ pub(super) fn remove(ground: &Ground, catalog: &Catalog, name: &str) -> Result<E
         let path = ground.paths.components().join(&installed.place);
         std::fs::remove_file(&path)
             .with_context(|| format!("`{}` cannot be removed", path.display()))?;
-        terminal::print_line(&format!("removed {}", harmless(&installed.place)))?;
+        terminal::print_line(&format!("removed {}", exact(&installed.place)))?;
     }
     let grants_file = ground.paths.grants_file();
     let mut grants = read_grants(&grants_file)?;
