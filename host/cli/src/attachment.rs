@@ -74,7 +74,7 @@ mod tests {
         let (_directory, path) = file("notes.png", b"only text");
         assert!(read(&[path]).unwrap_err().to_string().contains("is no image"));
         let (_directory, path) = file("big.png", &[PNG, &[0; (10 << 20) + 1]].concat());
-        assert!(read(&[path.clone()]).unwrap_err().to_string().contains("more than"));
+        assert!(read(std::slice::from_ref(&path)).unwrap_err().to_string().contains("more than"));
         assert!(read(&[PathBuf::from("/nowhere.png")]).is_err());
         assert!(read(&vec![path; 5]).unwrap_err().to_string().contains("4 are the most"));
     }
