@@ -31,12 +31,12 @@ fn counting_server() -> (SocketAddr, Arc<AtomicU32>) {
                 while reader.read_line(&mut head).is_ok_and(|read| read > 2) {}
                 let path = head.split_whitespace().nth(1).unwrap_or("/").to_owned();
                 let answer = match path.as_str() {
-                    "/redirect" => "HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/\r\nContent-Length: 0\r\n\r\n".to_owned(),
-                    "/cookie" => "HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nWWW-Authenticate: Basic\r\nX-Other: yes\r\nContent-Length: 2\r\n\r\nok".to_owned(),
-                    "/html" => "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 59\r\n\r\n<html><title>T</title><body><h1>Hi</h1><p>there</p></body>\n".to_owned(),
-                    "/packed" => "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nok".to_owned(),
+                    "/redirect" => "HTTP/1.1 302 Found\r\nConnection: close\r\nLocation: http://169.254.169.254/\r\nContent-Length: 0\r\n\r\n".to_owned(),
+                    "/cookie" => "HTTP/1.1 200 OK\r\nConnection: close\r\nSet-Cookie: a=b\r\nWWW-Authenticate: Basic\r\nX-Other: yes\r\nContent-Length: 2\r\n\r\nok".to_owned(),
+                    "/html" => "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/html\r\nContent-Length: 59\r\n\r\n<html><title>T</title><body><h1>Hi</h1><p>there</p></body>\n".to_owned(),
+                    "/packed" => "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nok".to_owned(),
                     "/endless" => {
-                        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+                        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
                         while stream.write_all(&[b'x'; 8192]).is_ok() {}
                         return;
                     }
@@ -44,7 +44,7 @@ fn counting_server() -> (SocketAddr, Arc<AtomicU32>) {
                         let _ = reader.read(&mut [0]);
                         return;
                     }
-                    _ => format!("HTTP/1.1 200 OK\r\nX-Echo: {}\r\nContent-Length: {}\r\n\r\n{head}", path.len(), head.len()),
+                    _ => format!("HTTP/1.1 200 OK\r\nConnection: close\r\nX-Echo: {}\r\nContent-Length: {}\r\n\r\n{head}", path.len(), head.len()),
                 };
                 let _ = stream.write_all(answer.as_bytes());
             });
