@@ -101,7 +101,8 @@ fn a_turn_with_parallel_tools_against_aimock() {
         "{results:?}"
     );
     for request in &requests {
-        assert_eq!(request["headers"]["authorization"], format!("Bearer {KEY}"));
+        // The server hides the value in its own journal; `config_keys::secrets` looks at the value.
+        assert_eq!(request["headers"]["authorization"], "[REDACTED]");
         assert_eq!(request["body"]["stream"], true);
         let home = home.path("");
         assert!(
