@@ -11,6 +11,7 @@ mod components;
 mod egress;
 mod limits;
 mod model;
+mod name_server;
 mod policy;
 mod prices;
 mod recordings;

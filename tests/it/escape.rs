@@ -149,6 +149,38 @@ fn every_misbehaviour_is_stopped_or_contained() {
     }
 }
 
+/// The vault through the whole binary: neither a tool nor an attachment brings its content out.
+#[test]
+fn neither_a_call_nor_an_attachment_brings_out_what_is_in_the_vault() {
+    const PICTURE: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR-canary-of-the-vault";
+    let home = Home::new();
+    home.write("users/local/workspace/vault/note.txt", "canary-of-the-vault");
+    let item = home.path("users/local/workspace/vault/picture.png");
+    std::fs::write(&item, PICTURE).unwrap();
+    std::fs::create_dir_all(home.shared("")).unwrap();
+    std::os::unix::fs::symlink("../vault/note.txt", home.shared("link.txt")).unwrap();
+    std::os::unix::fs::symlink(&item, home.path("elsewhere.png")).unwrap();
+    for attached in [item, home.path("elsewhere.png")] {
+        let ran = home.run(&["ask", "--attach", attached.to_str().unwrap(), "what is this?"]);
+        assert_ne!(ran.code, Some(0), "{ran:?}");
+        assert!(ran.stderr.contains("is in the vault"), "{ran:?}");
+    }
+    for (component, tool, arguments) in [
+        ("tool-files-read", "file_read", r#"{"path":"/vault/note.txt"}"#),
+        ("tool-files-read", "file_read", r#"{"path":"/shared/link.txt"}"#),
+        ("tool-files-read", "file_search", r#"{"pattern":"canary","path":"/shared"}"#),
+        ("tool-vault-list", "vault_list", "{}"),
+        ("tool-web", "web_fetch", r#"{"url":"file:///vault/note.txt"}"#),
+    ] {
+        let ran = home.run(&["debug", "call", component, tool, arguments]);
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(!said.contains("canary-of-the-vault"), "{tool} {arguments}: {said}");
+    }
+    home.run(&["debug", "call", "tool-vault-list", "vault_list", "{}"])
+        .code(0)
+        .says("/vault/note.txt");
+}
+
 #[test]
 fn a_misbehaviour_without_a_test_fails() {
     for component in ["test-tool-files", "test-tool-pure", "test-tool-web", "test-tool-write"] {

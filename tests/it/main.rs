@@ -6,10 +6,15 @@
     reason = "tests start programs, read the tree and write to temporary directories"
 )]
 
+mod approval;
+mod audit;
 mod cli;
 mod config_keys;
 mod escape;
+mod policy;
 mod provider;
+mod secret;
+mod stop;
 mod support;
 mod tidy;
 mod wit;

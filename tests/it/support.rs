@@ -2,3 +2,4 @@
 
 pub(crate) mod aimock;
 pub(crate) mod hydroid;
+pub(crate) mod terminal;

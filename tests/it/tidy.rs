@@ -24,12 +24,14 @@ const ARROWS: [(&str, &[&str]); 7] = [
 ];
 
 /// Libraries that carry an authority, and the crates that have it. `x` stands for `x-…` too.
-const AUTHORITIES: [(&str, &[&str]); 7] = [
+const AUTHORITIES: [(&str, &[&str]); 9] = [
     ("clap", &["hydroid-cli", "hydroid-xtask"]),
+    ("hickory", &["hydroid-wasm"]),
     ("hyper", &["hydroid-wasm"]),
     ("libsql", &["hydroid-memory"]),
     ("rustls", &["hydroid-wasm"]),
     ("rustyline", &["hydroid-cli"]),
+    ("secret-service", &["hydroid-cli"]),
     ("tokio-rustls", &["hydroid-wasm"]),
     ("wasmtime", &["hydroid-wasm"]),
 ];
@@ -175,6 +177,22 @@ fn each_library_of_authority_is_named_by_its_owner_only() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert_eq!(used.len(), AUTHORITIES.len(), "the table names a library nobody uses: {used:?}");
+}
+
+/// Clients that would be a second way out beside the one that checks addresses.
+const OTHER_CLIENTS: [&str; 8] =
+    ["attohttpc", "awc", "curl", "isahc", "minreq", "reqwest", "surf", "ureq"];
+
+#[test]
+fn no_crate_of_ours_names_another_http_client() {
+    let members = Workspace::read(&root()).members();
+    let wrong: Vec<String> = members
+        .iter()
+        .flat_map(|package| package.dependencies.iter().map(move |(name, _)| (package, name)))
+        .filter(|(_, name)| OTHER_CLIENTS.contains(&name.as_str()))
+        .map(|(package, name)| format!("{} names `{name}`", package.name))
+        .collect();
+    assert!(wrong.is_empty(), "every byte leaves through hydroid-wasm: {}", wrong.join(", "));
 }
 
 #[test]

@@ -157,6 +157,7 @@ fn world_name(profile: Profile) -> &'static str {
         Profile::FileReadOnly => "file-read-only",
         Profile::FileReadWrite => "file-read-write",
         Profile::Web => "web-client",
+        Profile::VaultList => "vault-list",
         Profile::VaultReadStep => "vault-read-step",
         Profile::VaultWriteStep => "vault-write-step",
         Profile::State => "state",

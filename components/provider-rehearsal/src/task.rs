@@ -105,8 +105,20 @@ fn step_of(id: &str) -> Option<Step> {
 }
 
 fn outcome(result: &ToolResult) -> Outcome {
-    let parts: Vec<String> = result.content.iter().map(shown).collect();
+    let parts: Vec<String> =
+        result.content.iter().map(|part| unfenced(&shown(part)).to_owned()).collect();
     Outcome { text: parts.join("\n"), is_error: result.is_error }
+}
+
+/// The text between the marks that the host puts around data from outside. A person who is
+/// quoted a result does not need them.
+fn unfenced(text: &str) -> &str {
+    let inner = || {
+        let (first, rest) = text.split_once('\n')?;
+        let code = first.strip_prefix("[data ")?.split(' ').next()?;
+        rest.strip_suffix(&format!("[end of data {code}]"))?.strip_suffix('\n')
+    };
+    inner().unwrap_or(text)
 }
 
 /// A part as a person would read it in a line of text.

@@ -19,6 +19,9 @@ pub const PIECE: u32 = 64 << 10;
 /// Of an answer that refuses, only the first bytes are read: the message is at its start.
 const MAX_REFUSAL: usize = 64 << 10;
 
+/// What is said instead of a place to mean the one of the manifest.
+const AS_DECLARED: &str = "manifest";
+
 /// A request that is being put together.
 #[derive(Clone, Debug)]
 pub struct Fetch {
@@ -63,7 +66,14 @@ impl Fetch {
         self
     }
 
-    /// Lets the host attach the secret of this name at this place.
+    /// Lets the host use the secret of this name as the manifest declares it: at any place there
+    /// is, through a signer, or exchanged for a token.
+    #[must_use]
+    pub fn declared_credential(self, name: impl Into<String>) -> Self {
+        self.credential(name, Attach::Other(AS_DECLARED.to_owned()))
+    }
+
+    /// Lets the host attach the secret of this name at this place, which is the manifest's too.
     #[must_use]
     pub fn credential(mut self, name: impl Into<String>, attach: Attach) -> Self {
         self.credential = Some((name.into(), attach));

@@ -141,38 +141,80 @@ struct Dial {
     secret: Option<String>,
     /// Text to look for afterwards in the whole memory, last byte first.
     peek_reversed: Option<String>,
+    /// More of them.
+    peek_all_reversed: Option<Vec<String>>,
+    /// `GET` if it is not said.
+    method: Option<String>,
+    /// Header lines, `name: value`.
+    headers: Option<Vec<String>>,
+    /// Text of the body.
+    body: Option<String>,
+    /// Attach the secret where the manifest says, whatever that is.
+    as_declared: Option<bool>,
 }
 
 fn dial(arguments: Dial) -> Result<String, ToolError> {
-    let mut told = tried("fetch", fetch(&arguments).map_err(sentence));
-    if let Some(reversed) = &arguments.peek_reversed {
+    let mut kept = Vec::new();
+    let mut told = tried("fetch", fetch(&arguments, &mut kept).map_err(sentence));
+    for reversed in
+        arguments.peek_reversed.iter().chain(arguments.peek_all_reversed.iter().flatten())
+    {
         told += &leak::peek(reversed)?;
+        told.push('\n');
     }
+    std::hint::black_box(&kept);
     Ok(told)
 }
 
-fn fetch(arguments: &Dial) -> Result<String, Error> {
+fn fetch(arguments: &Dial, kept: &mut Vec<u8>) -> Result<String, Error> {
     let secret = arguments.secret.as_deref().map(secrets::open).transpose()?;
-    let response = get(&arguments.url, secret.as_ref())?;
+    let lines = arguments.headers.iter().flatten();
+    let header = |line: &String| {
+        let (name, value) = line.split_once(": ").unwrap_or((line, ""));
+        web::Header { name: name.to_owned(), value: value.into() }
+    };
+    let request = Request {
+        method: arguments.method.clone().unwrap_or_else(|| "GET".to_owned()),
+        headers: lines.map(header).collect(),
+        body: arguments.body.clone().unwrap_or_default().into_bytes(),
+        ..plain(&arguments.url)
+    };
+    let attach = match arguments.as_declared {
+        Some(true) => Attach::Other("manifest".to_owned()),
+        Some(false) | None => Attach::Bearer,
+    };
+    let response = web::fetch(&request, secret.as_ref().map(|secret| (secret, &attach)))?;
     let mut told = format!("{} from {}\n", response.status(), response.url());
     for header in response.headers() {
         told += &format!("{}: {}\n", header.name, String::from_utf8_lossy(&header.value));
     }
     match response.read(SHOWN)? {
-        Some(bytes) => told += &start(&bytes),
+        Some(bytes) => {
+            told += &start(&bytes);
+            kept.extend(bytes);
+        }
         None => told += "no body",
+    }
+    // What is looked for in the memory afterwards could be in what was not shown.
+    while arguments.peek_all_reversed.is_some() {
+        let Some(bytes) = response.read(SHOWN)? else { break };
+        kept.extend(bytes);
     }
     Ok(told)
 }
 
-fn get(url: &str, secret: Option<&Secret>) -> Result<Response, Error> {
-    let request = Request {
+fn plain(url: &str) -> Request {
+    Request {
         method: "GET".to_owned(),
         url: url.to_owned(),
         headers: Vec::new(),
         body: Vec::new(),
         timeout_ms: None,
-    };
+    }
+}
+
+fn get(url: &str, secret: Option<&Secret>) -> Result<Response, Error> {
+    let request = plain(url);
     let attach = Attach::Bearer;
     web::fetch(&request, secret.map(|secret| (secret, &attach)))
 }

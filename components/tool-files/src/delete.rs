@@ -13,6 +13,7 @@ use crate::path;
 #[serde(deny_unknown_fields)]
 pub(crate) struct FileDelete {
     /// File or empty directory; a relative path is below `/shared`.
+    #[schemars(extend("format" = "path"))]
     pub(crate) path: String,
 }
 

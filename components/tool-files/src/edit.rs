@@ -26,6 +26,7 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 #[serde(deny_unknown_fields)]
 pub(crate) struct FileEdit {
     /// Path of a file that is there; a relative one is below `/shared`.
+    #[schemars(extend("format" = "path"))]
     pub(crate) path: String,
     /// Edits, made one after another; none is made if one cannot be.
     #[schemars(length(min = 1))]

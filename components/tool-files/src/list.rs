@@ -19,6 +19,7 @@ const SHOWN: usize = 500;
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct FileList {
     /// Directory; `/shared` when absent. A relative path is below `/shared`.
+    #[schemars(extend("format" = "path"))]
     pub(crate) path: Option<String>,
     /// Levels to go down: 1 is the directory alone. 1 when absent, or all levels with `glob`.
     #[schemars(range(min = 1))]

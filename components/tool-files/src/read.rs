@@ -34,6 +34,7 @@ const RESERVE_MS: u32 = 500;
 #[serde(deny_unknown_fields)]
 pub(crate) struct FileRead {
     /// Path such as `notes.md`, `/shared/notes.md` or `/tmp/x`; a relative one is below `/shared`.
+    #[schemars(extend("format" = "path"))]
     pub(crate) path: String,
     /// First line to return, from 1.
     #[schemars(range(min = 1))]

@@ -50,6 +50,7 @@ pub(crate) struct FileSearch {
     /// line.
     pub(crate) pattern: String,
     /// Directory or file; `/shared` when absent.
+    #[schemars(extend("format" = "path"))]
     pub(crate) path: Option<String>,
     /// Only in files whose path matches, such as `*.md` or `src/**/*.rs`.
     pub(crate) glob: Option<String>,

@@ -14,6 +14,7 @@ use crate::path;
 #[serde(deny_unknown_fields)]
 pub(crate) struct FileWrite {
     /// Path such as `notes.md`, `/shared/notes.md` or `/tmp/x`; a relative one is below `/shared`.
+    #[schemars(extend("format" = "path"))]
     pub(crate) path: String,
     /// The text to write, exactly as it is.
     pub(crate) content: String,

@@ -15,8 +15,10 @@ const CHUNK: u32 = 256 << 10;
 #[expect(dead_code, reason = "the host opens `source`; the write step uses the others")]
 struct CopyTo {
     /// The item, `/vault/…`.
+    #[schemars(extend("format" = "path"))]
     source: String,
     /// Where it goes, under `/shared` or `/tmp`.
+    #[schemars(extend("format" = "path"))]
     target: String,
     /// Replace a file that is there.
     #[serde(default)]
@@ -28,7 +30,7 @@ struct VaultRead;
 impl Toolset for VaultRead {
     fn tools() -> Result<Vec<Tool>, Error> {
         let description = "Copies one file out of the vault to a file under /shared or /tmp. \
-                           Each copy needs the person's approval. The vault cannot be listed or read otherwise.";
+                           Each copy needs the person's approval. The vault cannot be read otherwise.";
         Ok(vec![Tool::new("vault_copyto", description, copy_to).title("Copy out of the vault")])
     }
 }

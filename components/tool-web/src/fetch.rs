@@ -29,6 +29,7 @@ const ERROR_BODY: usize = 500;
 #[serde(deny_unknown_fields)]
 pub(crate) struct WebFetch {
     /// `https:` or `http:` URL.
+    #[schemars(extend("format" = "uri"))]
     pub(crate) url: String,
     /// `markdown` (HTML as Markdown; when absent), `text` (HTML as plain text) or `raw` (as it came).
     #[serde(default)]

@@ -7,6 +7,7 @@
 //! are while the client the session was opened with is far behind, so that nothing outruns it.
 
 use crate::answer::{AnswerScrubber, mask_known};
+use crate::audit;
 use crate::clients::{Client, Clients, Shown};
 use crate::effects::{self, Job, News, Report, TurnContext};
 use crate::history;
@@ -14,16 +15,17 @@ use crate::session::{AnswerError, Command, SayError, TurnEnd, TurnError, TurnRep
 use crate::sessions::{AgentParts, Entered, OpenSession};
 use crate::settings;
 use hydroid_core::entry::{self, DecidedBy, Entry};
-use hydroid_core::id::{CallId, SessionId, TurnId, UserId};
-use hydroid_core::message::{Content, Part};
-use hydroid_core::policy::Decision;
-use hydroid_core::ports::{ModelError, ModelEvent, NewSession, StoreError};
+use hydroid_core::id::{CallId, ComponentId, SessionId, TurnId, UserId};
+use hydroid_core::message::{Content, Label, Part};
+use hydroid_core::policy::{Decision, Mode, Policy, PolicyRule, Who};
+use hydroid_core::ports::{ModelError, ModelEvent, NewSession, StandingApproval, StoreError};
 use hydroid_core::protocol::{ApprovalAnswer, ServerMessage};
-use hydroid_core::turn::{Effect, Event, Turn};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use hydroid_core::taint::Taint;
+use hydroid_core::turn::{Effect, Event, Turn, open_questions};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -44,9 +46,15 @@ pub(crate) struct Actor {
     agent: Arc<AgentParts>,
     user: UserId,
     session: SessionId,
-    headless: bool,
-    /// Tools allowed for the rest of the session.
-    allowed: BTreeSet<String>,
+    mode: Mode,
+    who: Who,
+    /// What was allowed for the rest of the session.
+    allowed: Vec<PolicyRule>,
+    /// What is in force of what the person allowed for good.
+    standing: Vec<StandingApproval>,
+    /// What a turn that waited for a person has to do first, and who may wait for its end.
+    restored: Option<(Vec<Effect>, oneshot::Receiver<TurnEnd>)>,
+    stop: watch::Receiver<bool>,
     /// The journal's entries; empty and `Unknown` when they have to be read (again).
     entries: Vec<Entry>,
     stored: Stored,
@@ -85,6 +93,8 @@ struct Running {
     model: Option<Job>,
     answer: AnswerScrubber,
     tools: BTreeMap<CallId, Job>,
+    /// When each call that runs began.
+    began_ms: BTreeMap<CallId, u64>,
     clock: WallClock,
     /// Calls that a rule denied, as recorded.
     denied: u32,
@@ -107,15 +117,24 @@ impl Actor {
         mailbox: mpsc::Receiver<Command>,
     ) -> Self {
         let (report_to, reports) = mpsc::channel(REPORTS);
+        let who = Who {
+            user: open.user.clone(),
+            agent: settings::MAIN_AGENT.to_owned(),
+            channel: open.channel,
+        };
         Self {
             running: None,
             stopping: JoinSet::new(),
             _entered: entered,
+            stop: agent.stop.clone(),
             agent,
             user: open.user,
             session: open.session.id().clone(),
-            headless: open.headless,
+            mode: open.mode,
+            who,
             allowed: open.allow,
+            standing: Vec::new(),
+            restored: None,
             entries: Vec::new(),
             stored: Stored::No,
             clients: Clients::of(client),
@@ -129,18 +148,61 @@ impl Actor {
         }
     }
 
-    /// Reads what the journal has and closes a turn that was left open.
+    /// Reads what the journal has. A turn that waited for a person goes on where it stood; one
+    /// that was left open otherwise is closed.
     pub(crate) async fn resume(&mut self) -> Result<(), StoreError> {
         self.stored = Stored::Unknown;
         self.entries = self.agent.entries(&self.user, &self.session).await?;
-        self.record(history::closing_entries(&self.entries)).await?;
+        if open_questions(&self.entries).is_empty() {
+            self.record(history::closing_entries(&self.entries)).await?;
+        } else if self.mode != Mode::Headless {
+            self.read_standing().await?;
+            self.restore();
+        }
         self.stored = Stored::Known;
+        Ok(())
+    }
+
+    /// The call a person has to answer first, when there is none here.
+    pub(crate) fn waits_for_nobody(&self) -> Option<CallId> {
+        let question = open_questions(&self.entries).into_iter().next()?;
+        self.running.is_none().then_some(question.call_id)
+    }
+
+    fn restore(&mut self) {
+        let settings = settings::turn_settings(&self.agent.config);
+        let policy = self.policy();
+        let used_ids = history::used_ids(&self.entries);
+        let Some((turn, effects)) = Turn::restore(&self.entries, settings, policy, used_ids) else {
+            return;
+        };
+        let (ended, end) = oneshot::channel();
+        self.turns += 1;
+        self.running = Some(self.running_turn(turn, ended));
+        self.restored = Some((effects, end));
+    }
+
+    fn policy(&self) -> Policy {
+        let config = &self.agent.config;
+        settings::session_policy(config, &self.who, self.mode, &self.standing, &self.allowed)
+    }
+
+    async fn read_standing(&mut self) -> Result<(), StoreError> {
+        let now_ms = self.agent.clock.now_ms();
+        self.standing = self.agent.approvals.standing(&self.user, now_ms).await?;
         Ok(())
     }
 
     /// Runs until every handle is gone or somebody closes the session.
     pub(crate) async fn run(mut self) {
+        if let Some((effects, end)) = self.restored.take() {
+            self.restored = Some((Vec::new(), end));
+            self.carry_out(effects, VecDeque::new()).await;
+        }
         loop {
+            if *self.stop.borrow_and_update() {
+                self.stop_everything().await;
+            }
             self.start_next_turn().await;
             if self.closed && self.running.is_none() && self.stopping.is_empty() {
                 for closer in std::mem::take(&mut self.closers) {
@@ -155,6 +217,7 @@ impl Actor {
                     Some(command) => self.command(command).await,
                     None => self.close().await,
                 },
+                Ok(()) = self.stop.changed() => {}
                 Some(_) = self.stopping.join_next() => {}
                 () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     self.handle(vec![Event::TimeElapsed]).await;
@@ -169,16 +232,12 @@ impl Actor {
     async fn command(&mut self, command: Command) {
         match command {
             Command::Say { parts, reply } => drop(reply.send(self.accept(parts))),
-            Command::Answer { call_id, answer, reply } => {
-                let asked =
-                    self.running.as_ref().is_some_and(|running| running.turn.asks_about(&call_id));
-                if !asked {
-                    drop(reply.send(Err(AnswerError::NotAsked(call_id))));
-                    return;
-                }
-                let answer = self.scrubbed_answer(answer);
-                self.handle(vec![Event::Answered { id: call_id, answer }]).await;
-                drop(reply.send(Ok(())));
+            Command::Restored { reply } => {
+                drop(reply.send(self.restored.take().map(|(_, end)| end)));
+            }
+            Command::Answer { by, call_id, answer, reply } => {
+                let answered = self.answer(by, call_id, answer).await;
+                drop(reply.send(answered));
             }
             Command::Cancel => self.handle(vec![Event::CancelRequested]).await,
             Command::Subscribe(client) => self.clients.add(client),
@@ -186,7 +245,45 @@ impl Actor {
                 self.closers.push(closed);
                 self.close().await;
             }
+            Command::Leave { closed } => {
+                self.closers.push(closed);
+                // Not recorded as ended, so the question is asked again.
+                if self.running.as_ref().is_some_and(|running| running.turn.waits_for_a_person()) {
+                    self.running = None;
+                }
+                self.close().await;
+            }
         }
+    }
+
+    async fn answer(
+        &mut self,
+        by: UserId,
+        call_id: CallId,
+        answer: ApprovalAnswer,
+    ) -> Result<(), AnswerError> {
+        if by != self.user {
+            return Err(AnswerError::NotYours { call: call_id, asked: self.user.clone() });
+        }
+        let Some(running) =
+            self.running.as_ref().filter(|running| running.turn.asks_about(&call_id))
+        else {
+            return Err(AnswerError::NotAsked(call_id));
+        };
+        running.turn.check_answer(&call_id, &answer).map_err(AnswerError::Unfit)?;
+        let answer = self.scrubbed_answer(answer);
+        self.handle(vec![Event::Answered { id: call_id, answer }]).await;
+        Ok(())
+    }
+
+    /// Cuts everything at once: no grace, and nothing new until it is released.
+    async fn stop_everything(&mut self) {
+        for said in self.queue.drain(..) {
+            let end = TurnEnd { result: Err(TurnError::Closed), shown: Shown::default() };
+            drop(said.ended.send(end));
+        }
+        self.handle(vec![Event::EmergencyStop]).await;
+        self.stopping.shutdown().await;
     }
 
     async fn close(&mut self) {
@@ -201,6 +298,9 @@ impl Actor {
     }
 
     fn accept(&mut self, parts: Vec<Part>) -> Result<oneshot::Receiver<TurnEnd>, SayError> {
+        if *self.stop.borrow() {
+            return Err(SayError::Stopped);
+        }
         if self.queue.len() >= QUEUED_MESSAGES {
             return Err(SayError::Busy { waiting: self.queue.len() });
         }
@@ -222,7 +322,9 @@ impl Actor {
                 ApprovalAnswer::Deny { reason: Some(mask_known(&self.agent.scrubber, &reason)) }
             }
             ApprovalAnswer::Once
-            | ApprovalAnswer::Session
+            | ApprovalAnswer::Session { .. }
+            | ApprovalAnswer::Always { .. }
+            | ApprovalAnswer::Edit { .. }
             | ApprovalAnswer::Deny { reason: None } => answer,
         }
     }
@@ -242,13 +344,15 @@ impl Actor {
                 continue;
             }
             self.turns += 1;
-            self.running = Some(self.new_turn(said.ended));
+            let turn = self.new_turn();
+            self.running = Some(self.running_turn(turn, said.ended));
             self.handle(vec![Event::UserSaid(said.parts)]).await;
         }
     }
 
     /// Sees to it that the session is in the journal, is known and has no open turn.
     async fn make_ready(&mut self, parts: &[Part]) -> Result<(), StoreError> {
+        self.read_standing().await?;
         match self.stored {
             Stored::Known => Ok(()),
             Stored::Unknown => self.resume().await,
@@ -266,26 +370,33 @@ impl Actor {
         }
     }
 
-    fn new_turn(&self, ended: oneshot::Sender<TurnEnd>) -> Running {
-        let config = &self.agent.config;
-        let id = TurnId::new((self.agent.new_turn_id)());
-        let policy = settings::policy(config, self.allowed.clone(), self.headless);
-        let used_ids = history::used_ids(&self.entries);
+    fn new_turn(&self) -> Turn {
+        Turn::new(
+            TurnId::new((self.agent.new_turn_id)()),
+            settings::turn_settings(&self.agent.config),
+            self.policy(),
+            history::used_ids(&self.entries),
+            Taint::of(&self.entries),
+        )
+    }
+
+    fn running_turn(&self, turn: Turn, ended: oneshot::Sender<TurnEnd>) -> Running {
         Running {
-            turn: Turn::new(id.clone(), settings::turn_settings(config), policy, used_ids),
             context: TurnContext {
                 agent: Arc::clone(&self.agent),
                 user: self.user.clone(),
                 session: self.session.clone(),
-                turn: id,
+                turn: turn.id().clone(),
                 number: self.turns,
-                headless: self.headless,
+                headless: self.mode == Mode::Headless,
                 reports: self.report_to.clone(),
             },
+            turn,
             model: None,
             answer: AnswerScrubber::new(self.agent.scrubber.clone()),
             tools: BTreeMap::new(),
-            clock: WallClock { left: settings::wall_time(config), since: None },
+            began_ms: BTreeMap::new(),
+            clock: WallClock { left: settings::wall_time(&self.agent.config), since: None },
             denied: 0,
             report: None,
             ended,
@@ -313,8 +424,15 @@ impl Actor {
                 });
                 events
             }
-            News::CallFinished { id, output, label } => {
+            News::CallPreviewed { id, preview } => {
                 running.tools.remove(&id);
+                vec![Event::CallPreviewed { id, preview }]
+            }
+            News::CallFinished { id, output, label, redactions } => {
+                running.tools.remove(&id);
+                if redactions > 0 {
+                    self.audit_redactions(&id, &label, redactions).await;
+                }
                 vec![Event::CallFinished { id, output, label }]
             }
             News::Progress { id, fraction, note } => {
@@ -335,12 +453,18 @@ impl Actor {
 
     /// Lets the turn decide on the events, records what happened in one append, then acts.
     async fn handle(&mut self, events: Vec<Event>) {
+        self.carry_out(Vec::new(), VecDeque::from(events)).await;
+    }
+
+    async fn carry_out(&mut self, effects: Vec<Effect>, mut events: VecDeque<Event>) {
         let Some(running) = &mut self.running else { return };
-        let mut events = VecDeque::from(events);
         let mut records = Vec::new();
         let mut actions = Vec::new();
+        for call in collect(effects, &mut records, &mut actions) {
+            events.push_back(effects::check_call(&*self.agent.tools, &call));
+        }
         while let Some(event) = events.pop_front() {
-            if matches!(event, Event::CancelRequested | Event::TimeElapsed) {
+            if matches!(event, Event::CancelRequested | Event::TimeElapsed | Event::EmergencyStop) {
                 // What was held back was said before the turn is stopped.
                 for held_back in running.answer.finish() {
                     collect(
@@ -356,8 +480,61 @@ impl Actor {
             }
         }
         match self.record(records).await {
-            Ok(()) => actions.into_iter().for_each(|action| self.act(action)),
+            Ok(()) => {
+                for action in actions {
+                    if let Effect::Remember { calls, component, days } = action {
+                        self.remember(calls, component, days).await;
+                    } else {
+                        self.act(action);
+                    }
+                }
+            }
             Err(error) => self.stop_unrecorded(error),
+        }
+    }
+
+    /// How long the call of an entry has run, when it ends here.
+    fn ran_ms(&mut self, entry: &Entry, now_ms: u64) -> Option<u64> {
+        let began = &mut self.running.as_mut()?.began_ms;
+        match entry {
+            Entry::CallStarted { call_id, .. } => {
+                began.insert(call_id.clone(), now_ms);
+                None
+            }
+            Entry::CallFinished { call_id, .. } => {
+                began.remove(call_id).map(|began| now_ms.saturating_sub(began))
+            }
+            _ => None,
+        }
+    }
+
+    /// What was masked is no decision, so a log that cannot be written holds nothing up here.
+    async fn audit_redactions(&self, id: &CallId, label: &Label, redactions: u32) {
+        let event = audit::redacted(&self.user, &self.session, id, label, redactions);
+        if let Err(error) = self.agent.audit.record(event).await {
+            tracing::error!(session = %self.session, %error, "a redaction could not be audited");
+        }
+    }
+
+    /// Keeps what the person allowed for good. Should that fail, it still holds for the session.
+    async fn remember(&mut self, calls: String, component: ComponentId, days: Option<u32>) {
+        const DAY_MS: u64 = 24 * 3600 * 1000;
+        let now_ms = self.agent.clock.now_ms();
+        let approval = StandingApproval {
+            id: (self.agent.new_turn_id)().chars().rev().take(8).collect(),
+            user: self.user.clone(),
+            calls,
+            component: Some(component),
+            created_ms: now_ms,
+            expires_ms: days.map(|days| now_ms.saturating_add(u64::from(days) * DAY_MS)),
+        };
+        let event = audit::approval_given(&approval);
+        let kept = match self.agent.audit.record(event).await {
+            Ok(()) => self.agent.approvals.give(approval).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = kept {
+            tracing::error!(session = %self.session, %error, "a standing approval could not be kept");
         }
     }
 
@@ -367,6 +544,12 @@ impl Actor {
             return Ok(());
         }
         let now_ms = self.agent.clock.now_ms();
+        for entry in &entries {
+            let ran_ms = self.ran_ms(entry, now_ms);
+            if let Some(event) = audit::of_entry(&self.user, &self.session, entry, ran_ms) {
+                self.agent.audit.record(event).await?;
+            }
+        }
         let last = self.agent.journal.append(&self.session, &entries, now_ms).await?;
         let count = u64::try_from(entries.len()).unwrap_or(u64::MAX);
         let first = last.saturating_sub(count).saturating_add(1);
@@ -393,6 +576,10 @@ impl Actor {
                 running.model =
                     Some(effects::ask_model(&running.context, entry::conversation(&self.entries)));
             }
+            Effect::PreviewCall(checked) => {
+                let id = checked.call.id.clone();
+                running.tools.insert(id, effects::preview_call(&running.context, checked));
+            }
             Effect::RunTool(checked) => {
                 let id = checked.call.id.clone();
                 running.tools.insert(id, effects::run_tool(&running.context, checked));
@@ -400,7 +587,7 @@ impl Actor {
             Effect::StopModel => self.stopping.extend_with(running.model.take()),
             Effect::StopTool(id) => self.stopping.extend_with(running.tools.remove(&id)),
             Effect::End => self.end(None),
-            Effect::Record(_) | Effect::CheckCall(_) => {}
+            Effect::Record(_) | Effect::CheckCall(_) | Effect::Remember { .. } => {}
         }
     }
 
@@ -414,7 +601,7 @@ impl Actor {
 
     fn end(&mut self, error: Option<StoreError>) {
         let Some(running) = self.running.take() else { return };
-        self.allowed.clone_from(running.turn.session_approvals());
+        self.allowed = running.turn.session_approvals().cloned().collect();
         self.stopping.extend_with(running.model.into_iter().chain(running.tools.into_values()));
         let result = match (error, running.report) {
             (Some(error), _) => Err(TurnError::Journal(error)),
@@ -488,6 +675,8 @@ fn collect(
             Effect::CheckCall(call) => checks.push(call),
             Effect::AskModel
             | Effect::StopModel
+            | Effect::PreviewCall(_)
+            | Effect::Remember { .. }
             | Effect::RunTool(_)
             | Effect::StopTool(_)
             | Effect::End => actions.push(effect),

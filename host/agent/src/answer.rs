@@ -1,5 +1,6 @@
 //! A model's answer on its way to the journal, without the secrets the host knows: text, thinking
-//! and arguments are scrubbed across the borders of their fragments. It does not judge content.
+//! and arguments are scrubbed across the borders of their fragments. In arguments nothing is
+//! guessed: a tool must get what the model wrote. It does not judge content.
 
 use hydroid_core::ports::ModelEvent;
 use hydroid_core::scrub::{Scrubber, Stream};
@@ -41,7 +42,7 @@ impl AnswerScrubber {
             }
             ModelEvent::CallArguments { index, fragment } => {
                 let scrubber = &self.scrubber;
-                let stream = self.arguments.entry(index).or_insert_with(|| scrubber.stream());
+                let stream = self.arguments.entry(index).or_insert_with(|| scrubber.stream_known());
                 vec![ModelEvent::CallArguments { index, fragment: stream.push(&fragment) }]
             }
             ModelEvent::CallEnded { index } => {
@@ -100,7 +101,5 @@ fn text_event(text: String) -> Option<ModelEvent> {
 /// A person's own words: only what is known to be secret is masked, since what merely looks like
 /// a credential may be what they are asking about.
 pub(crate) fn mask_known(scrubber: &Scrubber, text: &str) -> String {
-    let mut stream = scrubber.stream();
-    let masked = stream.push(text);
-    masked + &stream.finish()
+    scrubber.mask_known(text)
 }

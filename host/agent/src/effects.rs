@@ -7,9 +7,10 @@ use hydroid_core::id::{CallId, TurnId};
 use hydroid_core::message::{Label, Message};
 use hydroid_core::ports::{CallContext, CancelFlag, ModelError, ModelEvent, ModelRequest, Tools};
 use hydroid_core::prompt::{PromptInputs, system_prompt};
-use hydroid_core::tool::{CheckedCall, ToolCall, ToolOutput};
+use hydroid_core::scrub::Tally;
+use hydroid_core::tool::{CheckedCall, Preview, ToolCall, ToolOutput};
 use hydroid_core::turn::Event;
-use hydroid_core::{context, tool::ToolSpec};
+use hydroid_core::{context, fence, tool::ToolSpec};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -41,7 +42,8 @@ pub(crate) struct Report {
 pub(crate) enum News {
     Answer(Vec<ModelEvent>),
     AnswerEnded(Result<(), ModelError>),
-    CallFinished { id: CallId, output: ToolOutput, label: Label },
+    CallPreviewed { id: CallId, preview: Option<Preview> },
+    CallFinished { id: CallId, output: ToolOutput, label: Label, redactions: u32 },
     Progress { id: CallId, fraction: Option<f32>, note: String },
 }
 
@@ -95,7 +97,7 @@ pub(crate) fn check_call(tools: &dyn Tools, call: &ToolCall) -> Event {
 /// Asks the model and reports its answer piece by piece.
 pub(crate) fn ask_model(turn: &TurnContext, messages: Vec<Message>) -> Job {
     let cancel = CancelFlag::default();
-    let context = turn.call_context(&cancel, Arc::new(|_, _| {}));
+    let context = turn.call_context(&cancel, None, Arc::new(|_, _| {}));
     let turn = turn.clone();
     let task = tokio::spawn(async move {
         let answer = AssertUnwindSafe(answer(&turn, messages, context)).catch_unwind().await;
@@ -108,28 +110,68 @@ pub(crate) fn ask_model(turn: &TurnContext, messages: Vec<Message>) -> Job {
     Job { cancel, task }
 }
 
-/// Runs a call and reports its result, scrubbed.
-pub(crate) fn run_tool(turn: &TurnContext, checked: CheckedCall) -> Job {
+/// Finds out what a call would do and reports it, scrubbed.
+pub(crate) fn preview_call(turn: &TurnContext, checked: CheckedCall) -> Job {
     let cancel = CancelFlag::default();
-    let context = turn.call_context(&cancel, turn.progress_of(&checked.call.id));
+    let context = turn.call_context(&cancel, Some(&checked.call.id), Arc::new(|_, _| {}));
     let turn = turn.clone();
     let task = tokio::spawn(async move {
         let id = checked.call.id.clone();
-        let label = Label::tool(checked.component.clone(), checked.call.name.clone());
+        let preview = AssertUnwindSafe(turn.agent.tools.preview(checked, context));
+        let preview = preview.catch_unwind().await.unwrap_or_else(|_| {
+            Some(Preview::Unknown { reason: "a defect in the host stopped the preview".to_owned() })
+        });
+        let scrubber = &turn.agent.scrubber;
+        let preview = preview.map(|preview| match preview {
+            Preview::Difference { text, digest } => {
+                Preview::Difference { text: scrubber.scrub(&text), digest }
+            }
+            Preview::Unknown { reason } => Preview::Unknown { reason: scrubber.scrub(&reason) },
+            Preview::Copy { .. } | Preview::Send { .. } => preview,
+        });
+        turn.report(News::CallPreviewed { id, preview }).await;
+    });
+    Job { cancel, task }
+}
+
+/// Runs a call and reports its result, scrubbed.
+pub(crate) fn run_tool(turn: &TurnContext, checked: CheckedCall) -> Job {
+    let cancel = CancelFlag::default();
+    let context =
+        turn.call_context(&cancel, Some(&checked.call.id), turn.progress_of(&checked.call.id));
+    let turn = turn.clone();
+    let task = tokio::spawn(async move {
+        let id = checked.call.id.clone();
+        let label = Label::tool(
+            checked.component.clone(),
+            checked.call.name.clone(),
+            checked.origin.clone(),
+        );
         let defect = format!(
             "the tool `{}` of `{}` stopped because of a defect; it may or may not have had an effect",
             checked.call.name, checked.component
         );
         let run = AssertUnwindSafe(async {
             let output = turn.agent.tools.run(checked, context).await;
+            let mut tally = Tally::default();
+            let scrubber = &turn.agent.scrubber;
             let content = output
                 .content
                 .into_iter()
-                .map(|content| turn.agent.scrubber.scrub_content(content));
-            ToolOutput { content: content.collect(), is_error: output.is_error }
+                .map(|content| scrubber.scrub_content_counted(content, &mut tally))
+                .collect();
+            (ToolOutput { content, is_error: output.is_error }, tally)
         });
-        let output = run.catch_unwind().await.unwrap_or_else(|_| ToolOutput::error(defect));
-        turn.report(News::CallFinished { id, output, label }).await;
+        let (output, tally) = run
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| (ToolOutput::error(defect), Tally::default()));
+        // What lies beside a secret of the person's is theirs alone too; what only looks like a
+        // credential may be an example in a manual.
+        let secret = tally.kinds.iter().any(|kind| kind.starts_with("secret"));
+        let label = Label { secret, ..label };
+        let redactions = tally.redactions;
+        turn.report(News::CallFinished { id, output, label, redactions }).await;
     });
     Job { cancel, task }
 }
@@ -143,12 +185,14 @@ impl TurnContext {
     fn call_context(
         &self,
         cancel: &CancelFlag,
+        call: Option<&CallId>,
         progress: Arc<dyn Fn(Option<f32>, String) + Send + Sync>,
     ) -> CallContext {
         CallContext {
             user: self.user.clone(),
             session: self.session.clone(),
             turn: self.turn.clone(),
+            call: call.cloned(),
             cancel: cancel.clone(),
             progress,
         }
@@ -215,7 +259,7 @@ fn request(
         provider: hydroid_core::id::ComponentId::new(&model.provider),
         model: model.name.clone(),
         system: prompt(fitted.left_out),
-        messages: fitted.messages,
+        messages: fence::fenced(fitted.messages),
         max_tokens: model.max_output_tokens,
         temperature: model.temperature,
         options,

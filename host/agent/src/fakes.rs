@@ -5,21 +5,24 @@
 use crate::{Agent, AgentParts, OpenError, OpenSession, Session, SessionChoice};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use hydroid_core::audit::AuditEvent;
 use hydroid_core::config::Config;
 use hydroid_core::entry::Entry;
 use hydroid_core::id::{CallId, ComponentId, SessionId, UserId};
-use hydroid_core::message::{Content, Message, Part, Role, StopReason};
+use hydroid_core::message::{Content, Message, Origin, Part, Role, StopReason};
+use hydroid_core::policy::Mode;
 use hydroid_core::ports::{
-    CallContext, Clock, Completion, Journal, Model, ModelError, ModelEvent, ModelRequest,
-    NewSession, SecretValue, SessionSummary, Sink, StoreError, StoredEntry, Tools,
+    Approvals, Audit, CallContext, Clock, Completion, Journal, Model, ModelError, ModelEvent,
+    ModelRequest, NewSession, SecretValue, SessionSummary, Sink, StandingApproval, StoreError,
+    StoredEntry, Tools,
 };
 use hydroid_core::protocol::ServerMessage;
 use hydroid_core::scrub::{KnownSecret, Scrubber};
-use hydroid_core::tool::{CheckedCall, Impact, ToolCall, ToolOutput, ToolSpec};
+use hydroid_core::tool::{CheckedCall, Impact, Preview, ToolCall, ToolOutput, ToolSpec};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
-use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
 
 pub(crate) const SECRET: &str = "sk-live-0123456789abcdef";
 
@@ -202,7 +205,29 @@ impl Tools for FakeTools {
         assert!(call.name != "bad_schema", "the scripted check panics");
         let impact = impact(&call.name)
             .ok_or_else(|| format!("no tool `{}`; there are `read` and `write`", call.name))?;
-        Ok(CheckedCall { call: call.clone(), component: ComponentId::new("tool-fake"), impact })
+        Ok(CheckedCall {
+            call: call.clone(),
+            component: ComponentId::new("tool-fake"),
+            impact,
+            resources: Vec::new(),
+            origin: Origin::Computed,
+            preview: None,
+        })
+    }
+
+    fn preview(&self, call: CheckedCall, _: CallContext) -> BoxFuture<'_, Option<Preview>> {
+        async move {
+            match serde_json::from_str::<serde_json::Value>(&call.call.arguments).unwrap()["preview"]
+                .as_str()
+            {
+                Some("panic") => panic!("the scripted preview panics"),
+                Some(text) => {
+                    Some(Preview::Difference { text: text.to_owned(), digest: String::new() })
+                }
+                None => None,
+            }
+        }
+        .boxed()
     }
 
     fn run(&self, call: CheckedCall, context: CallContext) -> BoxFuture<'_, ToolOutput> {
@@ -443,6 +468,61 @@ impl Clock for FakeClock {
     }
 }
 
+// ---- what people allowed, and what is kept of it ----
+
+/// Standing approvals and audit events in memory.
+#[derive(Default)]
+pub(crate) struct FakeRecords {
+    pub(crate) standing: Mutex<Vec<StandingApproval>>,
+    pub(crate) events: Mutex<Vec<AuditEvent>>,
+    /// The audit log cannot be written.
+    pub(crate) audit_is_full: std::sync::atomic::AtomicBool,
+}
+
+impl Approvals for FakeRecords {
+    fn standing<'a>(
+        &'a self,
+        user: &'a UserId,
+        now_ms: u64,
+    ) -> BoxFuture<'a, Result<Vec<StandingApproval>, StoreError>> {
+        let standing = self.standing.lock().unwrap().clone();
+        let in_force = move |approval: &StandingApproval| {
+            approval.user == *user && approval.expires_ms.is_none_or(|ends| ends > now_ms)
+        };
+        async move { Ok(standing.into_iter().filter(in_force).collect()) }.boxed()
+    }
+
+    fn give(&self, approval: StandingApproval) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.standing.lock().unwrap().push(approval);
+        async { Ok(()) }.boxed()
+    }
+
+    fn revoke<'a>(&'a self, _: &'a UserId, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>> {
+        let mut standing = self.standing.lock().unwrap();
+        let before = standing.len();
+        standing.retain(|approval| approval.id != id);
+        let gone = standing.len() < before;
+        async move { Ok(gone) }.boxed()
+    }
+}
+
+impl Audit for FakeRecords {
+    fn record(&self, event: AuditEvent) -> BoxFuture<'_, Result<(), StoreError>> {
+        let full = self.audit_is_full.load(Ordering::SeqCst);
+        if !full {
+            self.events.lock().unwrap().push(event);
+        }
+        async move {
+            if full {
+                let source = std::io::Error::other("disk full").into();
+                return Err(StoreError::Database { doing: "write the audit log", source });
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+}
+
 // ---- all together ----
 
 /// An agent with all its fakes.
@@ -452,6 +532,8 @@ pub(crate) struct Host {
     pub(crate) tools: Arc<FakeTools>,
     pub(crate) journal: Arc<FakeJournal>,
     pub(crate) client: Arc<FakeClient>,
+    pub(crate) records: Arc<FakeRecords>,
+    pub(crate) stop: watch::Sender<bool>,
     shown: mpsc::UnboundedReceiver<ServerMessage>,
     faults: Faults,
 }
@@ -489,24 +571,30 @@ impl Host {
         let secret =
             KnownSecret { name: Some("key".into()), value: SecretValue::new(SECRET.into()) };
         let turns = AtomicUsize::new(0);
+        let records = Arc::new(FakeRecords::default());
+        let (stop, stopped) = watch::channel(false);
         let agent = Agent::new(AgentParts {
             model: Arc::clone(&model) as Arc<dyn Model>,
             tools: Arc::clone(&tools) as Arc<dyn Tools>,
             journal: Arc::clone(&journal) as Arc<dyn Journal>,
+            approvals: Arc::clone(&records) as Arc<dyn Approvals>,
+            audit: Arc::clone(&records) as Arc<dyn Audit>,
+            stop: stopped,
             clock: Arc::new(FakeClock),
             scrubber: Scrubber::new(&[secret], &[]).unwrap(),
             config: Arc::new(Config::from_table(config.parse().unwrap()).unwrap()),
             new_turn_id: Arc::new(move || format!("t{}", turns.fetch_add(1, Ordering::SeqCst) + 1)),
         });
-        Self { agent, model, tools, journal, client, shown, faults }
+        Self { agent, model, tools, journal, client, records, stop, shown, faults }
     }
 
     pub(crate) async fn open(&self, choice: SessionChoice) -> Result<Session, OpenError> {
         let open = OpenSession {
             user: UserId::new("me"),
             session: choice,
-            headless: false,
-            allow: BTreeSet::new(),
+            mode: Mode::Default,
+            channel: "terminal".into(),
+            allow: Vec::new(),
         };
         self.agent.open(open, Arc::clone(&self.client) as Arc<dyn Sink>).await
     }
@@ -516,8 +604,9 @@ impl Host {
         let open = OpenSession {
             user: UserId::new("me"),
             session: SessionChoice::New(SessionId::new("s")),
-            headless: false,
-            allow: BTreeSet::new(),
+            mode: Mode::Default,
+            channel: "terminal".into(),
+            allow: Vec::new(),
         };
         self.agent.open(open, client).await.unwrap()
     }
@@ -582,6 +671,7 @@ fn line(entry: &Entry) -> String {
         Entry::Cited { uri, .. } => format!("cited {uri}"),
         Entry::CallReceived { call, .. } => format!("received {} {}", call.id, call.arguments),
         Entry::ApprovalAsked { call_id, .. } => format!("asked {call_id}"),
+        Entry::CallEdited { call_id, arguments, .. } => format!("edited {call_id} {arguments}"),
         Entry::CallDecided { call_id, by, .. } => format!("decided {call_id} by {by:?}"),
         Entry::CallStarted { call_id, .. } => format!("started {call_id}"),
         Entry::CallFinished { call_id, output, .. } => {

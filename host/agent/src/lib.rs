@@ -4,13 +4,14 @@
 //!
 //! Read in this order: [`Agent`] opens a [`Session`], `actor` is the task behind it, `effects`
 //! runs models and tools, `answer` keeps secrets out of what streams by, `clients` shows what is
-//! in the journal, `history` is what a session remembers and how it goes on after a crash.
+//! in the journal, `audit` is what of it is written to the audit log, `history` is what a session remembers and how it goes on after a crash.
 //!
 //! One owner per session: everything that happens to it goes through one bounded mailbox, so no
 //! state is shared and no lock is held. Nothing is shown that the journal has not accepted.
 
 mod actor;
 mod answer;
+mod audit;
 mod clients;
 mod effects;
 #[cfg(test)]
@@ -25,3 +26,4 @@ mod tests;
 pub use clients::{Shown, Subscription, SubscriptionEnd};
 pub use session::{AnswerError, SayError, Session, TurnError, TurnHandle, TurnReport};
 pub use sessions::{Agent, AgentParts, OpenError, OpenSession, SessionChoice};
+pub use settings::{MAIN_AGENT, session_policy};

@@ -2,7 +2,7 @@
 
 use crate::clients::{Client, Shown, Subscription};
 use hydroid_core::entry::Outcome;
-use hydroid_core::id::{CallId, SessionId, TurnId};
+use hydroid_core::id::{CallId, SessionId, TurnId, UserId};
 use hydroid_core::message::{Content, Part, Usage};
 use hydroid_core::ports::{Sink, StoreError};
 use hydroid_core::protocol::ApprovalAnswer;
@@ -55,6 +55,11 @@ pub enum SayError {
         /// Messages that wait.
         waiting: usize,
     },
+    /// Everything is stopped.
+    #[error(
+        "everything is stopped since `hydroid stop --all`; `hydroid stop --release` lets it go on"
+    )]
+    Stopped,
     /// The session is closed.
     #[error("the session is closed; open it again to go on")]
     Closed,
@@ -68,6 +73,17 @@ pub enum AnswerError {
         "call `{0}` is not waiting for an answer; it was answered already or its turn has ended"
     )]
     NotAsked(CallId),
+    /// Somebody else was asked.
+    #[error("call `{call}` was put to `{asked}`; only they answer it")]
+    NotYours {
+        /// The call.
+        call: CallId,
+        /// Who was asked.
+        asked: UserId,
+    },
+    /// The answer cannot be given to this call.
+    #[error("{0}")]
+    Unfit(String),
     /// The session is closed.
     #[error("the session is closed; open it again to go on")]
     Closed,
@@ -93,7 +109,12 @@ pub(crate) enum Command {
         parts: Vec<Part>,
         reply: oneshot::Sender<Result<oneshot::Receiver<TurnEnd>, SayError>>,
     },
+    /// The turn that waited for a person when the session was opened, asked for once.
+    Restored {
+        reply: oneshot::Sender<Option<oneshot::Receiver<TurnEnd>>>,
+    },
     Answer {
+        by: UserId,
         call_id: CallId,
         answer: ApprovalAnswer,
         reply: oneshot::Sender<Result<(), AnswerError>>,
@@ -102,6 +123,10 @@ pub(crate) enum Command {
     Subscribe(Client),
     /// `closed` is told, once nothing runs any more, what the clients still have to be shown.
     Close {
+        closed: oneshot::Sender<Shown>,
+    },
+    /// As `Close`, but a question that waits for a person stays open.
+    Leave {
         closed: oneshot::Sender<Shown>,
     },
 }
@@ -135,10 +160,24 @@ impl Session {
         Ok(TurnHandle { ended, _session: self.commands.clone() })
     }
 
-    /// Answers an approval that is asked for.
-    pub async fn answer(&self, call_id: CallId, answer: ApprovalAnswer) -> Result<(), AnswerError> {
+    /// The turn that waited for a person when the session was opened and goes on now; none if
+    /// there was none, or if somebody asked for it before.
+    pub async fn restored(&self) -> Option<TurnHandle> {
+        let (reply, restored) = oneshot::channel();
+        self.commands.send(Command::Restored { reply }).await.ok()?;
+        let ended = restored.await.ok()??;
+        Some(TurnHandle { ended, _session: self.commands.clone() })
+    }
+
+    /// Answers an approval that is asked for. Only the person it was put to may.
+    pub async fn answer(
+        &self,
+        by: UserId,
+        call_id: CallId,
+        answer: ApprovalAnswer,
+    ) -> Result<(), AnswerError> {
         let (reply, answered) = oneshot::channel();
-        let command = Command::Answer { call_id, answer, reply };
+        let command = Command::Answer { by, call_id, answer, reply };
         self.commands.send(command).await.map_err(|_| AnswerError::Closed)?;
         answered.await.map_err(|_| AnswerError::Closed)?
     }
@@ -164,6 +203,18 @@ impl Session {
     pub async fn close(self) {
         let (closed, when_closed) = oneshot::channel();
         drop(self.commands.send(Command::Close { closed }).await);
+        self.gone(when_closed).await;
+    }
+
+    /// Closes the session, but leaves a question that waits for a person open: it is asked again
+    /// when the session is opened the next time. Anything else that runs is cancelled.
+    pub async fn leave(self) {
+        let (closed, when_closed) = oneshot::channel();
+        drop(self.commands.send(Command::Leave { closed }).await);
+        self.gone(when_closed).await;
+    }
+
+    async fn gone(self, when_closed: oneshot::Receiver<Shown>) {
         let shown = when_closed.await.unwrap_or_default();
         self.commands.closed().await;
         shown.wait_shortly().await;

@@ -6,13 +6,14 @@ use crate::clients::Client;
 use crate::session::Session;
 use hydroid_core::config::Config;
 use hydroid_core::entry::Entry;
-use hydroid_core::id::{SessionId, UserId};
-use hydroid_core::ports::{Clock, Journal, Model, Sink, StoreError, Tools};
+use hydroid_core::id::{CallId, SessionId, UserId};
+use hydroid_core::policy::{Mode, PolicyRule};
+use hydroid_core::ports::{Approvals, Audit, Clock, Journal, Model, Sink, StoreError, Tools};
 use hydroid_core::scrub::Scrubber;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// Commands that may wait in a session's mailbox; the next sender waits.
 const MAILBOX: usize = 32;
@@ -25,8 +26,14 @@ pub struct AgentParts {
     pub tools: Arc<dyn Tools>,
     /// The journal.
     pub journal: Arc<dyn Journal>,
+    /// What people allowed for good.
+    pub approvals: Arc<dyn Approvals>,
+    /// The audit log.
+    pub audit: Arc<dyn Audit>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// True while everything is stopped.
+    pub stop: watch::Receiver<bool>,
     /// What may leave a model's answer and a tool's result.
     pub scrubber: Scrubber,
     /// The configuration.
@@ -49,10 +56,12 @@ pub struct OpenSession {
     pub user: UserId,
     /// The session.
     pub session: SessionChoice,
-    /// Nobody can be asked: what would be asked is denied.
-    pub headless: bool,
-    /// Tools the person allowed for this session beforehand.
-    pub allow: BTreeSet<String>,
+    /// How much may happen without asking; headless when nobody can be asked.
+    pub mode: Mode,
+    /// Where the person speaks: `terminal`, or the name of a channel.
+    pub channel: String,
+    /// Calls the person allowed for this session beforehand.
+    pub allow: Vec<PolicyRule>,
 }
 
 /// Which session to open.
@@ -70,6 +79,16 @@ pub enum OpenError {
     /// This process has it open.
     #[error("session `{0}` is open already; use that one, or close it first")]
     AlreadyOpen(SessionId),
+    /// A person has to answer first, and here is none.
+    #[error(
+        "session `{session}` waits for an answer about the call `{call}`; a person can give it with `hydroid approval answer {call} once` (or `deny`), or in a terminal with `hydroid chat --session {session}`"
+    )]
+    Waiting {
+        /// The session.
+        session: SessionId,
+        /// The call that is asked about.
+        call: CallId,
+    },
     /// The journal could not be read or written.
     #[error("session `{session}` could not be opened")]
     Journal {
@@ -104,6 +123,9 @@ impl Agent {
                 .resume()
                 .await
                 .map_err(|source| OpenError::Journal { session: id.clone(), source })?;
+            if let Some(call) = actor.waits_for_nobody() {
+                return Err(OpenError::Waiting { session: id, call });
+            }
         }
         tokio::spawn(actor.run());
         Ok(Session::new(id, commands))

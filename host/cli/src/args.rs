@@ -1,8 +1,15 @@
 //! What can be typed. Parsing touches nothing and decides nothing.
 
+mod authority;
+
+pub(crate) use authority::{
+    Answer, Approval, Audit, AuditFormat, Check, Given, Mode, Policy, Query, Stop,
+};
+
 use crate::exit;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// An agent whose every provider and tool is a WebAssembly component that can do only what you
@@ -42,6 +49,21 @@ pub(crate) enum Command {
     /// See and change the configuration.
     #[command(subcommand, arg_required_else_help = true)]
     Config(Config),
+    /// Store the credentials that components use, sealed.
+    #[command(subcommand, arg_required_else_help = true)]
+    Secret(Secret),
+    /// Answer questions that wait, and see and change what is allowed for good.
+    #[command(subcommand, arg_required_else_help = true)]
+    Approval(Approval),
+    /// Try the rules that decide which calls run.
+    #[command(subcommand, arg_required_else_help = true)]
+    Policy(Policy),
+    /// See what was decided and done, and whether the record of it is whole.
+    #[command(subcommand, arg_required_else_help = true)]
+    Audit(Audit),
+    /// Emergency stop: cut everything at once, until it is released.
+    #[command(arg_required_else_help = true)]
+    Stop(Stop),
     /// Look for what is missing or broken.
     Doctor,
     /// Print completions for a shell.
@@ -81,9 +103,12 @@ pub(crate) struct Ask {
     /// Say this image, PDF or sound too; up to four of 10 MiB.
     #[arg(long, value_name = "FILE")]
     pub(crate) attach: Vec<PathBuf>,
-    /// Let this tool run without asking, in this command.
+    /// Let this tool run without asking, in this command; `tool(pattern)` says with what.
     #[arg(long, value_name = "TOOL")]
     pub(crate) allow: Vec<String>,
+    /// How much may happen without asking; `policy.mode` if absent.
+    #[arg(long, value_enum)]
+    pub(crate) mode: Option<Mode>,
     #[command(flatten)]
     pub(crate) choice: ModelChoice,
     /// Show the answer and what went wrong, nothing else.
@@ -103,6 +128,9 @@ pub(crate) struct Chat {
     /// Go on with this session; the beginning of an identifier is enough.
     #[arg(long, value_name = "ID")]
     pub(crate) session: Option<String>,
+    /// How much may happen without asking; `policy.mode` if absent.
+    #[arg(long, value_enum)]
+    pub(crate) mode: Option<Mode>,
     #[command(flatten)]
     pub(crate) choice: ModelChoice,
 }
@@ -156,9 +184,13 @@ pub(crate) struct Grant {
     /// The profile, such as `web` or `file-read-only`; `hydroid component inspect` shows what the
     /// component wants.
     pub(crate) profile: String,
-    /// A host it may connect to, for `web`; those it declares if absent.
-    #[arg(long = "host", value_name = "HOST")]
+    /// A host it may connect to, for `web`, with the path below which it may if that is not all:
+    /// `api.example.com/v1`; those it declares if absent.
+    #[arg(long = "host", value_name = "HOST[/PATH]")]
     pub(crate) hosts: Vec<String>,
+    /// A method it may use at these hosts, for `web`; all that it declares if absent.
+    #[arg(long = "method", value_name = "METHOD", requires = "hosts")]
+    pub(crate) methods: Vec<String>,
     /// A secret it may attach, for `web`; those it declares if absent.
     #[arg(long = "secret", value_name = "NAME")]
     pub(crate) secrets: Vec<String>,
@@ -233,12 +265,53 @@ pub(crate) enum Config {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum Secret {
+    /// Store a value, or replace it.
+    ///
+    /// The value is asked for and not shown, or read from standard input; it is never an argument,
+    /// which other programs and the shell's history would see.
+    Set {
+        /// Its name, as a component's manifest has it; options stand before it.
+        name: String,
+        /// What stands here is a value by mistake; it is taken so that it is not repeated.
+        #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        more: Vec<OsString>,
+    },
+    /// List names, never values.
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove a stored value.
+    Remove {
+        /// Its name.
+        name: String,
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Seal every stored value under a new master key, in the place that
+    /// `secrets_store.master_key` names.
+    Rotate,
+    /// Store every value of a dotenv file or of a JSON object.
+    Import {
+        /// The file; standard input if absent.
+        file: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum Debug {
-    /// Mask secrets: a JSON string a line in, a JSON string a line out.
+    /// Mask secrets: a JSON string, or an object with `text` and perhaps `secrets`, a line in;
+    /// a JSON string, or an object with `text`, `redactions` and `kinds`, a line out.
     Scrub {
         /// Read lines from standard input.
         #[arg(long, required = true)]
         stdin_jsonl: bool,
+        /// Feed the text in pieces of so many bytes, as a model's answer comes.
+        #[arg(long, value_name = "BYTES")]
+        chunk: Option<std::num::NonZeroUsize>,
     },
     /// Try URLs against the network rules: a URL a line in, a JSON object a line out.
     Fetch {

@@ -10,18 +10,24 @@ use std::path::{Path, PathBuf};
 const MOST: usize = 4;
 const LARGEST: u64 = 10 << 20;
 
-/// The files as parts of the person's message.
-pub(crate) fn read(files: &[PathBuf]) -> Result<Vec<Part>> {
+/// The files as parts of the person's message. What is in the vault is none: a model would see it.
+pub(crate) fn read(files: &[PathBuf], vault: &Path) -> Result<Vec<Part>> {
     if files.len() > MOST {
         bail!("{} files are attached; {MOST} are the most", files.len());
     }
-    files.iter().map(|file| part(file)).collect()
+    files.iter().map(|file| part(file, vault)).collect()
 }
 
-fn part(path: &Path) -> Result<Part> {
+fn part(path: &Path, vault: &Path) -> Result<Part> {
     let shown = path.display();
+    let real = path.canonicalize().with_context(|| format!("`{shown}` cannot be attached"))?;
+    if vault.canonicalize().is_ok_and(|vault| real.starts_with(vault)) {
+        bail!(
+            "`{shown}` is in the vault, which nothing sends to a model; copy it out of there first if that is what you want"
+        );
+    }
     let mut data = Vec::new();
-    std::fs::File::open(path)
+    std::fs::File::open(&real)
         .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut data))
         .with_context(|| format!("`{shown}` cannot be attached"))?;
     if data.len() as u64 > LARGEST {
@@ -40,8 +46,9 @@ fn part(path: &Path) -> Result<Part> {
         ),
     };
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let label = Label::file(name.as_deref().unwrap_or("attachment"));
     let content = Content::Media { media_type: media_type.to_owned(), data: Bytes(data), name };
-    Ok(Part::new(content, Label::user()))
+    Ok(Part::new(content, label))
 }
 
 #[cfg(test)]
@@ -49,6 +56,9 @@ mod tests {
     use super::*;
 
     const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
+
+    /// There is no vault.
+    const NONE: &str = "/nowhere";
 
     fn file(name: &str, content: &[u8]) -> (tempfile::TempDir, PathBuf) {
         let directory = tempfile::tempdir().unwrap();
@@ -60,22 +70,43 @@ mod tests {
     #[test]
     fn an_image_is_known_by_its_first_bytes() {
         let (_directory, path) = file("picture.txt", PNG);
-        let parts = read(&[path]).unwrap();
+        let parts = read(&[path], NONE.as_ref()).unwrap();
         let expect = Content::Media {
             media_type: "image/png".into(),
             data: Bytes(PNG.to_vec()),
             name: Some("picture.txt".into()),
         };
-        assert_eq!(parts, [Part::new(expect, Label::user())]);
+        assert_eq!(parts, [Part::new(expect, Label::file("picture.txt"))]);
     }
 
     #[test]
     fn what_no_model_takes_in_is_refused() {
         let (_directory, path) = file("notes.png", b"only text");
-        assert!(read(&[path]).unwrap_err().to_string().contains("is no image"));
+        assert!(read(&[path], NONE.as_ref()).unwrap_err().to_string().contains("is no image"));
         let (_directory, path) = file("big.png", &[PNG, &[0; (10 << 20) + 1]].concat());
-        assert!(read(std::slice::from_ref(&path)).unwrap_err().to_string().contains("more than"));
-        assert!(read(&[PathBuf::from("/nowhere.png")]).is_err());
-        assert!(read(&vec![path; 5]).unwrap_err().to_string().contains("4 are the most"));
+        assert!(
+            read(std::slice::from_ref(&path), NONE.as_ref())
+                .unwrap_err()
+                .to_string()
+                .contains("more than")
+        );
+        assert!(read(&[PathBuf::from("/nowhere.png")], NONE.as_ref()).is_err());
+        assert!(
+            read(&vec![path; 5], NONE.as_ref()).unwrap_err().to_string().contains("4 are the most")
+        );
+    }
+
+    #[test]
+    fn what_is_in_the_vault_is_refused_however_it_is_named() {
+        let (directory, path) = file("picture.png", PNG);
+        let outside = tempfile::tempdir().unwrap();
+        let link = outside.path().join("link.png");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let roundabout = directory.path().join("..").join(directory.path().file_name().unwrap());
+        let roundabout = roundabout.join("picture.png");
+        for path in [path, link, roundabout] {
+            let refused = read(&[path], directory.path()).unwrap_err().to_string();
+            assert!(refused.contains("is in the vault"), "{refused}");
+        }
     }
 }

@@ -1,14 +1,19 @@
 //! The commands, a file each. Here is only which one was meant.
 
+mod approval;
 mod ask;
+mod audit;
 mod chat;
 mod component;
 mod config;
 mod debug;
 mod doctor;
+mod policy;
+mod secret;
 mod session;
+mod stop;
 
-use crate::args::{Arguments, Command, ModelChoice};
+use crate::args::{Arguments, Command, ModelChoice, Policy};
 use crate::env::Environment;
 use crate::exit::{Exit, usage};
 use crate::load::Setting;
@@ -30,10 +35,15 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit> {
     }
     match arguments.command {
         Command::Ask(ask) => ask::run(ask, environment, settings).await,
-        Command::Chat(chat) => chat::run(chat.session, &chat.choice, environment, settings).await,
+        Command::Chat(chat) => chat::run(chat, environment, settings).await,
         Command::Component(command) => component::run(command, environment, &settings).await,
         Command::Session(command) => session::run(command, environment, settings).await,
-        Command::Config(command) => config::run(command, &environment, &settings),
+        Command::Config(command) => config::run(command, environment, &settings).await,
+        Command::Secret(command) => secret::run(command, environment, &settings).await,
+        Command::Approval(command) => approval::run(command, environment, settings).await,
+        Command::Policy(Policy::Check(check)) => policy::check(check, environment, &settings).await,
+        Command::Audit(command) => audit::run(command, environment, &settings).await,
+        Command::Stop(stop) => stop::run(&stop, environment, &settings).await,
         Command::Doctor => doctor::run(environment, &settings).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();

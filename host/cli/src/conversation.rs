@@ -3,35 +3,51 @@
 
 use crate::approval::{self, Reply};
 use crate::exit::{Exit, usage};
+use crate::harmless::harmless;
 use crate::occupied::Occupied;
 use crate::paths::Paths;
-use crate::render::{Asked, Mode, Renderer, Spent};
+use crate::render::{self, Asked, Renderer, Spent};
 use crate::terminal::{self, Terminal};
 use anyhow::{Context, Result, bail};
 use futures_util::FutureExt;
-use hydroid_agent::{Agent, OpenSession, Session, SessionChoice};
+use hydroid_agent::{Agent, AnswerError, OpenSession, Session, SessionChoice, TurnHandle};
 use hydroid_core::entry::Outcome;
-use hydroid_core::id::{SessionId, UserId};
+use hydroid_core::id::{CallId, SessionId, UserId};
 use hydroid_core::message::Part;
+use hydroid_core::policy::{Mode, PolicyRule};
 use hydroid_core::ports::{Journal, Sink};
+use hydroid_core::protocol::ApprovalAnswer;
 use hydroid_memory::Database;
-use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 /// Sessions that a shortened identifier is looked for in.
 const SESSIONS: u32 = 1_000;
 
+/// Where people speak who use this command.
+const CHANNEL: &str = "terminal";
+
+/// Time in which nothing more is asked and nothing runs, after which a turn waits for a person.
+const SETTLED: Duration = Duration::from_millis(300);
+
+/// Time that a question has to be asked again, for which it is found out anew what the call does.
+const ASKED_AGAIN: Duration = Duration::from_secs(30);
+
 /// An open session with its client.
 pub(crate) struct Conversation {
     session: Session,
+    user: UserId,
+    person: Person,
     renderer: Arc<Renderer>,
     approvals: mpsc::Receiver<Asked>,
     terminal: Terminal,
     interrupts: Interrupts,
     /// The person did not want to wait for the last turn to end.
     abandoned: bool,
+    /// Questions that were denied because nobody was there.
+    unasked: u32,
     /// Let go of last, when nothing of the session runs any more.
     _occupied: Occupied,
 }
@@ -42,16 +58,46 @@ pub(crate) struct Opening {
     pub(crate) user: UserId,
     /// Which session.
     pub(crate) session: SessionChoice,
-    /// Tools that need not be asked about.
-    pub(crate) allow: BTreeSet<String>,
-    /// How to show it.
+    /// How much may happen without asking.
     pub(crate) mode: Mode,
+    /// Who answers what is asked.
+    pub(crate) person: Person,
+    /// Calls that need not be asked about.
+    pub(crate) allow: Vec<PolicyRule>,
+    /// How to show it.
+    pub(crate) show: render::Mode,
+}
+
+/// Who answers what is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Person {
+    /// Somebody at the terminal.
+    Here,
+    /// Nobody.
+    Nowhere,
+    /// Somebody, later: what is asked stays open.
+    Later,
+}
+
+/// An answer that was given before the question is asked again.
+pub(crate) struct Prepared {
+    /// Which call.
+    pub(crate) call: CallId,
+    /// The answer.
+    pub(crate) answer: ApprovalAnswer,
 }
 
 /// Ctrl-C and a polite kill.
 struct Interrupts {
     interrupt: Signal,
     terminate: Signal,
+}
+
+impl Person {
+    /// Who there is, as far as the process can tell.
+    pub(crate) fn at(terminal: Terminal, show: render::Mode) -> Self {
+        if terminal.interactive && show != render::Mode::Json { Self::Here } else { Self::Nowhere }
+    }
 }
 
 impl Conversation {
@@ -62,28 +108,33 @@ impl Conversation {
         terminal: Terminal,
         opening: Opening,
     ) -> Result<Self> {
-        let id = match &opening.session {
-            SessionChoice::New(id) | SessionChoice::Existing(id) => id,
-        };
-        let occupied = Occupied::take(paths, &opening.user, id)?;
-        let headless = !terminal.interactive || opening.mode == Mode::Json;
-        let (renderer, approvals) = Renderer::new(opening.mode, terminal);
+        let occupied = Occupied::take(paths, &opening.user, opening.session.id())?;
+        let (renderer, approvals) = Renderer::new(opening.show, terminal);
         let renderer = Arc::new(renderer);
+        let mode = match (opening.person, opening.mode) {
+            // Where nobody is, nothing is asked; what changes something stays denied by its mode.
+            (Person::Nowhere, Mode::Default | Mode::AcceptEdits) => Mode::Headless,
+            (Person::Here | Person::Later | Person::Nowhere, mode) => mode,
+        };
         let open = OpenSession {
-            user: opening.user,
+            user: opening.user.clone(),
             session: opening.session,
-            headless,
+            mode,
+            channel: CHANNEL.to_owned(),
             allow: opening.allow,
         };
         let sink: Arc<dyn Sink> = renderer.clone();
         let session = agent.open(open, sink).await?;
         Ok(Self {
             session,
+            user: opening.user,
+            person: opening.person,
             renderer,
             approvals,
             terminal,
             interrupts: Interrupts::watch()?,
             abandoned: false,
+            unasked: 0,
             _occupied: occupied,
         })
     }
@@ -100,14 +151,31 @@ impl Conversation {
 
     /// Says something and waits for the end of the turn.
     pub(crate) async fn turn(&mut self, parts: Vec<Part>) -> Result<Exit> {
-        self.abandoned = false;
         // What came while no turn ran is not about this one.
         while self.interrupts.next().now_or_never().is_some() {}
         let turn = self.session.say(parts).await?;
+        self.follow(turn, None).await
+    }
+
+    /// Goes on with the turn that waited for a person when the session was opened; none if there
+    /// was none.
+    pub(crate) async fn restored(&mut self, prepared: Option<Prepared>) -> Result<Option<Exit>> {
+        let Some(turn) = self.session.restored().await else { return Ok(None) };
+        if self.person == Person::Nowhere {
+            // It was put to a person, so it is not denied for want of one.
+            self.person = Person::Later;
+        }
+        self.follow(turn, prepared).await.map(Some)
+    }
+
+    async fn follow(&mut self, turn: TurnHandle, mut prepared: Option<Prepared>) -> Result<Exit> {
+        (self.abandoned, self.unasked) = (false, 0);
         let recorded = turn.recorded();
         tokio::pin!(recorded);
         let mut cancelled = false;
+        let mut left_open: Vec<CallId> = Vec::new();
         let (report, shown) = loop {
+            let settled = if prepared.is_some() { ASKED_AGAIN } else { SETTLED };
             tokio::select! {
                 biased;
                 ended = &mut recorded => break ended,
@@ -123,8 +191,19 @@ impl Conversation {
                 }
                 Some(asked) = self.approvals.recv() => {
                     // What is asked after a cancel is answered by the cancel.
-                    if !cancelled && self.decide(asked).await? == Decided::TurnCancelled {
-                        cancelled = true;
+                    if cancelled {
+                        continue;
+                    }
+                    match self.decide(asked, &mut prepared).await? {
+                        Decided::Answered => {}
+                        Decided::TurnCancelled => cancelled = true,
+                        Decided::LeftOpen(call) => left_open.push(call),
+                        Decided::Leave(call) => return self.leave(&[call]).await,
+                    }
+                }
+                () = tokio::time::sleep(settled), if !left_open.is_empty() => {
+                    if !self.renderer.shows_a_running_call() {
+                        return self.leave(&left_open).await;
                     }
                 }
             }
@@ -154,7 +233,13 @@ impl Conversation {
                 self.id()
             );
         }
-        Ok(exit(&report.outcome, report.denied))
+        if let Some(prepared) = prepared {
+            terminal::say(&format!(
+                "the call `{}` was not asked about any more: a rule decided on it",
+                prepared.call
+            ));
+        }
+        Ok(exit(&report.outcome, report.denied.saturating_add(self.unasked)))
     }
 
     /// Waits until the process is politely told to end.
@@ -171,35 +256,84 @@ impl Conversation {
         }
     }
 
-    async fn decide(&self, asked: Asked) -> Result<Decided> {
-        let (terminal, call_id) = (self.terminal, asked.call_id.clone());
-        let reply = tokio::task::spawn_blocking(move || approval::ask(terminal, &asked)).await;
-        match reply.context("asking failed unexpectedly")? {
-            Ok(Reply::Answer(answer)) => {
-                // The turn may have ended while the person was thinking.
-                if let Err(error) = self.session.answer(call_id, answer).await {
-                    terminal::say(&error.to_string());
-                }
+    /// Closes the session with its questions open, and says how they are answered.
+    async fn leave(&mut self, calls: &[CallId]) -> Result<Exit> {
+        self.approvals.close();
+        self.session.clone().leave().await;
+        for call in calls {
+            terminal::say(&format!(
+                "the call `{call}` waits for an answer: `hydroid approval answer {call} once` (or `deny`), or in a terminal `hydroid chat --session {}`",
+                self.id()
+            ));
+        }
+        Ok(Exit::Waiting)
+    }
+
+    async fn decide(&mut self, asked: Asked, prepared: &mut Option<Prepared>) -> Result<Decided> {
+        let call = asked.call_id.clone();
+        if let Some(prepared) = prepared.take_if(|prepared| prepared.call == call) {
+            if let Err(error) = self.answer(call.clone(), prepared.answer).await {
+                self.leave(&[call]).await?;
+                return Err(usage(error.to_string()));
+            }
+            return Ok(Decided::Answered);
+        }
+        match self.person {
+            Person::Here => self.ask(asked).await,
+            Person::Later => Ok(Decided::LeftOpen(call)),
+            Person::Nowhere => {
+                self.unasked = self.unasked.saturating_add(1);
+                let reason = format!("{}, and nobody can be asked here", asked.reason);
+                self.answer(call, ApprovalAnswer::Deny { reason: Some(reason) }).await?;
                 Ok(Decided::Answered)
-            }
-            Ok(Reply::CancelTurn) => {
-                self.session.cancel().await;
-                Ok(Decided::TurnCancelled)
-            }
-            Err(error) => {
-                self.session.cancel().await;
-                Err(error.context(
-                    "the terminal cannot be read, so nobody can be asked; the turn was cancelled",
-                ))
             }
         }
     }
+
+    async fn ask(&mut self, asked: Asked) -> Result<Decided> {
+        let (terminal, call) = (self.terminal, asked.call_id.clone());
+        loop {
+            let asked = asked.clone();
+            let reply = tokio::task::spawn_blocking(move || approval::ask(terminal, &asked)).await;
+            match reply.context("asking failed unexpectedly")? {
+                Ok(Reply::Answer(answer)) => match self.answer(call.clone(), answer).await {
+                    Ok(()) => return Ok(Decided::Answered),
+                    Err(error @ AnswerError::Unfit(_)) => {
+                        terminal::say(&harmless(&error.to_string()))
+                    }
+                    // The turn may have ended while the person was thinking.
+                    Err(error) => {
+                        terminal::say(&error.to_string());
+                        return Ok(Decided::Answered);
+                    }
+                },
+                Ok(Reply::CancelTurn) => {
+                    self.session.cancel().await;
+                    return Ok(Decided::TurnCancelled);
+                }
+                Ok(Reply::Leave) => return Ok(Decided::Leave(call)),
+                Err(error) => {
+                    self.session.cancel().await;
+                    return Err(error.context(
+                        "the terminal cannot be read, so nobody can be asked; the turn was cancelled",
+                    ));
+                }
+            }
+        }
+    }
+
+    async fn answer(&self, call: CallId, answer: ApprovalAnswer) -> Result<(), AnswerError> {
+        self.session.answer(self.user.clone(), call, answer).await
+    }
 }
 
-#[derive(PartialEq, Eq)]
 enum Decided {
     Answered,
     TurnCancelled,
+    /// The person answers it another time; others may be asked meanwhile.
+    LeftOpen(CallId),
+    /// The person wants to leave now.
+    Leave(CallId),
 }
 
 impl Interrupts {
@@ -226,6 +360,7 @@ fn exit(outcome: &Outcome, denied: u32) -> Exit {
         Outcome::Cancelled | Outcome::Interrupted => Exit::Cancelled,
         Outcome::BudgetReached { .. } | Outcome::Repeating { .. } => Exit::Budget,
         Outcome::Failed { .. } => Exit::Failed,
+        Outcome::Stopped => Exit::Stopped,
     }
 }
 

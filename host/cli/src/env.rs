@@ -13,8 +13,8 @@ pub(crate) struct Variable {
 }
 
 /// Every variable, for `docs/config.md` and `hydroid config explain`. Besides these, only
-/// variables that `secrets.*.env` names are read.
-pub(crate) const VARIABLES: [Variable; 4] = [
+/// variables that `secrets.*.env` and `secrets.*.exec_env` name are read.
+pub(crate) const VARIABLES: [Variable; 7] = [
     Variable {
         name: "HYDROID_HOME",
         doc: "One directory for configuration, data and cache, instead of the platform's own.",
@@ -23,10 +23,22 @@ pub(crate) const VARIABLES: [Variable; 4] = [
         name: "HYDROID__A__B",
         doc: "Sets the configuration key `a.b`: lower case, `__` between the segments. In a component's name `_` stands for `-`, so `HYDROID__COMPONENTS__TOOL_WEB__ENABLED` sets `components.tool-web.enabled`.",
     },
+    Variable {
+        name: "HYDROID_MASTER_KEY",
+        doc: "The key that stored secrets are sealed under, 32 bytes as base64, if `secrets_store.master_key` is `env`, or `auto` and it is set when the first secret is.",
+    },
+    Variable {
+        name: "HYDROID_NEW_MASTER_KEY",
+        doc: "The key that `hydroid secret rotate` seals them under instead.",
+    },
     Variable { name: "NO_COLOR", doc: "Set to anything, nothing is coloured." },
     Variable {
         name: "HOME, XDG_CONFIG_HOME, XDG_DATA_HOME, XDG_CACHE_HOME",
         doc: "Where the platform's own directories are, if `HYDROID_HOME` is not set.",
+    },
+    Variable {
+        name: "DBUS_SESSION_BUS_ADDRESS, XDG_RUNTIME_DIR",
+        doc: "Where the keyring of a Linux desktop is reached; set by the desktop.",
     },
 ];
 
@@ -77,6 +89,19 @@ impl Environment {
             overrides.push((name.to_owned(), key(name), text.to_owned()));
         }
         Ok(overrides)
+    }
+
+    /// A variable that is handed on as it is.
+    pub(crate) fn value(&self, variable: &str) -> Option<&OsString> {
+        self.variables.get(std::ffi::OsStr::new(variable))
+    }
+
+    /// True if a D-Bus session is where a desktop's programs look for it.
+    pub(crate) fn has_session_bus(&self) -> bool {
+        let set = |variable| self.value(variable).filter(|value| !value.is_empty());
+        set("DBUS_SESSION_BUS_ADDRESS").is_some()
+            || set("XDG_RUNTIME_DIR")
+                .is_some_and(|directory| std::path::Path::new(directory).join("bus").exists())
     }
 
     /// The value of a secret that a variable holds; an empty one is none.

@@ -1,5 +1,7 @@
 //! How the process ends: exit codes and the error that means a wrong command line.
 
+use crate::stopped::Stopped;
+use hydroid_agent::{OpenError, SayError};
 use std::process::ExitCode;
 
 /// Every exit code. A script can tell them apart; `hydroid --help` lists them.
@@ -19,6 +21,10 @@ pub(crate) enum Exit {
     Cancelled = 5,
     /// The turn completed, but a rule denied at least one of its calls.
     Denied = 6,
+    /// A question waits for a person's answer.
+    Waiting = 7,
+    /// Everything is stopped, by `hydroid stop --all`.
+    Stopped = 8,
 }
 
 /// What `--help` says about exit codes.
@@ -29,7 +35,9 @@ pub(crate) const HELP: &str = "Exit codes:
   3  the model could not answer
   4  a budget was used up, or the model repeated itself
   5  the turn was cancelled
-  6  the turn completed, but a rule denied at least one of its calls";
+  6  the turn completed, but a rule denied at least one of its calls
+  7  a question waits for an answer: `hydroid approval list`
+  8  everything is stopped: `hydroid stop --release`";
 
 /// An error in what was typed.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +47,17 @@ pub(crate) struct Usage(pub(crate) String);
 impl Exit {
     /// The code of an error that ended the command.
     pub(crate) fn of(error: &anyhow::Error) -> Self {
-        if error.downcast_ref::<Usage>().is_some() { Self::Usage } else { Self::Error }
+        if error.downcast_ref::<Usage>().is_some() {
+            Self::Usage
+        } else if error.downcast_ref::<Stopped>().is_some()
+            || matches!(error.downcast_ref(), Some(SayError::Stopped))
+        {
+            Self::Stopped
+        } else if matches!(error.downcast_ref(), Some(OpenError::Waiting { .. })) {
+            Self::Waiting
+        } else {
+            Self::Error
+        }
     }
 }
 

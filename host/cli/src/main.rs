@@ -4,7 +4,7 @@
 //!
 //! Read in this order: `args` (what can be typed), `env`, `paths`, `value` and `load` (what it
 //! means), `secrets`, `release` (the components inside the binary), `wire` (the whole host in one
-//! visible order), `conversation` with `render`, `harmless` and `approval`, then `commands`, a
+//! visible order), `conversation` with `render`, `harmless` and `approval`, `stopped` and `audited`, then `commands`, a
 //! file each.
 
 #![expect(
@@ -15,6 +15,7 @@
 mod approval;
 mod args;
 mod attachment;
+mod audited;
 mod commands;
 mod conversation;
 mod env;
@@ -30,6 +31,7 @@ mod reference;
 mod release;
 mod render;
 mod secrets;
+mod stopped;
 mod terminal;
 mod transcript;
 mod value;

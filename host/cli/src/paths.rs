@@ -91,6 +91,16 @@ impl Paths {
         self.user(user).join("history")
     }
 
+    /// Where a user's master key is, if it is in a file.
+    pub(crate) fn master_keys(&self, user: &UserId) -> PathBuf {
+        self.user(user)
+    }
+
+    /// The lock of whoever changes a user's stored secrets.
+    pub(crate) fn secrets_lock(&self, user: &UserId) -> PathBuf {
+        self.user(user).join("secrets.lock")
+    }
+
     fn user(&self, user: &UserId) -> PathBuf {
         self.data.join("users").join(user.as_str())
     }

@@ -81,6 +81,6 @@ fn the_configuration_is_documented() {
     for variable in VARIABLES {
         writeln!(text, "| `{}` | {} |", variable.name, variable.doc).unwrap();
     }
-    text.push_str("\nBesides these, only the variables that `secrets.*.env` names are read.\n");
+    text.push_str("\nBesides these, only the variables that `secrets.*.env` and `secrets.*.exec_env` name are read.\n");
     check("config.md", &text);
 }

@@ -10,7 +10,7 @@ use hydroid_core::message::{Content, Usage};
 use hydroid_core::policy::Decision;
 use hydroid_core::ports::Sink;
 use hydroid_core::protocol::ServerMessage;
-use hydroid_core::tool::{Impact, ToolCall, ToolOutput};
+use hydroid_core::tool::{Impact, Preview, ToolCall, ToolOutput};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -50,6 +50,33 @@ pub(crate) struct Asked {
     pub(crate) component: ComponentId,
     /// What it can do.
     pub(crate) impact: Impact,
+    /// Why it is asked.
+    pub(crate) reason: String,
+    /// The pattern that an answer for longer is about.
+    pub(crate) scope: String,
+    /// What it would do, as far as the host found out.
+    pub(crate) preview: Option<Preview>,
+}
+
+impl Asked {
+    /// What an entry asks; none if it asks nothing.
+    pub(crate) fn of(entry: &Entry) -> Option<Self> {
+        let Entry::ApprovalAsked {
+            call_id, call, component, impact, reason, scope, preview, ..
+        } = entry
+        else {
+            return None;
+        };
+        Some(Self {
+            call_id: call_id.clone(),
+            call: call.clone(),
+            component: component.clone(),
+            impact: *impact,
+            reason: reason.clone(),
+            scope: scope.clone(),
+            preview: preview.clone(),
+        })
+    }
 }
 
 /// Shows one session.
@@ -98,6 +125,11 @@ impl Renderer {
         self.state().output_lost
     }
 
+    /// True while a call runs, as far as it was shown.
+    pub(crate) fn shows_a_running_call(&self) -> bool {
+        !self.state().running.is_empty()
+    }
+
     /// What the turns shown here have cost.
     pub(crate) fn spent(&self) -> Spent {
         self.state().spent
@@ -118,11 +150,19 @@ impl Renderer {
             Entry::CallReceived { call, .. } => {
                 state.names.insert(call.id.clone(), call.name);
             }
-            Entry::ApprovalAsked { call_id, call, component, impact, .. } => {
+            asked @ Entry::ApprovalAsked { .. } => {
                 state.end_line();
                 drop(state);
-                // Without a reader the session is closing and nobody has to decide.
-                drop(self.asked.blocking_send(Asked { call_id, call, component, impact }));
+                self.hand_on(&asked);
+            }
+            Entry::CallEdited { call_id, arguments, .. } => {
+                let name = state.names.get(&call_id).cloned().unwrap_or_default();
+                let arguments = excerpt(&exact(&arguments), ARGUMENTS);
+                self.line(
+                    &mut state,
+                    Style::Dim,
+                    &format!("✎ {} gets other arguments: {arguments}", exact(&name)),
+                );
             }
             Entry::CallDecided { call_id, decision: Decision::Deny { reason }, by, .. } => {
                 let name = state.names.get(&call_id).cloned().unwrap_or_default();
@@ -135,7 +175,7 @@ impl Renderer {
                             &format!("✗ {} denied: {}", exact(&name), harmless(&reason)),
                         ));
                     }
-                    DecidedBy::User | DecidedBy::Session => {
+                    DecidedBy::User | DecidedBy::Session | DecidedBy::Standing => {
                         self.line(&mut state, Style::Bad, &format!("✗ {} denied", exact(&name)))
                     }
                 }
@@ -162,6 +202,14 @@ impl Renderer {
             }
             Entry::TurnStarted { .. } => state.steps = 0,
             Entry::Thinking { .. } | Entry::CallDecided { .. } => {}
+        }
+    }
+
+    /// Hands a question on to whoever answers.
+    fn hand_on(&self, entry: &Entry) {
+        if let Some(asked) = Asked::of(entry) {
+            // Without a reader the session is closing and nobody has to decide.
+            drop(self.asked.blocking_send(asked));
         }
     }
 
@@ -251,12 +299,9 @@ impl Renderer {
             ServerMessage::Entry { entry: Entry::TurnEnded { usage, dollars, .. }, .. } => {
                 state.spent.add(usage, dollars)
             }
-            ServerMessage::Entry {
-                entry: Entry::ApprovalAsked { call_id, call, component, impact, .. },
-                ..
-            } => {
+            ServerMessage::Entry { entry: entry @ Entry::ApprovalAsked { .. }, .. } => {
                 drop(state);
-                drop(self.asked.blocking_send(Asked { call_id, call, component, impact }));
+                self.hand_on(&entry);
             }
             ServerMessage::Entry { .. } | ServerMessage::Progress { .. } => {}
         }
@@ -307,6 +352,11 @@ pub(crate) fn ending(outcome: &Outcome) -> Option<(Style, String)> {
     match outcome {
         Outcome::Completed => None,
         Outcome::Cancelled => Some((Style::Ask, "the turn was cancelled".into())),
+        Outcome::Stopped => Some((
+            Style::Bad,
+            "everything was stopped by `hydroid stop --all`; `hydroid stop --release` lets it go on"
+                .into(),
+        )),
         Outcome::BudgetReached { reason } => {
             Some((Style::Ask, format!("the turn was ended: {reason}")))
         }

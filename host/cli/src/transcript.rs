@@ -105,7 +105,7 @@ fn passages(entries: &[Entry]) -> Vec<Passage> {
                 denied.insert(call_id);
                 let by = match by {
                     DecidedBy::Policy => "",
-                    DecidedBy::User | DecidedBy::Session => "by you: ",
+                    DecidedBy::User | DecidedBy::Session | DecidedBy::Standing => "by you: ",
                 };
                 passages.push(Passage::Denied {
                     name: name(&names, call_id),
@@ -120,6 +120,10 @@ fn passages(entries: &[Entry]) -> Vec<Passage> {
                     is_error: output.is_error,
                 });
             }
+            Entry::CallEdited { call_id, arguments, .. } => passages.push(Passage::Note(format!(
+                "you changed the arguments of {} to {arguments}",
+                name(&names, call_id)
+            ))),
             Entry::Notice { text, .. } => passages.push(Passage::Note(text.clone())),
             Entry::TurnEnded { outcome, .. } => {
                 passages.extend(ending(outcome).map(|(_, text)| Passage::Note(text)))

@@ -13,7 +13,7 @@ pub(crate) fn parse(path: &str, text: &str) -> Result<Value> {
     };
     let written = || as_toml(text);
     let value = match key.kind {
-        "text" | "rule" => match written() {
+        "text" | "rule" | "mode" => match written() {
             // Quotes may be typed, as they stand in the file.
             Some(Value::String(quoted)) => Value::String(quoted),
             _ => Value::String(text.to_owned()),
@@ -31,6 +31,12 @@ pub(crate) fn parse(path: &str, text: &str) -> Result<Value> {
                 .map(|item| Value::String(item.to_owned()))
                 .collect::<Vec<_>>()
                 .into(),
+        },
+        "list of rules" => match written() {
+            Some(value @ Value::Array(_)) => value,
+            _ => bail!(
+                "`{path}` is `{text}`; it is a list of tables like `[{{ effect = \"deny\", calls = \"file_*\" }}]`"
+            ),
         },
         "bool" => match text {
             "true" => Value::Boolean(true),

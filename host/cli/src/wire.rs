@@ -4,24 +4,27 @@
 use crate::env::Environment;
 use crate::load::{Loaded, Setting, load};
 use crate::paths::{Paths, private_directory};
-use crate::secrets::ConfiguredSecrets;
+use crate::secrets::master_key::KeyPlaces;
+use crate::secrets::sealed::Sealed;
+use crate::secrets::{Programs, UserSecrets};
 use crate::terminal::{self, Terminal};
-use crate::{log, release};
+use crate::{audited, log, release, stopped};
 use anyhow::{Context, Result, anyhow};
 use hydroid_agent::{Agent, AgentParts};
 use hydroid_core::config::Config;
 use hydroid_core::id::UserId;
 use hydroid_core::ports::{Clock, Journal, Model, Secrets, Tools};
 use hydroid_core::scrub::{PathMapping, Scrubber};
-use hydroid_memory::Database;
+use hydroid_memory::{Database, StandingApprovals};
 use hydroid_wasm::cache::CompiledCache;
-use hydroid_wasm::egress::{Egress, EgressSettings};
+use hydroid_wasm::egress::{Counter, Egress, EgressSettings};
 use hydroid_wasm::files::Workspace;
 use hydroid_wasm::grants::Grants;
 use hydroid_wasm::{Catalog, CatalogSettings, WasmEngine};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::sync::watch;
 
 /// What every command has: where things are, what is configured, and what must not be shown.
 pub(crate) struct Ground {
@@ -32,9 +35,13 @@ pub(crate) struct Ground {
     /// The configuration, shared.
     pub(crate) config: Arc<Config>,
     /// Values of secrets.
-    pub(crate) secrets: Arc<ConfiguredSecrets>,
+    pub(crate) secrets: Arc<UserSecrets>,
+    /// Where the key is that stored ones are sealed under.
+    pub(crate) keys: KeyPlaces,
     /// Masks secrets and paths of this machine.
     pub(crate) scrubber: Scrubber,
+    /// True while everything is stopped.
+    pub(crate) stop: watch::Receiver<bool>,
     /// How to speak to the person.
     pub(crate) terminal: Terminal,
 }
@@ -52,19 +59,38 @@ impl Clock for SystemClock {
 impl Ground {
     /// Reads the configuration, gathers what is secret, and begins to log.
     pub(crate) fn lay(environment: Arc<Environment>, settings: &[Setting]) -> Result<Self> {
+        Self::lay_with(environment, settings, Programs::Run)
+    }
+
+    /// For a command that runs nothing and only shows: no program is run for its secret.
+    pub(crate) fn lay_to_look(environment: Arc<Environment>, settings: &[Setting]) -> Result<Self> {
+        Self::lay_with(environment, settings, Programs::Leave)
+    }
+
+    fn lay_with(
+        environment: Arc<Environment>,
+        settings: &[Setting],
+        programs: Programs,
+    ) -> Result<Self> {
         let terminal = Terminal::detect(&environment);
         let paths = Paths::find(&environment)?;
         let loaded = load(&paths, &environment, settings)?;
         let config = Arc::new(loaded.config.clone());
-        let secrets = Arc::new(ConfiguredSecrets::new(
+        let user = &config.user;
+        let keys =
+            KeyPlaces::new(config.secrets_store.master_key, paths.master_keys(user), &environment);
+        let secrets = Arc::new(UserSecrets::new(
             config.secrets.clone(),
             environment,
             paths.config.clone(),
+            Sealed::new(user.clone(), paths.journal(user), keys.clone()),
         ));
-        let scrubber = Scrubber::new(&secrets.known(), &virtual_paths(&loaded.workspace, &paths))
-            .map_err(anyhow::Error::msg)?;
+        let mappings = virtual_paths(&loaded.workspace, &paths);
+        let scrubber =
+            Scrubber::new(&secrets.known(programs), &mappings).map_err(anyhow::Error::msg)?;
         log::start(&config.log.level, scrubber.clone(), &paths.log(&config.user));
-        Ok(Self { paths, loaded, config, secrets, scrubber, terminal })
+        let stop = stopped::watch(&paths)?;
+        Ok(Self { paths, loaded, config, secrets, keys, scrubber, stop, terminal })
     }
 
     /// Whose sessions these are.
@@ -104,7 +130,8 @@ impl Ground {
             })?;
         self.tell_first_time(&compiled);
         let workspace = self.workspace()?;
-        let egress = self.egress()?;
+        let counter = Counter { budget: Arc::new(database.clone()), clock: Arc::new(SystemClock) };
+        let egress = self.egress(Some(counter))?;
         let release = release::release()?;
         for problem in &release.problems {
             tracing::warn!("{problem}");
@@ -124,6 +151,8 @@ impl Ground {
             key_values: Arc::new(database.clone()),
             recall: Arc::new(database.clone()),
             clock: Arc::new(SystemClock),
+            audit: Arc::new(audited::log_of(database)),
+            scrubber: self.scrubber.clone(),
             config: self.config.clone(),
         });
         catalog.map(Arc::new).map_err(anyhow::Error::msg)
@@ -148,8 +177,8 @@ impl Ground {
             .with_context(|| format!("the workspace `{}` cannot be opened", directory.display()))
     }
 
-    /// The door to the network.
-    pub(crate) fn egress(&self) -> Result<Egress> {
+    /// The door to the network. What components send through it is counted.
+    pub(crate) fn egress(&self, counter: Option<Counter>) -> Result<Egress> {
         let limits = self.config.egress.clone();
         // Checked by core when the configuration was read.
         let allow_private =
@@ -163,7 +192,9 @@ impl Ground {
                 })?)
             }
         };
-        Ok(Egress::new(EgressSettings { allow_private, authorities, limits }))
+        let dns = limits.dns.as_ref().and_then(|server| server.parse().ok());
+        let settings = EgressSettings { allow_private, authorities, dns, counter, limits };
+        Ok(Egress::new(settings).stopped_by(self.stop.clone()))
     }
 
     /// The user's sessions.
@@ -188,12 +219,20 @@ impl Ground {
             model,
             tools,
             journal,
+            approvals: Arc::new(approvals(database)),
+            audit: Arc::new(audited::log_of(database)),
             clock: Arc::new(SystemClock),
+            stop: self.stop.clone(),
             scrubber: self.scrubber.clone(),
             config: self.config.clone(),
             new_turn_id: Arc::new(|| uuid::Uuid::now_v7().to_string()),
         })
     }
+}
+
+/// What people allowed for good.
+pub(crate) fn approvals(database: &Database) -> StandingApprovals {
+    StandingApprovals::new(database.clone(), Arc::new(SystemClock))
 }
 
 /// The operator's grants as the file has them now; none if there is no file.

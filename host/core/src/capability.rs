@@ -1,6 +1,14 @@
 //! Capabilities: the profiles a component can be granted, and what a grant allows.
 //! One value decides both what is linked and what is checked at run time.
 
+mod host;
+mod path;
+mod web;
+
+pub use host::{BadHostPattern, HostPattern};
+pub use path::{BadPath, PathPrefix};
+pub use web::{BadWebRule, WebRefusal, WebRequest, WebRule, is_method};
+
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -18,6 +26,8 @@ pub enum Profile {
     FileReadWrite,
     /// Fetch from granted hosts, with credentials it cannot read.
     Web,
+    /// See the names of what is in the vault.
+    VaultList,
     /// Read one granted vault item and leave it with the host.
     VaultReadStep,
     /// Write what the read step left.
@@ -42,11 +52,12 @@ pub enum Profile {
 
 impl Profile {
     /// Every profile, in the order people are shown them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Pure,
         Self::FileReadOnly,
         Self::FileReadWrite,
         Self::Web,
+        Self::VaultList,
         Self::VaultReadStep,
         Self::VaultWriteStep,
         Self::State,
@@ -66,6 +77,7 @@ impl Profile {
             Self::FileReadOnly => "file-read-only",
             Self::FileReadWrite => "file-read-write",
             Self::Web => "web",
+            Self::VaultList => "vault-list",
             Self::VaultReadStep => "vault-read-step",
             Self::VaultWriteStep => "vault-write-step",
             Self::State => "state",
@@ -91,6 +103,7 @@ impl Profile {
                 "wasi:http/outgoing-handler",
                 "wasi:http/types",
             ],
+            Self::VaultList => &["hydroid:cap/vault-names"],
             Self::VaultReadStep => &["hydroid:cap/vault-offer", "hydroid:cap/vault-read"],
             Self::VaultWriteStep => &["hydroid:cap/fs-write", "hydroid:cap/vault-handoff"],
             Self::State => &["hydroid:cap/kv"],
@@ -111,6 +124,7 @@ impl Profile {
             Self::FileReadOnly => "read files in /shared and /tmp",
             Self::FileReadWrite => "read and write files in /shared and /tmp",
             Self::Web => "connect to granted hosts",
+            Self::VaultList => "see the names of what is in your vault",
             Self::VaultReadStep => "read one granted vault item and leave it with the host",
             Self::VaultWriteStep => "write what a vault read step left, under /shared or /tmp",
             Self::State => "keep its own durable keys",
@@ -166,52 +180,10 @@ pub struct Grant {
     pub profiles: BTreeSet<Profile>,
     /// Where it may connect; empty without [`Profile::Web`].
     pub web: Vec<WebRule>,
+    /// Methods the component declares, which no grant widens; empty for all.
+    pub web_methods: BTreeSet<String>,
     /// Names of secrets it may attach.
     pub secrets: BTreeSet<String>,
-}
-
-/// One place a component may connect to.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct WebRule {
-    /// The host or hosts.
-    pub host: HostPattern,
-    /// Upper-case methods; empty for all.
-    pub methods: BTreeSet<String>,
-}
-
-/// Which host and port a rule is about: `example.com`, `*.example.com` (exactly one label more,
-/// never the apex), `*` (any), each with an optional `:port` (`:*` for any)
-/// and an optional `http://`.
-/// Without a port it means the default port of the scheme.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct HostPattern {
-    scheme: &'static str,
-    name: HostName,
-    port: HostPort,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum HostPort {
-    Default,
-    Any,
-    Exactly(u16),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum HostName {
-    Any,
-    OneLabelUnder(String),
-    Exactly(String),
-}
-
-/// A host pattern that cannot be understood.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{pattern}` is not a host pattern: {problem}; write `example.com`, `example.com:8443`, `*.example.com`, `http://127.0.0.1:8080` or `*`"
-)]
-pub struct BadHostPattern {
-    pattern: String,
-    problem: &'static str,
 }
 
 impl Grant {
@@ -220,173 +192,15 @@ impl Grant {
         self.profiles.iter().any(|profile| profile.interfaces().contains(&interface))
     }
 
-    /// The rule that allows this request, if any. `host` is lower case without a trailing dot.
-    pub fn allows_request(
-        &self,
-        scheme: &str,
-        host: &str,
-        port: u16,
-        method: &str,
-    ) -> Option<&WebRule> {
-        self.web.iter().find(|rule| {
-            rule.host.matches(scheme, host, port)
-                && (rule.methods.is_empty() || rule.methods.contains(method))
-        })
-    }
-}
-
-impl HostPattern {
-    /// True if the pattern covers this target.
-    pub fn matches(&self, scheme: &str, host: &str, port: u16) -> bool {
-        let port_fits = match self.port {
-            HostPort::Exactly(wanted) => wanted == port,
-            HostPort::Any => true,
-            HostPort::Default => matches!((scheme, port), ("https", 443) | ("http", 80)),
-        };
-        let scheme_fits = scheme == self.scheme
-            || (scheme == "https" && self.scheme == "http")
-            || self.name == HostName::Any;
-        let name_fits = match &self.name {
-            HostName::Any => true,
-            HostName::Exactly(name) => name == host,
-            HostName::OneLabelUnder(apex) => host
-                .strip_suffix(apex.as_str())
-                .and_then(|rest| rest.strip_suffix('.'))
-                .is_some_and(|label| !label.is_empty() && !label.contains('.')),
-        };
-        port_fits && scheme_fits && name_fits
-    }
-
-    /// True if it covers every host.
-    pub fn is_any(&self) -> bool {
-        self.name == HostName::Any
-    }
-}
-
-impl FromStr for HostPattern {
-    type Err = BadHostPattern;
-
-    fn from_str(text: &str) -> Result<Self, BadHostPattern> {
-        let bad = |problem| BadHostPattern { pattern: text.to_owned(), problem };
-        let (scheme, rest) = match text.split_once("://") {
-            None => ("https", text),
-            Some(("https", rest)) => ("https", rest),
-            Some(("http", rest)) => ("http", rest),
-            Some(_) => return Err(bad("only http:// and https:// are known")),
-        };
-        if rest.contains(['/', '?', '#', '@', ' ']) {
-            return Err(bad("it names a host, not a path or a user"));
-        }
-        let (name, port) = match rest.rsplit_once(':') {
-            Some((name, "*")) => (name, HostPort::Any),
-            Some((name, port)) if !name.contains(':') || name.ends_with(']') => {
-                let port = port.parse().ok().filter(|port| *port > 0);
-                (
-                    name,
-                    HostPort::Exactly(
-                        port.ok_or_else(|| bad("the port is not a number from 1 to 65535"))?,
-                    ),
-                )
-            }
-            Some(_) => return Err(bad("an IPv6 address stands in brackets")),
-            None => (rest, HostPort::Default),
-        };
-        if name == "*." {
-            return Err(bad("`*.` is followed by a name"));
-        }
-        let name = name.trim_end_matches('.').to_ascii_lowercase();
-        let name = match name.strip_prefix("*.") {
-            _ if name == "*" => HostName::Any,
-            Some(apex) if apex.is_empty() || apex.contains('*') => {
-                return Err(bad("`*.` is followed by a name"));
-            }
-            Some(apex) => HostName::OneLabelUnder(apex.to_owned()),
-            None if name.is_empty() => return Err(bad("it is empty")),
-            None if name.contains('*') => {
-                return Err(bad("`*` stands alone or for the first label"));
-            }
-            None => HostName::Exactly(name),
-        };
-        Ok(Self { scheme, name, port })
-    }
-}
-
-impl fmt::Display for HostPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.scheme == "http" {
-            f.write_str("http://")?;
-        }
-        match &self.name {
-            HostName::Any => f.write_str("*")?,
-            HostName::OneLabelUnder(apex) => write!(f, "*.{apex}")?,
-            HostName::Exactly(name) => f.write_str(name)?,
-        }
-        match self.port {
-            HostPort::Exactly(port) => write!(f, ":{port}"),
-            HostPort::Any => f.write_str(":*"),
-            HostPort::Default => Ok(()),
-        }
+    /// The rule that allows this request, or what stands in its way.
+    pub fn allows_request(&self, request: &WebRequest<'_>) -> Result<&WebRule, WebRefusal> {
+        web::allowed_by(&self.web, &self.web_methods, request)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[track_caller]
-    fn check(pattern: &str, url: (&str, &str, u16), expect: bool) {
-        let pattern: HostPattern = pattern.parse().unwrap();
-        assert_eq!(pattern.matches(url.0, url.1, url.2), expect, "{pattern} {url:?}");
-    }
-
-    #[test]
-    fn an_exact_host_means_https_on_its_port() {
-        check("api.example.com", ("https", "api.example.com", 443), true);
-        check("api.example.com", ("https", "api.example.com", 8443), false);
-        check("api.example.com", ("http", "api.example.com", 80), false);
-        check("api.example.com", ("https", "example.com", 443), false);
-        check("api.example.com", ("https", "api.example.com.evil.org", 443), false);
-    }
-
-    #[test]
-    fn a_star_is_exactly_one_label() {
-        check("*.example.com", ("https", "a.example.com", 443), true);
-        check("*.example.com", ("https", "a.b.example.com", 443), false);
-        check("*.example.com", ("https", "example.com", 443), false);
-        check("*.example.com", ("https", "aexample.com", 443), false);
-        check("*.example.com", ("https", ".example.com", 443), false);
-    }
-
-    #[test]
-    fn a_port_and_plain_http_are_said() {
-        check("http://127.0.0.1:8080", ("http", "127.0.0.1", 8080), true);
-        check("http://127.0.0.1:8080", ("http", "127.0.0.1", 80), false);
-        check("127.0.0.1:8080", ("http", "127.0.0.1", 8080), false);
-        check("*", ("http", "example.com", 80), true);
-        check("*", ("https", "example.com", 8443), false);
-        check("*:*", ("https", "example.com", 8443), true);
-        check("example.com:*", ("https", "example.com", 1), true);
-        check("example.com:*", ("https", "example.org", 1), false);
-    }
-
-    #[test]
-    fn a_pattern_that_says_more_than_a_host_is_refused() {
-        for bad in
-            ["", "a/b", "user@host", "ftp://x", "a*b.com", "*.*.com", "x:0", "x:99999", "::1", "*."]
-        {
-            assert!(bad.parse::<HostPattern>().is_err(), "{bad}");
-        }
-        assert!("[::1]:80".parse::<HostPattern>().is_ok());
-    }
-
-    #[test]
-    fn patterns_print_as_they_are_read() {
-        for text in
-            ["example.com", "example.com:*", "*.example.com:8443", "http://127.0.0.1:8080", "*"]
-        {
-            assert_eq!(text.parse::<HostPattern>().unwrap().to_string(), text);
-        }
-    }
 
     #[test]
     fn an_unknown_profile_gets_a_suggestion() {

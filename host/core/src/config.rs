@@ -3,13 +3,16 @@
 //! which key is wrong and which was probably meant.
 
 use crate::id::UserId;
-use crate::policy::Rule;
+use crate::policy::{self, Mode, Rule, Who};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
 mod keys;
 
 pub use keys::{KEYS, Key};
+
+/// Largest item a vault copy can be configured for; it is held in memory twice on its way.
+const LARGEST_VAULT_ITEM: u64 = 1 << 30;
 
 /// Everything that can be configured. Each field is documented in [`KEYS`], from which
 /// `docs/config.md` is generated; a test keeps the two equal.
@@ -28,6 +31,8 @@ pub struct Config {
     pub log: Log,
     pub components: BTreeMap<String, Component>,
     pub secrets: BTreeMap<String, SecretSource>,
+    pub secrets_store: SecretsStore,
+    pub vault: Vault,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -36,6 +41,13 @@ pub struct Config {
 pub struct Workspace {
     pub directory: Option<String>,
     pub allow_hard_links: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented once, in KEYS")]
+pub struct Vault {
+    pub max_item: Size,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -79,10 +91,29 @@ pub struct Turn {
 #[serde(default, deny_unknown_fields)]
 #[expect(missing_docs, reason = "documented once, in KEYS")]
 pub struct Policy {
+    pub mode: Mode,
     pub read_only: Rule,
     pub network: Rule,
     pub changes: Rule,
+    pub allow: Vec<String>,
+    pub ask: Vec<String>,
+    pub deny: Vec<String>,
     pub tools: BTreeMap<String, Rule>,
+    pub rules: Vec<PolicyRule>,
+}
+
+/// One rule with everything said.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented once, in KEYS")]
+pub struct PolicyRule {
+    pub effect: Rule,
+    pub calls: String,
+    pub component: Option<String>,
+    pub host: Option<String>,
+    pub agent: Option<String>,
+    pub channel: Option<String>,
+    pub user: Option<String>,
 }
 
 /// The operator's caps; a manifest may ask for less, never for more.
@@ -135,10 +166,19 @@ pub struct Egress {
     pub first_byte: Seconds,
     pub total: Seconds,
     pub max_request: Size,
+    pub max_request_header_lines: usize,
+    pub max_request_headers: Size,
     pub max_response: Size,
+    pub max_response_header_lines: usize,
+    pub max_response_headers: Size,
     pub max_concurrent: usize,
+    pub max_concurrent_per_component: usize,
     pub max_requests_per_call: u32,
+    pub max_requests_per_hour: u32,
+    pub max_requests_per_minute: u32,
+    pub leaks: Leaks,
     pub ca_file: Option<String>,
+    pub dns: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -161,8 +201,43 @@ pub struct Log {
 #[expect(missing_docs, reason = "documented once, in KEYS")]
 pub struct SecretSource {
     pub env: Option<String>,
+    pub exec: Vec<String>,
+    pub exec_env: Vec<String>,
     pub file: Option<String>,
     pub hosts: Vec<String>,
+}
+
+/// How stored secrets are sealed.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented once, in KEYS")]
+pub struct SecretsStore {
+    pub master_key: MasterKeyPlace,
+}
+
+/// Where the key that stored secrets are sealed under is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MasterKeyPlace {
+    /// The system's keyring if it answers, else a file.
+    #[default]
+    Auto,
+    /// The system's keyring.
+    Keyring,
+    /// A file that only its owner can read.
+    File,
+    /// An environment variable.
+    Env,
+}
+
+/// What happens to a request in which one of the person's secrets is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Leaks {
+    /// It is not sent.
+    Block,
+    /// It is sent without the secret, where that can be done.
+    Redact,
 }
 
 /// A number of bytes, written `64MiB`, `512KiB`, `1GiB` or as a plain number.
@@ -229,12 +304,13 @@ impl Config {
             ));
         }
         if self.egress.max_concurrent == 0
+            || self.egress.max_concurrent_per_component == 0
             || self.limits.call.0 == 0
             || self.egress.connect.0 == 0
             || self.egress.first_byte.0 == 0
             || self.egress.total.0 == 0
         {
-            return wrong("`egress.max_concurrent`, `egress.connect`, `egress.first_byte`, `egress.total` and `limits.call` are at least 1".into());
+            return wrong("`egress.max_concurrent`, `egress.max_concurrent_per_component`, `egress.connect`, `egress.first_byte`, `egress.total` and `limits.call` are at least 1".into());
         }
         if !["error", "warn", "info", "debug", "trace"].contains(&self.log.level.as_str()) {
             return wrong(format!(
@@ -250,6 +326,10 @@ impl Config {
                 "`user` is `{}`; a user name has letters, digits, `-`, `_` and `.`, begins with a letter or digit, and has at most 64 characters",
                 self.user
             ));
+        }
+        let anybody = Who { user: self.user.clone(), agent: String::new(), channel: String::new() };
+        if let Err(problem) = policy::configured(&self.policy, &anybody) {
+            return wrong(problem);
         }
         for (name, component) in &self.components {
             let limits = &component.limits;
@@ -267,6 +347,33 @@ impl Config {
                 return wrong(format!("`components.{name}.limits.call` is at least 1"));
             }
         }
+        let head = self.egress.max_response_headers.0;
+        if !(SMALLEST_HEAD..=LARGEST_HEAD).contains(&head) {
+            return wrong(format!(
+                "`egress.max_response_headers` is from {} to {}",
+                Size(SMALLEST_HEAD),
+                Size(LARGEST_HEAD)
+            ));
+        }
+        if !(1..=MOST_HEADER_LINES).contains(&self.egress.max_response_header_lines) {
+            return wrong(format!(
+                "`egress.max_response_header_lines` is from 1 to {MOST_HEADER_LINES}"
+            ));
+        }
+        if let Some(server) = &self.egress.dns
+            && server.parse::<std::net::SocketAddr>().is_err()
+        {
+            return wrong(format!(
+                "`egress.dns` is `{server}`; it is the address of a name server with a port, like `10.0.0.2:53`"
+            ));
+        }
+        if self.vault.max_item.0 > LARGEST_VAULT_ITEM {
+            return wrong(format!(
+                "`vault.max_item` is `{}`; `{}` is the most, since an item is held in memory while it is copied",
+                self.vault.max_item,
+                Size(LARGEST_VAULT_ITEM)
+            ));
+        }
         for entry in &self.egress.allow_private {
             if entry.parse::<std::net::SocketAddr>().is_err() {
                 return wrong(format!(
@@ -275,19 +382,48 @@ impl Config {
             }
         }
         for (name, secret) in &self.secrets {
-            if secret.env.is_some() == secret.file.is_some() {
-                return wrong(format!("`secrets.{name}` takes exactly one of `env` and `file`"));
-            }
-            // A value pasted here by mistake is not repeated.
-            if secret.env.as_deref().is_some_and(|variable| !is_variable(variable)) {
-                return wrong(format!(
-                    "`secrets.{name}.env` is not the name of an environment variable; write the name, like `OPENAI_API_KEY`, and never the value itself"
-                ));
-            }
-            for host in &secret.hosts {
-                if let Err(error) = host.parse::<crate::capability::HostPattern>() {
-                    return wrong(format!("`secrets.{name}.hosts`: {error}"));
-                }
+            secret.check(name)?;
+        }
+        Ok(())
+    }
+}
+
+impl SecretSource {
+    /// True if the configuration says where the value is; otherwise it is a stored one.
+    pub fn names_a_value(&self) -> bool {
+        self.env.is_some() || self.file.is_some() || !self.exec.is_empty()
+    }
+
+    fn check(&self, name: &str) -> Result<(), ConfigError> {
+        let wrong = |text: String| Err(ConfigError::Value(text));
+        let sources = [self.env.is_some(), self.file.is_some(), !self.exec.is_empty()];
+        if sources.iter().filter(|there| **there).count() > 1 {
+            return wrong(format!(
+                "`secrets.{name}` takes at most one of `env`, `file` and `exec`; without one the stored secret is used, which `hydroid secret set {name}` sets"
+            ));
+        }
+        // A value pasted here by mistake is not repeated.
+        if self.env.as_deref().is_some_and(|variable| !is_variable(variable)) {
+            return wrong(format!(
+                "`secrets.{name}.env` is not the name of an environment variable; write the name, like `OPENAI_API_KEY`, and never the value itself"
+            ));
+        }
+        if self.exec.first().is_some_and(String::is_empty) {
+            return wrong(format!(
+                "`secrets.{name}.exec` begins with nothing; it lists a program and its arguments, like `[\"op\", \"read\", \"op://vault/item/field\"]`"
+            ));
+        }
+        if self.exec.is_empty() && !self.exec_env.is_empty() {
+            return wrong(format!("`secrets.{name}.exec_env` needs `secrets.{name}.exec`"));
+        }
+        if self.exec_env.iter().any(|variable| !is_variable(variable)) {
+            return wrong(format!(
+                "`secrets.{name}.exec_env` lists names of environment variables, and never their values"
+            ));
+        }
+        for host in &self.hosts {
+            if let Err(error) = crate::manifest::audience(host) {
+                return wrong(format!("`secrets.{name}.hosts`: {error}"));
             }
         }
         Ok(())
@@ -300,6 +436,13 @@ const MEMORY_FLOOR: u64 = 32 << 20;
 const SMALLEST_MEMORY: u64 = 2 << 20;
 /// The engine reserves this much address space for a memory.
 pub const MEMORY_CEILING: u64 = 256 << 20;
+
+/// The HTTP library reads into a buffer of at least this size.
+const SMALLEST_HEAD: u64 = 8 << 10;
+/// No service sends more; each request under way may hold as much.
+const LARGEST_HEAD: u64 = 1 << 20;
+/// The HTTP library's table of header lines holds no more.
+const MOST_HEADER_LINES: usize = 1_000;
 
 /// True for a name that an environment variable can have.
 fn is_variable(text: &str) -> bool {
@@ -455,7 +598,15 @@ impl Default for Config {
             log: Log::default(),
             components: BTreeMap::new(),
             secrets: BTreeMap::new(),
+            secrets_store: SecretsStore::default(),
+            vault: Vault::default(),
         }
+    }
+}
+
+impl Default for Vault {
+    fn default() -> Self {
+        Self { max_item: Size(64 << 20) }
     }
 }
 
@@ -490,10 +641,15 @@ impl Default for Turn {
 impl Default for Policy {
     fn default() -> Self {
         Self {
+            mode: Mode::Default,
             read_only: Rule::Allow,
             network: Rule::Ask,
             changes: Rule::Ask,
+            allow: Vec::new(),
+            ask: Vec::new(),
+            deny: Vec::new(),
             tools: BTreeMap::new(),
+            rules: Vec::new(),
         }
     }
 }
@@ -531,10 +687,19 @@ impl Default for Egress {
             first_byte: Seconds(120),
             total: Seconds(600),
             max_request: Size(32 << 20),
+            max_request_header_lines: 64,
+            max_request_headers: Size(32 << 10),
             max_response: Size(64 << 20),
+            max_response_header_lines: 128,
+            max_response_headers: Size(64 << 10),
             max_concurrent: 32,
+            max_concurrent_per_component: 16,
             max_requests_per_call: 64,
+            max_requests_per_hour: 10_000,
+            max_requests_per_minute: 1_000,
+            leaks: Leaks::Block,
             ca_file: None,
+            dns: None,
         }
     }
 }
@@ -614,9 +779,29 @@ mod tests {
         refused("user = \"../x\"", "`user` is `../x`");
         refused("[log]\nlevel = \"loud\"", "one of error");
         refused("[egress]\nallow_private = [\"localhost\"]", "like `10.0.0.5:8080`");
-        refused("[secrets.a]\nenv = \"A\"\nfile = \"b\"", "exactly one of");
+        refused("[egress]\ndns = \"dns.example\"", "like `10.0.0.2:53`");
+        refused("[egress]\nmax_response_headers = 100", "from 8KiB to 1MiB");
+        refused("[egress]\nmax_response_header_lines = 0", "from 1 to 1000");
+        refused("[egress]\nmax_concurrent_per_component = 0", "at least 1");
+        refused("[secrets.a]\nenv = \"A\"\nfile = \"b\"", "at most one of");
+        refused("[secrets.a]\nfile = \"b\"\nexec = [\"c\"]", "at most one of");
+        refused("[secrets.a]\nexec = [\"\"]", "begins with nothing");
+        refused("[secrets.a]\nexec_env = [\"A\"]", "needs `secrets.a.exec`");
+        refused(
+            "[secrets.a]\nexec = [\"b\"]\nexec_env = [\"sk-1\"]",
+            "names of environment variables",
+        );
+        refused("[secrets_store]\nmaster_key = \"pocket\"", "unknown variant `pocket`");
         refused("[policy]\nchanges = \"maybe\"", "unknown variant `maybe`");
         refused("[turn]\nmax_steps = 0", "at least 1");
+    }
+
+    #[test]
+    fn a_secret_without_a_source_is_a_stored_one_that_may_go_to_fewer_hosts() {
+        let config =
+            read("[secrets.a]\nhosts = [\"a.example\"]\n[secrets.b]\nenv = \"B\"").unwrap();
+        assert!(!config.secrets["a"].names_a_value());
+        assert!(config.secrets["b"].names_a_value());
     }
 
     #[test]

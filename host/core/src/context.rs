@@ -233,7 +233,7 @@ fn cut_middle(text: &str, kept: u64) -> String {
 mod tests {
     use super::*;
     use crate::id::{CallId, ComponentId};
-    use crate::message::{Bytes, Label, Part};
+    use crate::message::{Bytes, Label, Origin, Part};
     use crate::tool::ToolCall;
     use std::collections::BTreeSet;
 
@@ -256,7 +256,7 @@ mod tests {
             let content = vec![Content::text(*text)];
             let result =
                 Content::ToolResult { call_id: CallId::new(*id), content, is_error: false };
-            Part::new(result, Label::tool(ComponentId::new("t"), "file_read"))
+            Part::new(result, Label::tool(ComponentId::new("t"), "file_read", Origin::Unknown))
         };
         Message { role: Role::Tool, parts: results.iter().map(part).collect() }
     }

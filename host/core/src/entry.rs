@@ -5,9 +5,9 @@
 use crate::id::{CallId, ComponentId, TurnId};
 use crate::message::{Content, Label, Message, Part, Role, StopReason, Usage};
 use crate::policy::Decision;
-use crate::tool::{Impact, ToolCall, ToolOutput};
+use crate::tool::{Impact, Preview, ToolCall, ToolOutput};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One thing that happened. The JSON shape is stored and sent to clients: fields may be added
 /// with a default, never renamed.
@@ -80,6 +80,21 @@ pub enum Entry {
         impact: Impact,
         /// Why it is asked.
         reason: String,
+        /// The pattern that an answer for longer would be about.
+        #[serde(default)]
+        scope: String,
+        /// What the person is shown beside the arguments.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        preview: Option<Preview>,
+    },
+    /// The person changed the arguments of a call they were asked about.
+    CallEdited {
+        /// The turn.
+        turn: TurnId,
+        /// The call.
+        call_id: CallId,
+        /// The arguments now, as JSON text.
+        arguments: String,
     },
     /// It was decided whether a call may run.
     CallDecided {
@@ -91,6 +106,9 @@ pub enum Entry {
         decision: Decision,
         /// Who decided.
         by: DecidedBy,
+        /// The rule in force, as the person can find it.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        rule: String,
     },
     /// A call began to run.
     CallStarted {
@@ -157,6 +175,8 @@ pub enum DecidedBy {
     User,
     /// The person, earlier in this session.
     Session,
+    /// The person, earlier and for good.
+    Standing,
 }
 
 /// How a turn ended.
@@ -167,6 +187,8 @@ pub enum Outcome {
     Completed,
     /// The person cancelled.
     Cancelled,
+    /// Everything was stopped, by `hydroid stop --all`.
+    Stopped,
     /// A budget was used up.
     BudgetReached {
         /// Which and how much, with the key that raises it.
@@ -214,6 +236,8 @@ struct Rebuild {
     seen: BTreeSet<CallId>,
     started: BTreeSet<CallId>,
     results: Vec<(CallId, ToolOutput, Label)>,
+    /// What a person put in place of a call's arguments.
+    edited: BTreeMap<CallId, String>,
     model: Option<Label>,
 }
 
@@ -272,6 +296,9 @@ impl Rebuild {
             Entry::CallStarted { call_id, .. } => {
                 self.started.insert(call_id.clone());
             }
+            Entry::CallEdited { call_id, arguments, .. } => {
+                self.edited.insert(call_id.clone(), arguments.clone());
+            }
             Entry::ApprovalAsked { .. }
             | Entry::CallDecided { .. }
             | Entry::StepEnded { .. }
@@ -307,12 +334,14 @@ impl Rebuild {
                     }
                     None => (ToolOutput::error(NEVER_RAN), Label::host()),
                 };
+                let mut content = output.content;
+                if let Some(arguments) = self.edited.remove(&call.id) {
+                    let note =
+                        format!("[the person changed the arguments of this call to {arguments}]");
+                    content.insert(0, Content::text(note));
+                }
                 Part::new(
-                    Content::ToolResult {
-                        call_id: call.id,
-                        content: output.content,
-                        is_error: output.is_error,
-                    },
+                    Content::ToolResult { call_id: call.id, content, is_error: output.is_error },
                     label,
                 )
             })

@@ -3,15 +3,18 @@
 //! events and carry out what comes back.
 //!
 //! Read in this order: [`id`], [`message`], [`tool`], [`entry`], [`turn`], then [`capability`],
-//! [`manifest`], [`policy`], [`config`], then the seams [`ports`] and [`protocol`].
+//! [`manifest`], [`policy`], [`taint`], [`fence`], [`injection`], [`audit`], [`config`], then the seams [`ports`] and [`protocol`].
 //! One word per thing; the words are in `docs/glossary.md`.
 
 pub mod arguments;
+pub mod audit;
 pub mod capability;
 pub mod config;
 pub mod context;
 pub mod entry;
+pub mod fence;
 pub mod id;
+pub mod injection;
 pub mod manifest;
 pub mod message;
 pub mod policy;
@@ -20,5 +23,6 @@ pub mod prompt;
 pub mod protocol;
 pub mod recording;
 pub mod scrub;
+pub mod taint;
 pub mod tool;
 pub mod turn;

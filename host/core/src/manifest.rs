@@ -1,7 +1,21 @@
 //! A component's manifest: only what the component cannot say itself. Every error names the
 //! remedy.
 
-use crate::capability::{BadHostPattern, HostPattern, Profile, UnknownProfile};
+mod fields;
+mod place;
+mod secret;
+mod signer;
+mod text;
+
+pub use place::{BadPlace, Place};
+pub use secret::{Attach, SecretWant, audience};
+pub use signer::{
+    AwsSigV4, ClientAuth, Hash, Hmac, KeyForm, OAuth2, OAuthGrant, SignatureForm, Signer,
+    Timestamp, TimestampUnit,
+};
+pub use text::{BadTemplate, Element, Piece, Template};
+
+use crate::capability::{BadWebRule, Profile, UnknownProfile, WebRule, is_method};
 use crate::config::{Seconds, Size, did_you_mean, is_name};
 use crate::id::ComponentId;
 use serde::Deserialize;
@@ -38,22 +52,11 @@ pub struct Manifest {
 pub struct Want {
     /// For the person who grants it.
     pub reason: String,
-    /// Hosts, for `web`.
+    /// Hosts, for `web`, each with a path and methods where it is not about the whole of it:
+    /// `api.example.com`, `api.example.com/v1`, `GET api.example.com/v1`.
     pub hosts: Vec<String>,
-    /// Methods, for `web`; empty for all.
+    /// Methods it ever sends, for `web`; empty for all. No grant widens them.
     pub methods: BTreeSet<String>,
-}
-
-/// A credential the component attaches to requests.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SecretWant {
-    /// Hosts it may be sent to.
-    pub hosts: Vec<String>,
-    /// Where it is put: `bearer`, `basic:USER`, `header:NAME`, `query:NAME`, `path:PLACEHOLDER`.
-    pub attach: String,
-    /// Where a person gets one.
-    pub help: String,
 }
 
 /// Limits a component asks for.
@@ -91,9 +94,9 @@ pub enum ManifestError {
     /// A profile that does not exist.
     #[error("under [wants]")]
     Profile(#[from] UnknownProfile),
-    /// A host pattern that cannot be understood.
-    #[error("under [wants.web] or [secrets]: {0}")]
-    Host(BadHostPattern),
+    /// A rule that cannot be understood.
+    #[error("under [wants.web]: {0}")]
+    Rule(BadWebRule),
     /// Half of a vault copy.
     #[error(
         "[wants.vault-read-step] and `hands_to` belong together: `hands_to` names the component with [wants.vault-write-step] that writes what this one reads"
@@ -107,15 +110,13 @@ pub enum ManifestError {
         /// What is wrong.
         problem: &'static str,
     },
-    /// An attach place that is not known.
-    #[error(
-        "the manifest's [secrets.{name}] has attach `{attach}`; it is one of bearer, basic:USER, header:NAME, query:NAME, path:PLACEHOLDER"
-    )]
-    Attach {
-        /// The secret.
+    /// A credential that cannot be used as it is declared.
+    #[error("the manifest's [secrets.{name}] {problem}")]
+    Secret {
+        /// The credential.
         name: String,
-        /// What was written.
-        attach: String,
+        /// What is wrong, and the remedy.
+        problem: String,
     },
 }
 
@@ -130,7 +131,7 @@ struct Written {
     #[serde(default)]
     wants: BTreeMap<String, Want>,
     #[serde(default)]
-    secrets: BTreeMap<String, SecretWant>,
+    secrets: BTreeMap<String, toml::Table>,
     config: Option<serde_json::Value>,
     #[serde(default)]
     limits: LimitWants,
@@ -174,9 +175,8 @@ impl Manifest {
             check_want(profile, &want)?;
             wants.insert(profile, want);
         }
-        for (name, secret) in &written.secrets {
-            check_secret(name, secret)?;
-        }
+        let secrets = secret::read(written.secrets)
+            .map_err(|(name, problem)| ManifestError::Secret { name, problem })?;
         if wants.contains_key(&Profile::VaultReadStep) != written.hands_to.is_some() {
             return Err(ManifestError::HandsTo);
         }
@@ -190,7 +190,7 @@ impl Manifest {
             license: written.license,
             source: written.source,
             wants,
-            secrets: written.secrets,
+            secrets,
             config: written.config,
             limits: written.limits,
             hands_to: written.hands_to.map(ComponentId::new),
@@ -235,32 +235,16 @@ fn check_want(profile: Profile, want: &Want) -> Result<(), ManifestError> {
     } else if !want.hosts.is_empty() || !want.methods.is_empty() {
         return wrong("has `hosts` or `methods`, which belong to [wants.web]");
     }
-    if want
-        .methods
-        .iter()
-        .any(|method| method.is_empty() || !method.chars().all(|c| c.is_ascii_uppercase()))
-    {
+    if !want.methods.iter().all(|method| is_method(method)) {
         return wrong("has a method that is not upper case, like `GET`");
     }
-    check_hosts(&want.hosts)
-}
-
-fn check_secret(name: &str, secret: &SecretWant) -> Result<(), ManifestError> {
-    let (place, argument) = secret.attach.split_once(':').unwrap_or((&secret.attach, ""));
-    let known = match place {
-        "bearer" => argument.is_empty(),
-        "basic" | "header" | "query" | "path" => !argument.is_empty(),
-        _ => false,
-    };
-    if !known {
-        return Err(ManifestError::Attach { name: name.to_owned(), attach: secret.attach.clone() });
-    }
-    check_hosts(&secret.hosts)
-}
-
-fn check_hosts(hosts: &[String]) -> Result<(), ManifestError> {
-    for host in hosts {
-        host.parse::<HostPattern>().map_err(ManifestError::Host)?;
+    for host in &want.hosts {
+        let rule: WebRule = host.parse().map_err(ManifestError::Rule)?;
+        if rule.within(&want.methods).is_none() {
+            return wrong(
+                "has a host with methods that `methods` does not list; list them there too",
+            );
+        }
     }
     Ok(())
 }
@@ -315,6 +299,15 @@ memory = "32MiB"
         refused(
             "name = \"x\"\nversion = \"1.0.0\"\n[wants.web]\nreason = \"r\"",
             "names no `hosts`",
+        );
+        let web = |rest: &str| {
+            format!("name = \"x\"\nversion = \"1.0.0\"\n[wants.web]\nreason = \"r\"\n{rest}")
+        };
+        refused(&web("hosts = [\"a.example/../b\"]"), "is not a path to grant");
+        refused(&web("hosts = [\"a.example\"]\nmethods = [\"get\"]"), "not upper case");
+        refused(
+            &web("hosts = [\"POST a.example\"]\nmethods = [\"GET\"]"),
+            "does not list; list them there too",
         );
         refused("name = \"x\"\nversion = \"1.0.0\"\n[wants.state]\n", "has no `reason`");
         refused(

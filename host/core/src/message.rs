@@ -116,6 +116,9 @@ pub struct Label {
     pub source: Source,
     /// Whether it may be taken as the person's will.
     pub trust: Trust,
+    /// Something secret was in it; what was recognised is masked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub secret: bool,
 }
 
 /// Where a part came from.
@@ -139,7 +142,45 @@ pub enum Source {
         component: ComponentId,
         /// The tool.
         tool: String,
+        /// What the result is made of.
+        #[serde(default)]
+        of: Origin,
     },
+    /// A file the person handed over.
+    File {
+        /// Its name, without a directory.
+        name: String,
+    },
+    /// A person at an outside service.
+    Channel {
+        /// The channel component.
+        channel: ComponentId,
+        /// Who sent it, as the service calls them.
+        sender: String,
+    },
+}
+
+/// What a tool's result is made of, as its imports and arguments tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "of", rename_all = "snake_case")]
+pub enum Origin {
+    /// Nothing but its arguments, by code that came with the release.
+    Computed,
+    /// A file of the workspace; the path when the arguments name just one.
+    File {
+        /// Path as components see it.
+        path: Option<String>,
+    },
+    /// The person's notes and past sessions.
+    Memory,
+    /// Another machine; its name when the arguments name just one.
+    Host {
+        /// Name of the host.
+        host: Option<String>,
+    },
+    /// Something the host cannot tell.
+    #[default]
+    Unknown,
 }
 
 /// Whether a part may be taken as the person's will.
@@ -193,22 +234,38 @@ pub enum StopReason {
 impl Label {
     /// Said by the person.
     pub fn user() -> Self {
-        Self { source: Source::User, trust: Trust::Trusted }
+        Self::trusted(Source::User)
     }
 
     /// Written by the host.
     pub fn host() -> Self {
-        Self { source: Source::Host, trust: Trust::Trusted }
+        Self::trusted(Source::Host)
     }
 
-    /// Returned by a tool: data, never orders.
-    pub fn tool(component: ComponentId, tool: impl Into<String>) -> Self {
-        Self { source: Source::Tool { component, tool: tool.into() }, trust: Trust::Untrusted }
+    /// Returned by a tool: data, never orders. What came of nothing but its arguments brings
+    /// nothing in and is as trusted as they were.
+    pub fn tool(component: ComponentId, tool: impl Into<String>, of: Origin) -> Self {
+        let trusted = of == Origin::Computed;
+        let source = Source::Tool { component, tool: tool.into(), of };
+        if trusted { Self::trusted(source) } else { Self::untrusted(source) }
+    }
+
+    /// A file the person handed over: they chose it, but did not write every word of it.
+    pub fn file(name: impl Into<String>) -> Self {
+        Self::untrusted(Source::File { name: name.into() })
+    }
+
+    fn trusted(source: Source) -> Self {
+        Self { source, trust: Trust::Trusted, secret: false }
+    }
+
+    fn untrusted(source: Source) -> Self {
+        Self { source, trust: Trust::Untrusted, secret: false }
     }
 
     /// Produced by a model.
     pub fn model(provider: ComponentId, model: impl Into<String>) -> Self {
-        Self { source: Source::Model { provider, model: model.into() }, trust: Trust::Untrusted }
+        Self::untrusted(Source::Model { provider, model: model.into() })
     }
 }
 
@@ -310,10 +367,23 @@ mod tests {
                     content: vec![Content::text("ok")],
                     is_error: false,
                 },
-                Label::tool(ComponentId::new("tool-time"), "time_now"),
+                Label::tool(
+                    ComponentId::new("tool-web"),
+                    "web_fetch",
+                    Origin::Host { host: Some("example.com".into()) },
+                ),
             ),
-            r#"{"type":"tool_result","call_id":"c1","content":[{"type":"text","text":"ok"}],"is_error":false,"label":{"source":{"from":"tool","component":"tool-time","tool":"time_now"},"trust":"untrusted"}}"#,
+            r#"{"type":"tool_result","call_id":"c1","content":[{"type":"text","text":"ok"}],"is_error":false,"label":{"source":{"from":"tool","component":"tool-web","tool":"web_fetch","of":{"of":"host","host":"example.com"}},"trust":"untrusted"}}"#,
         );
+    }
+
+    #[test]
+    fn a_label_of_an_older_journal_is_still_read() {
+        let label: Label = serde_json::from_str(
+            r#"{"source":{"from":"tool","component":"tool-time","tool":"time_now"},"trust":"untrusted"}"#,
+        )
+        .unwrap();
+        assert_eq!(label, Label::tool(ComponentId::new("tool-time"), "time_now", Origin::Unknown));
     }
 
     #[test]

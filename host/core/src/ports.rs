@@ -1,9 +1,14 @@
 //! Ports: the only traits between crates. `wasm` and `memory` implement them, `agent` uses them,
 //! `cli` brings them together. What is kept for components and for people has a file each.
 
+mod approvals;
+mod audit;
 mod key_values;
 mod recall;
+mod request_budget;
 
+pub use approvals::{Approvals, StandingApproval};
+pub use audit::Audit;
 pub use key_values::{
     KeyError, KeyOwner, KeyValues, LARGEST_COMPONENT_STATE, LARGEST_VALUE, LONGEST_KEY, MOST_KEYS,
     check_key, check_value,
@@ -12,12 +17,13 @@ pub use recall::{
     Hit, LONGEST_NOTE, LONGEST_SCRATCHPAD, LONGEST_TAG, MOST_HITS, MOST_NOTES, MOST_TAGS, Note,
     Origin, Question, Recall, RecallError, Source, check_scratchpad, normal_tag,
 };
+pub use request_budget::{FullWindow, RequestBudget, RequestWindow, Sent, full_window};
 
 use crate::entry::Entry;
-use crate::id::{ComponentId, SessionId, TurnId, UserId};
+use crate::id::{CallId, ComponentId, SessionId, TurnId, UserId};
 use crate::message::{Message, StopReason, Usage};
 use crate::protocol::ServerMessage;
-use crate::tool::{CheckedCall, ToolCall, ToolOutput, ToolSpec};
+use crate::tool::{CheckedCall, Preview, ToolCall, ToolOutput, ToolSpec};
 use futures_core::future::BoxFuture;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -133,7 +139,13 @@ pub trait Tools: Send + Sync {
     fn check(&self, call: &ToolCall) -> Result<CheckedCall, String>;
     /// Runs a call. It always answers: a failure is an output the model reads. Dropping the
     /// future ends the call.
+    ///
+    /// A call that carries a preview does exactly what the preview showed, or nothing: what
+    /// changed in between is an output that says so.
     fn run(&self, call: CheckedCall, context: CallContext) -> BoxFuture<'_, ToolOutput>;
+    /// What a call would do, found out without doing it, for the person who is asked. None when
+    /// the arguments say it all.
+    fn preview(&self, call: CheckedCall, context: CallContext) -> BoxFuture<'_, Option<Preview>>;
 }
 
 /// On whose behalf something runs, and how it is told to stop.
@@ -145,6 +157,8 @@ pub struct CallContext {
     pub session: SessionId,
     /// The turn.
     pub turn: TurnId,
+    /// The call; none when a model is asked.
+    pub call: Option<CallId>,
     /// Set when the caller wants the call to end.
     pub cancel: CancelFlag,
     /// Told how far a call has come; not journalled.
@@ -270,6 +284,12 @@ pub trait Secrets: Send + Sync {
     fn value(&self, user: &UserId, name: &str) -> Result<Option<SecretValue>, SecretError>;
     /// Values to be masked wherever they appear.
     fn known_values(&self, user: &UserId) -> Vec<SecretValue>;
+    /// Keeps a value that a service gave instead of the one it had, such as a new refresh token.
+    /// A source that the host only reads from refuses.
+    fn store(&self, _: &UserId, name: &str, _: &SecretValue) -> Result<(), SecretError> {
+        let problem = "where it comes from is only read by the host".to_owned();
+        Err(SecretError { name: name.to_owned(), problem })
+    }
 }
 
 /// A secret that exists but cannot be read.

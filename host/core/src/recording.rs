@@ -76,6 +76,7 @@ fn answer(conversation: &[Message], step: &[Entry]) -> Value {
             Entry::TurnStarted { .. }
             | Entry::StepStarted { .. }
             | Entry::ApprovalAsked { .. }
+            | Entry::CallEdited { .. }
             | Entry::CallDecided { .. }
             | Entry::CallStarted { .. }
             | Entry::CallFinished { .. }

@@ -1,9 +1,16 @@
 //! What may leave a tool result or a model's text: known secrets are masked exactly, host paths
-//! become virtual ones, and what looks like a credential is masked by its surroundings. It does
-//! not decide what is shown to whom, and a mask is no reason to be careless with a secret.
+//! become virtual ones, and what looks like a credential is masked: by its provider's rule, by the
+//! words around it, or because it looks random. It does not decide what is shown to whom, and a
+//! mask is no reason to be careless with a secret.
 
+mod encodings;
+mod entropy;
+mod finder;
+mod guess;
 mod keywords;
 mod known;
+mod rules;
+mod segments;
 mod stream;
 
 pub use stream::Stream;
@@ -12,7 +19,7 @@ use crate::message::{Bytes, Content};
 use crate::ports::SecretValue;
 use known::Known;
 use serde_json::Value;
-use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -22,6 +29,30 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Scrubber {
     known: Arc<Known>,
+}
+
+/// What was masked in one or more texts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// How many masks were put in; host paths are not counted.
+    pub redactions: u32,
+    /// What the masks say: `secret:NAME` for a known one, `github-pat` for one that was guessed.
+    pub kinds: BTreeSet<String>,
+}
+
+impl Tally {
+    /// Adds what another one counted.
+    pub fn join(&mut self, other: &Self) {
+        self.redactions = self.redactions.saturating_add(other.redactions);
+        self.kinds.extend(other.kinds.iter().cloned());
+    }
+
+    fn add(&mut self, kind: &str) {
+        self.redactions = self.redactions.saturating_add(1);
+        if !self.kinds.contains(kind) {
+            self.kinds.insert(kind.to_owned());
+        }
+    }
 }
 
 /// A secret to mask.
@@ -58,91 +89,133 @@ impl Scrubber {
 
     /// The text without known secrets, host paths and what looks like a credential.
     pub fn scrub(&self, text: &str) -> String {
-        self.scrubbed(text).into_owned()
+        self.scrub_counted(text, &mut Tally::default())
+    }
+
+    /// The same, and what was masked is added to the tally.
+    pub fn scrub_counted(&self, text: &str, tally: &mut Tally) -> String {
+        let mut stream = self.stream();
+        let mut scrubbed = stream.push(text);
+        scrubbed.push_str(&stream.finish());
+        tally.join(stream.tally());
+        scrubbed
+    }
+
+    /// The text without known secrets and host paths; nothing is guessed.
+    pub fn mask_known(&self, text: &str) -> String {
+        self.known.mask(text, &mut Tally::default())
+    }
+
+    /// As [`Self::mask_known`], and adds to the tally what was masked.
+    pub fn known_counted(&self, text: &str, tally: &mut Tally) -> String {
+        self.known.mask(text, tally)
     }
 
     /// A scrubber for a text that comes in pieces.
     pub fn stream(&self) -> Stream {
-        Stream::new(Arc::clone(&self.known))
+        Stream::new(Arc::clone(&self.known), true)
+    }
+
+    /// The same without guesses, for a text that something else than a person will read.
+    pub fn stream_known(&self) -> Stream {
+        Stream::new(Arc::clone(&self.known), false)
     }
 
     /// The content with every text in it scrubbed. Bytes stay as they are unless they are text,
     /// and so does what a provider wants back verbatim.
     pub fn scrub_content(&self, content: Content) -> Content {
+        self.scrub_content_counted(content, &mut Tally::default())
+    }
+
+    /// The same, and what was masked is added to the tally.
+    pub fn scrub_content_counted(&self, content: Content, tally: &mut Tally) -> Content {
         match content {
-            Content::Text { text } => Content::Text { text: self.scrub(&text) },
+            Content::Text { text } => Content::Text { text: self.scrub_counted(&text, tally) },
             Content::Thinking { text, opaque } => {
-                Content::Thinking { text: self.scrub(&text), opaque }
+                Content::Thinking { text: self.scrub_counted(&text, tally), opaque }
             }
             Content::ToolCall { mut call } => {
-                call.arguments = self.scrub(&call.arguments);
+                call.arguments = self.scrub_counted(&call.arguments, tally);
                 Content::ToolCall { call }
             }
             Content::ToolResult { call_id, content, is_error } => Content::ToolResult {
                 call_id,
-                content: content.into_iter().map(|content| self.scrub_content(content)).collect(),
+                content: content
+                    .into_iter()
+                    .map(|content| self.scrub_content_counted(content, tally))
+                    .collect(),
                 is_error,
             },
             Content::Media { media_type, data, name } => Content::Media {
-                data: self.scrub_bytes(&media_type, data),
+                data: self.scrub_bytes(&media_type, data, tally),
                 media_type,
-                name: name.map(|name| self.scrub(&name)),
+                name: name.map(|name| self.scrub_counted(&name, tally)),
             },
-            Content::Json { json } => Content::Json { json: self.scrub_json(json) },
+            Content::Json { json } => Content::Json { json: self.scrub_json(json, tally) },
             Content::Link { uri, title, media_type } => Content::Link {
-                uri: self.scrub(&uri),
-                title: title.map(|title| self.scrub(&title)),
+                uri: self.scrub_counted(&uri, tally),
+                title: title.map(|title| self.scrub_counted(&title, tally)),
                 media_type,
             },
-            Content::Other { kind, json } => Content::Other { kind, json: self.scrub(&json) },
+            Content::Other { kind, json } => {
+                Content::Other { kind, json: self.scrub_counted(&json, tally) }
+            }
         }
     }
 
-    fn scrubbed<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        match self.known.mask(text) {
-            Cow::Borrowed(text) => keywords::mask(text),
-            Cow::Owned(text) => Cow::Owned(keywords::mask(&text).into_owned()),
-        }
-    }
-
-    fn scrub_bytes(&self, media_type: &str, data: Bytes) -> Bytes {
+    fn scrub_bytes(&self, media_type: &str, data: Bytes, tally: &mut Tally) -> Bytes {
         let is_text = media_type.starts_with("text/") || media_type.contains("json");
         match std::str::from_utf8(&data.0) {
-            Ok(text) if is_text => Bytes(self.scrub(text).into_bytes()),
+            Ok(text) if is_text => Bytes(self.scrub_counted(text, tally).into_bytes()),
             Ok(_) | Err(_) => data,
         }
     }
 
-    fn scrub_json(&self, json: Value) -> Value {
+    fn scrub_json(&self, json: Value, tally: &mut Tally) -> Value {
         match json {
             Value::Null | Value::Bool(_) => json,
             // A secret can be a number, a PIN for example.
             Value::Number(number) => {
                 let text = number.to_string();
-                match self.known.mask(&text) {
-                    Cow::Borrowed(_) => Value::Number(number),
-                    Cow::Owned(masked) => Value::String(masked),
-                }
+                let masked = self.known.mask(&text, tally);
+                if masked == text { Value::Number(number) } else { Value::String(masked) }
             }
-            Value::String(text) => Value::String(self.scrub(&text)),
-            Value::Array(items) => items.into_iter().map(|item| self.scrub_json(item)).collect(),
+            Value::String(text) => Value::String(self.scrub_counted(&text, tally)),
+            Value::Array(items) => {
+                items.into_iter().map(|item| self.scrub_json(item, tally)).collect()
+            }
             Value::Object(fields) => fields
                 .into_iter()
                 .map(|(key, value)| {
                     let value = match value {
-                        Value::String(text) => Value::String(self.scrub_field(&key, &text)),
-                        other => self.scrub_json(other),
+                        Value::String(text) => Value::String(self.scrub_field(&key, &text, tally)),
+                        other => self.scrub_json(other, tally),
                     };
-                    (self.scrub(&key), value)
+                    (self.scrub_counted(&key, tally), value)
                 })
                 .collect(),
         }
     }
 
     /// The key says what a value is, as it would in text.
-    fn scrub_field(&self, key: &str, text: &str) -> String {
-        let masked = self.scrub(text);
-        keywords::field(key, &masked).unwrap_or(masked)
+    fn scrub_field(&self, key: &str, text: &str, tally: &mut Tally) -> String {
+        let masked = self.scrub_counted(text, tally);
+        if masked != text {
+            return masked;
+        }
+        let mut with_key = Tally::default();
+        let line = self.scrub_counted(&format!("{key}=\"{text}\""), &mut with_key);
+        let value = line
+            .strip_prefix(key)
+            .and_then(|rest| rest.strip_prefix("=\""))
+            .and_then(|rest| rest.strip_suffix('"'));
+        match value {
+            Some(value) if value != text => {
+                tally.join(&with_key);
+                value.to_owned()
+            }
+            Some(_) | None => masked,
+        }
     }
 }
 

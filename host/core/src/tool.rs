@@ -1,7 +1,7 @@
 //! Tools as the turn sees them: what is offered, what is called, what comes back.
 
 use crate::id::{CallId, ComponentId};
-use crate::message::Content;
+use crate::message::{Content, Origin};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -32,7 +32,9 @@ pub enum Impact {
     ReadOnly,
     /// Also sends read requests (GET, HEAD) to other machines.
     Network,
-    /// Can change something: files, or the state of another machine.
+    /// Changes what is the person's own and the host keeps: files of the workspace, notes.
+    Edits,
+    /// Can change something else: the state of another machine, or what the host cannot tell.
     Changes,
     /// Takes something out of the vault. A person approves each copy; no rule does it for them.
     Vault,
@@ -58,6 +60,75 @@ pub struct CheckedCall {
     pub component: ComponentId,
     /// What the component can do.
     pub impact: Impact,
+    /// What the arguments name: paths, URLs, addresses.
+    pub resources: Vec<Resource>,
+    /// What its result is made of.
+    pub origin: Origin,
+    /// What a person is shown beside the arguments when asked: a difference, a size, a target.
+    pub preview: Option<Preview>,
+}
+
+/// Something an argument names that the call would reach.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Resource {
+    /// What it is.
+    pub kind: ResourceKind,
+    /// Normalised: an absolute path without `..`, a URL as it would be sent.
+    pub text: String,
+    /// JSON pointer of the argument.
+    pub argument: String,
+    /// The tool's schema says what the argument is; otherwise it only looks like one.
+    pub declared: bool,
+}
+
+/// What an argument names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResourceKind {
+    /// A path as components see it: under `/shared`, `/tmp` or `/vault`.
+    Path,
+    /// A URL.
+    Url,
+    /// Somebody or something outside: a mail address, an account, a recipient.
+    Address,
+    /// Any other text.
+    Text,
+}
+
+/// What a person is shown beside the arguments, made by the host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "preview", rename_all = "snake_case")]
+pub enum Preview {
+    /// What would change in files, as a unified difference.
+    Difference {
+        /// The text, at most 256 KiB; it says itself when something was left out.
+        text: String,
+        /// SHA-256 over all that would be written, so that what runs can be compared with it.
+        digest: String,
+    },
+    /// What would be copied out of the vault.
+    Copy {
+        /// Path in the vault.
+        source: String,
+        /// Path it goes to.
+        destination: String,
+        /// Size in bytes.
+        bytes: u64,
+        /// SHA-256 of the bytes.
+        digest: String,
+    },
+    /// Where something would be sent.
+    Send {
+        /// Host with its port.
+        host: String,
+        /// Bytes of the arguments, of which what is sent is made.
+        bytes: u64,
+    },
+    /// The host could not find out; the text says why.
+    Unknown {
+        /// Why.
+        reason: String,
+    },
 }
 
 /// What a call gave back.

@@ -98,6 +98,11 @@ impl Database {
         .await
     }
 
+    /// Where its file is; none in memory.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.inner.path.as_deref()
+    }
+
     /// Runs work in one transaction: all of it is stored when this returns, or nothing. The work
     /// goes on to its end also when the caller stops waiting.
     pub(crate) async fn write<T, W>(&self, doing: &'static str, work: W) -> Result<T, StoreError>
@@ -118,6 +123,21 @@ impl Database {
         })
         .await
         .map_err(|failure: Failure| failure.doing(doing))
+    }
+
+    /// Brings everything that is committed to the disk, past a power cut; false while another
+    /// process reads what came before.
+    pub(crate) async fn checkpoint(&self) -> Result<bool, StoreError> {
+        let connection = Arc::clone(&self.inner.writer).lock_owned().await;
+        blocking(move |handle| {
+            handle.block_on(async {
+                let mut rows = connection.query("PRAGMA wal_checkpoint(TRUNCATE)", ()).await?;
+                let row = rows.next().await?.ok_or(libsql::Error::QueryReturnedNoRows)?;
+                Ok(row.get::<i64>(0)? == 0)
+            })
+        })
+        .await
+        .map_err(|failure: Failure| failure.doing("write its log to the disk"))
     }
 
     /// Runs work that only reads, beside other reads and a write.
@@ -219,7 +239,7 @@ async fn configure(connection: &Connection) -> Result<(), Failure> {
 }
 
 /// Some pragmas answer with a row and some do not.
-async fn pragma(connection: &Connection, sql: &str) -> Result<(), libsql::Error> {
+pub(crate) async fn pragma(connection: &Connection, sql: &str) -> Result<(), libsql::Error> {
     let mut rows = connection.query(sql, ()).await?;
     while rows.next().await?.is_some() {}
     Ok(())
@@ -243,17 +263,23 @@ fn prepare(path: &Path) -> Result<PathBuf, Failure> {
             .create(directory)
             .map_err(refused)?;
     }
-    let file = std::fs::OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(&path)
-        .map_err(refused)?;
-    let permissions = file.metadata().map_err(refused)?.permissions();
+    // A file that is there is not opened here: this process may have it open already, and closing
+    // it once would take the locks of all its connections away. Another process would then take
+    // itself for the last one and remove the log that is in use.
+    let created = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+    match created {
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+        Err(source) => return Err(refused(source).into()),
+    }
+    let found = std::fs::metadata(&path).map_err(refused)?;
+    if found.is_dir() {
+        return Err(refused(std::io::ErrorKind::IsADirectory.into()).into());
+    }
+    let permissions = found.permissions();
     if permissions.mode() & 0o077 != 0 {
-        file.set_permissions(std::fs::Permissions::from_mode(0o600)).map_err(refused)?;
+        let private = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(&path, private).map_err(refused)?;
     }
     Ok(path)
 }

@@ -42,6 +42,14 @@ pub(crate) enum Cause {
     Json(#[from] serde_json::Error),
     #[error("the work was stopped: {0}; the process is shutting down or the host has a defect")]
     Stopped(#[from] tokio::task::JoinError),
+    #[error("a hash of the audit log is damaged; `hydroid audit verify` says more")]
+    AuditHash,
+    #[error(
+        "the audit log has no number left for another record; the file `audit.head` was tampered with"
+    )]
+    AuditFull,
+    #[error("an identifier of a key in the file is damaged; restore a copy of the file")]
+    KeyId,
     #[error("a number in the file is out of range; run `hydroid doctor`")]
     OutOfRange(#[from] std::num::TryFromIntError),
 }

@@ -2,23 +2,37 @@
 //! and finds; it decides nothing, reads no clock and knows no component.
 //!
 //! Read in this order: [`Database`] opens the file and runs work on it, `migration` brings an
-//! old file up to date, `journal` implements [`hydroid_core::ports::Journal`], [`kv`] is the
+//! old file up to date, `journal` implements [`hydroid_core::ports::Journal`] and
+//! `unfinished` finds what waits in it, [`kv`] is the
 //! components' own state, `notes`, `search` and `scratchpad` together implement
-//! [`hydroid_core::ports::Recall`], `failure` turns the database's codes into sentences.
+//! [`hydroid_core::ports::Recall`], `request_budget` counts what components send
+//! ([`hydroid_core::ports::RequestBudget`]), `secrets` keeps sealed what only the holder of a
+//! [`MasterKey`] reads, `approvals` is what people allowed for good, `audit` is the chained log of
+//! what was done, `failure` turns the database's codes into sentences.
 //!
 //! What is promised: an append that has returned survives `kill -9`; sequence numbers have no
 //! gaps; rows of another user do not exist. Not promised: the last moments before a power cut,
 //! since commits are not forced to the disk one by one (`synchronous = NORMAL`); the file stays
 //! whole in that case too.
 
+mod approvals;
+mod audit;
 mod database;
 mod failure;
 mod journal;
 pub mod kv;
 mod migration;
 mod notes;
+mod request_budget;
 mod scratchpad;
 mod search;
+mod secrets;
+mod unfinished;
 
+pub use approvals::{PastApproval, StandingApprovals};
+pub use audit::{AuditBreak, AuditHead, AuditLog, AuditQuery, AuditRecord, AuditReport};
 pub use database::Database;
 pub use journal::Page;
+pub use secrets::{
+    KeyId, KeyInForce, MasterKey, NoRandom, Opened, Resealed, SealError, StoredSecret,
+};

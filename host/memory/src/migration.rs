@@ -13,6 +13,10 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_sessions.sql"),
     include_str!("../migrations/0002_kv.sql"),
     include_str!("../migrations/0003_notes.sql"),
+    include_str!("../migrations/0004_request_counts.sql"),
+    include_str!("../migrations/0005_secrets.sql"),
+    include_str!("../migrations/0006_audit.sql"),
+    include_str!("../migrations/0007_approvals.sql"),
 ];
 
 /// The version of the schema of a file; 0 if it is new.
@@ -63,16 +67,31 @@ async fn header(connection: &Connection, sql: &str) -> Result<u32, Failure> {
 )]
 mod tests {
     use super::*;
-    use crate::Database;
+    use crate::{AuditBreak, AuditLog, Database, MasterKey, StandingApprovals};
     use hydroid_core::id::{ComponentId, SessionId, UserId};
-    use hydroid_core::ports::{Journal, Question, Recall, StoreError};
+    use hydroid_core::ports::{
+        Approvals, Clock, Journal, Question, Recall, RequestBudget, RequestWindow, StoreError,
+    };
     use std::error::Error;
+    use std::sync::Arc;
+
+    struct At(u64);
+
+    impl Clock for At {
+        fn now_ms(&self) -> u64 {
+            self.0
+        }
+    }
 
     /// What each version left, with rows in every table it had.
     const FIXTURES: [&str; MIGRATIONS.len()] = [
         include_str!("../migrations/fixtures/0001.sql"),
         include_str!("../migrations/fixtures/0002.sql"),
         include_str!("../migrations/fixtures/0003.sql"),
+        include_str!("../migrations/fixtures/0004.sql"),
+        include_str!("../migrations/fixtures/0005.sql"),
+        include_str!("../migrations/fixtures/0006.sql"),
+        include_str!("../migrations/fixtures/0007.sql"),
     ];
 
     async fn file_with(path: &Path, sql: &str) {
@@ -137,6 +156,33 @@ mod tests {
                 let session = SessionId::new("s1");
                 assert_eq!(database.scratchpad(&local, &session).await.unwrap(), "in view");
             }
+            if version >= 4 {
+                let window = RequestWindow { key: "k", seconds: 60, most: 3 };
+                let tool = ComponentId::new("tool-notes");
+                let full = database.take(&tool, &[window], 1_700_000_010).await.unwrap();
+                assert_eq!(full.and_then(|full| full.free_in), Some(50));
+            }
+            if version >= 5 {
+                // Sealed by another program by the same rules.
+                let bytes: Vec<u8> = (0..32).collect();
+                let key = MasterKey::from_bytes(&bytes).unwrap();
+                let opened = database.open_secrets(&local, &key).await.unwrap();
+                let (name, value) = &opened.values[0];
+                let value = value.as_ref().map(|value| value.expose());
+                assert_eq!((name.as_str(), value), ("openai", Some("fixture-value")));
+            }
+            if version >= 6 {
+                let log = AuditLog::new(database.clone(), Arc::new(At(5)));
+                let report = log.verify().await.unwrap();
+                // The dump has no head beside it.
+                assert_eq!((report.records, report.breaks), (2, vec![AuditBreak::NoHead]));
+            }
+            if version >= 7 {
+                let approvals = StandingApprovals::new(database.clone(), Arc::new(At(5)));
+                let standing = approvals.standing(&local, 1_800_000_000_000).await.unwrap();
+                let ids: Vec<&str> = standing.iter().map(|approval| approval.id.as_str()).collect();
+                assert_eq!(ids, ["a1"]);
+            }
         }
     }
 
@@ -148,7 +194,7 @@ mod tests {
         file_with(&path, "PRAGMA user_version = 99; CREATE TABLE later (x);").await;
         refused(
             Database::open(&path).await,
-            "newer Hydroid: it has schema version 99 and this one knows 3; update",
+            "newer Hydroid: it has schema version 99 and this one knows 7; update",
         );
     }
 
@@ -173,7 +219,7 @@ mod tests {
         let path = directory.path().join("hydroid.db");
         let opening: Vec<_> = (0..8).map(|_| tokio::spawn(Database::open(path.clone()))).collect();
         for opened in opening {
-            assert_eq!(opened.await.unwrap().unwrap().schema_version().await.unwrap(), 3);
+            assert_eq!(opened.await.unwrap().unwrap().schema_version().await.unwrap(), 7);
         }
     }
 }

@@ -3,13 +3,15 @@
 //! It is no test of power cuts; those need another machine.
 #![expect(clippy::disallowed_methods, reason = "the test starts itself as the process it kills")]
 
+use hydroid_core::audit::{AuditAction, AuditEvent, AuditOutcome};
 use hydroid_core::entry::Entry;
 use hydroid_core::id::{SessionId, TurnId, UserId};
 use hydroid_core::message::{StopReason, Usage};
-use hydroid_core::ports::{Journal, NewSession, Question, Recall, StoreError};
-use hydroid_memory::Database;
+use hydroid_core::ports::{Audit, Clock, Journal, NewSession, Question, Recall, StoreError};
+use hydroid_memory::{AuditLog, Database};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Set for the process that is to be killed.
@@ -74,7 +76,7 @@ async fn what_was_acknowledged_survives_kill_9() {
         });
         let said = tokio::task::spawn_blocking({
             let path = path.clone();
-            move || run_and_kill(&path, life)
+            move || run_and_kill("appender", &path, life)
         });
         acknowledged = said.await.unwrap().unwrap_or(acknowledged);
         let database = Database::open(&path).await.unwrap();
@@ -114,10 +116,89 @@ async fn what_was_acknowledged_survives_kill_9() {
     assert!(acknowledged > 100, "the appender hardly ran: {acknowledged}");
 }
 
+struct Epoch;
+
+impl Clock for Epoch {
+    fn now_ms(&self) -> u64 {
+        0
+    }
+}
+
+async fn audit_log(path: impl AsRef<std::path::Path>) -> AuditLog {
+    AuditLog::new(Database::open(path).await.unwrap(), Arc::new(Epoch))
+}
+
+/// Does nothing unless the test below starts it.
+#[tokio::test]
+async fn auditor() {
+    let Ok(path) = std::env::var(FILE) else { return };
+    let log = audit_log(path).await;
+    for written in 1_u64.. {
+        let user = UserId::new("local");
+        let event =
+            AuditEvent::new(user, AuditAction::Request, written.to_string(), AuditOutcome::Allowed);
+        log.record(event).await.unwrap();
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "\n{ACKNOWLEDGED}{written}").unwrap();
+        out.flush().unwrap();
+    }
+}
+
+/// Two at a time write and are killed; nothing that was acknowledged is missing, and the crash is
+/// not taken for somebody who removed records.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_audit_log_survives_kill_9_and_stays_whole() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("hydroid.db");
+    let mut acknowledged = 0;
+    for round in 0..12 {
+        let killed = [0, 1].map(|which| {
+            let path = path.clone();
+            let life = Duration::from_micros(40_000 + 7_919 * (2 * round + which) % 50_000);
+            tokio::task::spawn_blocking(move || run_and_kill("auditor", &path, life))
+        });
+        for killed in killed {
+            acknowledged += killed.await.unwrap().unwrap_or(0);
+        }
+        let report = audit_log(&path).await.verify().await.unwrap();
+        assert_eq!(report.breaks, [], "round {round}");
+        assert!(report.records >= acknowledged, "round {round}: {acknowledged} of {report:?}");
+    }
+    assert!(acknowledged > 30, "the auditors hardly ran: {acknowledged}");
+}
+
+/// Does nothing unless the test below starts it: opens the file and closes it again.
+#[tokio::test]
+async fn visitor() {
+    let Ok(path) = std::env::var(FILE) else { return };
+    drop(Database::open(path).await.unwrap());
+}
+
+/// POSIX locks belong to the process: closing any descriptor of the file lets all of them go. Then
+/// a visitor takes itself for the last one and removes the log that is still in use.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_opened_twice_here_keeps_its_log_when_another_process_leaves() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("hydroid.db");
+    let first = Database::open(&path).await.unwrap();
+    first.add_user(&UserId::new("anna")).await.unwrap();
+    let second = Database::open(&path).await.unwrap();
+    second.schema_version().await.unwrap();
+    let visited = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "visitor"])
+        .env(FILE, &path)
+        .output()
+        .unwrap();
+    assert!(visited.status.success(), "{visited:?}");
+    assert!(path.with_file_name("hydroid.db-wal").exists(), "the visitor removed the log");
+    first.add_user(&UserId::new("ben")).await.unwrap();
+    assert_eq!(second.integrity_check().await.unwrap(), Vec::<String>::new());
+}
+
 /// The last number the appender said before it was killed.
-fn run_and_kill(path: &std::path::Path, life: Duration) -> Option<u64> {
+fn run_and_kill(test: &str, path: &std::path::Path, life: Duration) -> Option<u64> {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "appender", "--nocapture"])
+        .args(["--exact", test, "--nocapture"])
         .env(FILE, path)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

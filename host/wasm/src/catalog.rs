@@ -8,12 +8,14 @@ use crate::egress::Egress;
 use crate::engine::WasmEngine;
 use crate::files::Workspace;
 use crate::grants::{Grants, Subject};
+use crate::guard::Guard;
 use crate::instance::Records;
 use crate::linker::Linkers;
 use hydroid_core::config;
 use hydroid_core::id::ComponentId;
 use hydroid_core::manifest::{Manifest, is_component_name};
-use hydroid_core::ports::{Clock, KeyValues, Recall, Secrets};
+use hydroid_core::ports::{Audit, Clock, KeyValues, Recall, Secrets};
+use hydroid_core::scrub::Scrubber;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -53,6 +55,10 @@ pub struct CatalogSettings {
     pub recall: Arc<dyn Recall>,
     /// When notes are written.
     pub clock: Arc<dyn Clock>,
+    /// Where both halves of a vault copy are recorded.
+    pub audit: Arc<dyn Audit>,
+    /// Finds the person's secrets in what a component sends.
+    pub scrubber: Scrubber,
     /// Configuration: caps, components and secret sources.
     pub config: Arc<config::Config>,
 }
@@ -121,6 +127,7 @@ pub(crate) struct Shared {
     settings: CatalogSettings,
     linkers: Linkers,
     records: Records,
+    guard: Guard,
     current: RwLock<Arc<Snapshot>>,
     /// One look at a time.
     looking: Mutex<Seen>,
@@ -162,7 +169,13 @@ impl Catalog {
             recall: settings.recall.clone(),
             clock: settings.clock.clone(),
         };
+        let guard = Guard {
+            audit: settings.audit.clone(),
+            scrubber: settings.scrubber.clone(),
+            leaks: settings.config.egress.leaks,
+        };
         let shared = Arc::new(Shared {
+            guard,
             settings,
             linkers,
             records,
@@ -253,6 +266,11 @@ impl Catalog {
     /// Compiled code on disk.
     pub fn cache(&self) -> &CompiledCache {
         &self.shared.settings.cache
+    }
+
+    /// The audit log.
+    pub(crate) fn audit(&self) -> &dyn Audit {
+        &*self.shared.settings.audit
     }
 
     /// The configuration the components run under.
@@ -432,6 +450,7 @@ impl Shared {
             workspace: &settings.workspace,
             records: &self.records,
             egress: &settings.egress,
+            guard: &self.guard,
             secrets: &settings.secrets,
             caps: &settings.config.limits,
             components: &settings.config.components,

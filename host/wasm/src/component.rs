@@ -2,11 +2,12 @@
 //! says about itself, asked without any authority.
 
 use crate::bindings::{providers, tools};
-use crate::cache::{CompiledCache, Origin};
+use crate::cache::{self, CompiledCache};
 use crate::check::{self, Import, Refusal, Role};
-use crate::egress::{Egress, Place};
+use crate::egress::Egress;
 use crate::engine::WasmEngine;
 use crate::files::Workspace;
+use crate::guard::Guard;
 use crate::instance::{self, Equipment, Records, SecretRule, State};
 use crate::limits::Limits;
 use crate::linker::Linkers;
@@ -15,9 +16,11 @@ use crate::trap;
 use hydroid_core::capability::{Grant, Profile};
 use hydroid_core::config::{self, is_name};
 use hydroid_core::id::{ComponentId, SessionId, TurnId, UserId};
-use hydroid_core::manifest::{Manifest, ManifestError, SecretWant};
+use hydroid_core::manifest::{Manifest, ManifestError};
+use hydroid_core::message::Origin;
+use hydroid_core::policy::resource::host_of;
 use hydroid_core::ports::{CallContext, CancelFlag, Secrets};
-use hydroid_core::tool::Impact;
+use hydroid_core::tool::{Impact, Resource, ResourceKind};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,7 +60,7 @@ pub struct Loaded {
     /// It came with the release.
     pub first_party: bool,
     /// Where its code came from.
-    pub origin: Origin,
+    pub origin: cache::Origin,
     pub(crate) engine: WasmEngine,
     pub(crate) equipment: Arc<Equipment>,
     pub(crate) pre: Pre,
@@ -133,6 +136,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) workspace: &'a Arc<Workspace>,
     pub(crate) records: &'a Records,
     pub(crate) egress: &'a Arc<Egress>,
+    pub(crate) guard: &'a Guard,
     pub(crate) secrets: &'a Arc<dyn Secrets>,
     pub(crate) caps: &'a config::Limits,
     pub(crate) components: &'a BTreeMap<String, config::Component>,
@@ -206,6 +210,8 @@ pub(crate) fn load(
     let limits = Limits::resolve(around.caps, &settings.limits, &manifest.limits);
     let equipment = Arc::new(Equipment {
         component: name,
+        digest: digest.clone(),
+        guard: Some(around.guard.clone()),
         secrets: secret_rules(&manifest, around.secret_sources),
         grant,
         limits,
@@ -270,6 +276,36 @@ impl Loaded {
         impact(&self.imports, &self.equipment.grant)
     }
 
+    /// Why a call cannot be tried out without doing it; none if all it reaches are files through
+    /// the host's own interface, which can be staged.
+    pub(crate) fn untried(&self) -> Option<String> {
+        let other = self.imports.iter().find(|import| {
+            matches!(import.class, check::Class::Capability(_))
+                && !matches!(
+                    import.interface.as_str(),
+                    "hydroid:cap/fs-read" | "hydroid:cap/fs-write"
+                )
+        });
+        if let Some(import) = other {
+            return Some(format!(
+                "`{}` uses `{}`, which cannot be tried out without an effect",
+                self.name(),
+                import.interface
+            ));
+        }
+        self.equipment.wants_preopens.then(|| {
+            format!(
+                "`{}` writes through `wasi:filesystem`, which cannot be tried out without an effect",
+                self.name()
+            )
+        })
+    }
+
+    /// What a result of a call is made of, proven from what the component can reach.
+    pub(crate) fn origin_of(&self, resources: &[Resource]) -> Origin {
+        origin(&self.imports, &self.equipment.grant, self.first_party, resources)
+    }
+
     /// A store for a call that may take `time`.
     pub(crate) fn store(
         &self,
@@ -286,12 +322,49 @@ pub fn impact(imports: &[Import], grant: &Grant) -> Impact {
     each.max().unwrap_or(Impact::ReadOnly)
 }
 
+/// What a result is made of. Code of others may have anything built in, so only what came with
+/// the release and reaches nothing counts as computed.
+fn origin(imports: &[Import], grant: &Grant, first_party: bool, resources: &[Resource]) -> Origin {
+    let used = |interface: &str| {
+        imports.iter().any(|import| import.interface == interface) && grant.links(interface)
+    };
+    let capabilities = imports
+        .iter()
+        .filter(|import| matches!(import.class, check::Class::Capability(_)))
+        .filter(|import| grant.links(&import.interface))
+        .count();
+    let noise_reads = imports.iter().any(|import| import.interface == "wasi:filesystem/types")
+        && [Profile::FileReadOnly, Profile::FileReadWrite]
+            .iter()
+            .any(|profile| grant.profiles.contains(profile));
+    let of_kind = |kind: ResourceKind| {
+        let mut found = resources.iter().filter(|found| found.kind == kind);
+        match (found.next(), found.next()) {
+            (Some(one), None) => Some(one.text.clone()),
+            _ => None,
+        }
+    };
+    if used("hydroid:cap/web") || used("wasi:http/outgoing-handler") {
+        return Origin::Host { host: of_kind(ResourceKind::Url).and_then(|url| host_of(&url)) };
+    }
+    if used("hydroid:cap/fs-read") || noise_reads {
+        return Origin::File { path: of_kind(ResourceKind::Path) };
+    }
+    if used("hydroid:cap/vault-names") {
+        return Origin::File { path: Some("/vault".to_owned()) };
+    }
+    if used("hydroid:cap/memory") || used("hydroid:cap/scratchpad") {
+        return Origin::Memory;
+    }
+    if capabilities == 0 && first_party { Origin::Computed } else { Origin::Unknown }
+}
+
 fn import_impact(import: &Import, grant: &Grant) -> Impact {
     let uses_only = |functions: &[&str]| {
         if import.functions.iter().all(|function| functions.contains(&function.as_str())) {
             Impact::ReadOnly
         } else {
-            Impact::Changes
+            Impact::Edits
         }
     };
     match &import.class {
@@ -299,7 +372,7 @@ fn import_impact(import: &Import, grant: &Grant) -> Impact {
         check::Class::Noise => {
             let writes = grant.profiles.contains(&Profile::FileReadWrite);
             match import.interface.as_str() {
-                "wasi:filesystem/types" if writes => Impact::Changes,
+                "wasi:filesystem/types" if writes => Impact::Edits,
                 _ => Impact::ReadOnly,
             }
         }
@@ -308,11 +381,13 @@ fn import_impact(import: &Import, grant: &Grant) -> Impact {
             // What a component keeps for itself changes nothing of the person's, and a handle on
             // a secret or the vocabulary of HTTP does nothing without the network.
             "hydroid:cap/fs-read"
+            | "hydroid:cap/vault-names"
             | "hydroid:cap/kv"
             | "hydroid:cap/secrets"
             | "wasi:http/types" => Impact::ReadOnly,
             "hydroid:cap/memory" => uses_only(&["search"]),
             "hydroid:cap/scratchpad" => uses_only(&["read"]),
+            "hydroid:cap/fs-write" => Impact::Edits,
             "hydroid:cap/vault-read" | "hydroid:cap/vault-offer" => Impact::Vault,
             _ => Impact::Changes,
         },
@@ -416,20 +491,11 @@ fn secret_rules(
                 Some(_) | None => &want.hosts,
             };
             let audience = hosts.iter().filter_map(|host| host.parse().ok()).collect();
-            (name.clone(), SecretRule { audience, place: place(want) })
+            let rule =
+                SecretRule { audience, attach: want.attach.clone(), optional: want.optional };
+            (name.clone(), rule)
         })
         .collect()
-}
-
-fn place(want: &SecretWant) -> Place {
-    match want.attach.split_once(':') {
-        Some(("basic", user)) => Place::Basic(user.to_owned()),
-        Some(("header", name)) => Place::Header(name.to_owned()),
-        Some(("query", name)) => Place::Query(name.to_owned()),
-        Some(("path", placeholder)) => Place::Path(placeholder.to_owned()),
-        // The manifest was checked: what remains is `bearer`.
-        Some(_) | None => Place::Bearer,
-    }
 }
 
 /// Asks a component for its tools with nothing granted: its capabilities are linked, or it could
@@ -442,6 +508,8 @@ fn definitions(
     let link = |error: wasmtime::Error| LoadError::Link(format!("{error:#}"));
     let powerless = Arc::new(Equipment {
         component: equipment.component.clone(),
+        digest: equipment.digest.clone(),
+        guard: None,
         grant: Grant::default(),
         limits: equipment.limits,
         config: equipment.config.clone(),
@@ -562,6 +630,7 @@ pub(crate) fn nobody() -> CallContext {
         user: UserId::new("host"),
         session: SessionId::new("none"),
         turn: TurnId::new("none"),
+        call: None,
         cancel: CancelFlag::default(),
         progress: Arc::new(|_, _| {}),
     }

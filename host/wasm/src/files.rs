@@ -1,7 +1,19 @@
 //! The workspace as components see it: `/shared` and `/tmp`, each an open directory that nothing
 //! leads out of. `/vault` is not among them. Host paths never appear in an error.
 
-use cap_std::fs::{Dir, File, Metadata, MetadataExt, OpenOptions, OpenOptionsExt};
+mod commit;
+mod error;
+mod staged;
+mod staging;
+mod vault;
+
+pub(crate) use commit::Unfinished;
+pub use error::FileError;
+pub(crate) use staged::Files;
+pub(crate) use staging::{Base, Change, Node, Staging};
+
+use cap_std::fs::{Dir, File, Metadata, MetadataExt, OpenOptions, OpenOptionsExt, Permissions};
+use std::ffi::OsStr;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,79 +30,6 @@ pub struct Workspace {
     vault: Dir,
     directory: PathBuf,
     allow_hard_links: bool,
-}
-
-/// Why a file could not be used. The text goes to the component and the model.
-#[derive(Debug, thiserror::Error)]
-pub enum FileError {
-    /// A path that names no place a component knows.
-    #[error("`{path}` is not a path here; files are under `/shared` and `/tmp`")]
-    NoRoot {
-        /// The path.
-        path: String,
-    },
-    /// The vault.
-    #[error(
-        "`{path}` is in the vault, which no tool can read or write; a person can copy a file from it"
-    )]
-    Vault {
-        /// The path.
-        path: String,
-    },
-    /// A path that cannot be one.
-    #[error("`{path}` is not a path: {problem}")]
-    BadPath {
-        /// The path.
-        path: String,
-        /// Why.
-        problem: &'static str,
-    },
-    /// A link or `..` that leads out.
-    #[error(
-        "`{path}` leads out of the workspace, through a link or `..`; use the place itself, under `/shared` or `/tmp`"
-    )]
-    Escape {
-        /// The path.
-        path: String,
-    },
-    /// Several names for one file.
-    #[error(
-        "`{path}` has {links} hard links, so it may be a file outside the workspace; copy it to a new file first, or a person can set `workspace.allow_hard_links = true`"
-    )]
-    HardLink {
-        /// The path.
-        path: String,
-        /// How many.
-        links: u64,
-    },
-    /// Nothing there.
-    #[error("`{path}` does not exist")]
-    NotFound {
-        /// The path.
-        path: String,
-    },
-    /// Something there already.
-    #[error("`{path}` exists already")]
-    Exists {
-        /// The path.
-        path: String,
-    },
-    /// Another kind of thing is there.
-    #[error("`{path}` {problem}")]
-    Kind {
-        /// The path.
-        path: String,
-        /// What it is instead.
-        problem: &'static str,
-    },
-    /// Anything else the system says.
-    #[error("`{path}`: {problem}")]
-    System {
-        /// The path.
-        path: String,
-        /// Why, without host paths.
-        problem: String,
-    },
 }
 
 /// What is known of an entry.
@@ -130,6 +69,8 @@ pub enum WriteMode {
 #[derive(Debug)]
 struct Place<'a> {
     root: &'a Dir,
+    /// The root as components know it.
+    name: &'static str,
     /// Empty for the root itself.
     inner: PathBuf,
     /// As the component wrote it, shortened.
@@ -167,6 +108,47 @@ impl Workspace {
         self.allow_hard_links
     }
 
+    /// The path without links, as components see it, for as much of it as exists. None when it is
+    /// in no root or leads out of its root: then no call reaches it either.
+    pub fn real_path(&self, path: &str) -> Option<String> {
+        let place = self.place(path).ok()?;
+        let name = place.name;
+        let mut existing = place.inner.as_path();
+        let mut missing: Vec<&std::ffi::OsStr> = Vec::new();
+        let real = loop {
+            if existing.as_os_str().is_empty() {
+                break PathBuf::new();
+            }
+            match place.root.canonicalize(existing) {
+                Ok(real) => break real,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    missing.push(existing.file_name()?);
+                    existing = existing.parent()?;
+                }
+                Err(_) => return None,
+            }
+        };
+        let whole = missing.iter().rev().fold(real, |path, name| path.join(name));
+        let text = whole.to_str()?;
+        Some(if text.is_empty() || text == "." {
+            name.to_owned()
+        } else {
+            format!("{name}/{text}")
+        })
+    }
+
+    /// Where something written to a path goes: its directory without links, and the name as it is.
+    pub(crate) fn destination(&self, path: &str) -> Result<String, FileError> {
+        let place = self.place(path)?;
+        let Some(name) = place.inner.file_name().and_then(OsStr::to_str) else {
+            return Err(FileError::Kind { path: place.shown, problem: "is a directory" });
+        };
+        let parent = place.inner.parent().and_then(Path::to_str).unwrap_or_default();
+        let parent = format!("{}/{parent}", place.name);
+        let real = self.real_path(&parent).ok_or(FileError::Escape { path: place.shown })?;
+        Ok(format!("{real}/{name}"))
+    }
+
     /// Metadata of a path; links count as what they lead to.
     pub fn stat(&self, path: &str) -> Result<Stat, FileError> {
         let place = self.place(path)?;
@@ -194,11 +176,11 @@ impl Workspace {
             .take(limit)
             .map(|name| {
                 // A broken link, or one that leads out, is shown and not followed.
-                let found = directory
-                    .metadata(&name)
-                    .map_or(Stat { kind: Kind::Other, size: 0, modified_s: None }, |metadata| {
-                        stat(&metadata)
-                    });
+                let found =
+                    place.root.metadata(place.inner.join(&name)).map_or(
+                        Stat { kind: Kind::Other, size: 0, modified_s: None },
+                        |metadata| stat(&metadata),
+                    );
                 (name, found)
             })
             .collect())
@@ -225,20 +207,15 @@ impl Workspace {
         if place.inner.as_os_str().is_empty() {
             return Err(FileError::Kind { path: place.shown, problem: "is a directory" });
         }
-        let written = match mode {
-            WriteMode::Create => {
-                let mut file =
-                    self.open_regular(&place, OpenOptions::new().write(true).create_new(true))?;
-                file.write_all(data)
-            }
+        match mode {
+            WriteMode::Create => self.create(&place, data),
             WriteMode::Append => {
                 let mut file =
                     self.open_regular(&place, OpenOptions::new().append(true).create(true))?;
-                file.write_all(data)
+                file.write_all(data).map_err(|error| place.error(&error))
             }
-            WriteMode::Replace => return self.replace(&place, data),
-        };
-        written.map_err(|error| place.error(&error))
+            WriteMode::Replace => self.replace(&place, data),
+        }
     }
 
     /// Creates a directory and its parents.
@@ -278,14 +255,7 @@ impl Workspace {
         if from.inner.as_os_str().is_empty() {
             return Err(FileError::Kind { path: from.shown, problem: "is a root and stays" });
         }
-        let parent = |place: &Place<'_>| {
-            let directory = match place.inner.parent() {
-                Some(parent) if !parent.as_os_str().is_empty() => place.root.open_dir(parent),
-                Some(_) | None => place.root.try_clone(),
-            };
-            directory.map_err(|error| place.error(&error))
-        };
-        let (from_parent, to_parent) = (parent(&from)?, parent(&to)?);
+        let (from_parent, to_parent) = (from.parent()?, to.parent()?);
         let name =
             |place: &Place<'_>| place.inner.file_name().map(ToOwned::to_owned).unwrap_or_default();
         // One step: what appears at the target in between is not replaced.
@@ -304,48 +274,29 @@ impl Workspace {
 
     /// Writes beside the file and renames over it, so that a reader sees the old or the new one.
     fn replace(&self, place: &Place<'_>, data: &[u8]) -> Result<(), FileError> {
-        static COUNTER: AtomicU64 = AtomicU64::new(0);
         let existing = place.root.symlink_metadata(&place.inner).ok();
         if existing.as_ref().is_some_and(Metadata::is_dir) {
             return Err(FileError::Kind { path: place.shown.clone(), problem: "is a directory" });
         }
-        if let Some(metadata) = existing.as_ref().filter(|metadata| metadata.is_file()) {
+        let file = existing.filter(Metadata::is_file);
+        if let Some(metadata) = &file {
             self.check_links(place, metadata)?;
         }
-        let parent = place.inner.parent().unwrap_or(Path::new(""));
-        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let partial = parent.join(format!(".hydroid-{}-{number}.partial", std::process::id()));
-        let attempt = || {
-            let mut file =
-                place.root.open_with(&partial, OpenOptions::new().write(true).create_new(true))?;
-            file.write_all(data)?;
-            if let Some(metadata) = existing.as_ref().filter(|metadata| metadata.is_file()) {
-                file.set_permissions(metadata.permissions())?;
-            }
-            drop(file);
-            place.root.rename(&partial, place.root, &place.inner)
-        };
-        attempt().map_err(|error| {
-            let _ = place.root.remove_file(&partial);
-            place.error(&error)
+        let permissions = file.map(|metadata| metadata.permissions());
+        place.write_beside(data, permissions, |directory, partial, name| {
+            directory.rename(partial, directory, name)
         })
     }
 
-    /// Opens one item of the vault for the read step of an operation, and tells its size.
-    pub(crate) fn vault_item(&self, path: &str) -> Result<(File, u64), FileError> {
-        let shown: String = path.chars().take(200).collect();
-        let rest = path.strip_prefix("/vault/").ok_or_else(|| FileError::BadPath {
-            path: shown.clone(),
-            problem: "an item of the vault is under `/vault/`",
-        })?;
-        if rest.split('/').any(|name| name == "..") {
-            return Err(FileError::Escape { path: shown });
+    /// Writes beside the place and moves there, unless something is there by then.
+    fn create(&self, place: &Place<'_>, data: &[u8]) -> Result<(), FileError> {
+        if place.root.symlink_metadata(&place.inner).is_ok() {
+            return Err(FileError::Exists { path: place.shown.clone() });
         }
-        let place =
-            Place { root: &self.vault, inner: PathBuf::from(rest.trim_start_matches('/')), shown };
-        let file = self.open_regular(&place, OpenOptions::new().read(true))?;
-        let size = file.metadata().map_err(|error| place.error(&error))?.len();
-        Ok((file, size))
+        place.write_beside(data, None, |directory, partial, name| {
+            let flags = rustix::fs::RenameFlags::NOREPLACE;
+            Ok(rustix::fs::renameat_with(directory, partial, directory, name, flags)?)
+        })
     }
 
     fn open_regular(
@@ -394,20 +345,20 @@ impl Workspace {
             return Err(FileError::NoRoot { path: shown });
         };
         let mut names = rest.split('/').filter(|name| !name.is_empty() && *name != ".");
-        let root = match names.next() {
-            Some("shared") => &self.shared,
-            Some("tmp") => &self.tmp,
+        let (root, name) = match names.next() {
+            Some("shared") => (&self.shared, "/shared"),
+            Some("tmp") => (&self.tmp, "/tmp"),
             Some("vault") => return Err(FileError::Vault { path: shown }),
             Some(_) | None => return Err(FileError::NoRoot { path: shown }),
         };
         let mut inner = PathBuf::new();
-        for name in names {
-            if name == ".." {
+        for part in names {
+            if part == ".." {
                 return Err(FileError::Escape { path: shown });
             }
-            inner.push(name);
+            inner.push(part);
         }
-        Ok(Place { root, inner, shown })
+        Ok(Place { root, name, inner, shown })
     }
 }
 
@@ -439,6 +390,44 @@ fn open_roots(directory: &Path) -> std::io::Result<[Dir; 3]> {
 }
 
 impl Place<'_> {
+    /// Writes a file of its own in the same directory, which then takes the name. Whoever is
+    /// stopped in between leaves a `.partial` file, never half of this one.
+    fn write_beside(
+        &self,
+        data: &[u8],
+        permissions: Option<Permissions>,
+        take_name: impl FnOnce(&Dir, &str, &OsStr) -> std::io::Result<()>,
+    ) -> Result<(), FileError> {
+        static COUNTER: AtomicU64 = AtomicU64::new(0);
+        let directory = self.parent()?;
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let partial = format!(".hydroid-{}-{number}.partial", std::process::id());
+        let name = self.inner.file_name().unwrap_or_default();
+        let attempt = || {
+            let mut file =
+                directory.open_with(&partial, OpenOptions::new().write(true).create_new(true))?;
+            file.write_all(data)?;
+            if let Some(permissions) = permissions {
+                file.set_permissions(permissions)?;
+            }
+            drop(file);
+            take_name(&directory, &partial, name)
+        };
+        attempt().map_err(|error| {
+            let _ = directory.remove_file(&partial);
+            self.error(&error)
+        })
+    }
+
+    /// The directory it is in, opened, so that what happens in it stays in it.
+    fn parent(&self) -> Result<Dir, FileError> {
+        let directory = match self.inner.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => self.root.open_dir(parent),
+            Some(_) | None => self.root.try_clone(),
+        };
+        directory.map_err(|error| self.error(&error))
+    }
+
     fn metadata(&self) -> std::io::Result<Metadata> {
         if self.inner.as_os_str().is_empty() {
             self.root.dir_metadata()
@@ -456,29 +445,7 @@ impl Place<'_> {
     }
 
     fn error(&self, error: &std::io::Error) -> FileError {
-        use std::io::ErrorKind;
-        let path = self.shown.clone();
-        match error.kind() {
-            ErrorKind::NotFound => FileError::NotFound { path },
-            ErrorKind::AlreadyExists => FileError::Exists { path },
-            ErrorKind::IsADirectory => FileError::Kind { path, problem: "is a directory" },
-            ErrorKind::NotADirectory => {
-                FileError::Kind { path, problem: "is not a directory, or goes through a file" }
-            }
-            ErrorKind::DirectoryNotEmpty => FileError::Kind { path, problem: "is not empty" },
-            // cap-std says so without an error number when a path leads out of its root.
-            ErrorKind::PermissionDenied if error.raw_os_error().is_none() => {
-                FileError::Escape { path }
-            }
-            ErrorKind::CrossesDevices => FileError::Escape { path },
-            _ if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
-                FileError::Escape { path }
-            }
-            _ if error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error()) => {
-                FileError::Kind { path, problem: "is not a regular file" }
-            }
-            kind => FileError::System { path, problem: kind.to_string() },
-        }
+        FileError::of(&self.shown, error)
     }
 }
 
@@ -493,5 +460,7 @@ fn stat(metadata: &Metadata) -> Stat {
     Stat { kind, size: metadata.len(), modified_s: u64::try_from(metadata.mtime()).ok() }
 }
 
+#[cfg(test)]
+mod staging_tests;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! The operator's grants: `grants.toml` beside the configuration, keyed by component and digest.
 //! Reading and writing the file is the caller's work; what it means is decided here.
 
-use hydroid_core::capability::{Grant, HostPattern, Profile, WebRule};
+use hydroid_core::capability::{Grant, Profile, WebRule};
 use hydroid_core::manifest::Manifest;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,7 +26,8 @@ pub struct Entry {
     pub profiles: BTreeSet<Profile>,
     /// Profiles taken back from a component that came with the release.
     pub revoked: BTreeSet<Profile>,
-    /// Hosts for the web profile; those of the manifest when empty.
+    /// Hosts for the web profile, with path and methods: `GET api.example.com/v1`; those of the
+    /// manifest when empty.
     pub hosts: BTreeSet<String>,
     /// Secrets it may attach; those of the manifest when empty.
     pub secrets: BTreeSet<String>,
@@ -57,7 +58,7 @@ impl Grants {
             toml::from_str(text).map_err(|error| BadGrants(error.to_string().trim().to_owned()))?;
         for entry in grants.components.values() {
             for host in &entry.hosts {
-                host.parse::<HostPattern>().map_err(|error| BadGrants(error.to_string()))?;
+                host.parse::<WebRule>().map_err(|error| BadGrants(error.to_string()))?;
             }
         }
         Ok(grants)
@@ -94,6 +95,7 @@ impl Grants {
         let mut grant = Grant { profiles, ..Grant::default() };
         if grant.profiles.contains(&Profile::Web) {
             grant.web = web_rules(subject, entry);
+            grant.web_methods = declared_methods(subject);
             grant.secrets = match entry {
                 Some(entry) if !entry.secrets.is_empty() => entry.secrets.clone(),
                 _ => subject.manifest.secrets.keys().cloned().collect(),
@@ -106,6 +108,7 @@ impl Grants {
             // Reading files and sending them is the pair that carries things away.
             grant.profiles.remove(&Profile::Web);
             grant.web.clear();
+            grant.web_methods.clear();
             grant.secrets.clear();
         }
         grant
@@ -121,7 +124,7 @@ pub fn reads_files_and_sends(grant: &Grant) -> bool {
 
 fn web_rules(subject: Subject<'_>, entry: Option<&Entry>) -> Vec<WebRule> {
     let want = subject.manifest.wants.get(&Profile::Web);
-    let methods = want.map(|want| want.methods.clone()).unwrap_or_default();
+    let methods = declared_methods(subject);
     let granted = entry.into_iter().flat_map(|entry| entry.hosts.iter().cloned());
     // Hosts of the manifest count where the person named none, or the release brought it.
     let named_none = entry.is_none_or(|entry| entry.hosts.is_empty());
@@ -133,19 +136,30 @@ fn web_rules(subject: Subject<'_>, entry: Option<&Entry>) -> Vec<WebRule> {
     hosts
         .iter()
         .filter_map(|host| host.parse().ok())
-        .map(|host| WebRule { host, methods: methods.clone() })
+        .filter_map(|rule: WebRule| rule.within(&methods))
         .collect()
+}
+
+fn declared_methods(subject: Subject<'_>) -> BTreeSet<String> {
+    let want = subject.manifest.wants.get(&Profile::Web);
+    want.map(|want| want.methods.clone()).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hydroid_core::capability::WebRequest;
 
     const MANIFEST: &str = "name = \"notes\"\nversion = \"1.0.0\"\n[wants.web]\nreason = \"r\"\nhosts = [\"a.example\"]\nmethods = [\"GET\"]\n[wants.file-read-only]\nreason = \"r\"\n";
 
     fn effective(grants: &str, digest: &str, bundled: bool) -> Grant {
         let manifest = Manifest::parse(MANIFEST).unwrap();
         Grants::parse(grants).unwrap().effective(Subject { manifest: &manifest, digest, bundled })
+    }
+
+    fn allows(grant: &Grant, host: &str, method: &str, path: &str) -> bool {
+        let request = WebRequest { scheme: "https", host, port: 443, method, path };
+        grant.allows_request(&request).is_ok()
     }
 
     #[test]
@@ -187,9 +201,25 @@ mod tests {
     fn hosts_a_person_names_replace_those_of_the_manifest() {
         let grants = "[components.notes]\ndigest = \"sha256:1\"\nprofiles = [\"web\"]\nhosts = [\"b.example\"]\n";
         let grant = effective(grants, "sha256:1", false);
-        assert!(grant.allows_request("https", "b.example", 443, "GET").is_some());
-        assert!(grant.allows_request("https", "a.example", 443, "GET").is_none());
-        assert!(grant.allows_request("https", "b.example", 443, "POST").is_none());
+        assert!(allows(&grant, "b.example", "GET", "/x"));
+        assert!(!allows(&grant, "a.example", "GET", "/x"));
+        assert!(!allows(&grant, "b.example", "POST", "/x"));
+    }
+
+    #[test]
+    fn a_grant_is_for_a_path_and_methods_if_it_says_so() {
+        let entry = |hosts: &str| {
+            let grants = format!(
+                "[components.notes]\ndigest = \"sha256:1\"\nprofiles = [\"web\"]\nhosts = [\"{hosts}\"]\n"
+            );
+            effective(&grants, "sha256:1", false)
+        };
+        let grant = entry("b.example/v1");
+        assert!(allows(&grant, "b.example", "GET", "/v1/x"));
+        assert!(!allows(&grant, "b.example", "GET", "/v10"));
+        assert!(!allows(&grant, "b.example", "POST", "/v1"));
+        // The manifest declares only GET, so nothing is left of this one.
+        assert_eq!(entry("POST b.example").web, []);
     }
 
     #[test]
@@ -199,6 +229,6 @@ mod tests {
                 .unwrap();
         assert_eq!(Grants::parse(&grants.to_toml()).unwrap(), grants);
         assert!(Grants::parse("[components.notes]\nprofile = [\"web\"]\n").is_err());
-        assert!(Grants::parse("[components.notes]\nhosts = [\"a/b\"]\n").is_err());
+        assert!(Grants::parse("[components.notes]\nhosts = [\"a/../b\"]\n").is_err());
     }
 }

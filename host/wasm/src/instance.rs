@@ -1,14 +1,16 @@
 //! One call's store: built from the grant, the limits and the call, dropped when it ends.
 //! Instance memory is therefore never state.
 
-use crate::egress::{Egress, Place};
-use crate::files::Workspace;
+use crate::egress::Egress;
+use crate::files::{Files, Staging, Workspace};
+use crate::guard::Guard;
 use crate::imports::wasi_http::Hooks;
 use crate::limits::{Exceeded, Limiter, Limits};
 use crate::vault::VaultStep;
 use crate::wasi::Ring;
-use hydroid_core::capability::{Grant, HostPattern, Profile};
+use hydroid_core::capability::{Grant, Profile, WebRule};
 use hydroid_core::id::ComponentId;
+use hydroid_core::manifest::Attach;
 use hydroid_core::ports::{CallContext, Clock, KeyValues, Recall, Secrets};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,6 +24,8 @@ use wasmtime_wasi_http::WasiHttpCtx;
 /// What all calls of one loaded component share.
 pub(crate) struct Equipment {
     pub(crate) component: ComponentId,
+    /// `sha256:…` of its bytes.
+    pub(crate) digest: String,
     pub(crate) grant: Grant,
     pub(crate) limits: Limits,
     /// The component's configuration as JSON.
@@ -34,6 +38,8 @@ pub(crate) struct Equipment {
     /// None likewise.
     pub(crate) records: Option<Records>,
     pub(crate) egress: Arc<Egress>,
+    /// None likewise.
+    pub(crate) guard: Option<Guard>,
     /// It imports `wasi:filesystem`, so its granted roots are preopened.
     pub(crate) wants_preopens: bool,
 }
@@ -46,11 +52,12 @@ pub(crate) struct Records {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-/// Where a secret may be sent and where it is put.
+/// Where a secret may be sent and what is done with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SecretRule {
-    pub(crate) audience: Vec<HostPattern>,
-    pub(crate) place: Place,
+    pub(crate) audience: Vec<WebRule>,
+    pub(crate) attach: Attach,
+    pub(crate) optional: bool,
 }
 
 /// The data of a store.
@@ -68,6 +75,8 @@ pub(crate) struct State {
     pub(crate) logged: Logged,
     /// The half of a vault operation this store is for.
     pub(crate) vault: VaultStep,
+    /// What the call would do to files, if it is only tried out.
+    pub(crate) staged: Option<Staging>,
     host_calls_left: u64,
 }
 
@@ -92,7 +101,7 @@ pub(crate) fn store(
     let mut table = ResourceTable::new();
     table.set_max_capacity(limits.resources);
     let requests = Arc::new(AtomicU32::new(0));
-    let hooks = Hooks::new(equipment.clone(), call.user.clone(), requests.clone());
+    let hooks = Hooks::new(equipment.clone(), call.clone(), requests.clone());
     let state = State {
         wasi,
         http: WasiHttpCtx::new(),
@@ -106,6 +115,7 @@ pub(crate) fn store(
         requests,
         logged: Logged::default(),
         vault: VaultStep::None,
+        staged: None,
         host_calls_left: limits.host_calls,
     };
     let mut store = Store::new(engine, state);
@@ -126,6 +136,12 @@ pub(crate) fn store(
 }
 
 impl State {
+    /// The files this call sees; none while a component is asked what it is.
+    pub(crate) fn files(&mut self) -> Option<Files<'_>> {
+        let workspace = self.equipment.workspace.as_deref()?;
+        Some(Files { workspace, staged: self.staged.as_mut() })
+    }
+
     fn count_host_call(&mut self) -> wasmtime::Result<()> {
         match self.host_calls_left.checked_sub(1) {
             Some(left) => {

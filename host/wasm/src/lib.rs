@@ -23,16 +23,22 @@ pub mod egress;
 pub mod engine;
 pub mod files;
 pub mod grants;
+mod guard;
 mod imports;
 mod instance;
 pub mod limits;
 mod linker;
+mod preview;
 mod provider;
 mod schema;
 mod tool;
 mod trap;
 mod vault;
 mod wasi;
+
+// The functions in `fuzz/src` name this crate as others do.
+#[cfg(test)]
+extern crate self as hydroid_wasm;
 
 pub use catalog::{Catalog, CatalogSettings, Examined, FirstParty, Installed, Status};
 pub use component::{Definition, LoadError, Loaded};

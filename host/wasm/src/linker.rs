@@ -11,11 +11,12 @@ use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Engine, Result};
 
 /// Profiles whose host side is part of this host.
-pub(crate) const BUILT: [Profile; 8] = [
+pub(crate) const BUILT: [Profile; 9] = [
     Profile::Pure,
     Profile::FileReadOnly,
     Profile::FileReadWrite,
     Profile::Web,
+    Profile::VaultList,
     Profile::VaultReadStep,
     Profile::VaultWriteStep,
     Profile::State,
@@ -69,6 +70,9 @@ fn link(engine: &Engine, grant: &Grant) -> Result<Linker<State>> {
     }
     if grant.links("hydroid:cap/web") {
         cap::web::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    }
+    if grant.links("hydroid:cap/vault-names") {
+        cap::vault_names::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
     }
     if grant.links("hydroid:cap/vault-read") {
         cap::vault_read::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;

@@ -5,6 +5,8 @@ use crate::bindings::tools::exports::hydroid::tool::tool::{Call, Outcome};
 use crate::catalog::Catalog;
 use crate::component::{Loaded, Pre};
 use crate::convert;
+use crate::files::Staging;
+use crate::preview;
 use crate::trap::{self, Cause};
 use crate::vault::{self, VaultStep};
 use futures_util::future::{BoxFuture, FutureExt};
@@ -12,9 +14,13 @@ use hydroid_core::arguments;
 use hydroid_core::capability::Profile;
 use hydroid_core::config::{Size, did_you_mean};
 use hydroid_core::message::Content;
+use hydroid_core::policy::resource::resources;
 use hydroid_core::ports::{CallContext, Tools};
-use hydroid_core::tool::{CheckedCall, ToolCall, ToolOutput, ToolSpec};
+use hydroid_core::tool::{
+    CheckedCall, Preview, Resource, ResourceKind, ToolCall, ToolOutput, ToolSpec,
+};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// Problems with arguments that are shown at once.
 const MOST_PROBLEMS: usize = 5;
@@ -57,26 +63,36 @@ impl Tools for Catalog {
                 definition.input_schema
             ));
         }
+        let resources = resources(&definition.input_schema, &value);
         Ok(CheckedCall {
             call: ToolCall { id: call.id.clone(), name: call.name.clone(), arguments: text },
             component: loaded.name().clone(),
             impact: loaded.impact(),
+            origin: loaded.origin_of(&resources),
+            resources: real_paths(loaded, resources),
+            preview: None,
         })
     }
 
+    fn preview(&self, call: CheckedCall, context: CallContext) -> BoxFuture<'_, Option<Preview>> {
+        preview::of(self, call, context).boxed()
+    }
+
     fn run(&self, call: CheckedCall, context: CallContext) -> BoxFuture<'_, ToolOutput> {
-        let found = self.snapshot().tools.get(&call.call.name).map(|(loaded, _)| loaded.clone());
+        let found = owner(self, &call);
         async move {
             match found {
-                // It was approved for one component; another that took the name since does not get it.
-                Some(loaded) if *loaded.name() == call.component && loaded.impact() <= call.impact => {
-                    if loaded.grant().profiles.contains(&Profile::VaultReadStep) {
-                        vault::copy(self, &loaded, &call.call, context).await
-                    } else {
-                        run(&loaded, &call.call, context, VaultStep::None).await.0
-                    }
+                Some(loaded) if loaded.grant().profiles.contains(&Profile::VaultReadStep) => {
+                    vault::copy(self, &loaded, &call, context).await
                 }
-                Some(_) | None => ToolOutput::error(format!(
+                Some(loaded) => match &call.preview {
+                    Some(Preview::Difference { digest, .. }) => {
+                        preview::run_as_shown(&loaded, &call, context, digest).await
+                    }
+                    Some(Preview::Copy { .. } | Preview::Send { .. } | Preview::Unknown { .. })
+                    | None => run(&loaded, &call.call, context, Errand::default()).await.0,
+                },
+                None => ToolOutput::error(format!(
                     "the tool `{}` of `{}` was removed or replaced since it was asked for; ask again",
                     call.call.name, call.component
                 )),
@@ -86,25 +102,44 @@ impl Tools for Catalog {
     }
 }
 
-/// Runs one call in a fresh store; with it comes what is left of the step it was for.
+/// What a store is for beside the call itself, and what is left of it afterwards.
+#[derive(Debug, Default)]
+pub(crate) struct Errand {
+    /// The half of a vault copy.
+    pub(crate) vault: VaultStep,
+    /// What the call would do to files, if it is only tried out.
+    pub(crate) staged: Option<Staging>,
+}
+
+/// The component a call was decided on for. Another that took the name since does not get it.
+pub(crate) fn owner(catalog: &Catalog, call: &CheckedCall) -> Option<Arc<Loaded>> {
+    let (loaded, _) = catalog.snapshot().tools.get(&call.call.name)?.clone();
+    (*loaded.name() == call.component && loaded.impact() <= call.impact).then_some(loaded)
+}
+
+/// Runs one call in a fresh store; with it comes what is left of its errand.
 pub(crate) async fn run(
     loaded: &Loaded,
     call: &ToolCall,
     context: CallContext,
-    step: VaultStep,
-) -> (ToolOutput, VaultStep) {
+    errand: Errand,
+) -> (ToolOutput, Errand) {
     let Pre::Tool(pre) = &loaded.pre else {
-        return (ToolOutput::error(format!("`{}` is not a tool component", loaded.name())), step);
+        return (ToolOutput::error(format!("`{}` is not a tool component", loaded.name())), errand);
     };
     let time = loaded.limits().call;
     let mut store = match loaded.store(context, time) {
         Ok(store) => store,
         Err(error) => {
             tracing::warn!(component = %loaded.name(), error = ?error, "no store");
-            return (ToolOutput::error(format!("`{}` could not be started", loaded.name())), step);
+            return (
+                ToolOutput::error(format!("`{}` could not be started", loaded.name())),
+                errand,
+            );
         }
     };
-    store.data_mut().vault = step;
+    store.data_mut().vault = errand.vault;
+    store.data_mut().staged = errand.staged;
     let wit = Call {
         id: call.id.as_str().to_owned(),
         name: call.name.clone(),
@@ -126,7 +161,24 @@ pub(crate) async fn run(
         )),
         Ok(Ok(Ok(outcome))) => accept(loaded, outcome),
     };
-    (output, std::mem::take(&mut store.data_mut().vault))
+    let state = store.data_mut();
+    let left = Errand { vault: std::mem::take(&mut state.vault), staged: state.staged.take() };
+    (output, left)
+}
+
+/// All text of an output, for a reason that a person reads.
+pub(crate) fn joined(output: &ToolOutput) -> String {
+    let texts = output.content.iter().filter_map(|content| match content {
+        Content::Text { text } => Some(text.as_str()),
+        Content::Json { .. }
+        | Content::Thinking { .. }
+        | Content::ToolCall { .. }
+        | Content::ToolResult { .. }
+        | Content::Media { .. }
+        | Content::Link { .. }
+        | Content::Other { .. } => None,
+    });
+    texts.collect::<Vec<_>>().join("\n")
 }
 
 /// An outcome as what the model reads, within the limits.
@@ -150,6 +202,22 @@ fn accept(loaded: &Loaded, outcome: Outcome) -> ToolOutput {
         content.push(convert::content(crate::bindings::core::types::Part::Json(json)));
     }
     ToolOutput { content, is_error: outcome.is_error }
+}
+
+/// The paths with those they lead to through links, so that a rule about a place holds for every
+/// name of it.
+fn real_paths(loaded: &Loaded, mut resources: Vec<Resource>) -> Vec<Resource> {
+    let Some(workspace) = &loaded.equipment.workspace else { return resources };
+    let real: Vec<Resource> = resources
+        .iter()
+        .filter(|found| found.kind == ResourceKind::Path)
+        .filter_map(|found| {
+            let text = workspace.real_path(&found.text)?;
+            (text != found.text).then(|| Resource { text, ..found.clone() })
+        })
+        .collect();
+    resources.extend(real);
+    resources
 }
 
 fn spec(loaded: &Loaded, index: usize) -> ToolSpec {

@@ -2,7 +2,7 @@
 //! Not part of the product: no crate depends on it, and it depends on none of them.
 //!
 //! Reading order: one file for each subcommand ([`components`], [`setup`], [`test`], [`demo`],
-//! [`bench`]), then what they share: [`cargo`], [`paths`], [`suite`], [`aimock`], [`page`].
+//! [`bench`], [`mutants`]), then what they share: [`cargo`], [`paths`], [`suite`], [`aimock`], [`page`].
 
 #![expect(
     clippy::disallowed_methods,
@@ -14,6 +14,7 @@
 mod bench;
 mod components;
 mod demo;
+mod mutants;
 mod setup;
 mod test;
 
@@ -53,6 +54,15 @@ enum Command {
     },
     /// Build the components into `target/components`.
     Components,
+    /// Change the code that decides, a little at a time, and count what the tests notice.
+    Mutants {
+        /// Only this area: policy, scrub, egress or vault.
+        #[arg(long, value_name = "AREA")]
+        area: Option<String>,
+        /// Only a part of the changes, as `1/8`.
+        #[arg(long, value_name = "K/N")]
+        shard: Option<String>,
+    },
     /// Measure calls into components.
     Bench {
         /// Passed on to the benchmark.
@@ -67,6 +77,7 @@ fn main() -> ExitCode {
         Command::Demo { binary } => demo::run(binary),
         Command::Test { filters } => test::run(&filters),
         Command::Components => components::build().map(|_| ()),
+        Command::Mutants { area, shard } => mutants::run(area.as_deref(), shard.as_deref()),
         Command::Bench { arguments } => bench::run(&arguments),
     };
     match result {

@@ -2,7 +2,7 @@
 
 use super::check_lines;
 use crate::support::hydroid::{Home, test_component};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 
 #[test]
@@ -123,7 +123,7 @@ fn a_grant_that_makes_no_sense_is_refused() {
         .code(2)
         .tells("does not declare `file-read-only`");
     home.run(&["component", "grant", "tool-web", "pure"]).code(2).tells("always granted");
-    home.run(&["component", "grant", "tool-web", "web", "--host", "http://a/b"])
+    home.run(&["component", "grant", "tool-web", "web", "--host", "http://a b"])
         .code(2)
         .tells("not a host pattern");
     home.run(&["component", "grant", "tool-web", "web", "--secret", "x"])
@@ -226,7 +226,7 @@ fn the_doctor_finds_what_is_broken() {
         .says("wasmtime 48")
         .says("component tool-web (tool) is ready")
         .says("no damage found");
-    home.run(&["doctor"]).code(0).says("secret `openai` of provider-openai has no source");
+    home.run(&["doctor"]).code(0).says("secret `openai` of provider-openai is not set");
     home.run(&["doctor", "--set", "model.provider=provider-x"])
         .code(1)
         .says("no component is called `provider-x`");
@@ -256,6 +256,44 @@ fn scrubbing_answers_each_line_in_its_place() {
             assert!(!lines[2].to_string().contains("hunter2"), "{lines:?}");
         },
     );
+}
+
+#[test]
+fn scrubbing_says_what_it_masked_and_pieces_change_nothing() {
+    let home = Home::with_config("[secrets.test]\nfile = \"key\"\n");
+    home.write("key", "hunter2-hunter2");
+    let input = concat!(
+        r#"{"text":"é aHVudGVyMi1odW50ZXIy ü hunter2-\nhunter2 é"}"#,
+        "\n",
+        r#"{"text":"own-väl-42 and hunter2-hunter2","secrets":{"own":"own-väl-42"}}"#,
+        "\n",
+        r#"{"text":"run AKIAQ2W3E4R5T6Y7U2I3 now"}"#,
+        "\n",
+        r#"{"text":"plain é text"}"#,
+        "\n",
+        r#"{"txt":"a"}"#,
+        "\n"
+    );
+    let expect = |lines: &[Value]| {
+        assert_eq!(lines.len(), 5);
+        let known = "é [secret:test] ü [secret:test] é";
+        assert_eq!(lines[0], json!({"text": known, "redactions": 2, "kinds": ["secret:test"]}));
+        let own = "[secret:own] and hunter2-hunter2";
+        assert_eq!(lines[1], json!({"text": own, "redactions": 1, "kinds": ["secret:own"]}));
+        let guessed = "run [redacted:aws-access-token] now";
+        let kinds = ["aws-access-token"];
+        assert_eq!(lines[2], json!({"text": guessed, "redactions": 1, "kinds": kinds}));
+        assert_eq!(lines[3], json!({"text": "plain é text", "redactions": 0, "kinds": []}));
+        assert!(lines[4]["error"].is_string(), "{lines:?}");
+    };
+    for arguments in [
+        &["debug", "scrub", "--stdin-jsonl"][..],
+        &["debug", "scrub", "--stdin-jsonl", "--chunk", "1"],
+        &["debug", "scrub", "--stdin-jsonl", "--chunk", "7"],
+    ] {
+        check_lines(&home, arguments, input.as_bytes(), expect);
+    }
+    home.run(&["debug", "scrub", "--stdin-jsonl", "--chunk", "0"]).code(2);
 }
 
 #[test]

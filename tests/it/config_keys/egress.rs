@@ -2,7 +2,7 @@
 
 use super::model::{ANSWER, ModelScene};
 use super::server::{Reply, Server};
-use super::{Tested, call, check, run};
+use super::{Tested, call, check, name_server, run};
 use crate::support::hydroid::{Home, test_component};
 use serde_json::{Value, json};
 
@@ -10,11 +10,20 @@ pub(super) const TESTED: &[Tested<Home>] = &[
     ("egress.allow_private", allow_private),
     ("egress.ca_file", ca_file),
     ("egress.connect", connect),
+    ("egress.dns", dns),
     ("egress.first_byte", first_byte),
+    ("egress.leaks", leaks),
     ("egress.max_concurrent", max_concurrent),
+    ("egress.max_concurrent_per_component", max_concurrent_per_component),
     ("egress.max_request", max_request),
+    ("egress.max_request_header_lines", max_request_header_lines),
+    ("egress.max_request_headers", max_request_headers),
     ("egress.max_requests_per_call", max_requests_per_call),
+    ("egress.max_requests_per_hour", max_requests_per_hour),
+    ("egress.max_requests_per_minute", max_requests_per_minute),
     ("egress.max_response", max_response),
+    ("egress.max_response_header_lines", max_response_header_lines),
+    ("egress.max_response_headers", max_response_headers),
     ("egress.total", total),
 ];
 
@@ -38,6 +47,55 @@ fn settings_of_the_network_have_an_effect() {
     home.run(&["component", "add", &test_component("test-tool-web")]).code(0);
     grant(&home);
     check(&home, TESTED);
+}
+
+/// What was denied works after the command that the denial names, and the next path does not.
+#[test]
+fn a_denial_names_the_command_that_allows_it() {
+    let home = Home::new();
+    home.run(&["component", "add", &test_component("test-tool-web")]).code(0);
+    let server = Server::start(Reply::Whole("hello from inside".into()));
+    let elsewhere = format!("{}/elsewhere", server.origin());
+    home.run(&["component", "grant", "test-tool-web", "web", "--host", &elsewhere]).code(0);
+    let ask = |path: &str| {
+        let arguments = json!({ "url": format!("{}{path}", server.origin()) }).to_string();
+        call(&home, &[&server.open()], "test-tool-web", "dial", &arguments).code(0).stdout
+    };
+    let said = ask("/v1/b%C3%BCcher?q=1");
+    contains(&said, &format!("may not send GET to `{}/v1/b%C3%BCcher`", server.origin()));
+    let command = said.split('`').find(|part| part.starts_with("hydroid component grant"));
+    let words: Vec<&str> = command.expect("a command").split(' ').skip(1).collect();
+    home.run(&words).code(0).says("/v1/b%C3%BCcher (GET)");
+    contains(&ask("/v1/b%C3%BCcher?q=1"), "hello from inside");
+    contains(&ask("/v1/b%C3%BCcher/below"), "hello from inside");
+    contains(&ask("/v1"), "no grant covers the path");
+    assert_eq!(server.received().len(), 2);
+}
+
+#[test]
+fn a_method_the_component_does_not_declare_cannot_be_granted() {
+    let home = Home::new();
+    home.run(&["component", "add", &test_component("test-tool-web")]).code(0);
+    let grant = ["component", "grant", "test-tool-web", "web", "--host", "a.example", "--method"];
+    home.run(&[&grant[..], &["POST"]].concat()).code(2).tells("declares only GET");
+    home.run(&[&grant[..], &["get"]].concat()).code(2).tells("upper case");
+    home.run(&[&grant[..], &["GET"]].concat()).code(0).says("a.example (GET)");
+}
+
+#[test]
+fn a_proxy_of_the_environment_is_not_used() {
+    let home = Home::new();
+    let (server, proxy) = (Server::start(Reply::Whole("x".into())), Server::start(Reply::Nothing));
+    let origin = proxy.origin();
+    let variables = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "HTTPS_PROXY"]
+        .map(|name| (name, origin.as_str()));
+    let ran = home.run_in(
+        &variables,
+        &["--set", &server.open(), "debug", "fetch", "--stdin"],
+        server.origin().as_bytes(),
+    );
+    assert_eq!(ran.code(0).json_lines()[0]["status"], 200);
+    assert_eq!((server.received().len(), proxy.received().len()), (1, 0));
 }
 
 /// Lets the test tool send requests to any port of the loopback address.
@@ -106,11 +164,37 @@ fn connect(home: &Home) {
     );
 }
 
+fn dns(home: &Home) {
+    let server = Server::start(Reply::Whole("x".into()));
+    let names = name_server::start(std::net::Ipv4Addr::LOCALHOST);
+    let url = server.origin().replace("127.0.0.1", "only-there.test");
+    let dns = format!("egress.dns={names}");
+    let answers = fetch(home, &[&server.open(), &dns], std::slice::from_ref(&url));
+    assert_eq!(answers[0]["status"], 200, "{answers:?}");
+    let answers = fetch(home, &[&server.open()], &[url]);
+    contains(answers[0]["reason"].as_str().expect("a reason"), "`only-there.test` was not found");
+}
+
 fn first_byte(home: &Home) {
     let server = Server::start(Reply::Nothing);
     let said = dial(home, &[&server.open(), "egress.first_byte=1s"], &server);
     contains(&said, "did not answer within 1.0 s");
     assert_eq!(server.received().len(), 1);
+}
+
+/// A secret in a header: the request stays here, or goes without it.
+fn leaks(home: &Home) {
+    home.write("leaked", "hunter2-hunter2\n");
+    let server = Server::start(Reply::Whole("ok".into()));
+    let body = json!({ "url": server.origin(), "headers": ["x-note: is hunter2-hunter2"] });
+    let send = |leaks: &str| {
+        let settings = [&server.open(), "secrets.leaked.file=leaked", leaks];
+        call(home, &settings, "test-tool-web", "dial", &body.to_string()).code(0)
+    };
+    send("egress.leaks=block").says("egress.leaks redact");
+    assert_eq!(server.received().len(), 0);
+    send("egress.leaks=redact").says("200");
+    assert_eq!(server.last().header("x-note"), Some("is [secret:leaked]"));
 }
 
 /// The server answers a request only when another one is there too, so alone it waits in vain.
@@ -127,6 +211,14 @@ fn max_concurrent(home: &Home) {
     contains(alone["reason"].as_str().expect("a reason"), "did not answer within 1.0 s");
 }
 
+fn max_concurrent_per_component(home: &Home) {
+    let server = Server::start(Reply::Together(2));
+    let settings =
+        [&server.open(), "egress.max_concurrent_per_component=1", "egress.first_byte=1s"];
+    let answers = fetch(home, &settings, &[server.origin(), server.origin()]);
+    contains(answers[0]["reason"].as_str().expect("a reason"), "did not answer within 1.0 s");
+}
+
 fn max_request(_: &Home) {
     let scene = ModelScene::new();
     run(&scene.home, &["egress.max_request=100B"], &["ask", "hello"])
@@ -134,6 +226,46 @@ fn max_request(_: &Home) {
         .tells("more than `egress.max_request` (100B)");
     assert!(scene.server.received().is_empty());
     run(&scene.home, &[], &["ask", "hello"]).code(0).says(ANSWER);
+}
+
+fn max_request_header_lines(_: &Home) {
+    let scene = ModelScene::new();
+    run(&scene.home, &["egress.max_request_header_lines=0"], &["ask", "hello"])
+        .code(3)
+        .tells("more than `egress.max_request_header_lines` (0)");
+    assert!(scene.server.received().is_empty());
+}
+
+fn max_request_headers(_: &Home) {
+    let scene = ModelScene::new();
+    run(&scene.home, &["egress.max_request_headers=5B"], &["ask", "hello"])
+        .code(3)
+        .tells("more than `egress.max_request_headers` (5B)");
+    assert!(scene.server.received().is_empty());
+}
+
+/// Two processes share the count; the second is told when the window has room again.
+#[track_caller]
+fn counted(key: &str, within: &str) {
+    let home = Home::new();
+    home.run(&["component", "add", &test_component("test-tool-web")]).code(0);
+    grant(&home);
+    let server = Server::start(Reply::Whole("x".into()));
+    let setting = format!("{key}=1");
+    contains(&dial(&home, &[&server.open(), &setting], &server), "1 bytes");
+    let said = dial(&home, &[&server.open(), &setting], &server);
+    contains(&said, &format!("has sent 1 requests within {within}, the most; the next may go in"));
+    contains(&said, key);
+    assert_eq!(server.received().len(), 1);
+    contains(&dial(&home, &[&server.open()], &server), "1 bytes");
+}
+
+fn max_requests_per_hour(_: &Home) {
+    counted("egress.max_requests_per_hour", "an hour");
+}
+
+fn max_requests_per_minute(_: &Home) {
+    counted("egress.max_requests_per_minute", "a minute");
 }
 
 fn max_requests_per_call(home: &Home) {
@@ -153,6 +285,20 @@ fn max_response(home: &Home) {
     let said = dial(home, &[&server.open(), "egress.max_response=1KiB"], &server);
     contains(&said, "the answer is longer than `egress.max_response`");
     contains(&dial(home, &[&server.open(), "egress.max_response=2KiB"], &server), "2000 bytes");
+}
+
+fn max_response_header_lines(home: &Home) {
+    let server = Server::start(Reply::Lines("X-Line: 1\r\n".repeat(9)));
+    let said = dial(home, &[&server.open(), "egress.max_response_header_lines=9"], &server);
+    contains(&said, "is longer than `egress.max_response_headers`");
+    contains(&dial(home, &[&server.open(), "egress.max_response_header_lines=10"], &server), "200");
+}
+
+fn max_response_headers(home: &Home) {
+    let server = Server::start(Reply::Lines(format!("X-Line: {}\r\n", "x".repeat(10_000))));
+    let said = dial(home, &[&server.open(), "egress.max_response_headers=8KiB"], &server);
+    contains(&said, "is longer than `egress.max_response_headers` (8KiB)");
+    contains(&dial(home, &[&server.open()], &server), "200");
 }
 
 fn total(home: &Home) {

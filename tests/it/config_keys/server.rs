@@ -10,6 +10,8 @@ use std::sync::{Arc, Condvar, Mutex};
 pub(super) enum Reply {
     /// With this body.
     Whole(String),
+    /// With no body and these header lines.
+    Lines(String),
     /// With no body, and only once so many requests have come.
     Together(usize),
     /// With a head, and then nothing more.
@@ -96,6 +98,9 @@ fn answer(mut stream: TcpStream, shared: &Shared, reply: &Reply) -> std::io::Res
     let body = match reply {
         Reply::Whole(body) => body,
         Reply::Together(_) => "",
+        Reply::Lines(lines) => {
+            return write!(stream, "HTTP/1.1 200 OK\r\nConnection: close\r\n{lines}\r\n");
+        }
         Reply::HeadOnly => {
             write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")?;
             return until_closed(stream);

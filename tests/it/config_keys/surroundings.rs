@@ -8,6 +8,7 @@ pub(super) const TESTED: &[Tested<Home>] = &[
     ("cache.max_size", cache_size),
     ("log.level", log_level),
     ("user", user),
+    ("vault.max_item", vault_item),
     ("workspace.allow_hard_links", hard_links),
     ("workspace.directory", directory),
 ];
@@ -63,6 +64,23 @@ fn forget(cache: &Path, digest: &str) -> usize {
     of_component
         .map(|name| std::fs::remove_file(cache.join(name)).expect("it can be removed"))
         .count()
+}
+
+fn vault_item(home: &Home) {
+    home.write("users/local/workspace/vault/item", "four");
+    let copy = |most: &str, target: &str| {
+        let setting = format!("vault.max_item={most}");
+        let arguments = format!(r#"{{"source":"/vault/item","target":"/shared/{target}"}}"#);
+        call(home, &[&setting], "tool-vault-read", "vault_copyto", &arguments)
+    };
+    let refused = copy("3", "small");
+    assert_ne!(refused.code, Some(0), "{refused:?}");
+    let said = format!("{}{}", refused.stdout, refused.stderr);
+    assert!(said.contains("hydroid config set vault.max_item 4B"), "{said}");
+    assert!(!home.shared("small").exists());
+    copy("4", "large").code(0);
+    assert_eq!(std::fs::read_to_string(home.shared("large")).expect("a copy"), "four");
+    run(home, &["vault.max_item=2GiB"], &["config", "show"]).code(2).tells("`1GiB` is the most");
 }
 
 fn log_level(home: &Home) {

@@ -70,7 +70,18 @@ impl Home {
     /// Runs with these bytes on standard input.
     #[track_caller]
     pub(crate) fn run_with(&self, arguments: &[&str], input: &[u8]) -> Ran {
+        self.run_in(&[], arguments, input)
+    }
+
+    /// Runs with input and further variables of the environment.
+    pub(crate) fn run_in(
+        &self,
+        variables: &[(&str, &str)],
+        arguments: &[&str],
+        input: &[u8],
+    ) -> Ran {
         let mut command = self.command(arguments);
+        command.envs(variables.iter().copied());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("hydroid is built: `cargo build -p hydroid-cli`");
         let mut stdin = child.stdin.take().expect("standard input was asked for");
@@ -105,7 +116,7 @@ impl Home {
         command.spawn().expect("hydroid is built: `cargo build -p hydroid-cli`")
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command.args(arguments).env_clear();
         command.env("HYDROID_HOME", self.directory.path()).env("HOME", self.directory.path());

@@ -3,12 +3,13 @@
 use super::model_settings;
 use crate::args::Ask;
 use crate::attachment;
-use crate::conversation::{Conversation, Opening, find_session, new_session};
+use crate::conversation::{Conversation, Opening, Person, find_session, new_session};
 use crate::env::Environment;
 use crate::exit::{Exit, usage};
 use crate::load::Setting;
 use crate::paths::replace_private;
 use crate::render::Mode;
+use crate::stopped::refuse_if_stopped;
 use crate::terminal::{self, Style};
 use crate::wire::Ground;
 use anyhow::{Context, Result, bail};
@@ -16,11 +17,12 @@ use hydroid_agent::SessionChoice;
 use hydroid_core::config::did_you_mean;
 use hydroid_core::id::SessionId;
 use hydroid_core::message::{Content, Label, Part};
+use hydroid_core::policy::{BadPattern, CallPattern, PolicyRule, Rule, RuleOrigin};
 use hydroid_core::ports::{Journal, Tools};
 use hydroid_core::recording::recording;
+use hydroid_core::tool::ToolSpec;
 use hydroid_memory::Database;
 use hydroid_wasm::Catalog;
-use std::collections::BTreeSet;
 use std::io::{IsTerminal, Read};
 use std::path::Path;
 use std::sync::Arc;
@@ -50,7 +52,8 @@ pub(crate) async fn run(
         settings.extend(replay_settings(file)?);
     }
     let ground = Ground::lay(environment, &settings)?;
-    let mut parts = attachment::read(&ask.attach)?;
+    refuse_if_stopped(&ground.paths)?;
+    let mut parts = attachment::read(&ask.attach, &ground.loaded.workspace.join("vault"))?;
     parts.insert(0, Part::new(Content::text(text(&ask.text).await?), Label::user()));
     let database = ground.database().await?;
     let catalog = ground.catalog(&database)?;
@@ -59,22 +62,33 @@ pub(crate) async fn run(
         Some(id) => SessionChoice::Existing(find_session(&database, &ground.user(), id).await?),
         None => SessionChoice::New(new_session()),
     };
-    let mode = match (ask.json, ask.quiet) {
+    let show = match (ask.json, ask.quiet) {
         (true, _) => Mode::Json,
         (false, true) => Mode::Quiet,
         (false, false) => Mode::Text,
     };
     let agent = ground.agent(&catalog, &database);
-    let opening = Opening { user: ground.user(), session, allow, mode };
+    let opening = Opening {
+        user: ground.user(),
+        session,
+        mode: ask.mode.map_or(ground.config.policy.mode, Into::into),
+        person: Person::at(ground.terminal, show),
+        allow,
+        show,
+    };
     let mut conversation =
         Conversation::open(&agent, &ground.paths, ground.terminal, opening).await?;
     let id = conversation.id().clone();
-    let exit = conversation.turn(parts).await?;
+    // What was asked before is answered before something new is said.
+    let exit = match conversation.restored(None).await? {
+        Some(Exit::Waiting) => Exit::Waiting,
+        Some(_) | None => conversation.turn(parts).await?,
+    };
     conversation.close().await;
     if let Some(file) = &ask.record {
         record(&ground, &database, &id, file).await?;
     }
-    if mode == Mode::Text {
+    if show == Mode::Text {
         terminal::say(&ground.terminal.styled(Style::Dim, &format!("session {id}")));
     }
     Ok(exit)
@@ -132,18 +146,35 @@ async fn piped() -> Result<String> {
     }
 }
 
-/// Tools that need not be asked about; a name that no tool has is a mistake.
-fn allowed(catalog: &Catalog, names: &[String]) -> Result<BTreeSet<String>> {
+/// Calls that need not be asked about; a name that no tool has is a mistake.
+fn allowed(catalog: &Catalog, texts: &[String]) -> Result<Vec<PolicyRule>> {
     let specs = catalog.specs();
-    let known: BTreeSet<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
-    match names.iter().find(|name| !known.contains(name.as_str())) {
-        None => Ok(names.iter().cloned().collect()),
-        Some(name) => Err(usage(format!(
+    texts.iter().map(|text| one_allowed(&specs, text)).collect()
+}
+
+fn one_allowed(specs: &[ToolSpec], text: &str) -> Result<PolicyRule> {
+    let calls: CallPattern = text.parse().map_err(|error: BadPattern| usage(error.to_string()))?;
+    let name = text.split('(').next().unwrap_or(text).trim();
+    let is_pattern = name.contains(['*', '?']);
+    if !is_pattern && !specs.iter().any(|spec| spec.name == name) {
+        let known = || specs.iter().map(|spec| spec.name.as_str());
+        return Err(usage(format!(
             "`--allow {name}` names no tool{}; tools: {}",
-            did_you_mean(name, known.iter().copied()),
-            known.iter().copied().collect::<Vec<_>>().join(", ")
-        ))),
+            did_you_mean(name, known()),
+            known().collect::<Vec<_>>().join(", ")
+        )));
     }
+    let rule = PolicyRule {
+        effect: Rule::Allow,
+        calls,
+        component: None,
+        host: None,
+        origin: RuleOrigin::Command,
+    };
+    if is_pattern && !specs.iter().any(|spec| rule.calls.names(&spec.name)) {
+        return Err(usage(format!("`--allow {text}` fits no tool; `*` stands for any letters")));
+    }
+    Ok(rule)
 }
 
 /// What makes the player answer from a file.

@@ -1,25 +1,26 @@
 //! `hydroid chat`: turn after turn in the terminal, and a few commands that begin with `/`.
 
 use super::model_settings;
-use crate::args::ModelChoice;
-use crate::conversation::{Conversation, Opening, find_session, new_session};
+use crate::args::Chat;
+use crate::conversation::{Conversation, Opening, Person, find_session, new_session};
 use crate::env::Environment;
 use crate::exit::{Exit, usage};
 use crate::harmless::{excerpt, harmless};
 use crate::load::Setting;
 use crate::render::{Mode, Spent};
+use crate::stopped::refuse_if_stopped;
 use crate::terminal::{self, Style};
 use crate::wire::Ground;
 use anyhow::{Context, Result};
 use hydroid_agent::{Agent, SessionChoice};
 use hydroid_core::config::did_you_mean;
 use hydroid_core::message::Message;
+use hydroid_core::policy;
 use hydroid_core::ports::Tools;
 use hydroid_wasm::Catalog;
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{Config, Editor};
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -52,26 +53,31 @@ enum Line {
 
 /// Runs the command.
 pub(crate) async fn run(
-    session: Option<String>,
-    choice: &ModelChoice,
+    chat: Chat,
     environment: Arc<Environment>,
     mut settings: Vec<Setting>,
 ) -> Result<Exit> {
-    settings.extend(model_settings(choice));
+    settings.extend(model_settings(&chat.choice));
     let ground = Ground::lay(environment, &settings)?;
     if !ground.terminal.interactive {
         return Err(usage(
             "`hydroid chat` needs a terminal; use `hydroid ask` in scripts and pipes",
         ));
     }
+    refuse_if_stopped(&ground.paths)?;
+    let mode = chat.mode.map_or(ground.config.policy.mode, Into::into);
     let database = ground.database().await?;
     let catalog = ground.catalog(&database)?;
     let agent = ground.agent(&catalog, &database);
-    let choice = match session {
+    let choice = match chat.session {
         Some(id) => SessionChoice::Existing(find_session(&database, &ground.user(), &id).await?),
         None => SessionChoice::New(new_session()),
     };
-    let mut conversation = open(&ground, &agent, choice).await?;
+    let mut conversation = open(&ground, &agent, choice, mode).await?;
+    if conversation.restored(None).await? == Some(Exit::Waiting) {
+        conversation.close().await;
+        return Ok(Exit::Waiting);
+    }
     let mut keyboard = Keyboard::open(ground.paths.history(&ground.user()))?;
     terminal::say(&format!(
         "{} on {}; `/help` lists commands, Ctrl-D ends",
@@ -87,6 +93,10 @@ pub(crate) async fn run(
         match meaning(&line) {
             Line::Nothing => {}
             Line::Say => match conversation.turn(Message::user(line.clone()).parts).await {
+                Ok(Exit::Waiting) => {
+                    conversation.close().await;
+                    return Ok(Exit::Waiting);
+                }
                 Ok(_) => {}
                 Err(error) => terminal::say(
                     &ground
@@ -98,7 +108,8 @@ pub(crate) async fn run(
             Line::Help => terminal::print(&help())?,
             Line::New => {
                 conversation.close().await;
-                conversation = open(&ground, &agent, SessionChoice::New(new_session())).await?;
+                conversation =
+                    open(&ground, &agent, SessionChoice::New(new_session()), mode).await?;
                 terminal::say("a new session");
             }
             Line::Quit => break,
@@ -113,9 +124,20 @@ pub(crate) async fn run(
     Ok(Exit::Done)
 }
 
-async fn open(ground: &Ground, agent: &Agent, session: SessionChoice) -> Result<Conversation> {
-    let opening =
-        Opening { user: ground.user(), session, allow: BTreeSet::new(), mode: Mode::Text };
+async fn open(
+    ground: &Ground,
+    agent: &Agent,
+    session: SessionChoice,
+    mode: policy::Mode,
+) -> Result<Conversation> {
+    let opening = Opening {
+        user: ground.user(),
+        session,
+        mode,
+        person: Person::Here,
+        allow: Vec::new(),
+        show: Mode::Text,
+    };
     Conversation::open(agent, &ground.paths, ground.terminal, opening).await
 }
 

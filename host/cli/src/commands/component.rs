@@ -29,7 +29,7 @@ pub(crate) async fn run(
     environment: Arc<Environment>,
     settings: &[Setting],
 ) -> Result<Exit> {
-    let ground = Ground::lay(environment, settings)?;
+    let ground = Ground::lay_to_look(environment, settings)?;
     let catalog = ground.catalog_to_look_at().await?;
     match command {
         Component::List { json } => list(&ground, &catalog, json),
@@ -42,11 +42,11 @@ pub(crate) async fn run(
             Ok(Exit::Done)
         }
         Component::Check { file } => install::check(&ground, &file).await,
-        Component::Add { file } => install::add(&ground, &catalog, &file),
-        Component::Remove { name } => install::remove(&ground, &catalog, &name),
-        Component::Grant(wish) => grant::grant(&ground, &catalog, &wish),
+        Component::Add { file } => install::add(&ground, &catalog, &file).await,
+        Component::Remove { name } => install::remove(&ground, &catalog, &name).await,
+        Component::Grant(wish) => grant::grant(&ground, &catalog, &wish).await,
         Component::Revoke { name, profile } => {
-            grant::revoke(&ground, &catalog, &name, profile.as_deref())
+            grant::revoke(&ground, &catalog, &name, profile.as_deref()).await
         }
     }
 }

@@ -1,30 +1,34 @@
 //! `hydroid config`: what is in force and why, and setting a key in the user's file.
 
 use crate::args::Config as Command;
+use crate::audited::{Deed, audit};
 use crate::env::{Environment, VARIABLES};
 use crate::exit::{Exit, usage};
 use crate::harmless::{self, excerpt, harmless};
 use crate::load::{Origin, Setting, keys_under, load, read_text};
 use crate::paths::{Paths, replace_private};
+use crate::wire::Ground;
 use crate::{terminal, value};
 use anyhow::{Context, Result, bail};
+use hydroid_core::audit::AuditAction;
 use hydroid_core::config::{Config, ConfigError, KEYS, Key, did_you_mean, key_of};
 use serde_json::json;
 use std::path::Path;
+use std::sync::Arc;
 use toml_edit::{DocumentMut, Item, Table};
 
 /// Runs the command.
-pub(crate) fn run(
+pub(crate) async fn run(
     command: Command,
-    environment: &Environment,
+    environment: Arc<Environment>,
     settings: &[Setting],
 ) -> Result<Exit> {
-    let paths = Paths::find(environment)?;
+    let paths = Paths::find(&environment)?;
     match command {
-        Command::Show { json } => show(&paths, environment, settings, json),
-        Command::Explain { key } => explain(&paths, environment, settings, key.as_deref()),
-        Command::Path => path(&paths, environment, settings),
-        Command::Set { key, value } => set(&paths, &key, &value),
+        Command::Show { json } => show(&paths, &environment, settings, json),
+        Command::Explain { key } => explain(&paths, &environment, settings, key.as_deref()),
+        Command::Path => path(&paths, &environment, settings),
+        Command::Set { key, value } => set(&paths, environment, settings, &key, &value).await,
     }
 }
 
@@ -121,16 +125,48 @@ fn path(paths: &Paths, environment: &Environment, settings: &[Setting]) -> Resul
     Ok(Exit::Done)
 }
 
-fn set(paths: &Paths, key: &str, text: &str) -> Result<Exit> {
+async fn set(
+    paths: &Paths,
+    environment: Arc<Environment>,
+    settings: &[Setting],
+    key: &str,
+    text: &str,
+) -> Result<Exit> {
     let value = value::parse(key, text).map_err(|error| usage(error.to_string()))?;
     let file = paths.config_file();
     let before = read_text(&file)?.unwrap_or_default();
     let after = edited(&before, key, &value)
         .with_context(|| format!("`{}` cannot be edited", file.display()))?;
     check(&after, &file)?;
+    match Ground::lay_to_look(environment, settings) {
+        Ok(ground) => audit(&ground, deed(key, &value)).await?,
+        // Setting a key may be what repairs it.
+        Err(error) => terminal::say(&format!(
+            "not written to the audit log, since the configuration as it was cannot be used: {}",
+            harmless(&format!("{error:#}"))
+        )),
+    }
     replace_private(&file, after.as_bytes())?;
     terminal::print_line(&format!("{key} = {}  # {}", one_line(&value), file.display()))?;
     Ok(Exit::Done)
+}
+
+/// Rules, limits and budgets are recorded with their value; what a component is given, which may be
+/// anything, without it.
+fn deed(key: &str, value: &toml::Value) -> Deed<'static> {
+    let shown = ["policy.", "egress.", "limits.", "turn.", "workspace."];
+    let resource = if shown.iter().any(|group| key.starts_with(group)) {
+        format!("{key} = {}", one_line(value))
+    } else {
+        key.to_owned()
+    };
+    Deed {
+        action: AuditAction::ConfigChanged,
+        resource,
+        component: None,
+        digest: None,
+        command: "config set",
+    }
 }
 
 /// The text with one key set, comments and order kept.

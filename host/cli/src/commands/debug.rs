@@ -2,23 +2,29 @@
 //! a line that says so in its place; nothing ends the whole.
 
 use crate::args::Debug;
+use crate::audited::{Deed, audit};
 use crate::env::Environment;
 use crate::exit::{Exit, usage};
 use crate::load::Setting;
 use crate::render::text_of;
+use crate::stopped::refuse_if_stopped;
 use crate::terminal;
 use crate::wire::Ground;
 use anyhow::{Context, Result, bail};
 use futures_util::StreamExt;
 use hydroid_core::arguments;
+use hydroid_core::audit::AuditAction;
 use hydroid_core::capability::{Grant, Profile, WebRule};
 use hydroid_core::id::{CallId, ComponentId, SessionId, TurnId};
-use hydroid_core::ports::{CallContext, CancelFlag, Tools};
-use hydroid_core::scrub::Scrubber;
+use hydroid_core::ports::{CallContext, CancelFlag, SecretValue, Tools};
+use hydroid_core::scrub::{KnownSecret, Scrubber, Tally};
 use hydroid_core::tool::{ToolCall, ToolOutput};
 use hydroid_wasm::egress::{Egress, EgressError, Outgoing, Target};
+use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::io::Read;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 /// What is read from standard input at the most.
@@ -34,10 +40,10 @@ pub(crate) async fn run(
     settings: &[Setting],
 ) -> Result<Exit> {
     match command {
-        Debug::Scrub { .. } => {
+        Debug::Scrub { chunk, stdin_jsonl: _ } => {
             let ground = Ground::lay(environment, settings)?;
             for line in lines()? {
-                terminal::print_json(&scrubbed(&ground.scrubber, &line))?;
+                terminal::print_json(&scrubbed(&ground.scrubber, &line, chunk))?;
             }
             Ok(Exit::Done)
         }
@@ -59,20 +65,66 @@ pub(crate) async fn run(
     }
 }
 
-/// The scrubbed text as a JSON string, or an object that says what is wrong with the line.
-fn scrubbed(scrubber: &Scrubber, line: &[u8]) -> Value {
-    match serde_json::from_slice::<String>(line) {
-        Ok(text) => Value::String(scrubber.scrub(&text)),
-        Err(error) => json!({ "error": format!("the line is not a JSON string: {error}") }),
+/// A line of `scrub`: a text, with secrets of its own or without.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ToScrub {
+    text: String,
+    /// Known in place of those of the configuration.
+    secrets: Option<BTreeMap<String, String>>,
+}
+
+/// The scrubbed text in the form it came in, or an object that says what is wrong with the line.
+fn scrubbed(scrubber: &Scrubber, line: &[u8], chunk: Option<NonZeroUsize>) -> Value {
+    if line.starts_with(b"\"") {
+        return match serde_json::from_slice::<String>(line) {
+            Ok(text) => Value::String(in_pieces(scrubber, &text, chunk).0),
+            Err(error) => json!({ "error": format!("the line is not a JSON string: {error}") }),
+        };
     }
+    let ToScrub { text, secrets } = match serde_json::from_slice(line) {
+        Ok(line) => line,
+        Err(error) => {
+            let problem =
+                format!("the line is neither a JSON string nor an object with `text`: {error}");
+            return json!({ "error": problem });
+        }
+    };
+    let own = secrets.map(|secrets| {
+        let known: Vec<KnownSecret> = secrets
+            .into_iter()
+            .map(|(name, value)| KnownSecret { name: Some(name), value: SecretValue::new(value) })
+            .collect();
+        Scrubber::new(&known, &[])
+    });
+    let (text, tally) = match &own {
+        None => in_pieces(scrubber, &text, chunk),
+        Some(Ok(own)) => in_pieces(own, &text, chunk),
+        Some(Err(problem)) => return json!({ "error": problem }),
+    };
+    json!({ "text": text, "redactions": tally.redactions, "kinds": tally.kinds })
+}
+
+/// A piece ends where its bytes do; what is left of a character goes with the next.
+fn in_pieces(scrubber: &Scrubber, text: &str, chunk: Option<NonZeroUsize>) -> (String, Tally) {
+    let mut stream = scrubber.stream();
+    let mut out = String::new();
+    let length = chunk.map_or(text.len().max(1), NonZeroUsize::get);
+    let mut from = 0;
+    for end in (length..text.len()).step_by(length).chain([text.len()]) {
+        let to = text.floor_char_boundary(end).max(from);
+        out.push_str(&stream.push(&text[from..to]));
+        from = to;
+    }
+    out.push_str(&stream.finish());
+    (out, stream.tally().clone())
 }
 
 async fn fetch_all(ground: &Ground) -> Result<Exit> {
-    let egress = ground.egress()?;
-    let any = WebRule {
-        host: "*:*".parse().context("`*:*` is a host pattern")?,
-        methods: ["GET".to_owned()].into(),
-    };
+    // A person sends these, so they are in no component's budget.
+    refuse_if_stopped(&ground.paths)?;
+    let egress = ground.egress(None)?;
+    let any: WebRule = "GET *:*".parse().context("`GET *:*` is a rule")?;
     let grant = Grant { profiles: [Profile::Web].into(), web: vec![any], ..Grant::default() };
     let lines = lines()?;
     let mut answers =
@@ -120,13 +172,22 @@ fn passed_the_checks(error: &EgressError) -> bool {
     match error {
         EgressError::Timeout(_) | EgressError::Connection { .. } => true,
         EgressError::Url(_)
-        | EgressError::NotGranted { .. }
+        | EgressError::NotGranted(_)
+        | EgressError::Method(_)
+        | EgressError::Budget { .. }
+        | EgressError::Uncounted(_)
+        | EgressError::Busy { .. }
         | EgressError::SpecialAddress { .. }
         // A name without an address was never checked to its end.
         | EgressError::NotFound { .. }
         | EgressError::Header { .. }
         | EgressError::Audience { .. }
         | EgressError::Place { .. }
+        | EgressError::Supplied { .. }
+        | EgressError::Token { .. }
+        | EgressError::Stopped
+        | EgressError::Unaudited
+        | EgressError::Leak { .. }
         | EgressError::TooLarge(_) => false,
     }
 }
@@ -139,6 +200,7 @@ async fn call(
     arguments: String,
     as_json: bool,
 ) -> Result<Exit> {
+    refuse_if_stopped(&ground.paths)?;
     let catalog = ground.catalog(&ground.database().await?)?;
     let call = ToolCall { id: CallId::new("debug"), name: tool, arguments };
     let checked = catalog.check(&call).map_err(usage)?;
@@ -148,10 +210,19 @@ async fn call(
             call.name, checked.component
         )));
     }
+    let deed = Deed {
+        action: AuditAction::CallRan,
+        resource: call.name.clone(),
+        component: Some(component),
+        digest: None,
+        command: "debug call",
+    };
+    audit(ground, deed).await?;
     let context = CallContext {
         user: ground.user(),
         session: SessionId::new("debug"),
         turn: TurnId::new("debug"),
+        call: Some(checked.call.id.clone()),
         cancel: CancelFlag::default(),
         progress: Arc::new(|_, note| tracing::info!(%note, "progress")),
     };

@@ -5,8 +5,9 @@ use crate::env::Environment;
 use crate::exit::Exit;
 use crate::harmless::{exact, harmless};
 use crate::load::Setting;
+use crate::secrets::master_key::KeptIn;
 use crate::wire::{Ground, read_grants};
-use crate::{release, terminal};
+use crate::{audited, release, stopped, terminal};
 use anyhow::Result;
 use hydroid_core::ports::Journal;
 use hydroid_wasm::check::CONTRACT;
@@ -85,6 +86,11 @@ pub(crate) async fn run(environment: Arc<Environment>, settings: &[Setting]) -> 
 }
 
 fn configuration(findings: &mut Findings, ground: &Ground) -> Result<()> {
+    if let Some(since) = stopped::since(&ground.paths) {
+        findings.note(&format!(
+            "everything is stopped{since}; `hydroid stop --release` lets it go on"
+        ))?;
+    }
     for (path, there) in &ground.loaded.files {
         let state = if *there { "read" } else { "not there, defaults apply" };
         findings.fine(&format!("configuration `{}`: {state}", path.display()))?;
@@ -117,19 +123,37 @@ fn secrets(findings: &mut Findings, ground: &Ground) -> Result<()> {
     for (name, state) in ground.secrets.states() {
         match state {
             Ok(true) => findings.fine(&format!("secret `{name}` is set"))?,
-            Ok(false) => findings
-                .note(&format!("secret `{name}` has no value; set what `secrets.{name}` names"))?,
+            Ok(false) => findings.note(&format!(
+                "secret `{name}` has no value; `hydroid secret set {name}` sets it"
+            ))?,
             Err(error) => findings.broken(&error.to_string())?,
         }
     }
-    Ok(())
+    if let Some(problem) = ground.secrets.sealed().problem() {
+        findings.broken(&format!("the stored secrets: {problem}"))?;
+    }
+    match ground.secrets.sealed().key_place() {
+        // Whoever copies the file with the database has everything.
+        Some(kept) if kept.place == KeptIn::File => findings.note(&format!(
+            "the master key of the stored secrets is in {}",
+            ground.keys.describe(&kept)
+        )),
+        Some(kept) => findings.fine(&format!(
+            "the master key of the stored secrets is in {}",
+            ground.keys.describe(&kept)
+        )),
+        None => Ok(()),
+    }
 }
 
 fn network(findings: &mut Findings, ground: &Ground) -> Result<()> {
     for address in &ground.config.egress.allow_private {
         findings.note(&format!("the private address {address} is open to components with a grant for it (`egress.allow_private`)"))?;
     }
-    match ground.egress() {
+    if let Some(server) = &ground.config.egress.dns {
+        findings.note(&format!("names are looked up at {server} (`egress.dns`)"))?;
+    }
+    match ground.egress(None) {
         Ok(egress) => match egress.authorities() {
             Ok(count) => findings.fine(&format!("{count} certificate authorities are trusted")),
             Err(problem) => findings.note(&problem),
@@ -170,9 +194,9 @@ fn components(findings: &mut Findings, ground: &Ground, catalog: &Catalog) -> Re
     }
     for component in &installed {
         let declared = component.manifest.iter().flat_map(|manifest| &manifest.secrets);
-        for (name, _) in declared.filter(|(name, _)| !ground.config.secrets.contains_key(*name)) {
+        for (name, _) in declared.filter(|(name, _)| !ground.secrets.has(name)) {
             findings.note(&format!(
-                "secret `{name}` of {} has no source; `hydroid config set secrets.{name}.env VARIABLE` gives it one",
+                "secret `{name}` of {} is not set; `hydroid secret set {name}` sets it",
                 component.name
             ))?;
         }
@@ -210,6 +234,13 @@ async fn database(findings: &mut Findings, ground: &Ground) -> Result<()> {
     let database = ground.database().await?;
     let version = database.schema_version().await?;
     let problems = database.integrity_check().await?;
+    let log = audited::log_of(&database).verify().await?;
+    match log.breaks.first() {
+        None => findings
+            .fine(&format!("audit log: {} records, nothing missing or changed", log.records))?,
+        Some(found) => findings
+            .broken(&format!("the audit log: {found}; `hydroid audit verify` shows everything"))?,
+    }
     for problem in &problems {
         findings.broken(&format!("the sessions' database: {problem}"))?;
     }

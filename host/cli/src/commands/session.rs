@@ -1,7 +1,7 @@
 //! `hydroid session`: what was said and done before, and going on with it.
 
 use super::chat;
-use crate::args::{ExportFormat, Session};
+use crate::args::{Chat, ExportFormat, Session};
 use crate::conversation::find_session;
 use crate::env::Environment;
 use crate::exit::Exit;
@@ -32,9 +32,10 @@ pub(crate) async fn run(
     settings: Vec<Setting>,
 ) -> Result<Exit> {
     if let Session::Resume { id, choice } = command {
-        return chat::run(Some(id), &choice, environment, settings).await;
+        let chat = Chat { session: Some(id), mode: None, choice };
+        return chat::run(chat, environment, settings).await;
     }
-    let ground = Ground::lay(environment, &settings)?;
+    let ground = Ground::lay_to_look(environment, &settings)?;
     let database = ground.database().await?;
     match command {
         Session::List { json } => list(&ground, &database, json).await,

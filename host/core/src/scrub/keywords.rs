@@ -1,31 +1,10 @@
-//! What looks like a credential though nobody told its value: well-known shapes, and values
-//! after a word such as `password`. A guess both ways: prose and code must stay readable, so a
-//! weak password in a sentence is let through.
+//! What looks like a credential because of the words around it: values after a word such as
+//! `password`. A guess both ways: prose and code must stay readable, so a weak password in a
+//! sentence is let through.
 
+use super::guess::{Guess, Rank};
 use regex::{Captures, Regex};
-use std::borrow::Cow;
 use std::sync::LazyLock;
-
-/// Shapes that nothing else has, and the kind shown in their place. A shape whose pattern is
-/// not enough has further conditions in [`is_shape`].
-const SHAPES: &[(&str, &str)] = &[
-    (
-        "private-key",
-        r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----(?:\s|\\[nr])*(?:[A-Za-z-]+: [\t\x20-\x7e]{0,100}\n)*(?:\s|\\[nr])*[A-Za-z0-9+/=]{32,}(?:(?:\s|\\[nr])+[A-Za-z0-9+/=]{16,})*(?:(?:\s|\\[nr])+[A-Za-z0-9+/=]{1,76})?(?:(?:\s|\\[nr])*-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----)?",
-    ),
-    ("jwt", r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"),
-    ("api-key", r"\bsk-[A-Za-z0-9_-]{20,}"),
-    ("api-key", r"\b[sr]k_(?:live|test)_[A-Za-z0-9]{16,}"),
-    ("api-key", r"\bgsk_[A-Za-z0-9]{40,}|\bxai-[A-Za-z0-9]{40,}"),
-    ("api-key", r"\bAIza[A-Za-z0-9_-]{35}"),
-    ("api-key", r"\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}"),
-    ("aws-key", r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
-    ("github-token", r"\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_[A-Za-z0-9_]{20,}"),
-    ("gitlab-token", r"\bglpat-[A-Za-z0-9_-]{20,}"),
-    ("slack-token", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}|\bxapp-[A-Za-z0-9-]{10,}"),
-    ("bot-token", r"\b[0-9]{8,10}:[A-Za-z0-9_-]{35}\b"),
-    ("token", r"\bhf_[A-Za-z0-9]{30,}|\bnpm_[A-Za-z0-9]{36}\b|\bpypi-[A-Za-z0-9_-]{50,}"),
-];
 
 /// What a value may consist of: no quotes, brackets or separators.
 const VALUE: &str = r#"(?P<value>[^\s"'`\\,;<>()\[\]{}|&]{8,})"#;
@@ -54,19 +33,14 @@ const PLACEHOLDERS: &[&str] = &[
     "....",
 ];
 
-static SHAPE: LazyLock<Regex> = LazyLock::new(|| {
-    let shapes: Vec<String> = SHAPES.iter().map(|(_, shape)| format!("({shape})")).collect();
-    pattern(&format!("(?-u:{})", shapes.join("|")))
-});
-
 static SCHEME: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"(?i)\b(?:bearer|basic)[ \t]+(?P<value>[A-Za-z0-9._~+/-]{16,}=*)"));
 
 static ASSIGNMENT: LazyLock<Regex> = LazyLock::new(|| {
     // A token that continues a list, or is counted, is no credential.
     let harmless = "(?P<harmless>(?:page|next|continuation|cursor|sync|pagination|max|num)[_-]?)?";
-    let key = "(?P<key>passwords?|passwd|passphrase|pwd|secret[_-]?access[_-]?key|access[_-]?key|secrets?|token|api[_-]?key|private[_-]?key|credentials?|authorization|auth)(?:[_-]?(?:key|value))?";
-    let equals = r#"(?:\\?["'])?(?P<equals>[ \t]*(?:=>|:=|==?|:)[ \t]*)"#;
+    let key = r"(?P<key>passwords?|passwd|passphrase|pwd|(?:\b|[_-]|db|user|root|admin)pass|secret[_-]?access[_-]?key|(?:access|account|encryption|license|master|private|signing|secret)[_-]?key|secrets?|token|api[_-]?key|credentials?|authorization|auth)(?:[_-]?(?:key|value|base|string)){0,2}";
+    let equals = r#"(?:\\?["'])?\]?(?P<equals>[ \t]*(?:=>|:=|==?|:)[ \t]*)"#;
     let scheme = r#"(?P<quote>\\?["'])?(?:(?:bearer|basic|token|digest)[ \t]+)?"#;
     pattern(&format!("(?i){harmless}{key}{equals}{scheme}{VALUE}"))
 });
@@ -85,72 +59,76 @@ fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("the patterns are constants and a test compiles each")
 }
 
-/// The text with what looks like a credential masked.
-pub(super) fn mask(text: &str) -> Cow<'_, str> {
-    let text = replace(Cow::Borrowed(text), &SHAPE, |_, captures| {
-        let kind = SHAPES.iter().enumerate().find(|(index, _)| captures.get(index + 1).is_some());
-        is_shape(&captures[0]).then_some(kind?.1.0)
-    });
-    let text = replace(text, &SCHEME, |_, captures| {
+/// `<password>value</password>`, the pair `"password", "value"`, and a netrc line.
+static ELEMENT: LazyLock<Regex> = LazyLock::new(|| {
+    let key = "passwords?|passwd|passphrase|pwd|secret|token|api[_.-]?key|client[_.-]?secret";
+    pattern(&format!(
+        r#"(?i)(?:<[a-z_.:-]{{0,40}}(?P<element>{key})(?:[ \t][^<>]{{0,80}})?>\s*|["'][a-z0-9_.-]{{0,60}}(?P<pair>{key})["'][ \t]*,[ \t]*["']|\blogin[ \t]+\S{{1,80}}[ \t]+(?P<login>password)[ \t]+){VALUE}"#
+    ))
+});
+
+/// Programs that take a password after `-p`.
+static SHORT_FLAG: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(&format!(
+        r#"\b(?:sshpass[ ]+-p[ ]*|(?:mysql|mysqldump|mysqladmin|mariadb)[ ][^\n|;]{{0,120}}?-p)(?P<quote>["'])?{VALUE}"#
+    ))
+});
+
+/// Finds credentials by their surroundings.
+pub(super) fn find(text: &str, guesses: &mut Vec<Guess>) {
+    if text.contains("://") {
+        collect(text, &USER_IN_URL, guesses, |_, captures| {
+            let value = captures["value"].to_ascii_lowercase();
+            let stands_for_one =
+                ["pass", "password", "pw", "pwd", "secret", "token"].contains(&value.as_str());
+            (!stands_for_one && !is_placeholder(&value) && !value.starts_with('['))
+                .then_some("password")
+        });
+    }
+    collect(text, &SCHEME, guesses, |_, captures| {
         let value = &captures["value"];
         let mixed = value.ends_with('=')
             || (value.contains(|c: char| c.is_ascii_digit()) && !is_words(value));
         (mixed && !is_placeholder(value)).then_some("authorization")
     });
-    let text = replace(text, &ASSIGNMENT, assignment);
-    let text = replace(text, &FLAG, |_, captures| {
-        let kind = kind(&captures["key"]);
-        is_credential(&captures["value"], kind == "password", true).then_some(kind)
-    });
-    replace(text, &USER_IN_URL, |_, captures| {
-        let value = captures["value"].to_ascii_lowercase();
-        let stands_for_one =
-            ["pass", "password", "pw", "pwd", "secret", "token"].contains(&value.as_str());
-        (!stands_for_one && !is_placeholder(&value) && !value.starts_with('['))
-            .then_some("password")
-    })
+    if text.contains(['=', ':']) {
+        collect(text, &ASSIGNMENT, guesses, assignment);
+    }
+    if text.contains("--") {
+        collect(text, &FLAG, guesses, |_, captures| {
+            let kind = kind(&captures["key"]);
+            is_credential(&captures["value"], kind == "password", true).then_some(kind)
+        });
+    }
+    if text.contains(['<', '"', '\'']) || text.contains("login") {
+        collect(text, &ELEMENT, guesses, |_, captures| {
+            let key = ["element", "pair", "login"].iter().find_map(|name| captures.name(name))?;
+            let kind = kind(key.as_str());
+            is_credential(&captures["value"], kind == "password", true).then_some(kind)
+        });
+    }
+    if text.contains("-p") {
+        collect(text, &SHORT_FLAG, guesses, |_, captures| {
+            is_credential(&captures["value"], true, true).then_some("password")
+        });
+    }
 }
 
-/// The mask for the value of a field that is named like a credential; none if it is harmless.
-pub(super) fn field(key: &str, value: &str) -> Option<String> {
-    let line = format!("{key}=\"{value}\"");
-    let captures = ASSIGNMENT.captures(&line)?;
-    let whole = captures["value"].len() == value.len();
-    whole.then(|| assignment(&line, &captures)).flatten().map(redacted)
-}
-
-fn redacted(kind: &str) -> String {
-    format!("[redacted:{kind}]")
-}
-
-/// Replaces what is judged to be a credential: the group `value`, or the whole match.
-fn replace<'a>(
-    text: Cow<'a, str>,
+/// Notes what is judged to be a credential: the group `value`.
+fn collect(
+    text: &str,
     pattern: &Regex,
+    guesses: &mut Vec<Guess>,
     judge: impl for<'t> Fn(&'t str, &Captures<'t>) -> Option<&'static str>,
-) -> Cow<'a, str> {
-    let mut out = String::new();
-    let mut end = 0;
-    for captures in pattern.captures_iter(&text) {
-        let Some(found) = captures.name("value").or_else(|| captures.get(0)) else { continue };
-        if found.start() < end {
-            continue;
-        }
-        if let Some(kind) = judge(&text, &captures) {
-            out.push_str(&text[end..found.start()]);
-            out.push_str(&redacted(kind));
-            end = found.end()
-                + remainder(
-                    &text[found.end()..],
-                    captures.name("quote").map(|quote| quote.as_str()),
-                );
+) {
+    for captures in pattern.captures_iter(text) {
+        let Some(found) = captures.name("value") else { continue };
+        if let Some(kind) = judge(text, &captures) {
+            let quote = captures.name("quote").map(|quote| quote.as_str());
+            let end = found.end() + remainder(&text[found.end()..], quote);
+            guesses.push(Guess { start: found.start(), end, kind, rank: Rank::Context });
         }
     }
-    if end == 0 {
-        return text;
-    }
-    out.push_str(&text[end..]);
-    Cow::Owned(out)
 }
 
 /// Bytes of a value behind the characters every value may have: up to the closing quote, and
@@ -194,12 +172,6 @@ fn kind(key: &str) -> &'static str {
     }
 }
 
-/// A random part of some length, with a digit in it: names of styles and branches have none.
-fn is_shape(text: &str) -> bool {
-    let Some(rest) = text.strip_prefix("sk-") else { return true };
-    rest.split(['-', '_']).any(|run| run.len() >= 12 && run.contains(|c: char| c.is_ascii_digit()))
-}
-
 /// `is_literal`: it stands where only a value can stand, not a name in a program.
 fn is_credential(value: &str, is_password: bool, is_literal: bool) -> bool {
     let value = value.trim_end_matches(['.', ':', '!', '?']);
@@ -232,7 +204,7 @@ fn is_placeholder(value: &str) -> bool {
 
 /// Names such as `load_token_v2`, `utf8.decode` and `localhost:8080`: each piece is a word with
 /// at most three digits behind it, or a short number.
-fn is_words(value: &str) -> bool {
+pub(super) fn is_words(value: &str) -> bool {
     value.split(['-', '_', '.', ':', '/']).filter(|piece| !piece.is_empty()).all(|piece| {
         let word = piece.trim_end_matches(|character: char| character.is_ascii_digit());
         let digits = piece.len() - word.len();

@@ -1,67 +1,51 @@
-//! Scrubbing a text that comes in pieces. Known secrets and host paths are masked wherever the
-//! pieces divide them; the guesses by keyword need a whole text and are not made here.
+//! Scrubbing a text that comes in pieces. The pieces together become what the whole would,
+//! wherever it is divided: known values go first, then guesses segment by segment.
 
-use super::known::Known;
+use super::Tally;
+use super::known::{Known, KnownStream};
+use super::segments::Segments;
 use std::fmt;
 use std::sync::Arc;
 
-/// Masks known values in pieces of one text. It keeps back the end that may be the start of a
-/// known value, so at most one byte less than the longest of them.
+/// Masks pieces of one text. It keeps back what may be the start of a known value, and of a line
+/// what follows the first word that may be, or announce, a credential: 8 KiB at most beside the
+/// known value.
 pub struct Stream {
-    known: Arc<Known>,
-    kept: String,
-    /// Bytes at the start of `kept` whose mask was put out already: they only matter as the start
-    /// of a value that overlaps the last one.
-    masked: usize,
-    before: Option<char>,
+    known: KnownStream,
+    guesses: Option<Segments>,
+    tally: Tally,
 }
 
 impl Stream {
-    pub(super) fn new(known: Arc<Known>) -> Self {
-        Self { known, kept: String::new(), masked: 0, before: None }
+    pub(super) fn new(known: Arc<Known>, with_guesses: bool) -> Self {
+        Self {
+            known: KnownStream::new(known),
+            guesses: with_guesses.then(Segments::default),
+            tally: Tally::default(),
+        }
     }
 
     /// Takes the next piece and returns what can be shown.
     pub fn push(&mut self, piece: &str) -> String {
-        self.kept.push_str(piece);
-        let cut = self.known.open_tail(&self.kept);
-        self.put_out(cut)
+        let masked = self.known.push(piece, &mut self.tally);
+        match &mut self.guesses {
+            Some(guesses) => guesses.push(&masked, &mut self.tally),
+            None => masked,
+        }
     }
 
     /// Returns the rest. The next piece begins a new text.
     pub fn finish(&mut self) -> String {
-        let rest = self.put_out(self.kept.len());
-        self.before = None;
+        let masked = self.known.finish(&mut self.tally);
+        let Some(guesses) = &mut self.guesses else { return masked };
+        let mut rest = guesses.push(&masked, &mut self.tally);
+        rest.push_str(&guesses.finish(&mut self.tally));
         rest
     }
 
-    /// Puts out what is before `cut`. A value that begins before it is masked as a whole now, and
-    /// what of it lies behind is remembered.
-    fn put_out(&mut self, cut: usize) -> String {
-        let spans = self.known.spans(&self.kept, self.before);
-        let mut out = String::new();
-        let mut end = self.masked;
-        for span in spans.iter().take_while(|span| span.range.start < cut) {
-            if span.range.start >= self.masked {
-                out.push_str(&self.kept[end..span.range.start]);
-                out.push_str(&span.mask);
-            } else if span.is_path {
-                // It overlaps a secret that was masked; what is left of it is no path.
-                continue;
-            }
-            // Otherwise a secret that begins in what was masked continues that mask.
-            end = end.max(span.range.end);
-        }
-        if end < cut {
-            out.push_str(&self.kept[end..cut]);
-            end = cut;
-        }
-        if let Some(last) = self.kept[..cut].chars().next_back() {
-            self.before = Some(last);
-        }
-        self.kept.drain(..cut);
-        self.masked = end - cut;
-        out
+    /// What was masked so far, over all texts.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
     }
 }
 

@@ -1,4 +1,4 @@
-//! The life of one call: Checking → Asking → Ready → Running → Done.
+//! The life of one call: Checking → Previewing → Asking → Ready → Running → Done.
 
 use crate::id::CallId;
 use crate::tool::{CheckedCall, Impact, ToolCall};
@@ -15,6 +15,10 @@ pub(super) struct Call {
 pub(super) enum State {
     /// Its arguments are being checked.
     Checking,
+    /// The arguments a person wrote in place of the model's are being checked.
+    CheckingEdited,
+    /// It is being found out what it would do; then the person is asked for this reason.
+    Previewing(CheckedCall, String),
     /// The person is asked.
     Asking(CheckedCall),
     /// It may run when its turn comes.
@@ -38,8 +42,12 @@ impl Call {
     fn lets_others_pass(&self) -> bool {
         match &self.state {
             State::Done | State::Running(Impact::ReadOnly) => true,
-            State::Ready(checked) | State::Asking(checked) => checked.impact == Impact::ReadOnly,
-            State::Checking | State::Running(Impact::Network | Impact::Changes | Impact::Vault) => {
+            State::Ready(checked) | State::Asking(checked) | State::Previewing(checked, _) => {
+                checked.impact == Impact::ReadOnly
+            }
+            State::Checking
+            | State::CheckingEdited
+            | State::Running(Impact::Network | Impact::Edits | Impact::Changes | Impact::Vault) => {
                 false
             }
         }
@@ -59,7 +67,7 @@ pub(super) fn startable(calls: &[Call]) -> Vec<CheckedCall> {
         if let State::Ready(checked) = &call.state {
             let may_start = match checked.impact {
                 Impact::ReadOnly => running + start.len() < SIDE_BY_SIDE,
-                Impact::Network | Impact::Changes | Impact::Vault => all_done,
+                Impact::Network | Impact::Edits | Impact::Changes | Impact::Vault => all_done,
             };
             if may_start {
                 start.push(checked.clone());

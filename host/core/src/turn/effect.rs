@@ -1,7 +1,7 @@
 //! Everything a turn can ask for: its only outputs.
 
 use crate::entry::Entry;
-use crate::id::CallId;
+use crate::id::{CallId, ComponentId};
 use crate::tool::{CheckedCall, ToolCall};
 
 /// One output of the turn machine, to be carried out in order.
@@ -16,6 +16,17 @@ pub enum Effect {
     StopModel,
     /// Check a call against the tool's schema.
     CheckCall(ToolCall),
+    /// Find out what a call would do, for the person who is to be asked.
+    PreviewCall(CheckedCall),
+    /// Keep what the person allowed for good.
+    Remember {
+        /// Which calls.
+        calls: String,
+        /// Of which component.
+        component: ComponentId,
+        /// After how many days it ends.
+        days: Option<u32>,
+    },
     /// Run a call.
     RunTool(CheckedCall),
     /// Stop a running call.

@@ -4,7 +4,7 @@ use crate::id::CallId;
 use crate::message::{Label, Part};
 use crate::ports::{ModelError, ModelEvent};
 use crate::protocol::ApprovalAnswer;
-use crate::tool::{CheckedCall, ToolOutput};
+use crate::tool::{CheckedCall, Preview, ToolOutput};
 
 /// One input of the turn machine.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +28,13 @@ pub enum Event {
         /// The call as it would run, or a sentence for the model.
         result: Result<CheckedCall, String>,
     },
+    /// It was found out what a call would do.
+    CallPreviewed {
+        /// The call.
+        id: CallId,
+        /// What the person is shown beside the arguments.
+        preview: Option<Preview>,
+    },
     /// The person answered an approval.
     Answered {
         /// The call that was asked about.
@@ -50,4 +57,6 @@ pub enum Event {
     CancelRequested,
     /// The wall time of the turn is used up.
     TimeElapsed,
+    /// Everything is stopped.
+    EmergencyStop,
 }

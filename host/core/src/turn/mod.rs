@@ -9,21 +9,25 @@
 mod call;
 mod effect;
 mod event;
+mod restore;
 #[cfg(test)]
 mod tests;
 
 pub use effect::Effect;
 pub use event::Event;
+pub use restore::{OpenQuestion, open_questions};
 
 use crate::arguments;
 use crate::config::Prices;
 use crate::entry::{DecidedBy, Entry, Outcome};
 use crate::id::{CallId, ComponentId, TurnId};
-use crate::message::{Bytes, Label, StopReason, Usage};
-use crate::policy::{self, Decision, Policy};
+use crate::injection;
+use crate::message::{Bytes, Label, StopReason, Trust, Usage};
+use crate::policy::{self, CallPattern, Decision, Policy, PolicyRule, Rule, RuleOrigin, Ruling};
 use crate::ports::ModelEvent;
 use crate::protocol::ApprovalAnswer;
-use crate::tool::{CheckedCall, Impact, ToolCall, ToolOutput};
+use crate::taint::Taint;
+use crate::tool::{CheckedCall, Impact, Preview, ToolCall, ToolOutput};
 use call::{Call, State};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -72,6 +76,8 @@ pub struct Turn {
     id: TurnId,
     settings: Settings,
     policy: Policy,
+    /// What the session has read so far.
+    taint: Taint,
     /// Identifiers in use in the session; a provider that repeats one gets a fresh one.
     used_ids: BTreeSet<CallId>,
     phase: Phase,
@@ -108,12 +114,20 @@ struct PartialCall {
 }
 
 impl Turn {
-    /// A turn that has not begun. `used_ids` are the call identifiers of the session so far.
-    pub fn new(id: TurnId, settings: Settings, policy: Policy, used_ids: BTreeSet<CallId>) -> Self {
+    /// A turn that has not begun. `used_ids` are the call identifiers of the session so far,
+    /// `taint` is what it has read.
+    pub fn new(
+        id: TurnId,
+        settings: Settings,
+        policy: Policy,
+        used_ids: BTreeSet<CallId>,
+        taint: Taint,
+    ) -> Self {
         Self {
             id,
             settings,
             policy,
+            taint,
             used_ids,
             phase: Phase::New,
             step: 0,
@@ -124,9 +138,44 @@ impl Turn {
         }
     }
 
-    /// Tools the person allowed for the session, to be carried into the next turn.
-    pub fn session_approvals(&self) -> &BTreeSet<String> {
-        &self.policy.session
+    /// Its identifier.
+    pub fn id(&self) -> &TurnId {
+        &self.id
+    }
+
+    /// What the person allowed for the session, to be carried into the next turn.
+    pub fn session_approvals(&self) -> impl Iterator<Item = &PolicyRule> {
+        self.policy
+            .rules
+            .iter()
+            .filter(|rule| matches!(rule.origin, RuleOrigin::Session | RuleOrigin::Command))
+    }
+
+    /// Whether the person may answer so; the error is a sentence for them.
+    pub fn check_answer(&self, id: &CallId, answer: &ApprovalAnswer) -> Result<(), String> {
+        let Some(checked) = self.asked(id) else {
+            return Err(format!("nothing is asked about the call `{id}`"));
+        };
+        match answer {
+            ApprovalAnswer::Once | ApprovalAnswer::Deny { .. } => Ok(()),
+            ApprovalAnswer::Session { .. } | ApprovalAnswer::Always { .. }
+                if checked.impact == Impact::Vault =>
+            {
+                Err("a copy out of the vault is approved each time: answer `once` or `deny`".into())
+            }
+            ApprovalAnswer::Session { calls } | ApprovalAnswer::Always { calls, .. } => {
+                allowing(checked, calls.as_deref()).map(drop)
+            }
+            ApprovalAnswer::Edit { arguments } => arguments::normalise(arguments).map(drop),
+        }
+    }
+
+    fn asked(&self, id: &CallId) -> Option<&CheckedCall> {
+        let Phase::Calling(calls) = &self.phase else { return None };
+        calls.iter().find_map(|call| match &call.state {
+            State::Asking(checked) if call.id() == id => Some(checked),
+            _ => None,
+        })
     }
 
     /// True while the person is being asked about this call.
@@ -145,9 +194,9 @@ impl Turn {
         match &self.phase {
             Phase::Calling(calls) => {
                 calls.iter().any(|call| matches!(call.state, State::Asking(_)))
-                    && calls
-                        .iter()
-                        .all(|call| !matches!(call.state, State::Running(_) | State::Checking))
+                    && calls.iter().all(|call| {
+                        matches!(call.state, State::Asking(_) | State::Ready(_) | State::Done)
+                    })
             }
             Phase::New | Phase::Answering(_) | Phase::Ended => false,
         }
@@ -155,6 +204,16 @@ impl Turn {
 
     /// Takes one event and returns what is to be done, in order.
     pub fn handle(&mut self, event: Event) -> Vec<Effect> {
+        let effects = self.happened(event);
+        for effect in &effects {
+            if let Effect::Record(entry) = effect {
+                self.taint.take(entry);
+            }
+        }
+        effects
+    }
+
+    fn happened(&mut self, event: Event) -> Vec<Effect> {
         match (&mut self.phase, event) {
             (Phase::Ended, _) => Vec::new(),
             (Phase::New, Event::UserSaid(parts)) => {
@@ -174,6 +233,9 @@ impl Turn {
             (Phase::Calling(_), Event::CallChecked { id, result }) => {
                 self.call_checked(&id, result)
             }
+            (Phase::Calling(_), Event::CallPreviewed { id, preview }) => {
+                self.call_previewed(&id, preview)
+            }
             (Phase::Calling(_), Event::Answered { id, answer }) => self.answered(&id, answer),
             (Phase::Calling(_), Event::CallFinished { id, output, label }) => {
                 self.call_finished(&id, output, label)
@@ -188,6 +250,9 @@ impl Turn {
                 );
                 self.stop(Outcome::BudgetReached { reason }, "the turn's time was used up")
             }
+            (Phase::Answering(_) | Phase::Calling(_), Event::EmergencyStop) => {
+                self.stop(Outcome::Stopped, "everything was stopped")
+            }
             // Late or early events: what they speak of is no longer, or not yet, there.
             (
                 _,
@@ -196,6 +261,8 @@ impl Turn {
                 | Event::ModelEnded
                 | Event::ModelFailed(_)
                 | Event::CallChecked { .. }
+                | Event::CallPreviewed { .. }
+                | Event::EmergencyStop
                 | Event::Answered { .. }
                 | Event::CallFinished { .. }
                 | Event::CancelRequested
@@ -436,85 +503,123 @@ impl Turn {
     }
 
     fn call_checked(&mut self, id: &CallId, result: Result<CheckedCall, String>) -> Vec<Effect> {
-        let decision = result.as_ref().ok().map(|checked| policy::decide(&self.policy, checked));
-        let Some(call) = self.call_in(id, |state| matches!(state, State::Checking)) else {
-            return Vec::new();
+        let edited = match self
+            .call_in(id, |state| matches!(state, State::Checking | State::CheckingEdited))
+        {
+            Some(call) => call.state == State::CheckingEdited,
+            None => return Vec::new(),
         };
         let mut effects = Vec::new();
-        match (result, decision) {
-            (Ok(checked), Some(Decision::Allow)) => {
-                let by = if self.policy.session.contains(&checked.call.name) {
-                    DecidedBy::Session
-                } else {
-                    DecidedBy::Policy
-                };
-                self.set_state(id, State::Ready(checked));
-                effects.push(self.decided(id, Decision::Allow, by));
-            }
-            (Ok(checked), Some(Decision::Ask { reason })) => {
-                let asked = Entry::ApprovalAsked {
-                    turn: self.id.clone(),
-                    call_id: id.clone(),
-                    call: checked.call.clone(),
-                    component: checked.component.clone(),
-                    impact: checked.impact,
-                    reason,
-                };
-                self.set_state(id, State::Asking(checked));
-                effects.push(Effect::Record(asked));
-            }
-            (Ok(_), Some(Decision::Deny { reason })) => {
-                call.state = State::Done;
-                effects.push(self.decided(
-                    id,
-                    Decision::Deny { reason: reason.clone() },
-                    DecidedBy::Policy,
-                ));
-                effects.push(self.finished(
-                    id,
-                    ToolOutput::error(format!("denied: {reason}")),
-                    Label::host(),
-                ));
-            }
-            (Err(problem), _) => {
-                call.state = State::Done;
+        match result {
+            Err(problem) => {
+                self.set_state(id, State::Done);
                 effects.push(self.finished(id, ToolOutput::error(problem), Label::host()));
             }
-            (Ok(_), None) => {}
+            Ok(checked) if edited => effects.extend(self.edited_call_checked(id, checked)),
+            Ok(checked) => {
+                let narrowing = self.taint.narrows(&checked);
+                let ruling = policy::decide(&self.policy, &checked, narrowing.as_ref());
+                effects.extend(self.ruled(id, checked, ruling));
+            }
         }
         effects.extend(self.advance());
         effects
     }
 
-    fn answered(&mut self, id: &CallId, answer: ApprovalAnswer) -> Vec<Effect> {
-        let Some(call) = self.call_in(id, |state| matches!(state, State::Asking(_))) else {
+    fn ruled(&mut self, id: &CallId, checked: CheckedCall, ruling: Ruling) -> Vec<Effect> {
+        let by = decided_by(ruling.origin.as_ref());
+        match ruling.decision {
+            Decision::Allow => {
+                self.set_state(id, State::Ready(checked));
+                vec![self.decided(id, Decision::Allow, by, ruling.rule)]
+            }
+            Decision::Ask { reason } => {
+                self.set_state(id, State::Previewing(checked.clone(), reason));
+                vec![Effect::PreviewCall(checked)]
+            }
+            Decision::Deny { reason } => {
+                self.set_state(id, State::Done);
+                let output = ToolOutput::error(format!("denied: {reason}"));
+                vec![
+                    self.decided(id, Decision::Deny { reason }, by, ruling.rule),
+                    self.finished(id, output, Label::host()),
+                ]
+            }
+        }
+    }
+
+    /// The person wrote these arguments, so they are not asked about them; what is denied stays so.
+    fn edited_call_checked(&mut self, id: &CallId, checked: CheckedCall) -> Vec<Effect> {
+        let ruling = policy::decide(&self.policy, &checked, None);
+        if let Decision::Deny { .. } = ruling.decision {
+            return self.ruled(id, checked, ruling);
+        }
+        self.set_state(id, State::Ready(checked));
+        vec![self.decided(id, Decision::Allow, DecidedBy::User, String::new())]
+    }
+
+    fn call_previewed(&mut self, id: &CallId, preview: Option<Preview>) -> Vec<Effect> {
+        let Some(call) = self.call_in(id, |state| matches!(state, State::Previewing(..))) else {
             return Vec::new();
         };
-        let State::Asking(checked) = call.state.clone() else { return Vec::new() };
+        let State::Previewing(mut checked, reason) = call.state.clone() else {
+            return Vec::new();
+        };
+        checked.preview = preview;
+        call.state = State::Asking(checked.clone());
+        let mut effects = vec![Effect::Record(Entry::ApprovalAsked {
+            turn: self.id.clone(),
+            call_id: id.clone(),
+            scope: policy::scope_of(&checked),
+            call: checked.call,
+            component: checked.component,
+            impact: checked.impact,
+            reason,
+            preview: checked.preview,
+        })];
+        effects.extend(self.advance());
+        effects
+    }
+
+    fn answered(&mut self, id: &CallId, answer: ApprovalAnswer) -> Vec<Effect> {
+        if self.check_answer(id, &answer).is_err() {
+            return Vec::new();
+        }
+        let Some(checked) = self.asked(id).cloned() else { return Vec::new() };
         let mut effects = Vec::new();
         match answer {
             ApprovalAnswer::Once => {
-                call.state = State::Ready(checked);
-                effects.push(self.decided(id, Decision::Allow, DecidedBy::User));
+                self.set_state(id, State::Ready(checked));
+                effects.push(self.decided(id, Decision::Allow, DecidedBy::User, String::new()));
             }
-            ApprovalAnswer::Session => {
-                let tool = checked.call.name.clone();
-                call.state = State::Ready(checked);
-                self.policy.session.insert(tool.clone());
-                effects.push(self.decided(id, Decision::Allow, DecidedBy::User));
-                effects.extend(self.allow_waiting(&tool));
+            ApprovalAnswer::Session { calls } => {
+                effects.extend(self.allowed_for_longer(id, checked, calls.as_deref()));
+            }
+            ApprovalAnswer::Always { calls, days } => {
+                let pattern = calls.clone().unwrap_or_else(|| policy::scope_of(&checked));
+                let component = checked.component.clone();
+                effects.extend(self.allowed_for_longer(id, checked, Some(&pattern)));
+                effects.push(Effect::Remember { calls: pattern, component, days });
+            }
+            ApprovalAnswer::Edit { arguments } => {
+                let arguments = arguments::normalise(&arguments).unwrap_or(arguments);
+                self.set_state(id, State::CheckingEdited);
+                let call = ToolCall { arguments: arguments.clone(), ..checked.call };
+                effects.push(Effect::Record(Entry::CallEdited {
+                    turn: self.id.clone(),
+                    call_id: id.clone(),
+                    arguments,
+                }));
+                effects.push(Effect::CheckCall(call));
             }
             ApprovalAnswer::Deny { reason } => {
-                call.state = State::Done;
+                self.set_state(id, State::Done);
                 let reason = match reason {
                     Some(reason) => format!("the person declined this call: {reason}"),
                     None => "the person declined this call; do not repeat it, ask what they would like instead".to_owned(),
                 };
-                effects.push(self.decided(
-                    id,
-                    Decision::Deny { reason: reason.clone() },
-                    DecidedBy::User,
-                ));
+                let decision = Decision::Deny { reason: reason.clone() };
+                effects.push(self.decided(id, decision, DecidedBy::User, String::new()));
                 effects.push(self.finished(id, ToolOutput::error(reason), Label::host()));
             }
         }
@@ -522,20 +627,35 @@ impl Turn {
         effects
     }
 
-    /// Calls of the same tool that were waiting for the same answer.
-    fn allow_waiting(&mut self, tool: &str) -> Vec<Effect> {
-        let Phase::Calling(calls) = &mut self.phase else { return Vec::new() };
+    /// The call runs, and with it those that wait for the same answer.
+    fn allowed_for_longer(
+        &mut self,
+        id: &CallId,
+        checked: CheckedCall,
+        calls: Option<&str>,
+    ) -> Vec<Effect> {
+        let Ok(rule) = allowing(&checked, calls) else { return Vec::new() };
+        self.set_state(id, State::Ready(checked));
+        let text = rule.to_string();
+        let mut effects = vec![self.decided(id, Decision::Allow, DecidedBy::User, text.clone())];
+        self.policy.rules.push(rule.clone());
+        let Phase::Calling(waiting) = &mut self.phase else { return effects };
         let mut allowed = Vec::new();
-        for call in calls.iter_mut().filter(|call| call.call.name == tool) {
-            // A copy out of the vault is answered one by one.
+        for call in waiting.iter_mut() {
             if let State::Asking(checked) = &call.state
                 && checked.impact != Impact::Vault
+                && rule.applies(checked)
             {
                 call.state = State::Ready(checked.clone());
                 allowed.push(call.id().clone());
             }
         }
-        allowed.iter().map(|id| self.decided(id, Decision::Allow, DecidedBy::Session)).collect()
+        effects.extend(
+            allowed
+                .iter()
+                .map(|id| self.decided(id, Decision::Allow, DecidedBy::Session, text.clone())),
+        );
+        effects
     }
 
     fn call_finished(&mut self, id: &CallId, output: ToolOutput, label: Label) -> Vec<Effect> {
@@ -544,9 +664,21 @@ impl Turn {
         };
         call.state = State::Done;
         let output = output.truncated(self.settings.max_tool_output_chars);
+        let warning = (label.trust == Trust::Untrusted
+            && injection::reads_like_orders(&output.content))
+        .then(|| self.warning(&label));
         let mut effects = vec![self.finished(id, output, label)];
+        effects.extend(warning);
         effects.extend(self.advance());
         effects
+    }
+
+    fn warning(&self, label: &Label) -> Effect {
+        let text = format!(
+            "{} reads like orders to the agent; the model was told that they are none, and what it does next is asked about where it could reach outside",
+            crate::taint::in_words(&label.source)
+        );
+        Effect::Record(Entry::Notice { turn: self.id.clone(), text })
     }
 
     /// Starts what may start; goes on to the next step when every call has a result.
@@ -590,14 +722,22 @@ impl Turn {
                                 Impact::ReadOnly => {
                                     format!("{why} while this call ran, so it has no result")
                                 }
-                                Impact::Network | Impact::Changes | Impact::Vault => format!(
+                                Impact::Network
+                                | Impact::Edits
+                                | Impact::Changes
+                                | Impact::Vault => format!(
                                     "{why} while this call ran; it may or may not have had an effect: look before trying again"
                                 ),
                             }
                         }
-                        State::Checking | State::Asking(_) | State::Ready(_) => {
+                        State::Previewing(..) => {
+                            effects.push(Effect::StopTool(call.id().clone()));
                             format!("{why} before this call ran")
                         }
+                        State::Checking
+                        | State::CheckingEdited
+                        | State::Asking(_)
+                        | State::Ready(_) => format!("{why} before this call ran"),
                     };
                     effects.push(self.finished(
                         call.id(),
@@ -633,12 +773,13 @@ impl Turn {
         }
     }
 
-    fn decided(&self, id: &CallId, decision: Decision, by: DecidedBy) -> Effect {
+    fn decided(&self, id: &CallId, decision: Decision, by: DecidedBy, rule: String) -> Effect {
         Effect::Record(Entry::CallDecided {
             turn: self.id.clone(),
             call_id: id.clone(),
             decision,
             by,
+            rule,
         })
     }
 
@@ -649,6 +790,43 @@ impl Turn {
             output,
             label,
         })
+    }
+}
+
+/// The rule that an answer for longer makes; the error is a sentence for the person.
+fn allowing(checked: &CheckedCall, calls: Option<&str>) -> Result<PolicyRule, String> {
+    let calls = match calls {
+        Some(calls) => calls.to_owned(),
+        // A person who lets files be edited means the tool; who lets something out means a place.
+        None if checked.impact <= Impact::Edits && checked.impact != Impact::Network => {
+            checked.call.name.clone()
+        }
+        None => policy::scope_of(checked),
+    };
+    let calls: CallPattern = calls.parse().map_err(|error| format!("{error}"))?;
+    let rule = PolicyRule {
+        effect: Rule::Allow,
+        calls,
+        component: Some(checked.component.clone()),
+        host: None,
+        origin: RuleOrigin::Session,
+    };
+    if rule.applies(checked) {
+        Ok(rule)
+    } else {
+        Err(format!(
+            "`{}` does not cover the call that is asked about; `{}` would",
+            rule.calls,
+            policy::scope_of(checked)
+        ))
+    }
+}
+
+fn decided_by(origin: Option<&RuleOrigin>) -> DecidedBy {
+    match origin {
+        None | Some(RuleOrigin::Config { .. } | RuleOrigin::Command) => DecidedBy::Policy,
+        Some(RuleOrigin::Session) => DecidedBy::Session,
+        Some(RuleOrigin::Standing { .. }) => DecidedBy::Standing,
     }
 }
 

@@ -8,10 +8,13 @@ mod budgets;
 mod calls;
 mod endings;
 mod repetition;
+mod restored;
+mod tainted;
 
 use super::*;
+use crate::message::Origin;
 use crate::message::{Content, Message};
-use crate::policy::Rule;
+use crate::policy::Mode;
 use crate::ports::ModelError;
 
 fn settings() -> Settings {
@@ -39,15 +42,25 @@ fn policy() -> Policy {
         read_only: Rule::Allow,
         network: Rule::Ask,
         changes: Rule::Ask,
-        tools: BTreeMap::from([("delete".to_owned(), Rule::Deny)]),
-        session: BTreeSet::new(),
-        headless: false,
+        mode: Mode::Default,
+        rules: vec![PolicyRule {
+            effect: Rule::Deny,
+            calls: "delete".parse().unwrap(),
+            component: None,
+            host: None,
+            origin: RuleOrigin::Config { key: "policy.tools.delete".into() },
+        }],
     }
 }
 
 fn turn_with(settings: Settings, policy: Policy) -> Turn {
-    let mut turn =
-        Turn::new(TurnId::new("t"), settings, policy, BTreeSet::from([CallId::new("old")]));
+    let mut turn = Turn::new(
+        TurnId::new("t"),
+        settings,
+        policy,
+        BTreeSet::from([CallId::new("old")]),
+        Taint::default(),
+    );
     let begun = render(&turn.handle(Event::UserSaid(Message::user("hi").parts)));
     assert_eq!(begun, ["turn started", "step 1", "ask model"]);
     turn
@@ -63,9 +76,27 @@ fn check(events: Vec<Vec<Event>>, expect: &[&str]) {
 fn check_turn(mut turn: Turn, events: Vec<Vec<Event>>, expect: &[&str]) {
     let mut got = Vec::new();
     for event in events.into_iter().flatten() {
-        got.extend(render(&turn.handle(event)));
+        got.extend(happen(&mut turn, event));
     }
     assert_eq!(got, expect, "\ngot:\n{}\n\nexpected:\n{}\n", got.join("\n"), expect.join("\n"));
+}
+
+/// What the turn does about an event. What a call would do is found out at once, unless a test
+/// says otherwise.
+fn happen(turn: &mut Turn, event: Event) -> Vec<String> {
+    let mut events = vec![event];
+    let mut got = Vec::new();
+    while let Some(event) = events.pop() {
+        for effect in turn.handle(event) {
+            match effect {
+                Effect::PreviewCall(checked) => {
+                    events.push(Event::CallPreviewed { id: checked.call.id, preview: None });
+                }
+                effect => got.push(render_one(&effect)),
+            }
+        }
+    }
+    got
 }
 
 fn render(effects: &[Effect]) -> Vec<String> {
@@ -77,6 +108,10 @@ fn render_one(effect: &Effect) -> String {
         Effect::AskModel => "ask model".into(),
         Effect::StopModel => "stop model".into(),
         Effect::CheckCall(call) => format!("check {}", call.id),
+        Effect::PreviewCall(checked) => format!("preview {}", checked.call.id),
+        Effect::Remember { calls, component, days } => {
+            format!("remember {calls} of {component} for {days:?}")
+        }
         Effect::RunTool(checked) => format!("run {}", checked.call.id),
         Effect::StopTool(id) => format!("stop {id}"),
         Effect::End => "end".into(),
@@ -95,6 +130,7 @@ fn render_entry(entry: &Entry) -> String {
             format!("received {} {} {}", call.id, call.name, call.arguments)
         }
         Entry::ApprovalAsked { call_id, .. } => format!("asked {call_id}"),
+        Entry::CallEdited { call_id, arguments, .. } => format!("edited {call_id} {arguments}"),
         Entry::CallDecided { call_id, decision: Decision::Deny { .. }, by, .. } => {
             format!("denied {call_id} by {by:?}")
         }
@@ -120,6 +156,7 @@ fn render_entry(entry: &Entry) -> String {
         Entry::TurnEnded { outcome, .. } => match outcome {
             Outcome::Completed => "turn completed".into(),
             Outcome::Cancelled => "turn cancelled".into(),
+            Outcome::Stopped => "turn stopped".into(),
             Outcome::Interrupted => "turn interrupted".into(),
             Outcome::BudgetReached { reason } => format!("turn out of budget: {reason}"),
             Outcome::Repeating { reason } => format!("turn repeating: {reason}"),
@@ -174,15 +211,24 @@ fn impact(tool: &str) -> Option<Impact> {
         "read" => Some(Impact::ReadOnly),
         "fetch" => Some(Impact::Network),
         "write" | "delete" => Some(Impact::Changes),
+        "copy" => Some(Impact::Vault),
         _ => None,
     }
 }
 
 fn check_of(call: &ToolCall) -> Event {
     let result = match impact(&call.name) {
-        Some(impact) => {
-            Ok(CheckedCall { call: call.clone(), component: ComponentId::new("c"), impact })
-        }
+        Some(impact) => Ok(CheckedCall {
+            call: call.clone(),
+            component: ComponentId::new("c"),
+            impact,
+            resources: crate::policy::resource::resources(
+                &serde_json::json!({"properties": {"url": {"format": "uri"}}}),
+                &serde_json::from_str(&call.arguments).unwrap(),
+            ),
+            origin: Origin::Unknown,
+            preview: None,
+        }),
         None => Err(format!("no tool `{}`", call.name)),
     };
     Event::CallChecked { id: call.id.clone(), result }
@@ -198,7 +244,7 @@ fn finished(id: &str) -> Vec<Event> {
     vec![Event::CallFinished {
         id: CallId::new(id),
         output: ToolOutput::text("ok"),
-        label: Label::tool(ComponentId::new("c"), "read"),
+        label: Label::tool(ComponentId::new("c"), "read", Origin::Computed),
     }]
 }
 

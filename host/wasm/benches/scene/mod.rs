@@ -58,6 +58,8 @@ impl Scene {
         let egress = Egress::new(EgressSettings {
             allow_private: allow_private.filter_map(|address| address.parse().ok()).collect(),
             authorities: None,
+            dns: None,
+            counter: None,
             limits: config.egress.clone(),
         });
         let other_grants = Arc::new(AtomicBool::new(false));
@@ -74,6 +76,8 @@ impl Scene {
             key_values: Arc::new(unkept::Unkept),
             recall: Arc::new(unkept::Unkept),
             clock: Arc::new(unkept::Unkept),
+            audit: Arc::new(unkept::Unkept),
+            scrubber: hydroid_core::scrub::Scrubber::new(&[], &[]).expect("nothing to search for"),
             config: Arc::new(config),
         })
         .expect("a catalog of built components opens");
@@ -178,6 +182,7 @@ pub(crate) fn context() -> CallContext {
         user: UserId::new("local"),
         session: SessionId::new("s"),
         turn: TurnId::new("t"),
+        call: None,
         cancel: CancelFlag::default(),
         progress: Arc::new(|_, _| {}),
     }

@@ -2,9 +2,11 @@
 //! that began to would be told so instead of measuring the wrong thing.
 
 use futures_util::future::{BoxFuture, FutureExt, ready};
+use hydroid_core::audit::AuditEvent;
 use hydroid_core::id::{SessionId, UserId};
 use hydroid_core::ports::{
-    Clock, Hit, KeyError, KeyOwner, KeyValues, Note, Question, Recall, RecallError, StoreError,
+    Audit, Clock, Hit, KeyError, KeyOwner, KeyValues, Note, Question, Recall, RecallError,
+    StoreError,
 };
 
 /// No database, and a clock that stands.
@@ -13,6 +15,12 @@ pub(crate) struct Unkept;
 impl Clock for Unkept {
     fn now_ms(&self) -> u64 {
         1_760_000_000_000
+    }
+}
+
+impl Audit for Unkept {
+    fn record(&self, _: AuditEvent) -> BoxFuture<'_, Result<(), StoreError>> {
+        ready(Ok(())).boxed()
     }
 }
 

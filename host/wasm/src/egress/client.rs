@@ -1,15 +1,20 @@
 //! The client: one per component, so that no connection is shared between two, dialling only
 //! addresses that were checked.
 
+use super::budget::{self, Counter, Permit};
 use super::connect::{self, Connector, DialError, RemoteAddress, Tls};
-use super::credential::{Credential, attach, forms, mask_headers};
+use super::credential::{Credential, attach, check_supplied, mask_headers};
+use super::denial::Denial;
 use super::mask::Mask;
+use super::resolver::Resolver;
+use super::signer::Tokens;
+use super::stop::Stop;
 use super::target::{BadUrl, Target};
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Method, Request, Uri};
 use http_body_util::{BodyExt, Full};
-use hydroid_core::capability::Grant;
+use hydroid_core::capability::{Grant, WebRequest};
 use hydroid_core::config;
 use hydroid_core::id::ComponentId;
 use hyper::body::Incoming;
@@ -17,18 +22,10 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
-
-/// Response head: lines and bytes that are read at the most.
-const MAX_HEADERS: usize = 128;
-const MAX_HEAD_BYTES: usize = 64 << 10;
-
-/// Request head: lines and bytes a guest may set.
-const MAX_REQUEST_HEADERS: usize = 64;
-const MAX_REQUEST_HEADER_BYTES: usize = 32 << 10;
 
 /// A guest that asks for no time at all would panic older hosts; nobody needs less than this.
 const SHORTEST_TIMEOUT: Duration = Duration::from_millis(10);
@@ -43,6 +40,10 @@ pub struct EgressSettings {
     pub allow_private: Vec<SocketAddr>,
     /// Certificate authorities in PEM, instead of the system's.
     pub authorities: Option<Vec<u8>>,
+    /// The name server to ask, instead of the system.
+    pub dns: Option<SocketAddr>,
+    /// Counts what components send. None where a person sends, not a component.
+    pub counter: Option<Counter>,
     /// Times, sizes and counts.
     pub limits: config::Egress,
 }
@@ -51,12 +52,22 @@ pub struct EgressSettings {
 pub struct Egress {
     settings: Arc<EgressSettings>,
     tls: Tls,
-    clients: Mutex<HashMap<ComponentId, Client<Connector, Full<Bytes>>>>,
+    resolver: OnceLock<Result<Resolver, String>>,
+    lanes: Mutex<HashMap<ComponentId, Lane>>,
+    permits: Arc<Semaphore>,
+    tokens: Tokens,
+    stop: Stop,
+}
+
+/// What one component has for itself.
+#[derive(Clone)]
+struct Lane {
+    client: Client<Connector, Full<Bytes>>,
     permits: Arc<Semaphore>,
 }
 
 /// A request a component wants to send.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Outgoing {
     /// Where to.
     pub target: Target,
@@ -80,11 +91,12 @@ pub struct Answer {
     pub address: Option<SocketAddr>,
     url: String,
     body: Incoming,
-    mask: Option<Mask>,
+    pub(super) mask: Option<Mask>,
     left: u64,
     deadline: Instant,
     total: Duration,
-    _permit: OwnedSemaphorePermit,
+    stop: Stop,
+    _permit: Permit,
 }
 
 /// Why a request was not sent, or not answered. The text goes to the guest and to the model.
@@ -94,17 +106,11 @@ pub enum EgressError {
     #[error(transparent)]
     Url(#[from] BadUrl),
     /// No rule of the component's grant covers it.
-    #[error(
-        "`{component}` may not send {method} to `{target}`: no grant covers it; a person can allow it with `hydroid component grant {component} web --host {target}`"
-    )]
-    NotGranted {
-        /// Who asked.
-        component: ComponentId,
-        /// Method.
-        method: String,
-        /// Host and port as they would be granted.
-        target: String,
-    },
+    #[error("{0}")]
+    NotGranted(Box<Denial>),
+    /// A method that makes the request about something else than its URL.
+    #[error("the method `{0}` cannot be used: it does not fetch what the URL names")]
+    Method(String),
     /// The name leads to an address that is not public.
     #[error(
         "`{host}` has the address {address}, which is {what}; a person can open it with `egress.allow_private = [\"{open}\"]` in the configuration"
@@ -143,6 +149,26 @@ pub enum EgressError {
         /// Host and port.
         target: String,
     },
+    /// The guest set what the host sets with a secret.
+    #[error("{what} is set by the host with the secret `{secret}`; leave it out")]
+    Supplied {
+        /// The header, parameter or field.
+        what: String,
+        /// Name of the secret.
+        secret: String,
+    },
+    /// A secret was not exchanged for a token.
+    #[error(
+        "there is no access token for the secret `{secret}` from `{endpoint}`: {problem}; a person can set a new one with `hydroid secret set {secret}`"
+    )]
+    Token {
+        /// Name of the secret.
+        secret: String,
+        /// The token endpoint.
+        endpoint: String,
+        /// Why.
+        problem: String,
+    },
     /// The secret cannot be put where it is wanted.
     #[error("the secret `{secret}` cannot be put there: {problem}")]
     Place {
@@ -154,6 +180,58 @@ pub enum EgressError {
     /// A limit.
     #[error("{0}")]
     TooLarge(String),
+    /// A window of requests is full.
+    #[error(
+        "`{component}` has sent {most} requests within {within}, the most; {next}a person can raise `{key}`",
+        within = if key.ends_with("minute") { "a minute" } else { "an hour" },
+        next = free_in.map(|seconds| format!("the next may go in {seconds} s, or ")).unwrap_or_default()
+    )]
+    Budget {
+        /// Who asked.
+        component: ComponentId,
+        /// The configuration key.
+        key: &'static str,
+        /// Its value.
+        most: u32,
+        /// Seconds until there is room; none if there never is.
+        free_in: Option<u64>,
+    },
+    /// The counts cannot be kept.
+    #[error("the request was not sent, because it cannot be counted: {0}")]
+    Uncounted(String),
+    /// Too many at once.
+    #[error(
+        "`{component}` waited {} s for other requests to end; a person can raise `{key}`",
+        patience.as_secs()
+    )]
+    Busy {
+        /// Who asked.
+        component: ComponentId,
+        /// The configuration key.
+        key: &'static str,
+        /// How long it waited.
+        patience: Duration,
+    },
+    /// Something secret would leave.
+    #[error(
+        "the request of `{component}` to `{target}` holds {kinds}, so it was not sent; a secret goes where `secrets.NAME.hosts` says, attached by the host, and a person can let requests go without it with `hydroid config set egress.leaks redact`"
+    )]
+    Leak {
+        /// Who asked.
+        component: ComponentId,
+        /// Host and port.
+        target: String,
+        /// What was found, by its names.
+        kinds: String,
+    },
+    /// The audit log cannot be written.
+    #[error(
+        "the request was not sent, because the audit log cannot be written; see `hydroid doctor`"
+    )]
+    Unaudited,
+    /// Everything is stopped.
+    #[error("everything is stopped; a person can let it go on with `hydroid stop --release`")]
+    Stopped,
     /// A time limit.
     #[error("{0}")]
     Timeout(String),
@@ -176,9 +254,19 @@ impl Egress {
         Self {
             settings: Arc::new(settings),
             tls: Arc::default(),
-            clients: Mutex::default(),
+            resolver: OnceLock::new(),
+            lanes: Mutex::default(),
             permits,
+            tokens: Tokens::default(),
+            stop: Stop::default(),
         }
+    }
+
+    /// The same door, shut for as long as this says so: what is under way then is cut.
+    #[must_use]
+    pub fn stopped_by(mut self, teller: watch::Receiver<bool>) -> Self {
+        self.stop = Stop::told_by(teller);
+        self
     }
 
     /// How many certificate authorities are trusted; an error says where they could come from.
@@ -191,7 +279,8 @@ impl Egress {
         &self.settings.limits
     }
 
-    /// Checks, resolves, connects, attaches and sends.
+    /// Checks, resolves, connects, attaches and sends; before that, obtains the token that a
+    /// credential stands for.
     pub async fn send(
         &self,
         component: &ComponentId,
@@ -199,20 +288,36 @@ impl Egress {
         outgoing: Outgoing,
         credential: Option<Credential>,
     ) -> Result<Answer, EgressError> {
-        let target = outgoing.target;
-        let method = outgoing.method;
-        if grant
-            .allows_request(target.scheme(), target.host(), target.port(), method.as_str())
-            .is_none()
-        {
-            return Err(EgressError::NotGranted {
-                component: component.clone(),
-                method: method.to_string(),
-                target: target.grantable(),
-            });
-        }
-        check_headers(&outgoing.headers)?;
+        self.stop.clone().or(self.send_checked(component, grant, outgoing, credential)).await
+    }
+
+    async fn send_checked(
+        &self,
+        component: &ComponentId,
+        grant: &Grant,
+        outgoing: Outgoing,
+        credential: Option<Credential>,
+    ) -> Result<Answer, EgressError> {
+        let Some((credential, oauth)) = credential.as_ref().and_then(Credential::exchanged) else {
+            return self.send_once(component, grant, outgoing, credential).await;
+        };
+        check_grant(component, grant, &outgoing.target, &outgoing.method)?;
+        check_headers(&outgoing.headers, &self.settings.limits)?;
+        check_supplied(&credential.name, &credential.attach, &outgoing)?;
+        self.tokens.send(self, (component, grant), outgoing, credential, oauth).await
+    }
+
+    /// One request with a credential that needs no exchange.
+    pub(super) async fn send_once(
+        &self,
+        component: &ComponentId,
+        grant: &Grant,
+        mut outgoing: Outgoing,
+        credential: Option<Credential>,
+    ) -> Result<Answer, EgressError> {
         let limits = &self.settings.limits;
+        check_grant(component, grant, &outgoing.target, &outgoing.method)?;
+        check_headers(&outgoing.headers, limits)?;
         if outgoing.body.len() as u64 > limits.max_request.0 {
             return Err(EgressError::TooLarge(format!(
                 "the request has {} bytes, more than `egress.max_request` ({})",
@@ -220,46 +325,36 @@ impl Egress {
                 limits.max_request
             )));
         }
-        let mut headers = outgoing.headers;
-        let mask = Mask::new(credential.as_ref().map(forms).unwrap_or_default());
-        let shown_url = target.url().to_string();
-        if credential.is_some() {
-            // A part of the answer, or a packed one, could carry the credential past the mask.
-            for name in [header::RANGE, header::IF_RANGE, header::TE] {
-                headers.remove(name);
-            }
-            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        if let Some(counter) = &self.settings.counter {
+            counter.count(component, limits).await?;
         }
-        let target = match &credential {
-            Some(credential) => attach(credential, target, &mut headers)?,
-            None => target,
-        };
-        let permit = self
-            .permits
-            .clone()
-            .acquire_owned()
-            .await
-            .map_err(|_| EgressError::Timeout("the host is stopping".into()))?;
+        let shown_url = outgoing.target.url().to_string();
+        let forms = credential.as_ref().map(|credential| attach(credential, &mut outgoing));
+        let mask = Mask::new(forms.transpose()?.unwrap_or_default());
+        let target = outgoing.target;
         let uri: Uri = target.url().as_str().parse().map_err(|_| EgressError::Connection {
             host: target.host().to_owned(),
             problem: "its URL is not one HTTP can carry".into(),
             sent: false,
         })?;
         let mut request = Request::new(Full::new(outgoing.body));
-        *request.method_mut() = method;
+        *request.method_mut() = outgoing.method;
         *request.uri_mut() = uri;
-        *request.headers_mut() = headers;
+        *request.headers_mut() = outgoing.headers;
         request
             .headers_mut()
             .entry(header::USER_AGENT)
             .or_insert(HeaderValue::from_static(concat!("hydroid/", env!("CARGO_PKG_VERSION"))));
         let total = Duration::from_secs(limits.total.0);
-        let deadline = Instant::now() + total;
         let first_byte = outgoing
             .timeout
             .unwrap_or(Duration::MAX)
             .clamp(SHORTEST_TIMEOUT, Duration::from_secs(limits.first_byte.0).min(total));
-        let response = tokio::time::timeout(first_byte, self.client(component).request(request))
+        let lane = self.lane(component)?;
+        let permit =
+            budget::permit(component, lane.permits, self.permits.clone(), first_byte).await?;
+        let deadline = Instant::now() + total;
+        let response = tokio::time::timeout(first_byte, lane.client.request(request))
             .await
             .map_err(|_| {
                 EgressError::Timeout(format!(
@@ -268,8 +363,12 @@ impl Egress {
                     first_byte.as_secs_f32()
                 ))
             })?
-            .map_err(|error| connection_error(&target, &error))?;
+            .map_err(|error| connection_error(&target, limits, &error))?;
         let (mut head, body) = response.into_parts();
+        // HTTP/2 has no limit of its own on lines.
+        if head.headers.len() > limits.max_response_header_lines {
+            return Err(long_head(&target, limits));
+        }
         for name in [header::SET_COOKIE, header::WWW_AUTHENTICATE, header::PROXY_AUTHENTICATE] {
             head.headers.remove(name);
         }
@@ -295,29 +394,48 @@ impl Egress {
             left: limits.max_response.0,
             deadline,
             total,
+            stop: self.stop.clone(),
             _permit: permit,
         })
     }
 
-    fn client(&self, component: &ComponentId) -> Client<Connector, Full<Bytes>> {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        clients
-            .entry(component.clone())
-            .or_insert_with(|| {
-                let connector =
-                    Connector { settings: self.settings.clone(), tls: self.tls.clone() };
-                Client::builder(TokioExecutor::new())
-                    .pool_timer(TokioTimer::new())
-                    .pool_idle_timeout(Duration::from_secs(60))
-                    .pool_max_idle_per_host(IDLE_CONNECTIONS)
-                    .http1_max_headers(MAX_HEADERS)
-                    .http1_max_buf_size(MAX_HEAD_BYTES)
-                    .http2_max_header_list_size(
-                        u32::try_from(MAX_HEAD_BYTES).expect("64 KiB fit a u32"),
-                    )
-                    .build(connector)
-            })
-            .clone()
+    /// The addresses a request to the target could be sent to, checked: all of them, or an error.
+    pub async fn addresses(&self, target: &Target) -> Result<Vec<SocketAddr>, EgressError> {
+        let host = target.host().trim_start_matches('[').trim_end_matches(']');
+        let found = self.connector()?.resolve(host, target.port()).await;
+        found.map_err(|error| error.to_egress(target))
+    }
+
+    fn connector(&self) -> Result<Connector, EgressError> {
+        let resolver = self.resolver.get_or_init(|| Resolver::new(self.settings.dns)).clone();
+        let resolver = resolver.map_err(|problem| EgressError::Connection {
+            host: "the name server".into(),
+            problem,
+            sent: false,
+        })?;
+        Ok(Connector { settings: self.settings.clone(), tls: self.tls.clone(), resolver })
+    }
+
+    fn lane(&self, component: &ComponentId) -> Result<Lane, EgressError> {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lane) = lanes.get(component) {
+            return Ok(lane.clone());
+        }
+        let limits = &self.settings.limits;
+        // Core checked that it is from 8 KiB to 1 MiB.
+        let head = u32::try_from(limits.max_response_headers.0).unwrap_or(u32::MAX);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(Duration::from_secs(60))
+            .pool_max_idle_per_host(IDLE_CONNECTIONS)
+            .http1_max_headers(limits.max_response_header_lines)
+            .http1_max_buf_size(usize::try_from(head).unwrap_or(usize::MAX))
+            .http2_max_header_list_size(head)
+            .build(self.connector()?);
+        let permits = Arc::new(Semaphore::new(limits.max_concurrent_per_component));
+        let lane = Lane { client, permits };
+        lanes.insert(component.clone(), lane.clone());
+        Ok(lane)
     }
 }
 
@@ -335,6 +453,10 @@ impl Answer {
 
     /// The next bytes of the body; none at the end.
     pub async fn next(&mut self) -> Result<Option<Bytes>, EgressError> {
+        self.stop.clone().or(self.chunk()).await
+    }
+
+    async fn chunk(&mut self) -> Result<Option<Bytes>, EgressError> {
         loop {
             let frame =
                 tokio::time::timeout_at(self.deadline, self.body.frame()).await.map_err(|_| {
@@ -380,12 +502,43 @@ impl std::fmt::Debug for Answer {
     }
 }
 
-fn check_headers(headers: &HeaderMap) -> Result<(), EgressError> {
+/// True for a request that a rule of the grant covers, in a method that fetches what the URL names.
+pub(crate) fn check_grant(
+    component: &ComponentId,
+    grant: &Grant,
+    target: &Target,
+    method: &Method,
+) -> Result<(), EgressError> {
+    let request = WebRequest {
+        scheme: target.scheme(),
+        host: target.host(),
+        port: target.port(),
+        method: method.as_str(),
+        path: target.url().path(),
+    };
+    grant.allows_request(&request).map_err(|refusal| {
+        let denial = Denial::new(component, method.as_str(), target, refusal);
+        EgressError::NotGranted(Box::new(denial))
+    })?;
+    // A tunnel goes anywhere, and a trace comes back with what the host attached.
+    if matches!(method.as_str().to_ascii_uppercase().as_str(), "CONNECT" | "TRACE" | "TRACK") {
+        return Err(EgressError::Method(method.to_string()));
+    }
+    Ok(())
+}
+
+fn check_headers(headers: &HeaderMap, limits: &config::Egress) -> Result<(), EgressError> {
+    let (most, largest) = (limits.max_request_header_lines, limits.max_request_headers);
     let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
-    if headers.len() > MAX_REQUEST_HEADERS || bytes > MAX_REQUEST_HEADER_BYTES {
+    if headers.len() > most {
         return Err(EgressError::TooLarge(format!(
-            "the request has {} header lines with {bytes} bytes; {MAX_REQUEST_HEADERS} lines and {MAX_REQUEST_HEADER_BYTES} bytes are the most",
+            "the request has {} header lines, more than `egress.max_request_header_lines` ({most})",
             headers.len()
+        )));
+    }
+    if bytes as u64 > largest.0 {
+        return Err(EgressError::TooLarge(format!(
+            "the request's header lines have {bytes} bytes, more than `egress.max_request_headers` ({largest})"
         )));
     }
     for name in headers.keys() {
@@ -403,11 +556,27 @@ fn check_headers(headers: &HeaderMap) -> Result<(), EgressError> {
     Ok(())
 }
 
-fn connection_error(target: &Target, error: &hyper_util::client::legacy::Error) -> EgressError {
+fn long_head(target: &Target, limits: &config::Egress) -> EgressError {
+    EgressError::TooLarge(format!(
+        "the head of the answer of `{}` is longer than `egress.max_response_headers` ({}) or `egress.max_response_header_lines` ({})",
+        target.host(),
+        limits.max_response_headers,
+        limits.max_response_header_lines
+    ))
+}
+
+fn connection_error(
+    target: &Target,
+    limits: &config::Egress,
+    error: &hyper_util::client::legacy::Error,
+) -> EgressError {
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(cause) = source {
         if let Some(refused) = cause.downcast_ref::<DialError>() {
             return refused.to_egress(target);
+        }
+        if cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse_too_large) {
+            return long_head(target, limits);
         }
         source = cause.source();
     }

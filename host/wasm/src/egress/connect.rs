@@ -3,6 +3,7 @@
 
 use super::address::{AddressClass, classify};
 use super::client::{EgressError, EgressSettings};
+use super::resolver::Resolver;
 use super::target::Target;
 use http::Uri;
 use hyper_util::client::legacy::connect::{Connected, Connection};
@@ -24,6 +25,7 @@ pub(super) type Tls = Arc<OnceLock<Result<Arc<rustls::ClientConfig>, String>>>;
 pub(super) struct Connector {
     pub(super) settings: Arc<EgressSettings>,
     pub(super) tls: Tls,
+    pub(super) resolver: Resolver,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -92,7 +94,8 @@ impl Connector {
         let https = uri.scheme_str() == Some("https");
         let port = uri.port_u16().unwrap_or(if https { 443 } else { 80 });
         let addresses = self.resolve(&host, port).await?;
-        let (tcp, address) = dial(&addresses).await?;
+        let limit = Duration::from_secs(self.settings.limits.connect.0);
+        let (tcp, address) = dial(&addresses, limit).await?;
         let _ = tcp.set_nodelay(true);
         if !https {
             return Ok(Stream { io: Io::Plain(TokioIo::new(tcp)), address });
@@ -109,9 +112,14 @@ impl Connector {
     }
 
     /// Resolves once. If any answer is special and not opened, the name as a whole is refused.
-    async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, DialError> {
+    pub(super) async fn resolve(
+        &self,
+        host: &str,
+        port: u16,
+    ) -> Result<Vec<SocketAddr>, DialError> {
+        let found = self.resolver.addresses(host).await.ok_or(DialError::NotFound)?;
         let addresses: Vec<SocketAddr> =
-            tokio::net::lookup_host((host, port)).await.map_err(|_| DialError::NotFound)?.collect();
+            found.into_iter().map(|address| SocketAddr::new(address, port)).collect();
         if addresses.is_empty() {
             return Err(DialError::NotFound);
         }
@@ -127,15 +135,21 @@ impl Connector {
     }
 }
 
-async fn dial(addresses: &[SocketAddr]) -> Result<(TcpStream, SocketAddr), DialError> {
-    let mut problem = String::new();
+/// Dials one after the other. A silent one gets no more than its share of the time.
+async fn dial(
+    addresses: &[SocketAddr],
+    limit: Duration,
+) -> Result<(TcpStream, SocketAddr), DialError> {
+    let share = limit / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
+    let mut problem = None;
     for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => return Ok((stream, *address)),
-            Err(error) => problem = error.to_string(),
+        match tokio::time::timeout(share, TcpStream::connect(*address)).await {
+            Ok(Ok(stream)) => return Ok((stream, *address)),
+            Ok(Err(error)) => problem = Some(error.to_string()),
+            Err(_) => {}
         }
     }
-    Err(DialError::Other(problem))
+    Err(problem.map_or(DialError::Timeout(limit), DialError::Other))
 }
 
 /// The authorities to trust; an error says where they could come from.

@@ -1,130 +1,193 @@
 //! Credentials: attached after a request was allowed, to their audience only, and masked in what
 //! comes back.
 
-use super::client::EgressError;
+use super::client::{EgressError, Outgoing};
 use super::mask::Mask;
+use super::place::put;
+use super::signer;
 use super::target::Target;
-use base64::Engine as _;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use hydroid_core::capability::HostPattern;
-use hydroid_core::ports::SecretValue;
+use hydroid_core::capability::WebRule;
+use hydroid_core::id::UserId;
+use hydroid_core::manifest::{Attach, OAuth2, Place, Signer};
+use hydroid_core::ports::{SecretValue, Secrets};
+use std::sync::Arc;
 
 /// A credential to attach once the request was allowed.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Credential {
     /// Name of the secret.
     pub name: String,
-    /// Where it may be sent.
-    pub audience: Vec<HostPattern>,
-    /// Where it is put.
-    pub place: Place,
+    /// Whose it is.
+    pub user: UserId,
+    /// Where it, and what is obtained with it, may be sent.
+    pub audience: Vec<WebRule>,
+    /// What is done with it.
+    pub attach: Attach,
+    /// Its value.
+    pub value: SecretValue,
+    /// The other secrets its signer uses.
+    pub parts: Vec<Part>,
+    /// Milliseconds since 1970, for signatures that tell the time.
+    pub now_ms: u64,
+    /// Where a value the service gave instead of this one is kept.
+    pub keeper: Option<Arc<dyn Secrets>>,
+}
+
+/// A secret that a signer uses beside the one it is named for.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// Name of the secret.
+    pub name: String,
+    /// Where it may be sent; empty for where the credential may be sent.
+    pub audience: Vec<WebRule>,
     /// Its value.
     pub value: SecretValue,
 }
 
-/// Where a credential is put.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// `Authorization: Bearer …`
-    Bearer,
-    /// `Authorization: Basic …` with this user.
-    Basic(String),
-    /// This header.
-    Header(String),
-    /// This query parameter.
-    Query(String),
-    /// This placeholder in the path.
-    Path(String),
+impl Credential {
+    /// A credential that is sent as it is.
+    pub fn placed(name: &str, audience: Vec<WebRule>, place: Place, value: SecretValue) -> Self {
+        Self {
+            name: name.to_owned(),
+            user: UserId::new(""),
+            audience,
+            attach: Attach::Place(place),
+            value,
+            parts: Vec::new(),
+            now_ms: 0,
+            keeper: None,
+        }
+    }
+
+    /// What it is exchanged by, if it is not sent itself.
+    pub(super) fn exchanged(&self) -> Option<(&Self, &OAuth2)> {
+        match &self.attach {
+            Attach::Sign(Signer::OAuth2(oauth)) => Some((self, oauth)),
+            Attach::Sign(Signer::Hmac(_) | Signer::AwsSigV4(_))
+            | Attach::Place(_)
+            | Attach::Part => None,
+        }
+    }
+
+    /// The value of a part its signer names.
+    pub(super) fn part(&self, name: &str) -> Result<&SecretValue, EgressError> {
+        self.part_if_set(name)
+            .ok_or_else(|| self.wrong("a secret that its signer needs beside it is missing"))
+    }
+
+    /// The value of a part that may be unset.
+    pub(super) fn part_if_set(&self, name: &str) -> Option<&SecretValue> {
+        self.parts.iter().find(|part| part.name == name).map(|part| &part.value)
+    }
+
+    pub(super) fn wrong(&self, problem: &'static str) -> EgressError {
+        EgressError::Place { secret: self.name.clone(), problem }
+    }
+
+    /// Refuses a target that the credential or a part of it is not for.
+    pub(super) fn check_audience(&self, target: &Target) -> Result<(), EgressError> {
+        let parts = self.parts.iter().filter(|part| !part.audience.is_empty());
+        let audiences = parts.map(|part| (&part.name, &part.audience));
+        for (secret, audience) in [(&self.name, &self.audience)].into_iter().chain(audiences) {
+            if !audience.iter().any(|rule| covers(rule, target)) {
+                return Err(EgressError::Audience {
+                    secret: secret.clone(),
+                    target: target.grantable(),
+                });
+            }
+        }
+        Ok(())
+    }
 }
+
+/// True if a credential with this rule may be sent to the target.
+pub(crate) fn covers(rule: &WebRule, target: &Target) -> bool {
+    rule.host.matches(target.scheme(), target.host(), target.port())
+        && rule.path.covers(target.url().path())
+}
+
+/// Refuses a request in which the guest set what the host sets with this credential: what it has
+/// there would go to another account than the person's.
+pub(crate) fn check_supplied(
+    name: &str,
+    attach: &Attach,
+    outgoing: &Outgoing,
+) -> Result<(), EgressError> {
+    let supplied = |what: String| EgressError::Supplied { what, secret: name.to_owned() };
+    let header = attach.headers().into_iter().find(|header| outgoing.headers.contains_key(*header));
+    if let Some(header) = header {
+        return Err(supplied(format!("the header `{header}`")));
+    }
+    let queries = attach.queries();
+    let mut pairs = outgoing.target.url().query_pairs();
+    match pairs.find(|(key, _)| queries.contains(&key.as_ref())) {
+        Some((key, _)) => Err(supplied(format!("the query parameter `{key}`"))),
+        None => Ok(()),
+    }
+}
+
+/// Attaches a credential and returns every form in which what was attached could come back.
 pub(super) fn attach(
     credential: &Credential,
-    target: Target,
-    headers: &mut HeaderMap,
-) -> Result<Target, EgressError> {
-    let covered = credential
-        .audience
-        .iter()
-        .any(|pattern| pattern.matches(target.scheme(), target.host(), target.port()));
-    if !covered {
-        return Err(EgressError::Audience {
-            secret: credential.name.clone(),
-            target: target.grantable(),
-        });
+    outgoing: &mut Outgoing,
+) -> Result<Vec<String>, EgressError> {
+    credential.check_audience(&outgoing.target)?;
+    check_supplied(&credential.name, &credential.attach, outgoing)?;
+    // A part of the answer, or a packed one, could carry the credential past the mask.
+    for name in [header::RANGE, header::IF_RANGE, header::TE] {
+        outgoing.headers.remove(name);
     }
-    let wrong = |problem| EgressError::Place { secret: credential.name.clone(), problem };
-    let value = credential.value.expose();
-    let sensitive = |text: &str| {
-        let mut value = HeaderValue::from_str(text)
-            .map_err(|_| wrong("its value has a character no header may have"))?;
-        value.set_sensitive(true);
-        Ok::<_, EgressError>(value)
-    };
-    match &credential.place {
-        Place::Bearer => {
-            headers.insert(header::AUTHORIZATION, sensitive(&format!("Bearer {value}"))?);
-            Ok(target)
+    outgoing.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    let mut shown = Vec::new();
+    match &credential.attach {
+        Attach::Place(place) => {
+            if let Place::Basic(user) = place {
+                let pair = format!("{user}:{}", credential.value.expose());
+                shown.push(SecretValue::new(pair));
+            }
+            put(&credential.name, place, credential.value.expose(), outgoing)?;
         }
-        Place::Basic(user) => {
-            let pair = base64_of(format!("{user}:{value}").as_bytes());
-            headers.insert(header::AUTHORIZATION, sensitive(&format!("Basic {pair}"))?);
-            Ok(target)
+        Attach::Sign(Signer::Hmac(hmac)) => {
+            shown.push(signer::hmac::sign(credential, hmac, outgoing)?);
         }
-        Place::Header(name) => {
-            let name = HeaderName::from_bytes(name.as_bytes())
-                .map_err(|_| wrong("the header's name is not one"))?;
-            headers.insert(name, sensitive(value)?);
-            Ok(target)
+        Attach::Sign(Signer::AwsSigV4(aws)) => {
+            shown.push(signer::aws::sign(credential, aws, outgoing)?);
         }
-        Place::Query(name) => {
-            let mut url = target.url().clone();
-            url.query_pairs_mut().append_pair(name, value);
-            target.with_url(url).ok_or_else(|| wrong("the URL cannot take it"))
+        Attach::Sign(Signer::OAuth2(_)) => {
+            return Err(credential.wrong("it is sent to the token endpoint only"));
         }
-        Place::Path(placeholder) => {
-            // `{` and `}` are percent-encoded in a parsed path.
-            let encoded = placeholder.replace('{', "%7B").replace('}', "%7D");
-            let path = target.url().path();
-            let found = [placeholder.as_str(), encoded.as_str()]
-                .into_iter()
-                .find(|form| path.contains(form));
-            let path = path.replace(
-                found.ok_or_else(|| wrong("the URL's path does not have the placeholder"))?,
-                value,
-            );
-            let mut url = target.url().clone();
-            url.set_path(&path);
-            target.with_url(url).ok_or_else(|| wrong("the URL cannot take it"))
+        Attach::Part => {
+            return Err(credential.wrong("it is a part of another, which names it in `sign`"));
         }
     }
+    shown.push(credential.value.clone());
+    shown.extend(credential.parts.iter().map(|part| part.value.clone()));
+    Ok(forms(&shown))
 }
 
-fn base64_of(bytes: &[u8]) -> String {
-    base64::engine::general_purpose::STANDARD.encode(bytes)
-}
-
-/// The forms in which a service could send a credential back: as it is, and in the encodings it
-/// was sent in or is commonly shown in.
-pub(super) fn forms(credential: &Credential) -> Vec<String> {
+/// The forms in which a service could send values back: as they are, and in the encodings they
+/// were sent in or are commonly shown in.
+fn forms(values: &[SecretValue]) -> Vec<String> {
+    use base64::Engine as _;
     use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-    let value = credential.value.expose();
-    let percent: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
-    let mut forms = vec![
-        value.to_owned(),
-        hex::encode(value),
-        hex::encode_upper(value),
-        percent.replace('+', "%20"),
-        percent,
-        serde_json::Value::from(value).to_string().trim_matches('"').to_owned(),
-    ];
-    let mut texts = vec![value.to_owned()];
-    if let Place::Basic(user) = &credential.place {
-        texts.push(format!("{user}:{value}"));
-    }
-    for text in texts {
+    let mut forms = Vec::new();
+    for value in values {
+        let value = value.expose();
+        let percent: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
+        forms.extend([
+            value.to_owned(),
+            hex::encode(value),
+            hex::encode_upper(value),
+            percent.replace('+', "%20"),
+            super::place::segment(value),
+            percent,
+            serde_json::Value::from(value).to_string().trim_matches('"').to_owned(),
+        ]);
         // Where the text begins within three bytes decides how it is written; what depends on
         // its neighbours is left out.
         for offset in 0..3 {
-            let padded = [vec![0; offset], text.as_bytes().to_vec()].concat();
+            let padded = [vec![0; offset], value.as_bytes().to_vec()].concat();
             let whole = padded.len() / 3 * 4;
             let from = if offset == 0 { 0 } else { 4 };
             for encoded in [STANDARD_NO_PAD.encode(&padded), URL_SAFE_NO_PAD.encode(&padded)] {
@@ -147,5 +210,11 @@ pub(super) fn mask_headers(headers: &mut HeaderMap, mask: &Mask) {
         .collect();
     for name in leaking {
         headers.insert(name, HeaderValue::from_static("[masked]"));
+    }
+}
+
+impl std::fmt::Debug for Credential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credential").field("name", &self.name).finish_non_exhaustive()
     }
 }

@@ -3,13 +3,23 @@
 //! address that was checked, attach the credential, send. What was checked is what is sent.
 
 mod address;
+mod budget;
 mod client;
 mod connect;
 mod credential;
+mod denial;
 mod mask;
+mod place;
+mod resolver;
+mod signer;
+mod stop;
 mod target;
 
 pub use address::{AddressClass, classify};
+pub use budget::Counter;
+pub(crate) use client::check_grant;
 pub use client::{Answer, Egress, EgressError, EgressSettings, Outgoing};
-pub use credential::{Credential, Place};
+pub use credential::{Credential, Part};
+pub(crate) use credential::{check_supplied, covers};
+pub use denial::Denial;
 pub use target::{BadUrl, Target};

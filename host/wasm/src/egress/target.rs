@@ -36,6 +36,11 @@ impl Target {
         if text.contains('\\') {
             return Err(bad("it has a backslash; percent-encode it"));
         }
+        // The parser takes any number of slashes; other readers find another host then.
+        let after_scheme = text.split_once(':').map_or("", |(_, rest)| rest);
+        if !after_scheme.starts_with("//") || after_scheme.starts_with("///") {
+            return Err(bad("it does not have the form `https://host/path`"));
+        }
         let url = Url::parse(text).map_err(|error| bad(&error.to_string()))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(bad("only http and https are fetched"));
@@ -60,6 +65,11 @@ impl Target {
         };
         if host.is_empty() {
             return Err(bad("it names no host"));
+        }
+        // Others are in no name of the DNS, and a person would copy them into a command.
+        let is_usual = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        if matches!(url.host(), Some(Host::Domain(_))) && !host.chars().all(is_usual) {
+            return Err(bad("its host has a character that no name has"));
         }
         let port = url.port_or_known_default().ok_or_else(|| bad("it names no port"))?;
         if port == 0 {
@@ -168,7 +178,7 @@ mod tests {
     #[test]
     fn what_two_readers_read_differently_is_refused() {
         check("ftp://example.com/", Err("only http and https"));
-        check("file:///etc/passwd", Err("only http and https"));
+        check("file:///etc/passwd", Err("does not have the form"));
         check("http://user@example.com/", Err("user name"));
         check("http://a:b@example.com/", Err("user name"));
         check("http://@example.com/", Err("user name"));
@@ -179,8 +189,14 @@ mod tests {
         check("http://example.com/?a=%2", Err("hexadecimal"));
         check("http://example.com/a%2fb", Err("encoded separator"));
         check("http://example.com/..%5c..", Err("encoded separator"));
+        check("http://$(id).example.com/", Err("no name has"));
+        check("http://*.example.com/", Err("no name has"));
+        check("http://a;b.example.com/", Err("no name has"));
         check("http://[fe80::1%25eth0]/", Err("cannot be fetched"));
         check("http://example.com:0/", Err("port is 0"));
+        check("http:example.com/", Err("does not have the form"));
+        check("http:/example.com/", Err("does not have the form"));
+        check("http:///example.com/", Err("does not have the form"));
         check("http:///", Err("cannot be fetched"));
         check("nonsense", Err("cannot be fetched"));
         check(&format!("http://example.com/{}", "a".repeat(20_000)), Err("16 KiB"));

@@ -217,3 +217,70 @@ fn a_workspace_whose_roots_lead_elsewhere_is_refused() {
         assert!(error.contains("is a link"), "{name} -> {target}: {error}");
     }
 }
+
+#[test]
+fn the_real_path_follows_links_inside_and_tells_nothing_of_what_leads_out() {
+    let scene = scene();
+    let shared = scene.directory.path().join("ws/shared");
+    std::fs::create_dir(shared.join("real")).unwrap();
+    std::fs::write(shared.join("real/f"), "x").unwrap();
+    symlink("real", shared.join("link")).unwrap();
+    symlink("link/f", shared.join("chain")).unwrap();
+    symlink("nowhere", shared.join("broken")).unwrap();
+    symlink("../vault", shared.join("out")).unwrap();
+    symlink("../../secret.txt", shared.join("outside")).unwrap();
+    symlink(scene.directory.path(), shared.join("absolute")).unwrap();
+    symlink("loop", shared.join("loop")).unwrap();
+    for (path, expect) in [
+        ("/shared", Some("/shared")),
+        ("/shared/", Some("/shared")),
+        ("/tmp/x", Some("/tmp/x")),
+        ("/shared/real/./f", Some("/shared/real/f")),
+        ("/shared/link/f", Some("/shared/real/f")),
+        ("/shared/chain", Some("/shared/real/f")),
+        ("/shared/link/new/deep", Some("/shared/real/new/deep")),
+        ("/shared/none/deeper", Some("/shared/none/deeper")),
+        // Nothing is written through it, so it is what it is called.
+        ("/shared/broken", Some("/shared/broken")),
+        ("/shared/out", None),
+        ("/shared/out/key.txt", None),
+        ("/shared/outside", None),
+        ("/shared/absolute/secret.txt", None),
+        ("/shared/loop", None),
+        ("/shared/../vault/key.txt", None),
+        ("/vault/key.txt", None),
+        ("/etc/passwd", None),
+        ("relative", None),
+    ] {
+        assert_eq!(scene.workspace.real_path(path).as_deref(), expect, "{path}");
+    }
+}
+
+#[test]
+fn the_vault_tells_names_and_nothing_that_leads_elsewhere() {
+    let scene = scene();
+    let vault = scene.directory.path().join("ws/vault");
+    std::fs::create_dir_all(vault.join("a/b")).unwrap();
+    std::fs::write(vault.join("a/b/deep.txt"), "x").unwrap();
+    symlink("../../secret.txt", vault.join("link")).unwrap();
+    symlink("..", vault.join("up")).unwrap();
+    assert_eq!(scene.workspace.vault_names().unwrap(), ["/vault/a/b/deep.txt", "/vault/key.txt"]);
+}
+
+#[test]
+fn creating_never_replaces_and_leaves_nothing_behind() {
+    let scene = scene();
+    let shared = scene.directory.path().join("ws/shared");
+    symlink("nowhere", shared.join("broken")).unwrap();
+    for path in ["/shared/a.txt", "/shared/broken", "/shared"] {
+        assert!(scene.workspace.write(path, b"x", WriteMode::Create).is_err(), "{path}");
+    }
+    scene.workspace.write("/shared/new", b"whole", WriteMode::Create).unwrap();
+    let mut names: Vec<_> = std::fs::read_dir(&shared)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["a.txt", "broken", "new"]);
+    assert_eq!(std::fs::read(shared.join("a.txt")).unwrap(), b"inside");
+}

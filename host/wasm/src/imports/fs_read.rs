@@ -3,8 +3,8 @@
 use super::error;
 use crate::bindings::cap::fs_read::{Entry, Host, Kind, Metadata};
 use crate::bindings::core::types::{Error, ErrorKind};
-use crate::files::{self, FileError, Stat, Workspace};
-use crate::instance::{Equipment, State};
+use crate::files::{self, FileError, Files, Stat};
+use crate::instance::State;
 use wasmtime::Result;
 
 /// Most bytes one read returns; a component asks again for more.
@@ -15,8 +15,7 @@ const LONGEST_LISTING: u32 = 4_096;
 
 impl Host for State {
     async fn stat(&mut self, path: String) -> Result<Result<Metadata, Error>> {
-        Ok(workspace(&self.equipment)
-            .and_then(|workspace| workspace.stat(&path).map(metadata).map_err(file_error)))
+        Ok(files(self).and_then(|mut files| files.stat(&path).map(metadata).map_err(file_error)))
     }
 
     async fn list_directory(
@@ -27,8 +26,8 @@ impl Host for State {
     ) -> Result<Result<Vec<Entry>, Error>> {
         let limit = limit.min(LONGEST_LISTING) as usize;
         let entry = |(name, stat)| Entry { name, metadata: metadata(stat) };
-        Ok(workspace(&self.equipment).and_then(|workspace| {
-            let listed = workspace.list(&path, start as usize, limit).map_err(file_error)?;
+        Ok(files(self).and_then(|mut files| {
+            let listed = files.list(&path, start as usize, limit).map_err(file_error)?;
             Ok(listed.into_iter().map(entry).collect())
         }))
     }
@@ -40,8 +39,8 @@ impl Host for State {
         length: u32,
     ) -> Result<Result<Vec<u8>, Error>> {
         let length = length.min(LARGEST_READ) as usize;
-        Ok(workspace(&self.equipment)
-            .and_then(|workspace| workspace.read(&path, offset.into(), length).map_err(file_error)))
+        Ok(files(self)
+            .and_then(|mut files| files.read(&path, offset.into(), length).map_err(file_error)))
     }
 }
 
@@ -57,11 +56,11 @@ fn metadata(stat: Stat) -> Metadata {
     }
 }
 
-/// The workspace, unless the component is only being asked what it is.
-pub(super) fn workspace(equipment: &Equipment) -> Result<&Workspace, Error> {
+/// The files, unless the component is only being asked what it is.
+pub(super) fn files(state: &mut State) -> Result<Files<'_>, Error> {
     let problem =
         || error(ErrorKind::Denied, "files cannot be used while a component is asked what it is");
-    equipment.workspace.as_deref().ok_or_else(problem)
+    state.files().ok_or_else(problem)
 }
 
 pub(super) fn file_error(problem: FileError) -> Error {
@@ -74,7 +73,7 @@ pub(super) fn file_error(problem: FileError) -> Error {
         }
         FileError::NotFound { .. } => ErrorKind::NotFound,
         FileError::Exists { .. } => ErrorKind::Conflict,
-        FileError::System { .. } => ErrorKind::Unavailable,
+        FileError::Untried { .. } | FileError::System { .. } => ErrorKind::Unavailable,
     };
     error(kind, problem.to_string())
 }

@@ -12,6 +12,7 @@ mod memory;
 mod scratchpad;
 pub(crate) mod secrets;
 mod vault_handoff;
+mod vault_names;
 mod vault_offer;
 mod vault_read;
 mod vocabulary;

@@ -4,12 +4,13 @@
 
 use super::{secrets, web};
 use crate::egress::{Answer, EgressError, Outgoing, Target};
+use crate::guard;
 use crate::instance::{Equipment, State};
 use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderName, Request, Response};
 use http_body_util::{BodyExt, Limited, StreamBody};
-use hydroid_core::id::UserId;
+use hydroid_core::ports::CallContext;
 use hyper::body::Frame;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -23,13 +24,17 @@ use wasmtime_wasi_http::{
 /// What a request goes through.
 pub(crate) struct Hooks {
     equipment: Arc<Equipment>,
-    user: UserId,
+    call: CallContext,
     requests: Arc<AtomicU32>,
 }
 
 impl Hooks {
-    pub(crate) fn new(equipment: Arc<Equipment>, user: UserId, requests: Arc<AtomicU32>) -> Self {
-        Self { equipment, user, requests }
+    pub(crate) fn new(
+        equipment: Arc<Equipment>,
+        call: CallContext,
+        requests: Arc<AtomicU32>,
+    ) -> Self {
+        Self { equipment, call, requests }
     }
 }
 
@@ -50,10 +55,9 @@ type Sending =
 
 impl WasiHttpHooks for Hooks {
     fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
-        Arc::new(|name: &HeaderName| {
-            DEFAULT_FORBIDDEN_HEADERS.contains(name)
-                || matches!(name.as_str(), "authorization" | "proxy-authorization" | "cookie")
-        })
+        // `authorization` and the like are refused with a sentence when the request is sent; a
+        // guest's library only knows that a header was forbidden, not why.
+        Arc::new(|name: &HeaderName| DEFAULT_FORBIDDEN_HEADERS.contains(name))
     }
 
     /// The host is part of the URL that was checked; hyper writes the header from it.
@@ -67,10 +71,10 @@ impl WasiHttpHooks for Hooks {
         options: Option<RequestOptions>,
         _: Transmission,
     ) -> Sending {
-        let (equipment, user, requests) =
-            (self.equipment.clone(), self.user.clone(), self.requests.clone());
+        let (equipment, call, requests) =
+            (self.equipment.clone(), self.call.clone(), self.requests.clone());
         Box::new(async move {
-            let answer = send(&equipment, &user, &requests, request, options).await?;
+            let answer = send(&equipment, &call, &requests, request, options).await?;
             let mut response = Response::new(());
             *response.status_mut() = http::StatusCode::from_u16(answer.status)
                 .map_err(|_| HttpError::HttpProtocolError)?;
@@ -83,7 +87,7 @@ impl WasiHttpHooks for Hooks {
 
 async fn send(
     equipment: &Equipment,
-    user: &UserId,
+    call: &CallContext,
     requests: &AtomicU32,
     request: Request<WasiBody>,
     options: Option<RequestOptions>,
@@ -102,15 +106,6 @@ async fn send(
     let mut headers = head.headers;
     headers.remove(http::header::HOST);
     headers.remove(http::header::CONTENT_LENGTH);
-    let credential = equipment
-        .secrets
-        .iter()
-        .find(|(_, rule)| {
-            rule.audience
-                .iter()
-                .any(|pattern| pattern.matches(target.scheme(), target.host(), target.port()))
-        })
-        .and_then(|(name, _)| secrets::credential(equipment, user, name).ok());
     let outgoing = Outgoing {
         target,
         method: head.method,
@@ -118,11 +113,10 @@ async fn send(
         body,
         timeout: options.and_then(|options| options.first_byte_timeout),
     };
-    equipment
-        .egress
-        .send(&equipment.component, &equipment.grant, outgoing, credential)
-        .await
-        .map_err(|problem| http_error(&problem))
+    secrets::check_guest(equipment, &outgoing).map_err(|problem| http_error(&problem))?;
+    let credential = secrets::fitting(equipment, &call.user, &outgoing.target)
+        .map_err(|problem| HttpError::InternalError(Some(problem.message)))?;
+    guard::send(equipment, call, outgoing, credential).await.map_err(|problem| http_error(&problem))
 }
 
 fn body(answer: Answer) -> WasiBody {
@@ -143,16 +137,26 @@ fn body(answer: Answer) -> WasiBody {
 fn http_error(problem: &EgressError) -> HttpError {
     match problem {
         EgressError::Url(_) => HttpError::HttpRequestUriInvalid,
-        EgressError::NotGranted { .. } => HttpError::HttpRequestDenied,
         EgressError::SpecialAddress { .. } => HttpError::DestinationIpProhibited,
         EgressError::NotFound { .. } => {
             HttpError::DnsError { rcode: Some("NXDOMAIN".into()), info_code: None }
         }
         EgressError::Timeout(_) => HttpError::HttpResponseTimeout,
         EgressError::TooLarge(_) => HttpError::HttpResponseBodySize(None),
-        EgressError::Header { .. }
+        EgressError::Method(_) => HttpError::HttpRequestMethodInvalid,
+        // `HTTP-request-denied` would not carry the command that allows it.
+        EgressError::NotGranted(_)
+        | EgressError::Budget { .. }
+        | EgressError::Uncounted(_)
+        | EgressError::Busy { .. }
+        | EgressError::Header { .. }
         | EgressError::Audience { .. }
         | EgressError::Place { .. }
+        | EgressError::Supplied { .. }
+        | EgressError::Token { .. }
+        | EgressError::Stopped
+        | EgressError::Unaudited
+        | EgressError::Leak { .. }
         | EgressError::Connection { .. } => HttpError::InternalError(Some(problem.to_string())),
     }
 }

@@ -3,11 +3,13 @@
 use super::{error, secrets};
 use crate::bindings::cap::web::{Attach, Header, Host, HostResponse, Request};
 use crate::bindings::core::types::{Error, ErrorKind};
-use crate::egress::{Answer, EgressError, Outgoing, Place, Target};
+use crate::egress::{Answer, EgressError, Outgoing, Target};
+use crate::guard;
 use crate::imports::secrets::OpenSecret;
 use crate::instance::{Equipment, State};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use hydroid_core::manifest::{self, Place, Signer};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use wasmtime::Result;
@@ -15,6 +17,10 @@ use wasmtime::component::Resource;
 
 /// Most bytes one read returns.
 const LARGEST_READ: u32 = 1 << 20;
+
+/// What a guest says instead of a place to mean the one its manifest declares; the places and
+/// signers this track of the contract does not name are reached by it.
+const AS_DECLARED: &str = "manifest";
 
 /// An answer being read.
 #[derive(Debug)]
@@ -45,11 +51,10 @@ impl Host for State {
             Err(problem) => return Ok(Err(problem)),
         };
         let equipment = self.equipment.clone();
-        match equipment
-            .egress
-            .send(&equipment.component, &equipment.grant, outgoing, credential)
-            .await
-        {
+        if let Err(problem) = secrets::check_guest(&equipment, &outgoing) {
+            return Ok(Err(egress_error(&problem)));
+        }
+        match guard::send(&equipment, &self.call, outgoing, credential).await {
             Ok(answer) => Ok(Ok(self.table.push(OpenResponse { answer, rest: Bytes::new() })?)),
             Err(problem) => Ok(Err(egress_error(&problem))),
         }
@@ -116,20 +121,25 @@ fn credential_for(
     attach: &Attach,
 ) -> Result<crate::egress::Credential, Error> {
     let credential = secrets::credential(&state.equipment, &state.call.user, name)?;
-    let wanted = match attach {
-        Attach::Bearer => Place::Bearer,
-        Attach::Header(name) => Place::Header(name.clone()),
-        Attach::Query(name) => Place::Query(name.clone()),
-        Attach::Path(placeholder) => Place::Path(placeholder.clone()),
-        Attach::BasicUser(user) => Place::Basic(user.clone()),
-        Attach::Other(place) => {
+    let fits = match (attach, &credential.attach) {
+        (Attach::Other(word), _) if word == AS_DECLARED => true,
+        (Attach::Other(place), _) => {
+            let shown: String = place.chars().take(64).collect();
             return Err(error(
                 ErrorKind::Unsupported,
-                format!("this host knows no place `{place}` for a credential"),
+                format!(
+                    "this host knows no place `{shown}` for a credential; `{AS_DECLARED}` is the one of the manifest"
+                ),
             ));
         }
+        (wanted, manifest::Attach::Place(place)) => is_place(wanted, place),
+        (wanted, manifest::Attach::Sign(Signer::OAuth2(oauth))) => is_place(wanted, &oauth.place),
+        (
+            _,
+            manifest::Attach::Sign(Signer::Hmac(_) | Signer::AwsSigV4(_)) | manifest::Attach::Part,
+        ) => false,
     };
-    if wanted != credential.place {
+    if !fits {
         return Err(error(
             ErrorKind::Denied,
             format!(
@@ -139,6 +149,18 @@ fn credential_for(
         ));
     }
     Ok(credential)
+}
+
+fn is_place(wanted: &Attach, place: &Place) -> bool {
+    match (wanted, place) {
+        (Attach::Bearer, Place::Bearer) => true,
+        // The prefix is the manifest's to say.
+        (Attach::Header(wanted), Place::Header { name, .. }) => wanted.eq_ignore_ascii_case(name),
+        (Attach::Query(wanted), Place::Query(name)) => wanted == name,
+        (Attach::Path(wanted), Place::Path(placeholder)) => wanted == placeholder,
+        (Attach::BasicUser(wanted), Place::Basic(user)) => wanted == user,
+        _ => false,
+    }
 }
 
 fn outgoing(
@@ -175,16 +197,31 @@ fn outgoing(
 
 pub(super) fn egress_error(problem: &EgressError) -> Error {
     let (kind, sent) = match problem {
-        EgressError::Url(_) | EgressError::Header { .. } | EgressError::Place { .. } => {
-            (ErrorKind::InvalidInput, false)
-        }
-        EgressError::NotGranted { .. }
+        EgressError::Url(_)
+        | EgressError::Method(_)
+        | EgressError::Header { .. }
+        | EgressError::Supplied { .. }
+        | EgressError::Place { .. } => (ErrorKind::InvalidInput, false),
+        EgressError::Token { .. } => (ErrorKind::Unauthenticated, false),
+        EgressError::Budget { .. } | EgressError::Busy { .. } => (ErrorKind::RateLimited, false),
+        EgressError::Uncounted(_) => (ErrorKind::Unavailable, false),
+        EgressError::NotGranted(_)
+        | EgressError::Unaudited
+        | EgressError::Leak { .. }
         | EgressError::SpecialAddress { .. }
         | EgressError::Audience { .. } => (ErrorKind::Denied, false),
         EgressError::NotFound { .. } => (ErrorKind::NotFound, false),
         EgressError::TooLarge(_) => (ErrorKind::TooLarge, false),
+        // What was under way may have arrived.
+        EgressError::Stopped => (ErrorKind::Denied, true),
         EgressError::Timeout(_) => (ErrorKind::Timeout, true),
         EgressError::Connection { sent, .. } => (ErrorKind::Unavailable, *sent),
     };
-    Error { sent, ..error(kind, problem.to_string()) }
+    let retry_after_ms = match problem {
+        EgressError::Budget { free_in: Some(seconds), .. } => {
+            Some(u32::try_from(seconds.saturating_mul(1000)).unwrap_or(u32::MAX))
+        }
+        _ => None,
+    };
+    Error { sent, retry_after_ms, ..error(kind, problem.to_string()) }
 }

@@ -35,7 +35,7 @@ async fn impact_is_proven_from_imports() {
         scene(&["tool-files-read", "tool-files-write", "tool-json", "tool-time", "tool-web"], "");
     for (name, impact) in [
         ("tool-files-read", Impact::ReadOnly),
-        ("tool-files-write", Impact::Changes),
+        ("tool-files-write", Impact::Edits),
         ("tool-json", Impact::ReadOnly),
         ("tool-time", Impact::ReadOnly),
         ("tool-web", Impact::Network),

@@ -232,7 +232,7 @@ fn a_tool_that_lies_about_reading_only_is_held_to_its_imports() {
     let spec =
         scene.catalog.specs().into_iter().find(|spec| spec.name == "lying_read_only").unwrap();
     assert!(spec.claims_read_only);
-    assert_eq!(spec.impact, hydroid_core::tool::Impact::Changes);
+    assert_eq!(spec.impact, hydroid_core::tool::Impact::Edits);
 }
 
 #[test]
@@ -349,7 +349,7 @@ fn a_component_keeps_nothing_between_calls() {
         let call =
             ToolCall { id: CallId::new("c"), name: name.into(), arguments: arguments.into() };
         runtime
-            .block_on(crate::tool::run(&loaded, &call, context(), crate::vault::VaultStep::None))
+            .block_on(crate::tool::run(&loaded, &call, context(), crate::tool::Errand::default()))
             .0
     };
     let _ = run("panic", "{}");

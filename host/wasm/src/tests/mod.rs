@@ -2,11 +2,15 @@
 
 mod calls;
 mod catalog;
+mod credentials;
 mod egress;
+mod guarded;
 mod hostile;
+mod preview;
 mod records;
 mod state;
 mod vault;
+mod vault_protocol;
 mod wat;
 
 use crate::cache::CompiledCache;
@@ -18,9 +22,11 @@ use crate::files::Workspace;
 use crate::grants::Grants;
 use hydroid_core::config::Config;
 use hydroid_core::id::{CallId, SessionId, TurnId, UserId};
+use hydroid_core::manifest::Manifest;
 use hydroid_core::message::Content;
 use hydroid_core::ports::{CallContext, CancelFlag, SecretError, SecretValue, Secrets, Tools};
-use hydroid_core::tool::{ToolCall, ToolOutput};
+use hydroid_core::scrub::{KnownSecret, Scrubber};
+use hydroid_core::tool::{CheckedCall, ToolCall, ToolOutput};
 use records::Records;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -38,23 +44,32 @@ pub(crate) struct Scene {
 }
 
 /// Secrets by name.
-pub(crate) struct FixedSecrets(BTreeMap<String, String>);
+pub(crate) struct FixedSecrets(Mutex<BTreeMap<String, String>>);
 
 impl Secrets for FixedSecrets {
     fn value(&self, _: &UserId, name: &str) -> Result<Option<SecretValue>, SecretError> {
-        Ok(self.0.get(name).cloned().map(SecretValue::new))
+        Ok(self.0.lock().unwrap().get(name).cloned().map(SecretValue::new))
     }
 
     fn known_values(&self, _: &UserId) -> Vec<SecretValue> {
-        self.0.values().cloned().map(SecretValue::new).collect()
+        self.0.lock().unwrap().values().cloned().map(SecretValue::new).collect()
     }
+
+    fn store(&self, _: &UserId, name: &str, value: &SecretValue) -> Result<(), SecretError> {
+        self.0.lock().unwrap().insert(name.to_owned(), value.expose().to_owned());
+        Ok(())
+    }
+}
+
+/// A folder of built components.
+pub(crate) fn folder(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target").join(name)
 }
 
 /// A component as `cargo xtask components` builds it.
 pub(crate) fn built(name: &str) -> Vec<u8> {
-    let target = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target");
     let folder = if name.starts_with("test-") { "test-components" } else { "components" };
-    let path = target.join(folder).join(format!("{name}.wasm"));
+    let path = self::folder(folder).join(format!("{name}.wasm"));
     std::fs::read(&path).unwrap_or_else(|error| {
         panic!("{}: {error}; run `cargo xtask components` first", path.display())
     })
@@ -66,14 +81,26 @@ pub(crate) fn scene(names: &[&str], config: &str) -> Scene {
 }
 
 pub(crate) fn scene_with(names: &[&str], config: &str, secrets: &[(&str, &str)]) -> Scene {
+    scene_adapted(names, config, secrets, |_| {})
+}
+
+/// The same with manifests that say something else.
+pub(crate) fn scene_adapted(
+    names: &[&str],
+    config: &str,
+    secrets: &[(&str, &str)],
+    adapt: impl Fn(&mut Manifest),
+) -> Scene {
     let config = Config::from_table(config.parse().unwrap()).unwrap();
     let directory = tempfile::tempdir().unwrap();
     let first_party = names
         .iter()
         .map(|name| {
             let wasm = built(name);
+            let mut manifest = component::embedded_manifest(&wasm).unwrap().unwrap();
+            adapt(&mut manifest);
             FirstParty {
-                manifest: component::embedded_manifest(&wasm).unwrap().unwrap(),
+                manifest,
                 digest: component::digest(&wasm),
                 wasm: Box::new(move || Ok(wasm.clone())),
             }
@@ -86,8 +113,18 @@ pub(crate) fn scene_with(names: &[&str], config: &str, secrets: &[(&str, &str)])
     let egress = Egress::new(EgressSettings {
         allow_private,
         authorities: None,
+        dns: config.egress.dns.as_ref().map(|server| server.parse().unwrap()),
+        counter: None,
         limits: config.egress.clone(),
     });
+    let known: Vec<KnownSecret> = secrets
+        .iter()
+        .map(|(name, value)| KnownSecret {
+            name: Some((*name).to_owned()),
+            value: SecretValue::new((*value).to_owned()),
+        })
+        .collect();
+    let scrubber = Scrubber::new(&known, &[]).unwrap();
     let secrets =
         secrets.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let records = Arc::new(Records::default());
@@ -100,10 +137,12 @@ pub(crate) fn scene_with(names: &[&str], config: &str, secrets: &[(&str, &str)])
         grants: Box::new(move || Ok(source.lock().unwrap().clone())),
         workspace: Arc::new(Workspace::open(&directory.path().join("workspace"), false).unwrap()),
         egress: Arc::new(egress),
-        secrets: Arc::new(FixedSecrets(secrets)),
+        secrets: Arc::new(FixedSecrets(Mutex::new(secrets))),
         key_values: records.clone(),
         recall: records.clone(),
         clock: records.clone(),
+        audit: records.clone(),
+        scrubber,
         config: Arc::new(config),
     })
     .unwrap();
@@ -120,6 +159,7 @@ pub(crate) fn context() -> CallContext {
         user: UserId::new("local"),
         session: SessionId::new("s"),
         turn: TurnId::new("t"),
+        call: None,
         cancel: CancelFlag::default(),
         progress: Arc::new(|_, _| {}),
     }
@@ -134,6 +174,20 @@ impl Scene {
             Ok(checked) => self.catalog.run(checked, context()).await,
             Err(problem) => ToolOutput::error(problem),
         }
+    }
+
+    /// A call as it is put to a person: checked, with what it would do.
+    pub(crate) async fn shown(&self, tool: &str, arguments: &str) -> CheckedCall {
+        let call =
+            ToolCall { id: CallId::new("c"), name: tool.into(), arguments: arguments.into() };
+        let mut checked = self.catalog.check(&call).expect("the arguments of the test fit");
+        checked.preview = self.catalog.preview(checked.clone(), context()).await;
+        checked
+    }
+
+    /// Runs it as it was approved.
+    pub(crate) async fn approved(&self, call: &CheckedCall) -> ToolOutput {
+        self.catalog.run(call.clone(), context()).await
     }
 
     pub(crate) fn loaded(&self, name: &str) -> Arc<Loaded> {

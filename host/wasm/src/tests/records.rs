@@ -2,9 +2,10 @@
 //! ports' promises on owners and nothing else: no ranking, no limits, no words.
 
 use futures_util::future::{BoxFuture, ready};
+use hydroid_core::audit::AuditEvent;
 use hydroid_core::id::{SessionId, UserId};
 use hydroid_core::ports::{
-    Clock, Hit, KeyError, KeyOwner, KeyValues, Note, Origin, Question, Recall, RecallError,
+    Audit, Clock, Hit, KeyError, KeyOwner, KeyValues, Note, Origin, Question, Recall, RecallError,
     StoreError,
 };
 use std::collections::BTreeMap;
@@ -16,15 +17,32 @@ pub(crate) const NOW_MS: u64 = 1_700_000_000_000;
 /// Owner and key.
 type Place = (String, String, String);
 
-#[derive(Default)]
 pub(crate) struct Records {
     pub(crate) keys: Mutex<BTreeMap<Place, Vec<u8>>>,
     pub(crate) notes: Mutex<Vec<(UserId, Note, u64)>>,
     pub(crate) scratchpads: Mutex<BTreeMap<(UserId, SessionId), String>>,
     /// What was asked, as the port saw it.
     pub(crate) questions: Mutex<Vec<Question>>,
+    /// What was audited.
+    pub(crate) audited: Mutex<Vec<AuditEvent>>,
+    /// Audit events that are still taken.
+    pub(crate) audits_left: Mutex<usize>,
     /// The database refuses everything.
     pub(crate) broken: Mutex<bool>,
+}
+
+impl Default for Records {
+    fn default() -> Self {
+        Self {
+            keys: Mutex::default(),
+            notes: Mutex::default(),
+            scratchpads: Mutex::default(),
+            questions: Mutex::default(),
+            audited: Mutex::default(),
+            audits_left: Mutex::new(usize::MAX),
+            broken: Mutex::default(),
+        }
+    }
 }
 
 impl Records {
@@ -167,6 +185,22 @@ impl Recall for Records {
     ) -> BoxFuture<'a, Result<(), RecallError>> {
         self.scratchpads.lock().unwrap().insert((user.clone(), session.clone()), text);
         Box::pin(ready(self.check().map_err(RecallError::from)))
+    }
+}
+
+impl Audit for Records {
+    fn record(&self, event: AuditEvent) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            // A database takes its time, in which a call may be cancelled.
+            tokio::task::yield_now().await;
+            let left = self.audits_left.lock().unwrap().checked_sub(1);
+            let source = "the disk is full".into();
+            let left = left.ok_or(StoreError::Database { doing: "do that", source })?;
+            *self.audits_left.lock().unwrap() = left;
+            self.audited.lock().unwrap().push(event);
+            tokio::task::yield_now().await;
+            self.check()
+        })
     }
 }
 

@@ -197,8 +197,8 @@ async fn a_failing_database_is_an_error_without_its_place() {
 async fn looking_is_proven_and_keeping_is_not() {
     let scene = scene(&[MEMORY[0], MEMORY[1], STATE], "");
     assert_eq!(scene.loaded(MEMORY[0]).impact(), Impact::ReadOnly);
-    assert_eq!(scene.loaded(MEMORY[1]).impact(), Impact::Changes);
-    assert_eq!(scene.loaded(STATE).impact(), Impact::Changes);
+    assert_eq!(scene.loaded(MEMORY[1]).impact(), Impact::Edits);
+    assert_eq!(scene.loaded(STATE).impact(), Impact::Edits);
     let names: Vec<String> = scene.catalog.specs().into_iter().map(|spec| spec.name).collect();
     assert!(
         names.contains(&"memory_search".to_owned()) && names.contains(&"memory_save".to_owned())
@@ -222,10 +222,10 @@ fn impact_follows_from_the_functions_imported() {
     assert_eq!(of(&[import("hydroid:cap/scratchpad", &["read"])]), Impact::ReadOnly);
     for writing in ["save", "update", "delete", "added-later"] {
         let memory = || import("hydroid:cap/memory", &["search", writing]);
-        assert_eq!(of(&[memory()]), Impact::Changes, "{writing}");
-        assert_eq!(of(&[kv(), memory(), web()]), Impact::Changes, "{writing}, and the network");
+        assert_eq!(of(&[memory()]), Impact::Edits, "{writing}");
+        assert_eq!(of(&[kv(), memory(), web()]), Impact::Edits, "{writing}, and the network");
     }
-    assert_eq!(of(&[import("hydroid:cap/scratchpad", &["read", "write"])]), Impact::Changes);
+    assert_eq!(of(&[import("hydroid:cap/scratchpad", &["read", "write"])]), Impact::Edits);
     assert_eq!(of(&[kv(), web()]), Impact::Network);
     assert_eq!(of(&[import("hydroid:cap/schedules", &["list"])]), Impact::Changes);
 }

@@ -4,21 +4,26 @@
 use super::portrait::Portrait;
 use super::{RELEASE, find};
 use crate::args::Grant as Wish;
+use crate::audited::{Deed, audit};
 use crate::exit::{Exit, usage};
 use crate::harmless::harmless;
 use crate::paths::replace_private;
 use crate::terminal;
 use crate::wire::{Ground, read_grants};
 use anyhow::{Context, Result, bail};
-use hydroid_core::capability::{Grant, HostPattern, Profile};
+use hydroid_core::audit::AuditAction;
+use hydroid_core::capability::{Grant, Profile, WebRule, is_method};
 use hydroid_core::config::did_you_mean;
 use hydroid_core::manifest::Manifest;
 use hydroid_wasm::check::{Class, Import, Refusal, refusals};
 use hydroid_wasm::grants::{Entry, Grants, Subject, reads_files_and_sends};
 use hydroid_wasm::{Catalog, Examined};
 
+/// The command that takes grants back, as the audit log names it.
+const REVOKE: &str = "component revoke";
+
 /// Writes one more grant.
-pub(super) fn grant(ground: &Ground, catalog: &Catalog, wish: &Wish) -> Result<Exit> {
+pub(super) async fn grant(ground: &Ground, catalog: &Catalog, wish: &Wish) -> Result<Exit> {
     let profile: Profile = wish.profile.parse().map_err(|error| usage(format!("{error}")))?;
     let installed = find(catalog, &wish.name)?;
     let name = installed.name.clone();
@@ -30,6 +35,7 @@ pub(super) fn grant(ground: &Ground, catalog: &Catalog, wish: &Wish) -> Result<E
     let bundled = installed.place == RELEASE && catalog.is_bundled(&name);
     let portrait = Portrait::of(ground, catalog, &installed)?;
     check_wish(wish, profile, manifest, portrait.examined.as_ref())?;
+    let rules = rules(wish, manifest)?;
 
     let grants_file = ground.paths.grants_file();
     let mut grants = read_grants(&grants_file)?;
@@ -40,21 +46,28 @@ pub(super) fn grant(ground: &Ground, catalog: &Catalog, wish: &Wish) -> Result<E
         terminal::say("earlier grants were for other bytes under this name and are dropped");
     }
     entry.digest.clone_from(digest);
+    let in_force = entry.profiles.contains(&Profile::Web);
     entry.profiles.insert(profile);
     entry.revoked.remove(&profile);
-    entry.hosts.extend(wish.hosts.iter().cloned());
+    if in_force && !bundled && entry.hosts.is_empty() && !rules.is_empty() {
+        // Those of the manifest are in force; naming one more must not take them away.
+        let wanted = manifest.wants.get(&Profile::Web);
+        entry.hosts.extend(wanted.into_iter().flat_map(|want| want.hosts.iter().cloned()));
+    }
+    entry.hosts.extend(rules);
     entry.secrets.extend(wish.secrets.iter().cloned());
     entry.files_and_web |= wish.files_and_web;
     if !bundled {
         check_pair(&name, manifest, digest, &entry)?;
     }
+    let deed = deed(&name, Some(digest), wished(wish, profile), "component grant");
     grants.components.insert(name.clone(), entry);
-    write(ground, catalog, &grants)?;
+    write(ground, catalog, &grants, deed).await?;
     show(ground, catalog, &name)
 }
 
 /// Takes one grant back, or all.
-pub(super) fn revoke(
+pub(super) async fn revoke(
     ground: &Ground,
     catalog: &Catalog,
     name: &str,
@@ -74,7 +87,7 @@ pub(super) fn revoke(
     };
     let Some(installed) = installed else {
         grants.components.remove(name);
-        write(ground, catalog, &grants)?;
+        write(ground, catalog, &grants, deed(name, None, "everything".into(), REVOKE)).await?;
         terminal::print_line(&format!(
             "{name} is not installed; what it was granted is taken back"
         ))?;
@@ -116,7 +129,9 @@ pub(super) fn revoke(
         entry.digest = installed.digest.clone().unwrap_or_default();
         grants.components.insert(name.to_owned(), entry);
     }
-    write(ground, catalog, &grants)?;
+    let what = profile.map_or_else(|| "everything".to_owned(), |profile| profile.to_string());
+    let deed = deed(name, installed.digest.as_deref(), what, REVOKE);
+    write(ground, catalog, &grants, deed).await?;
     show(ground, catalog, name)
 }
 
@@ -155,9 +170,6 @@ fn check_wish(
     if profile != Profile::Web && !(wish.hosts.is_empty() && wish.secrets.is_empty()) {
         return Err(usage(format!("`--host` and `--secret` belong to `web`, not to `{profile}`")));
     }
-    for host in &wish.hosts {
-        host.parse::<HostPattern>().map_err(|error| usage(error.to_string()))?;
-    }
     for secret in &wish.secrets {
         if !manifest.secrets.contains_key(secret) {
             let hint = did_you_mean(secret, manifest.secrets.keys().map(String::as_str));
@@ -167,6 +179,40 @@ fn check_wish(
         }
     }
     Ok(())
+}
+
+/// The rules of a wish, as they are written down.
+fn rules(wish: &Wish, manifest: &Manifest) -> Result<Vec<String>> {
+    let name = &manifest.name;
+    let methods = &wish.methods;
+    if let Some(wrong) = methods.iter().find(|method| !is_method(method)) {
+        return Err(usage(format!(
+            "`{wrong}` is not a method; write it in upper case, like `GET`"
+        )));
+    }
+    let declared =
+        manifest.wants.get(&Profile::Web).map(|want| want.methods.clone()).unwrap_or_default();
+    let mut rules = Vec::new();
+    for host in &wish.hosts {
+        let mut rule: WebRule = host.parse().map_err(|error| usage(format!("{error}")))?;
+        rule.methods.extend(methods.iter().cloned());
+        let undeclared: Vec<&str> = rule
+            .methods
+            .iter()
+            .filter(|method| !declared.is_empty() && !declared.contains(*method))
+            .map(String::as_str)
+            .collect();
+        if !undeclared.is_empty() {
+            let declared: Vec<&str> = declared.iter().map(String::as_str).collect();
+            return Err(usage(format!(
+                "`{name}` declares only {}, so granting {} would change nothing",
+                declared.join(", "),
+                undeclared.join(", ")
+            )));
+        }
+        rules.push(rule.to_string());
+    }
+    Ok(rules)
 }
 
 /// Reading files and sending them needs a word of its own, and hosts by name.
@@ -182,10 +228,8 @@ fn check_pair(name: &str, manifest: &Manifest, digest: &str, entry: &Entry) -> R
             "with this, `{name}` could read your files and send them away; if you want that, name the hosts and say so: `hydroid component grant {name} web --host HOST --files-and-web`"
         )));
     }
-    let any = entry
-        .hosts
-        .iter()
-        .any(|host| host.parse::<HostPattern>().is_ok_and(|pattern| pattern.is_any()));
+    let any =
+        entry.hosts.iter().any(|host| host.parse::<WebRule>().is_ok_and(|rule| rule.host.is_any()));
     if entry.hosts.is_empty() || any {
         return Err(usage(format!(
             "a component that reads files may only reach hosts that you name, not all of them; add `--host HOST` with `{name} web`"
@@ -210,7 +254,34 @@ fn is_built(profile: Profile) -> bool {
         .any(|refusal| matches!(refusal, Refusal::NotBuilt { .. }))
 }
 
-fn write(ground: &Ground, catalog: &Catalog, grants: &Grants) -> Result<()> {
+/// What is granted, in the words of the command.
+fn wished(wish: &Wish, profile: Profile) -> String {
+    let mut text = profile.to_string();
+    for (option, values) in
+        [("host", &wish.hosts), ("method", &wish.methods), ("secret", &wish.secrets)]
+    {
+        for value in values {
+            text.push_str(&format!(" --{option} {value}"));
+        }
+    }
+    if wish.files_and_web {
+        text.push_str(" --files-and-web");
+    }
+    text
+}
+
+fn deed<'a>(name: &'a str, digest: Option<&str>, what: String, command: &'a str) -> Deed<'a> {
+    Deed {
+        action: AuditAction::GrantChanged,
+        resource: what,
+        component: Some(name),
+        digest: digest.map(str::to_owned),
+        command,
+    }
+}
+
+async fn write(ground: &Ground, catalog: &Catalog, grants: &Grants, deed: Deed<'_>) -> Result<()> {
+    audit(ground, deed).await?;
     replace_private(&ground.paths.grants_file(), grants.to_toml().as_bytes())?;
     catalog
         .refresh()
@@ -231,7 +302,7 @@ fn show(ground: &Ground, catalog: &Catalog, name: &str) -> Result<Exit> {
     for rule in &grant.web {
         let methods: Vec<&str> = rule.methods.iter().map(String::as_str).collect();
         let methods = if methods.is_empty() { "any method".to_owned() } else { methods.join(", ") };
-        terminal::print_line(&format!("  {} ({methods})", rule.host))?;
+        terminal::print_line(&format!("  {}{} ({methods})", rule.host, rule.path))?;
     }
     for secret in &grant.secrets {
         terminal::print_line(&format!("  with the secret {}", harmless(secret)))?;

@@ -131,7 +131,7 @@ fn capabilities(page: &mut Page, imports: &[Import], grant: &Grant) {
     for rule in &grant.web {
         let methods: Vec<&str> = rule.methods.iter().map(String::as_str).collect();
         let methods = if methods.is_empty() { "any method".to_owned() } else { methods.join(", ") };
-        page.line("hosts", &format!("{} ({methods})", rule.host));
+        page.line("hosts", &format!("{}{} ({methods})", rule.host, rule.path));
     }
     page.list("secrets", &grant.secrets.iter().cloned().collect::<Vec<_>>());
     cannot(page, imports, grant);
@@ -221,10 +221,11 @@ fn wants(page: &mut Page, manifest: &Manifest, grant: &Grant) {
         page.line(
             "wants",
             &format!(
-                "secret {}, sent as {} to {}; {}",
+                "secret {}{}{}: {}; {}",
                 harmless(name),
-                harmless(&secret.attach),
+                if secret.hosts.is_empty() { "" } else { " for " },
                 harmless(&secret.hosts.join(", ")),
+                harmless(&secret.attach.to_string()),
                 excerpt(&secret.help, 200)
             ),
         );
@@ -243,6 +244,10 @@ fn hints(page: &mut Page, portrait: &Portrait) {
             (true, Impact::Network) => {
                 "claims to change nothing, not proven: it can send read requests"
             }
+            (true, Impact::Edits) => {
+                "claims to change nothing, not proven: it could change your files or notes"
+            }
+            (false, Impact::Edits) => "can change your files or notes",
             (true, Impact::Changes) => "claims to change nothing, not proven: it could",
             (false, Impact::ReadOnly) => "changes nothing, proven: it imports nothing that could",
             (false, Impact::Network) => "can send read requests to other machines",

@@ -3,12 +3,14 @@
 
 use super::portrait::{bytes, read};
 use super::{RELEASE, find, reasons};
+use crate::audited::{Deed, audit};
 use crate::exit::{Exit, usage};
 use crate::harmless::{exact, excerpt, harmless};
 use crate::paths::{private_directory, replace_private};
 use crate::terminal::{self, Style, indented};
 use crate::wire::{Ground, read_grants};
 use anyhow::{Context, Result, bail};
+use hydroid_core::audit::AuditAction;
 use hydroid_core::manifest::Manifest;
 use hydroid_memory::Database;
 use hydroid_wasm::check::{Class, Import};
@@ -46,7 +48,7 @@ pub(super) async fn check(ground: &Ground, file: &Path) -> Result<Exit> {
 }
 
 /// Copies a file to the user's components.
-pub(super) fn add(ground: &Ground, catalog: &Catalog, file: &Path) -> Result<Exit> {
+pub(super) async fn add(ground: &Ground, catalog: &Catalog, file: &Path) -> Result<Exit> {
     let wasm = read(file)?;
     let examined = catalog
         .examine(wasm.clone(), &stem(file)?)
@@ -64,6 +66,16 @@ pub(super) fn add(ground: &Ground, catalog: &Catalog, file: &Path) -> Result<Exi
     let before = own
         .first()
         .and_then(|installed| catalog.examine(bytes(ground, installed).ok()?, &name).ok());
+    let updated = if own.is_empty() { "added" } else { "updated" };
+    let version = &examined.manifest.version;
+    let deed = Deed {
+        action: AuditAction::ComponentChanged,
+        resource: format!("{updated} {version}"),
+        component: Some(&name),
+        digest: Some(examined.digest.clone()),
+        command: "component add",
+    };
+    audit(ground, deed).await?;
     private_directory(&ground.paths.components())?;
     replace_private(&ground.paths.components().join(&target), &wasm)?;
     for older in own.iter().filter(|installed| installed.place != target) {
@@ -138,7 +150,7 @@ fn conclude(ground: &Ground, catalog: &Catalog, manifest: &Manifest) -> Result<(
 }
 
 /// Removes a component of the user and what it was granted.
-pub(super) fn remove(ground: &Ground, catalog: &Catalog, name: &str) -> Result<Exit> {
+pub(super) async fn remove(ground: &Ground, catalog: &Catalog, name: &str) -> Result<Exit> {
     let named: Vec<_> = catalog
         .installed()
         .into_iter()
@@ -153,6 +165,14 @@ pub(super) fn remove(ground: &Ground, catalog: &Catalog, name: &str) -> Result<E
             "`{name}` came with the release; turn it off with `hydroid config set components.{name}.enabled false`"
         )));
     }
+    let deed = Deed {
+        action: AuditAction::ComponentChanged,
+        resource: "removed".to_owned(),
+        component: Some(name),
+        digest: own.first().and_then(|installed| installed.digest.clone()),
+        command: "component remove",
+    };
+    audit(ground, deed).await?;
     for installed in &own {
         let path = ground.paths.components().join(&installed.place);
         std::fs::remove_file(&path)

@@ -106,7 +106,8 @@ fn a_second_message_or_an_early_cancel_does_not_disturb_a_turn() {
         vec![vec![Event::UserSaid(Message::user("again").parts)], done()],
         &["text done", "step ended EndTurn", "turn completed", "end"],
     );
-    let mut new = Turn::new(TurnId::new("t"), settings(), policy(), BTreeSet::new());
+    let id = TurnId::new("t");
+    let mut new = Turn::new(id, settings(), policy(), BTreeSet::new(), Taint::default());
     assert_eq!(new.handle(Event::CancelRequested), []);
     assert_eq!(new.handle(Event::TimeElapsed), []);
 }

@@ -45,7 +45,12 @@ impl Ledger {
             Effect::AskModel => {
                 assert_eq!(self.received.len(), self.finished.len(), "asked with an open call")
             }
-            Effect::StopModel | Effect::CheckCall(_) | Effect::StopTool(_) | Effect::End => {}
+            Effect::StopModel
+            | Effect::CheckCall(_)
+            | Effect::PreviewCall(_)
+            | Effect::Remember { .. }
+            | Effect::StopTool(_)
+            | Effect::End => {}
         }
     }
 
@@ -71,6 +76,7 @@ impl Ledger {
             | Entry::Thinking { .. }
             | Entry::Cited { .. }
             | Entry::ApprovalAsked { .. }
+            | Entry::CallEdited { .. }
             | Entry::CallDecided { .. }
             | Entry::StepEnded { .. }
             | Entry::Notice { .. } => {}
@@ -95,7 +101,8 @@ fn any_event(random: &mut Random, ids: &[ToolCall]) -> Event {
         0..=2 => Event::Model(ModelEvent::Text("x".into())),
         3..=10 => {
             let index = u32::try_from(random.below(3)).unwrap();
-            let name = ["read", "read", "fetch", "write", "delete", "nothing"][random.below(6)];
+            let name =
+                ["read", "read", "fetch", "write", "delete", "copy", "nothing"][random.below(7)];
             let id = ["a", "b", "", "old"][random.below(4)];
             Event::Model(ModelEvent::CallStarted { index, id: id.into(), name: name.into() })
         }
@@ -123,11 +130,17 @@ fn any_event(random: &mut Random, ids: &[ToolCall]) -> Event {
             0 => Event::Model(ModelEvent::Usage(Usage { input: 9, output: 9, ..Usage::default() })),
             _ => Event::ModelEnded,
         },
-        17..=24 => check_of(&some_call(random)),
+        17..=21 => check_of(&some_call(random)),
+        22..=24 => Event::CallPreviewed { id: some_call(random).id, preview: None },
         25..=29 => {
-            let answer = [ApprovalAnswer::Once, ApprovalAnswer::Session, deny(None)]
-                [random.below(3)]
-            .clone();
+            let answers = [
+                ApprovalAnswer::Once,
+                ApprovalAnswer::Session { calls: None },
+                ApprovalAnswer::Always { calls: None, days: Some(1) },
+                ApprovalAnswer::Edit { arguments: "{\"b\":2}".into() },
+                deny(None),
+            ];
+            let answer = answers[random.below(answers.len())].clone();
             Event::Answered { id: some_call(random).id, answer }
         }
         30..=37 => Event::CallFinished {
@@ -138,6 +151,7 @@ fn any_event(random: &mut Random, ids: &[ToolCall]) -> Event {
         38 => match random.below(8) {
             0 => Event::CancelRequested,
             1 => Event::TimeElapsed,
+            3 => Event::EmergencyStop,
             2 => Event::ModelFailed(ModelError {
                 kind: "x".into(),
                 message: "y".into(),

@@ -20,7 +20,7 @@ fn cancel_while_answering_keeps_what_was_said() {
 #[test]
 fn cancel_while_asking_gives_the_call_a_result_and_a_late_approval_runs_nothing() {
     check_asked(
-        vec![vec![Event::CancelRequested], answered("a", ApprovalAnswer::Session)],
+        vec![vec![Event::CancelRequested], answered("a", ApprovalAnswer::Session { calls: None })],
         &["error a: the person cancelled the turn before this call ran", "turn cancelled", "end"],
     );
 }

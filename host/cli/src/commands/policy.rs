@@ -1,0 +1,262 @@
+//! `hydroid policy check`: what would become of a call, decided by the very rules a session has,
+//! with every rule that was looked at.
+
+use crate::args::Check;
+use crate::env::Environment;
+use crate::exit::{Exit, usage};
+use crate::harmless::{exact, harmless};
+use crate::load::Setting;
+use crate::terminal::{self, indented, table};
+use crate::wire::{self, Ground, SystemClock};
+use anyhow::Result;
+use hydroid_agent::session_policy;
+use hydroid_core::config::did_you_mean;
+use hydroid_core::entry::Entry;
+use hydroid_core::id::{CallId, ComponentId, TurnId};
+use hydroid_core::message::{Label, Origin};
+use hydroid_core::policy::{Decision, Policy, Ruling, Who, decide};
+use hydroid_core::ports::{Approvals, Clock, Tools};
+use hydroid_core::taint::Taint;
+use hydroid_core::tool::{CheckedCall, ResourceKind, ToolCall, ToolOutput, ToolSpec};
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+/// Column of the second word of a line.
+const LABEL: usize = 10;
+
+/// Runs `policy check`.
+pub(crate) async fn check(
+    check: Check,
+    environment: Arc<Environment>,
+    settings: &[Setting],
+) -> Result<Exit> {
+    let ground = Ground::lay_to_look(environment, settings)?;
+    let database = ground.database().await?;
+    let catalog = ground.catalog(&database)?;
+    let call = typed_call(&catalog.specs(), &check.call, check.arguments.as_deref())?;
+    let checked = catalog.check(&call).map_err(usage)?;
+    let user = ground.user();
+    let standing = wire::approvals(&database).standing(&user, SystemClock.now_ms()).await?;
+    let who = Who { user, agent: hydroid_agent::MAIN_AGENT.to_owned(), channel: check.channel };
+    let mode = check.mode.map_or(ground.config.policy.mode, Into::into);
+    let policy = session_policy(&ground.config, &who, mode, &standing, &[]);
+    let taint = if check.tainted { Taint::of(&[something_read()]) } else { Taint::default() };
+    let ruling = decide(&policy, &checked, taint.narrows(&checked).as_ref());
+    if check.json {
+        terminal::print_json(&as_json(&policy, &checked, &ruling))?;
+    } else {
+        terminal::print(&as_text(&policy, &checked, &ruling))?;
+    }
+    Ok(match ruling.decision {
+        Decision::Allow => Exit::Done,
+        Decision::Ask { .. } => Exit::Waiting,
+        Decision::Deny { .. } => Exit::Denied,
+    })
+}
+
+/// What a session has read that nobody vouches for.
+fn something_read() -> Entry {
+    Entry::CallFinished {
+        turn: TurnId::new("earlier"),
+        call_id: CallId::new("earlier"),
+        output: ToolOutput::text("something"),
+        label: Label::tool(ComponentId::new("some"), "some_tool", Origin::Unknown),
+    }
+}
+
+fn as_text(policy: &Policy, call: &CheckedCall, ruling: &Ruling) -> String {
+    let line = |label: &str, text: &str| format!("{label:<LABEL$}{}\n", indented(text, LABEL));
+    let (decision, reason) = in_words(&ruling.decision);
+    let mut text =
+        line("call", &format!("{} {}", exact(&call.call.name), exact(&call.call.arguments)));
+    text.push_str(&line("of", &exact(call.component.as_str())));
+    for found in &call.resources {
+        let kind = match found.kind {
+            ResourceKind::Path => "path",
+            ResourceKind::Url => "url",
+            ResourceKind::Address => "address",
+            ResourceKind::Text => continue,
+        };
+        text.push_str(&line("names", &format!("{kind} {}", exact(&found.text))));
+    }
+    text.push_str(&line("mode", policy.mode.id()));
+    let rows: Vec<Vec<String>> = policy
+        .rules
+        .iter()
+        .map(|rule| {
+            let applies = if rule.applies(call) { "applies" } else { "does not apply" };
+            vec![exact(&rule.to_string()), applies.to_owned()]
+        })
+        .collect();
+    let rules = if rows.is_empty() { "none for this person\n".to_owned() } else { table(&rows) };
+    text.push_str(&line("rules", rules.trim_end()));
+    text.push_str(&line("decision", decision));
+    text.push_str(&line("by", &harmless(&ruling.rule)));
+    if let Some(reason) = reason {
+        text.push_str(&line("because", &harmless(reason)));
+    }
+    text
+}
+
+fn as_json(policy: &Policy, call: &CheckedCall, ruling: &Ruling) -> Value {
+    let (decision, reason) = in_words(&ruling.decision);
+    let rules: Vec<Value> = policy
+        .rules
+        .iter()
+        .map(|rule| json!({ "rule": rule.to_string(), "applies": rule.applies(call) }))
+        .collect();
+    json!({
+        "tool": call.call.name,
+        "arguments": serde_json::from_str::<Value>(&call.call.arguments).unwrap_or_default(),
+        "component": call.component,
+        "impact": call.impact,
+        "resources": call.resources,
+        "mode": policy.mode,
+        "rules": rules,
+        "decision": decision,
+        "by": ruling.rule,
+        "reason": reason,
+    })
+}
+
+fn in_words(decision: &Decision) -> (&'static str, Option<&str>) {
+    match decision {
+        Decision::Allow => ("allow", None),
+        Decision::Ask { reason } => ("ask", Some(reason)),
+        Decision::Deny { reason } => ("deny", Some(reason)),
+    }
+}
+
+/// The call that was typed: with all its arguments, or in short with one of them.
+fn typed_call(specs: &[ToolSpec], text: &str, arguments: Option<&str>) -> Result<ToolCall> {
+    let (name, rest) = text.trim().split_once(char::is_whitespace).unwrap_or((text.trim(), ""));
+    let rest = rest.trim();
+    let Some(spec) = specs.iter().find(|spec| spec.name == name) else {
+        let hint = did_you_mean(name, specs.iter().map(|spec| spec.name.as_str()));
+        return Err(usage(format!("no tool is called `{name}`{hint}")));
+    };
+    let arguments = match arguments {
+        Some(_) if !rest.is_empty() => {
+            return Err(usage("give either `--arguments` or words after the tool, not both"));
+        }
+        Some(json) => json.to_owned(),
+        None => Value::Object(in_short(spec, rest)?).to_string(),
+    };
+    Ok(ToolCall { id: CallId::new("check"), name: name.to_owned(), arguments })
+}
+
+/// The words become the argument that says where the call goes; what else is required gets some
+/// value that fits.
+fn in_short(spec: &ToolSpec, words: &str) -> Result<Map<String, Value>> {
+    let schema = &spec.input_schema;
+    let none = Map::new();
+    let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&none);
+    let required: Vec<&str> = schema
+        .get("required")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    let mut arguments = Map::new();
+    if !words.is_empty() {
+        let names = || required.iter().copied().chain(properties.keys().map(String::as_str));
+        let is_target = |name: &&str| {
+            let format = properties.get(*name).and_then(|property| property.get("format"));
+            matches!(
+                format.and_then(Value::as_str),
+                Some("path" | "uri" | "iri" | "url" | "email" | "idn-email" | "address")
+            )
+        };
+        let is_text = |name: &&str| {
+            properties.get(*name).is_some_and(|property| property["type"] == "string")
+        };
+        let Some(name) = names().find(is_target).or_else(|| required.iter().copied().find(is_text))
+        else {
+            return Err(usage(format!(
+                "`{}` has no argument that `{words}` could be; write all of them with `--arguments`",
+                spec.name
+            )));
+        };
+        arguments.insert(name.to_owned(), Value::String(words.to_owned()));
+    }
+    for name in required {
+        if !arguments.contains_key(name) {
+            let some = properties.get(name).map_or(Value::Null, some_value);
+            arguments.insert(name.to_owned(), some);
+        }
+    }
+    Ok(arguments)
+}
+
+/// A value that fits most schemas; one it does not fit names `--arguments` when it is checked.
+fn some_value(schema: &Value) -> Value {
+    let given = ["default", "const"].iter().find_map(|key| schema.get(*key).cloned());
+    if let Some(value) = given.or_else(|| schema["enum"].get(0).cloned()) {
+        return value;
+    }
+    match schema["type"].as_str() {
+        Some("integer" | "number") => schema.get("minimum").cloned().unwrap_or_else(|| json!(1)),
+        Some("boolean") => json!(false),
+        Some("array") => json!([]),
+        Some("object") => json!({}),
+        Some("null") => Value::Null,
+        Some(_) | None => json!("x"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hydroid_core::tool::Impact;
+
+    fn tool(input_schema: Value) -> Vec<ToolSpec> {
+        vec![ToolSpec {
+            name: "move".into(),
+            title: None,
+            description: String::new(),
+            input_schema,
+            component: ComponentId::new("some"),
+            impact: Impact::Edits,
+            claims_read_only: false,
+        }]
+    }
+
+    #[track_caller]
+    fn check(schema: Value, text: &str, expect: Value) {
+        let call = typed_call(&tool(schema), text, None).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&call.arguments).unwrap(), expect);
+    }
+
+    #[test]
+    fn words_are_where_the_call_goes_and_the_rest_fits() {
+        check(
+            json!({"required": ["text", "path", "count", "how", "deep"], "properties": {
+                "text": {"type": "string"}, "path": {"type": "string", "format": "path"},
+                "count": {"type": "integer", "minimum": 3}, "how": {"enum": ["a", "b"]},
+                "deep": {"type": "boolean"}, "other": {"type": "string"},
+            }}),
+            "move  /shared/a b ",
+            json!({"text": "x", "path": "/shared/a b", "count": 3, "how": "a", "deep": false}),
+        );
+        check(
+            json!({"required": ["n", "query"], "properties": {
+                "n": {"type": "integer"}, "query": {"type": "string"}}}),
+            "move hello",
+            json!({"n": 1, "query": "hello"}),
+        );
+        check(json!({}), "move", json!({}));
+    }
+
+    #[test]
+    fn what_cannot_be_a_call_is_refused() {
+        let specs = tool(json!({}));
+        let refused = |text: &str, arguments: Option<&str>, expect: &str| {
+            let error = typed_call(&specs, text, arguments).unwrap_err().to_string();
+            assert!(error.contains(expect), "{error}");
+        };
+        refused("mvoe", None, "did you mean `move`");
+        refused("move x", None, "--arguments");
+        refused("move x", Some("{}"), "not both");
+    }
+}

@@ -1,0 +1,220 @@
+//! Signers as a manifest declares them: what the host computes with a credential instead of
+//! sending it.
+
+mod reading;
+
+pub(super) use reading::read;
+
+use super::place::Place;
+use super::text::Template;
+use std::fmt;
+
+/// What the host computes with a credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signer {
+    /// `hmac`: a keyed hash of a described text.
+    Hmac(Hmac),
+    /// `aws-sigv4`: AWS Signature Version 4, in the `Authorization` header, the body hashed.
+    AwsSigV4(AwsSigV4),
+    /// `oauth2-client-credentials` and `oauth2-refresh-token`: it is exchanged for an access
+    /// token.
+    OAuth2(OAuth2),
+}
+
+/// A keyed hash of a text that is made from the request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hmac {
+    /// The hash below it.
+    pub hash: Hash,
+    /// How the credential's text becomes the key.
+    pub key: KeyForm,
+    /// What is signed.
+    pub text: Template,
+    /// How the signature is written.
+    pub form: SignatureForm,
+    /// Where the signature is put: a header or a query parameter.
+    pub place: Place,
+    /// When the request was signed, if the service wants to know.
+    pub timestamp: Option<Timestamp>,
+    /// Who signs: the part whose value is sent beside the signature, and where.
+    pub id: Option<(String, Place)>,
+}
+
+/// A hash function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hash {
+    /// SHA-256.
+    Sha256,
+    /// SHA-512.
+    Sha512,
+}
+
+/// How a credential's text becomes a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyForm {
+    /// Its bytes.
+    Text,
+    /// Decoded from base64.
+    Base64,
+    /// Decoded from hexadecimal.
+    Hex,
+}
+
+/// How a signature is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignatureForm {
+    /// Hexadecimal, lower case.
+    Hex,
+    /// Base64 with padding.
+    Base64,
+    /// Base64 for URLs, without padding.
+    Base64Url,
+}
+
+/// The time of signing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timestamp {
+    /// Where it is put: a header or a query parameter.
+    pub place: Place,
+    /// How it is written.
+    pub unit: TimestampUnit,
+}
+
+/// How a time is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimestampUnit {
+    /// Seconds since 1970.
+    Seconds,
+    /// Milliseconds since 1970.
+    Milliseconds,
+    /// `2026-01-31T12:00:00.000Z`.
+    Iso8601,
+}
+
+/// AWS Signature Version 4. The credential is the secret access key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AwsSigV4 {
+    /// Region of the endpoint.
+    pub region: String,
+    /// Name by which the service is signed for.
+    pub service: String,
+    /// The part that is the access key's id.
+    pub access_key: String,
+    /// The part that is the session token, for temporary credentials.
+    pub session_token: Option<String>,
+}
+
+/// An exchange for an access token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OAuth2 {
+    /// What is exchanged.
+    pub grant: OAuthGrant,
+    /// Where it is exchanged.
+    pub token_url: String,
+    /// The part that is the client's id.
+    pub client_id: String,
+    /// How the client says who it is.
+    pub client_auth: ClientAuth,
+    /// Scopes asked for.
+    pub scopes: Vec<String>,
+    /// The `audience` parameter some services want.
+    pub audience: Option<String>,
+    /// Where the token is put.
+    pub place: Place,
+}
+
+/// What is exchanged for an access token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OAuthGrant {
+    /// The credential is the client's secret.
+    ClientCredentials,
+    /// The credential is a refresh token; the client's secret is a part, if it has one.
+    RefreshToken {
+        /// The part that is the client's secret.
+        client_secret: Option<String>,
+    },
+}
+
+/// How a client says who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// `Authorization: Basic …`
+    Basic,
+    /// `client_id` and `client_secret` in the form.
+    Body,
+}
+
+impl Signer {
+    /// Other credentials it uses.
+    pub fn parts(&self) -> Vec<&str> {
+        match self {
+            Self::Hmac(hmac) => hmac.id.iter().map(|(part, _)| part.as_str()).collect(),
+            Self::AwsSigV4(aws) => [Some(&aws.access_key), aws.session_token.as_ref()]
+                .into_iter()
+                .flatten()
+                .map(String::as_str)
+                .collect(),
+            Self::OAuth2(oauth) => {
+                let secret = match &oauth.grant {
+                    OAuthGrant::ClientCredentials => None,
+                    OAuthGrant::RefreshToken { client_secret } => client_secret.as_deref(),
+                };
+                [Some(oauth.client_id.as_str()), secret].into_iter().flatten().collect()
+            }
+        }
+    }
+
+    pub(super) fn headers(&self) -> Vec<&str> {
+        match self {
+            Self::Hmac(hmac) => hmac.places().filter_map(Place::header).collect(),
+            Self::AwsSigV4(_) => {
+                vec!["authorization", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token"]
+            }
+            Self::OAuth2(oauth) => oauth.place.header().into_iter().collect(),
+        }
+    }
+
+    pub(super) fn queries(&self) -> Vec<&str> {
+        match self {
+            Self::Hmac(hmac) => hmac.places().filter_map(Place::query).collect(),
+            Self::AwsSigV4(_) => vec!["X-Amz-Signature", "X-Amz-Credential"],
+            Self::OAuth2(oauth) => oauth.place.query().into_iter().collect(),
+        }
+    }
+}
+
+impl Hmac {
+    fn places(&self) -> impl Iterator<Item = &Place> {
+        let timestamp = self.timestamp.iter().map(|timestamp| &timestamp.place);
+        let id = self.id.iter().map(|(_, place)| place);
+        [&self.place].into_iter().chain(timestamp).chain(id)
+    }
+}
+
+impl fmt::Display for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hmac(hmac) => {
+                let hash = match hmac.hash {
+                    Hash::Sha256 => "SHA-256",
+                    Hash::Sha512 => "SHA-512",
+                };
+                write!(f, "never sent; signs `{}` by HMAC-{hash} into {}", hmac.text, hmac.place)
+            }
+            Self::AwsSigV4(aws) => {
+                write!(f, "never sent; signs for AWS service `{}` in `{}`", aws.service, aws.region)
+            }
+            Self::OAuth2(oauth) => {
+                let what = match oauth.grant {
+                    OAuthGrant::ClientCredentials => "client secret",
+                    OAuthGrant::RefreshToken { .. } => "refresh token",
+                };
+                write!(
+                    f,
+                    "a {what}, sent only to {} for a token that is sent as {}",
+                    oauth.token_url, oauth.place
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Decisions: the attack beside the legitimate call.
+
+use super::*;
+use crate::id::{CallId, ComponentId};
+use crate::message::Origin;
+use crate::tool::ToolCall;
+use serde_json::{Value, json};
+
+fn policy() -> Policy {
+    Policy {
+        mode: Mode::Default,
+        read_only: Rule::Allow,
+        network: Rule::Ask,
+        changes: Rule::Ask,
+        rules: Vec::new(),
+    }
+}
+
+fn rule(effect: Rule, calls: &str, origin: RuleOrigin) -> PolicyRule {
+    PolicyRule { effect, calls: calls.parse().unwrap(), component: None, host: None, origin }
+}
+
+fn config(effect: Rule, calls: &str) -> PolicyRule {
+    rule(effect, calls, RuleOrigin::Config { key: format!("policy.tools.{calls}") })
+}
+
+fn with(rules: Vec<PolicyRule>) -> Policy {
+    Policy { rules, ..policy() }
+}
+
+fn call(name: &str, impact: Impact, arguments: Value) -> CheckedCall {
+    let schema = json!({"properties": {"path": {"format": "path"}, "url": {"format": "uri"}, "to": {"format": "email"}}});
+    CheckedCall {
+        call: ToolCall {
+            id: CallId::new("c"),
+            name: name.into(),
+            arguments: arguments.to_string(),
+        },
+        component: ComponentId::new("tool-files-write"),
+        impact,
+        resources: resource::resources(&schema, &arguments),
+        origin: Origin::Unknown,
+        preview: None,
+    }
+}
+
+fn write() -> CheckedCall {
+    call("file_write", Impact::Edits, json!({"path": "notes/a.md"}))
+}
+
+fn read_something() -> Narrowing {
+    Narrowing { reason: "the session has read a web page".into(), secret: false }
+}
+
+/// The decision by its first word, and its reason.
+fn decided(
+    policy: &Policy,
+    call: &CheckedCall,
+    narrowing: Option<&Narrowing>,
+) -> (&'static str, String) {
+    match decide(policy, call, narrowing).decision {
+        Decision::Allow => ("allow", String::new()),
+        Decision::Ask { reason } => ("ask", reason),
+        Decision::Deny { reason } => ("deny", reason),
+    }
+}
+
+#[track_caller]
+fn check(policy: &Policy, call: &CheckedCall, expect: &str) {
+    assert_eq!(decided(policy, call, None).0, expect);
+}
+
+#[test]
+fn reading_is_allowed_and_changes_are_asked() {
+    check(&policy(), &call("r", Impact::ReadOnly, json!({})), "allow");
+    check(&policy(), &call("n", Impact::Network, json!({})), "ask");
+    check(&policy(), &write(), "ask");
+    check(&policy(), &call("c", Impact::Changes, json!({})), "ask");
+}
+
+#[test]
+fn modes_widen_and_narrow() {
+    let mode = |mode| Policy { mode, ..policy() };
+    check(&mode(Mode::Plan), &write(), "deny");
+    check(&mode(Mode::Plan), &call("r", Impact::ReadOnly, json!({})), "allow");
+    check(&mode(Mode::AcceptEdits), &write(), "allow");
+    check(&mode(Mode::AcceptEdits), &call("c", Impact::Changes, json!({})), "ask");
+    check(&mode(Mode::Headless), &write(), "deny");
+    let allowed = Policy { mode: Mode::Plan, ..with(vec![config(Rule::Allow, "file_write")]) };
+    check(&allowed, &write(), "deny");
+    let asked = Policy { mode: Mode::AcceptEdits, ..with(vec![config(Rule::Ask, "file_write")]) };
+    check(&asked, &write(), "ask");
+}
+
+#[test]
+fn headless_turns_a_question_into_a_denial_that_names_the_remedy() {
+    let policy = Policy { mode: Mode::Headless, ..policy() };
+    let (_, reason) = decided(&policy, &write(), None);
+    assert!(reason.contains("--allow file_write"), "{reason}");
+}
+
+#[test]
+fn a_copy_out_of_the_vault_is_asked_each_time() {
+    let vault = call("vault_copyto", Impact::Vault, json!({}));
+    let mut policy = with(vec![
+        config(Rule::Allow, "vault_copyto"),
+        rule(Rule::Allow, "vault_copyto", RuleOrigin::Session),
+        rule(Rule::Allow, "vault_copyto", RuleOrigin::Standing { id: "x".into() }),
+    ]);
+    policy.changes = Rule::Allow;
+    check(&policy, &vault, "ask");
+    policy.mode = Mode::Headless;
+    check(&policy, &vault, "deny");
+    policy.rules.push(config(Rule::Deny, "vault_copyto"));
+    let (_, reason) = decided(&policy, &vault, None);
+    assert!(reason.contains("policy.tools.vault_copyto"), "{reason}");
+}
+
+#[test]
+fn a_rule_for_the_tool_wins_over_its_impact() {
+    check(&with(vec![config(Rule::Allow, "file_write")]), &write(), "allow");
+    let denied = Policy { changes: Rule::Deny, ..with(vec![config(Rule::Allow, "file_write")]) };
+    check(&denied, &write(), "allow");
+    check(&Policy { changes: Rule::Deny, ..policy() }, &write(), "deny");
+    for origin in [RuleOrigin::Command, RuleOrigin::Standing { id: "x".into() }] {
+        let rules = vec![rule(Rule::Allow, "file_write", origin)];
+        check(&Policy { changes: Rule::Deny, ..with(rules) }, &write(), "deny");
+    }
+}
+
+#[test]
+fn a_deny_wins_over_everything() {
+    let mut policy = with(vec![
+        rule(Rule::Allow, "file_write", RuleOrigin::Session),
+        config(Rule::Allow, "file_write"),
+    ]);
+    check(&policy, &write(), "allow");
+    policy.rules.push(config(Rule::Deny, "*(/shared/notes/**)"));
+    check(&policy, &write(), "deny");
+}
+
+#[test]
+fn an_answer_of_the_person_settles_what_an_ask_rule_asks() {
+    let mut policy = with(vec![config(Rule::Ask, "file_write"), config(Rule::Allow, "file_*")]);
+    check(&policy, &write(), "ask");
+    policy.rules.push(rule(Rule::Allow, "file_write", RuleOrigin::Session));
+    check(&policy, &write(), "allow");
+}
+
+#[test]
+fn what_was_read_narrows_a_general_permission_but_not_a_named_target() {
+    let fetch = call("web_fetch", Impact::Network, json!({"url": "https://example.com/x"}));
+    let general = with(vec![config(Rule::Allow, "web_fetch")]);
+    let named = with(vec![config(Rule::Allow, "web_fetch(example.com)")]);
+    check(&general, &fetch, "allow");
+    let (decision, reason) = decided(&general, &fetch, Some(&read_something()));
+    assert_eq!(decision, "ask");
+    assert!(reason.contains("has read a web page"), "{reason}");
+    assert_eq!(decided(&named, &fetch, Some(&read_something())).0, "allow");
+    let secret = Narrowing { secret: true, ..read_something() };
+    assert_eq!(decided(&named, &fetch, Some(&secret)).0, "ask");
+    let headless = Policy { mode: Mode::Headless, ..general };
+    let (decision, reason) = decided(&headless, &fetch, Some(&read_something()));
+    assert_eq!(decision, "deny");
+    assert!(reason.contains("--allow 'web_fetch(https://example.com/**)'"), "{reason}");
+}
+
+#[test]
+fn the_scope_offered_is_a_pattern_that_covers_the_call() {
+    for (call, expect) in [
+        (write(), "file_write(/shared/notes/**)"),
+        (
+            call("f", Impact::Network, json!({"url": "http://a.example:81/x?y"})),
+            "f(http://a.example:81/**)",
+        ),
+        (call("m", Impact::Changes, json!({"to": "b@x.org"})), "m(to=b@x.org)"),
+        (call("t", Impact::Changes, json!({"n": 1})), "t"),
+    ] {
+        assert_eq!(scope_of(&call), expect);
+        let rule = rule(Rule::Allow, &scope_of(&call), RuleOrigin::Session);
+        assert!(rule.applies(&call), "{expect}");
+    }
+}

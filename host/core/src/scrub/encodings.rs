@@ -1,0 +1,220 @@
+//! The forms a secret takes on its way through tools: text, JSON, URLs, headers, mails and dumps.
+//! Whether a form is found in a text is not decided here.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+/// Shorter values would be found in ordinary text.
+pub(super) const LEAST_CHARACTERS: usize = 6;
+
+/// A line of a long secret, such as a key file, is searched for on its own from this length.
+const LEAST_LINE: usize = 16;
+
+/// Longer values are searched for as they are, line by line and, encoded, in pieces: each form
+/// costs memory many times its length.
+const MOST_ENCODED: usize = 4 * 1024;
+
+/// A piece of a long value that is encoded on its own; groups of three bytes stay together.
+const PIECE: usize = 48;
+
+/// Of a longer value nothing is encoded.
+const MOST_IN_PIECES: usize = 64 * 1024;
+
+/// Every form in which this secret is searched for; none if it is too short.
+pub(super) fn forms(value: &str) -> BTreeSet<String> {
+    let mut forms = BTreeSet::new();
+    if value.chars().count() < LEAST_CHARACTERS {
+        return forms;
+    }
+    forms.insert(value.to_owned());
+    forms.insert(json(value));
+    let lines = value.lines().map(str::trim);
+    forms.extend(
+        lines
+            .filter(|line| line.chars().count() >= LEAST_LINE && !line.starts_with("-----"))
+            .map(str::to_owned),
+    );
+    if value.len() <= MOST_ENCODED {
+        escaped(value, &mut forms);
+        escaped(&json(value), &mut forms);
+        bytes_as_text(value.as_bytes(), &mut forms);
+    } else if value.len() <= MOST_IN_PIECES {
+        for piece in value.as_bytes().chunks(PIECE) {
+            base64(piece, &mut forms);
+            hexadecimal(piece, &mut forms);
+        }
+    }
+    forms.retain(|form| form.chars().count() >= LEAST_CHARACTERS);
+    forms
+}
+
+/// Forms in which a character stays a character, or is written as an escape.
+fn escaped(value: &str, forms: &mut BTreeSet<String>) {
+    forms.insert(value.chars().rev().collect());
+    forms.insert(value.chars().map(thirteen_on).collect());
+    forms.insert(value.replace('/', "\\/"));
+    forms.insert(value.replace('\'', "'\\''"));
+    forms.insert(value.replace('\'', "''"));
+    for quote in ["&#39;", "&#x27;", "&apos;", "'"] {
+        for double in ["&quot;", "&#34;"] {
+            let markup = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+            forms.insert(markup.replace('\'', quote).replace('"', double));
+            forms.insert(markup.replace('\'', quote));
+        }
+    }
+    for unescaped in [&b"-._~"[..], b"-._~!'()*", b"-._~/", b"-._~:/?#[]@!$&'()*,;="] {
+        let percent = each_byte(value, unescaped, |text, byte| write!(text, "%{byte:02X}"));
+        let lower = each_byte(value, unescaped, |text, byte| write!(text, "%{byte:02x}"));
+        for encoded in [percent, lower] {
+            forms.insert(encoded.replace("%20", "+"));
+            // Encoded once more, as a URL inside a URL is.
+            forms.insert(encoded.replace('%', "%25"));
+            forms.insert(encoded);
+        }
+    }
+    let printable: Vec<u8> = (b' '..=b'~').filter(|byte| *byte != b'=').collect();
+    let mut all_escaped = |write_one: fn(&mut String, u32) -> std::fmt::Result| {
+        forms.insert(value.chars().fold(String::new(), |mut text, character| {
+            let _infallible = write_one(&mut text, u32::from(character));
+            text
+        }));
+    };
+    all_escaped(|text, code| write!(text, "&#{code};"));
+    all_escaped(|text, code| write!(text, "&#x{code:x};"));
+    all_escaped(|text, code| write!(text, "&#x{code:X};"));
+    all_escaped(|text, code| write!(text, "&#{code:03};"));
+    all_escaped(|text, code| write!(text, "\\u{{{code:x}}}"));
+    forms.insert(utf16(value, |unit| format!("\\u{unit:04x}"), false));
+    forms.insert(utf16(value, |unit| format!("\\u{unit:04X}"), false));
+    forms.insert(utf16(value, |unit| format!("\\u{unit:04x}"), true));
+    forms.insert(each_byte(value, &printable, |text, byte| write!(text, "={byte:02X}")));
+    forms.insert(each_byte(value, &printable, |text, byte| write!(text, "\\x{byte:02x}")));
+}
+
+/// Forms in which the bytes of the secret are written as numbers.
+fn bytes_as_text(bytes: &[u8], forms: &mut BTreeSet<String>) {
+    hexadecimal(bytes, forms);
+    for (before, between) in [
+        ("", ":"),
+        ("", "-"),
+        ("", ","),
+        ("\\x", ""),
+        ("%", ""),
+        ("0x", ","),
+        ("=", ""),
+        ("0x", ""),
+    ] {
+        let pairs: Vec<String> = bytes.iter().map(|byte| format!("{before}{byte:02x}")).collect();
+        forms.insert(pairs.join(between));
+        let pairs: Vec<String> = bytes.iter().map(|byte| format!("{before}{byte:02X}")).collect();
+        forms.insert(pairs.join(between));
+    }
+    let numbers: Vec<String> = bytes.iter().map(u8::to_string).collect();
+    forms.insert(numbers.join(","));
+    let octal: Vec<String> = bytes.iter().map(|byte| format!("\\{byte:03o}")).collect();
+    forms.insert(octal.concat());
+    base64(bytes, forms);
+    base32(bytes, forms);
+    let backwards: Vec<u8> = bytes.iter().rev().copied().collect();
+    forms.insert(STANDARD.encode(&backwards).trim_end_matches('=').to_owned());
+    // Encoded twice, as a header inside an encoded file is.
+    let once = STANDARD.encode(bytes);
+    base64(once.trim_end_matches('=').as_bytes(), forms);
+    let wide: Vec<u8> =
+        String::from_utf8_lossy(bytes).encode_utf16().flat_map(u16::to_le_bytes).collect();
+    base64(&wide, forms);
+}
+
+fn hexadecimal(bytes: &[u8], forms: &mut BTreeSet<String>) {
+    let lower: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    forms.insert(lower.to_uppercase());
+    forms.insert(lower);
+}
+
+fn base64(bytes: &[u8], forms: &mut BTreeSet<String>) {
+    for engine in [STANDARD, URL_SAFE] {
+        let encoded = engine.encode(bytes);
+        forms.insert(encoded.trim_end_matches('=').to_owned());
+        forms.insert(encoded);
+        // Inside a longer text the groups of three bytes begin elsewhere; the characters that
+        // depend on a neighbour are left out.
+        for (filler, skipped) in [(0, 0), (1, 2), (2, 3)] {
+            let shifted = engine.encode([&vec![0; filler], bytes].concat());
+            let whole = (filler + bytes.len()) * 8 / 6;
+            forms.insert(shifted.chars().take(whole).skip(skipped).collect());
+        }
+    }
+}
+
+fn base32(bytes: &[u8], forms: &mut BTreeSet<String>) {
+    const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let mut encoded = String::new();
+    let (mut bits, mut held) = (0_u32, 0_u32);
+    for byte in bytes {
+        bits = bits << 8 | u32::from(*byte);
+        held += 8;
+        while held >= 5 {
+            held -= 5;
+            encoded.push(char::from(ALPHABET[(bits >> held & 31) as usize]));
+        }
+        bits &= (1 << held) - 1;
+    }
+    if held > 0 {
+        encoded.push(char::from(ALPHABET[(bits << (5 - held) & 31) as usize]));
+    }
+    forms.insert(encoded.to_lowercase());
+    forms.insert(encoded);
+}
+
+fn json(value: &str) -> String {
+    let quoted = serde_json::Value::from(value).to_string();
+    quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(&quoted).to_owned()
+}
+
+/// JSON's escapes: of every character, or of those outside ASCII and what HTML gives a meaning.
+fn utf16(value: &str, escape: impl Fn(u16) -> String, only_unsafe: bool) -> String {
+    let mut text = String::new();
+    for character in value.chars() {
+        let is_plain = character.is_ascii_graphic() && !"<>&'\"\\/".contains(character);
+        if only_unsafe && is_plain {
+            text.push(character);
+        } else {
+            text.extend(character.encode_utf16(&mut [0; 2]).iter().map(|unit| escape(*unit)));
+        }
+    }
+    text
+}
+
+fn each_byte(
+    value: &str,
+    plain: &[u8],
+    escape: impl Fn(&mut String, u8) -> std::fmt::Result,
+) -> String {
+    value.bytes().fold(String::new(), |mut text, byte| {
+        if byte.is_ascii_alphanumeric() || plain.contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            let _infallible = escape(&mut text, byte);
+        }
+        text
+    })
+}
+
+/// A path as a URL writes it.
+pub(super) fn path_in_url(path: &str) -> String {
+    each_byte(path, b"-._~/", |text, byte| write!(text, "%{byte:02X}"))
+}
+
+fn thirteen_on(character: char) -> char {
+    let turned = |letter: char, first: u8| {
+        let place = u8::try_from(letter).map_or(0, |letter| letter - first);
+        char::from(first + (place + 13) % 26)
+    };
+    match character {
+        'a'..='z' => turned(character, b'a'),
+        'A'..='Z' => turned(character, b'A'),
+        other => other,
+    }
+}

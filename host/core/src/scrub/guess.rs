@@ -1,0 +1,181 @@
+//! Guesses of all layers on one segment of a text, brought together: what overlaps is masked as
+//! one, and what is a mask already stays.
+
+use super::Tally;
+use super::entropy;
+use super::keywords;
+use super::rules::{Hits, RULES};
+
+/// The longest mask that is recognised as one.
+const LONGEST_MASK: usize = 80;
+
+/// Of what is left beside a mask inside a guess, fewer letters and digits are no credential.
+const LEAST_BESIDE_A_MASK: usize = 8;
+
+/// A part of a text that looks like a credential.
+#[derive(Clone, Debug)]
+pub(super) struct Guess {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) kind: &'static str,
+    pub(super) rank: Rank,
+}
+
+/// Who guesses; the first knows best what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rank {
+    Provider,
+    Shape,
+    Context,
+    Generic,
+    Entropy,
+}
+
+/// A block of lines between `-----BEGIN` and `-----END` that goes on behind a segment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Block {
+    #[default]
+    None,
+    /// A certificate or a public key: random, but not secret.
+    Public,
+    Private,
+}
+
+impl Block {
+    /// What is open behind this text.
+    pub(super) fn after(self, text: &str) -> Self {
+        let (begin, end) = match text.contains("-----") {
+            true => (text.rfind("-----BEGIN"), text.rfind("-----END")),
+            false => (None, None),
+        };
+        match (begin, end) {
+            (None, None) if self == Self::Private && !text.lines().all(is_key_line) => Self::None,
+            (None, None) => self,
+            (Some(begin), end) if end.is_none_or(|end| end < begin) => {
+                let line = text[begin..].lines().next().unwrap_or_default();
+                match () {
+                    () if !line.trim_end().ends_with("-----") => Self::None,
+                    () if line.contains("PRIVATE KEY") => Self::Private,
+                    () => Self::Public,
+                }
+            }
+            (_, _) => Self::None,
+        }
+    }
+}
+
+/// Puts out the segment from `shown` on, with what looks like a credential masked. No mask begins
+/// before `hold`: what is there may have been shown already.
+pub(super) fn mask(
+    text: &str,
+    shown: usize,
+    hold: impl FnOnce() -> usize,
+    hits: &Hits,
+    block: Block,
+    out: &mut String,
+    tally: &mut Tally,
+) {
+    let mut guesses = find(text, hits, block);
+    if guesses.is_empty() {
+        out.push_str(&text[shown..]);
+        return;
+    }
+    let hold = hold();
+    for guess in &mut guesses {
+        guess.start = guess.start.max(hold);
+    }
+    let masks = masks(text);
+    guesses.retain(|guess| guess.start < guess.end && is_more_than_masks(text, guess, &masks));
+    let mut at = shown;
+    for Guess { start, end, kind, .. } in merged(guesses) {
+        out.push_str(&text[at..start]);
+        out.push_str("[redacted:");
+        out.push_str(kind);
+        out.push(']');
+        tally.add(kind);
+        at = end;
+    }
+    out.push_str(&text[at..]);
+}
+
+fn find(text: &str, hits: &Hits, block: Block) -> Vec<Guess> {
+    let mut guesses = Vec::new();
+    if block == Block::Private {
+        let line = text.trim();
+        if is_key_line(line) {
+            let start = text.len() - text.trim_start().len();
+            let end = start + line.len();
+            guesses.push(Guess { start, end, kind: "private-key", rank: Rank::Shape });
+            return guesses;
+        }
+    }
+    RULES.find(text, hits, &mut guesses);
+    if hits.is_context || text.contains("://") {
+        keywords::find(text, &mut guesses);
+    }
+    if block != Block::Public && !text.starts_with("-----BEGIN") {
+        entropy::find(text, |start, end| {
+            guesses.push(Guess { start, end, kind: "high-entropy", rank: Rank::Entropy });
+        });
+    }
+    guesses
+}
+
+/// A line of base64, as inside a key.
+pub(super) fn is_key_line(line: &str) -> bool {
+    let line = line.trim();
+    let is_key = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte);
+    !line.is_empty() && line.bytes().all(is_key)
+}
+
+/// In order and apart from each other, each of the kind that knows best.
+fn merged(mut guesses: Vec<Guess>) -> Vec<Guess> {
+    guesses.sort_by_key(|guess| (guess.start, guess.rank));
+    let mut merged: Vec<Guess> = Vec::new();
+    for guess in guesses {
+        match merged.last_mut() {
+            Some(last) if guess.start < last.end => {
+                last.end = last.end.max(guess.end);
+                if guess.rank < last.rank {
+                    (last.rank, last.kind) = (guess.rank, guess.kind);
+                }
+            }
+            _ => merged.push(guess),
+        }
+    }
+    merged
+}
+
+/// Where masks are in a text.
+fn masks(text: &str) -> Vec<(usize, usize)> {
+    let mut masks = Vec::new();
+    for (start, _) in text.match_indices('[') {
+        let rest = &text[start..];
+        if !rest.starts_with("[secret") && !rest.starts_with("[redacted:") {
+            continue;
+        }
+        if let Some(length) = rest.find(']').filter(|length| *length < LONGEST_MASK)
+            && !rest[..length].contains(char::is_whitespace)
+        {
+            masks.push((start, start + length + 1));
+        }
+    }
+    masks
+}
+
+/// True if something is left of a guess beside the masks in it.
+fn is_more_than_masks(text: &str, guess: &Guess, masks: &[(usize, usize)]) -> bool {
+    let overlap = |(start, end): &&(usize, usize)| *start < guess.end && guess.start < *end;
+    let mut touched = masks.iter().filter(overlap).peekable();
+    if touched.peek().is_none() {
+        return true;
+    }
+    let in_mask = |place: usize| masks.iter().any(|(start, end)| (*start..*end).contains(&place));
+    // A guess that cuts a mask in two would leave half of it.
+    let cuts = touched.any(|(start, end)| guess.start > *start || guess.end < *end);
+    let beside = text[guess.start..guess.end]
+        .char_indices()
+        .filter(|(at, character)| character.is_alphanumeric() && !in_mask(guess.start + at))
+        .count();
+    !cuts && beside >= LEAST_BESIDE_A_MASK
+}

@@ -1,0 +1,227 @@
+//! What a component sends and changes is written to the audit log, and what it sends is searched
+//! for the person's secrets first. A secret the host attaches itself comes later, at the door.
+
+use crate::egress::{Answer, Credential, EgressError, Outgoing, Target};
+use crate::instance::Equipment;
+use bytes::Bytes;
+use http::HeaderValue;
+use hydroid_core::audit::{AuditAction, AuditEvent, AuditOutcome};
+use hydroid_core::config::Leaks;
+use hydroid_core::ports::{Audit, CallContext};
+use hydroid_core::scrub::{Scrubber, Tally};
+use std::sync::Arc;
+use wasmtime::Result;
+
+/// Characters of a resource in the audit log.
+const LONGEST_RESOURCE: usize = 512;
+
+/// Who watches over what leaves.
+#[derive(Clone)]
+pub(crate) struct Guard {
+    pub(crate) audit: Arc<dyn Audit>,
+    pub(crate) scrubber: Scrubber,
+    pub(crate) leaks: Leaks,
+}
+
+/// Sends a request of a component: searched for secrets, audited, then through the door.
+pub(crate) async fn send(
+    equipment: &Equipment,
+    call: &CallContext,
+    outgoing: Outgoing,
+    credential: Option<Credential>,
+) -> Result<Answer, EgressError> {
+    let Some(guard) = &equipment.guard else {
+        // Nothing is granted to a component that is only asked what it is; the door says so.
+        return equipment.egress.send(&equipment.component, &equipment.grant, outgoing, None).await;
+    };
+    let resource = resource(guard, &outgoing);
+    let bytes = outgoing.body.len() as u64;
+    let event = |outcome, rule: String| AuditEvent {
+        bytes: Some(bytes),
+        rule,
+        ..event_of(equipment, call, AuditAction::Request, &resource, outcome)
+    };
+    let denied = |problem: &EgressError| {
+        event(outcome_of(problem), guard.scrubber.scrub(&problem.to_string()))
+    };
+    let (outgoing, rule) = match allowed(equipment, guard, outgoing) {
+        Ok(allowed) => allowed,
+        Err(problem) => {
+            record(guard, denied(&problem)).await?;
+            return Err(problem);
+        }
+    };
+    record(guard, event(AuditOutcome::Allowed, rule)).await?;
+    if let Some(credential) = &credential {
+        let used = AuditEvent {
+            rule: format!("for `{}`", outgoing.target.grantable()),
+            ..event_of(
+                equipment,
+                call,
+                AuditAction::SecretUsed,
+                &credential.name,
+                AuditOutcome::Allowed,
+            )
+        };
+        record(guard, used).await?;
+    }
+    let sent =
+        equipment.egress.send(&equipment.component, &equipment.grant, outgoing, credential).await;
+    if let Err(problem) = &sent {
+        record(guard, denied(problem)).await?;
+    }
+    sent
+}
+
+/// Records that a component changed a file; `path` is as the component knows it.
+pub(crate) async fn file_changed(
+    equipment: &Equipment,
+    call: &CallContext,
+    resource: &str,
+    bytes: Option<u64>,
+) {
+    let Some(guard) = &equipment.guard else { return };
+    let event = AuditEvent {
+        bytes,
+        ..event_of(equipment, call, AuditAction::FileChanged, resource, AuditOutcome::Allowed)
+    };
+    if let Err(error) = guard.audit.record(event).await {
+        tracing::error!(component = %equipment.component, %error, "a changed file could not be audited");
+    }
+}
+
+/// The request as it may leave, and what it rests on.
+fn allowed(
+    equipment: &Equipment,
+    guard: &Guard,
+    outgoing: Outgoing,
+) -> Result<(Outgoing, String), EgressError> {
+    crate::egress::check_grant(
+        &equipment.component,
+        &equipment.grant,
+        &outgoing.target,
+        &outgoing.method,
+    )?;
+    let mut tally = Tally::default();
+    let clean = without_secrets(&guard.scrubber, &outgoing, &mut tally);
+    if tally.redactions == 0 {
+        return Ok((outgoing, "grant `web`".to_owned()));
+    }
+    let kinds: Vec<&str> = tally.kinds.iter().map(String::as_str).collect();
+    let kinds = kinds.join(", ");
+    match (guard.leaks, clean) {
+        (Leaks::Redact, Some(clean)) => Ok((clean, format!("grant `web`, without {kinds}"))),
+        (Leaks::Redact | Leaks::Block, _) => Err(EgressError::Leak {
+            component: equipment.component.clone(),
+            target: outgoing.target.grantable(),
+            kinds,
+        }),
+    }
+}
+
+/// The request without the person's secrets; none when they are where nothing can be put in
+/// their place: in the name of the host, or in bytes that are no text.
+fn without_secrets(
+    scrubber: &Scrubber,
+    outgoing: &Outgoing,
+    tally: &mut Tally,
+) -> Option<Outgoing> {
+    let mut clean = outgoing.clone();
+    let url = scrubber.known_counted(outgoing.target.url().as_str(), tally);
+    let url_changed = url != outgoing.target.url().as_str();
+    for value in clean.headers.values_mut() {
+        let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let masked = scrubber.known_counted(&text, tally);
+        if masked != text {
+            *value = HeaderValue::from_str(&masked).unwrap_or(HeaderValue::from_static("[secret]"));
+        }
+    }
+    match std::str::from_utf8(&outgoing.body) {
+        Ok(text) => {
+            let masked = scrubber.known_counted(text, tally);
+            if masked != text {
+                clean.body = Bytes::from(masked);
+            }
+        }
+        Err(_) => {
+            let text = String::from_utf8_lossy(&outgoing.body);
+            let before = tally.redactions;
+            drop(scrubber.known_counted(&text, tally));
+            if tally.redactions > before {
+                return None;
+            }
+        }
+    }
+    if url_changed {
+        let target = Target::parse(&url).ok()?;
+        let same = (target.scheme(), target.host(), target.port())
+            == (outgoing.target.scheme(), outgoing.target.host(), outgoing.target.port());
+        if !same {
+            return None;
+        }
+        clean.target = target;
+    }
+    Some(clean)
+}
+
+/// Method, origin and path; what stands behind a `?` may be anything.
+fn resource(guard: &Guard, outgoing: &Outgoing) -> String {
+    let mut url = outgoing.target.url().clone();
+    url.set_query(None);
+    let text = format!("{} {url}", outgoing.method);
+    guard.scrubber.scrub(&text).chars().take(LONGEST_RESOURCE).collect()
+}
+
+fn outcome_of(problem: &EgressError) -> AuditOutcome {
+    match problem {
+        EgressError::NotFound { .. }
+        | EgressError::Timeout(_)
+        | EgressError::Connection { .. }
+        | EgressError::Token { .. }
+        | EgressError::TooLarge(_) => AuditOutcome::Failed,
+        EgressError::Url(_)
+        | EgressError::NotGranted(_)
+        | EgressError::Method(_)
+        | EgressError::SpecialAddress { .. }
+        | EgressError::Header { .. }
+        | EgressError::Audience { .. }
+        | EgressError::Place { .. }
+        | EgressError::Supplied { .. }
+        | EgressError::Budget { .. }
+        | EgressError::Uncounted(_)
+        | EgressError::Busy { .. }
+        | EgressError::Stopped
+        | EgressError::Unaudited
+        | EgressError::Leak { .. } => AuditOutcome::Denied,
+    }
+}
+
+fn event_of(
+    equipment: &Equipment,
+    call: &CallContext,
+    action: AuditAction,
+    resource: &str,
+    outcome: AuditOutcome,
+) -> AuditEvent {
+    AuditEvent {
+        session: Some(call.session.clone()),
+        turn: Some(call.turn.clone()),
+        call: call.call.clone(),
+        component: Some(equipment.component.clone()),
+        digest: Some(equipment.digest.clone()),
+        ..AuditEvent::new(
+            call.user.clone(),
+            action,
+            resource.chars().take(LONGEST_RESOURCE).collect::<String>(),
+            outcome,
+        )
+    }
+}
+
+/// What cannot be recorded is not done.
+async fn record(guard: &Guard, event: AuditEvent) -> Result<(), EgressError> {
+    guard.audit.record(event).await.map_err(|error| {
+        tracing::error!(%error, "the audit log could not be written");
+        EgressError::Unaudited
+    })
+}
