@@ -3,6 +3,7 @@
 
 use super::staging::{Found, Node};
 use super::{Change, FileError, Kind, Staging, Stat, Workspace, WriteMode, stat};
+use cap_std::fs::MetadataExt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -130,6 +131,10 @@ impl Files<'_> {
                 return Err(FileError::Exists { path: target.to_owned() });
             }
             Found::StagedFile(content) => content.clone(),
+            // The real thing moves one with several names without opening it; this would read it.
+            Found::OnDisk(metadata) if metadata.is_file() && metadata.nlink() > 1 => {
+                return Err(staged.give_up(source, "is moved and has several hard links"));
+            }
             Found::OnDisk(metadata) if metadata.is_file() => {
                 staged.load(self.workspace, &from.path, metadata.len())?
             }

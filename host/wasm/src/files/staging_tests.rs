@@ -22,7 +22,10 @@ fn prepared() -> (tempfile::TempDir, Workspace) {
     symlink("../a", shared.join("d/up")).unwrap();
     symlink("../vault", shared.join("out")).unwrap();
     symlink("nowhere", shared.join("broken")).unwrap();
-    std::fs::hard_link(shared.join("b"), shared.join("h")).unwrap();
+    // Its other name is out of reach: a staged removal does not lower the count on disk, so what
+    // is staged is then refused where the real thing would not be, which is the safe side.
+    std::fs::write(directory.path().join("other"), "many names").unwrap();
+    std::fs::hard_link(directory.path().join("other"), shared.join("h")).unwrap();
     (directory, workspace)
 }
 

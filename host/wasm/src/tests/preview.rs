@@ -1,6 +1,7 @@
 //! What a person is shown of an edit is what is then done, or nothing is.
 
 use super::{Scene, scene, text};
+use hydroid_core::ports::Tools;
 use hydroid_core::tool::{Impact, Preview};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -228,4 +229,35 @@ async fn a_component_that_misbehaves_changes_nothing_by_being_shown() {
     assert!(reason.contains("writes through `wasi:filesystem`"), "{reason}");
     assert_eq!(snapshot(&scene), before);
     assert!(!Path::new(&scene.shared().join("lie.txt")).exists());
+}
+
+/// Rules about places and hosts see an argument for what it is only if the schema says so.
+#[tokio::test]
+async fn every_argument_of_the_release_that_is_a_path_or_url_says_so() {
+    let scene = scene(
+        &["tool-files-read", "tool-files-write", "tool-vault-read", "tool-vault-write", "tool-web"],
+        "",
+    );
+    let mut declared = BTreeMap::new();
+    for spec in scene.catalog.specs() {
+        for (name, schema) in spec.input_schema["properties"].as_object().unwrap() {
+            if let Some(format) = schema["format"].as_str().filter(|format| !format.contains("int"))
+            {
+                declared.insert(format!("{} {name}", spec.name), format.to_owned());
+            }
+        }
+    }
+    let expect = [
+        ("file_delete path", "path"),
+        ("file_edit path", "path"),
+        ("file_list path", "path"),
+        ("file_read path", "path"),
+        ("file_search path", "path"),
+        ("file_write path", "path"),
+        ("vault_copyto source", "path"),
+        ("vault_copyto target", "path"),
+        ("web_fetch url", "uri"),
+    ];
+    let expect = expect.map(|(name, format)| (name.to_owned(), format.to_owned()));
+    assert_eq!(declared, BTreeMap::from(expect));
 }
