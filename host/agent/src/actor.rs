@@ -61,6 +61,8 @@ pub(crate) struct Actor {
     clients: Clients,
     queue: VecDeque<Said>,
     closed: bool,
+    /// Close as soon as nothing but a question is open.
+    leaving: bool,
     /// Who waits for the session to have closed.
     closers: Vec<oneshot::Sender<Shown>>,
     turns: u64,
@@ -140,6 +142,7 @@ impl Actor {
             clients: Clients::of(client),
             queue: VecDeque::new(),
             closed: false,
+            leaving: false,
             closers: Vec::new(),
             turns: 0,
             reports,
@@ -203,6 +206,9 @@ impl Actor {
             if *self.stop.borrow_and_update() {
                 self.stop_everything().await;
             }
+            if self.leaving {
+                self.leave_when_settled().await;
+            }
             self.start_next_turn().await;
             if self.closed && self.running.is_none() && self.stopping.is_empty() {
                 for closer in std::mem::take(&mut self.closers) {
@@ -247,11 +253,7 @@ impl Actor {
             }
             Command::Leave { closed } => {
                 self.closers.push(closed);
-                // Not recorded as ended, so the question is asked again.
-                if self.running.as_ref().is_some_and(|running| running.turn.waits_for_a_person()) {
-                    self.running = None;
-                }
-                self.close().await;
+                self.leaving = true;
             }
         }
     }
@@ -284,6 +286,17 @@ impl Actor {
         }
         self.handle(vec![Event::EmergencyStop]).await;
         self.stopping.shutdown().await;
+    }
+
+    /// Closes once nothing runs but a question. The turn is not recorded as ended, so the question
+    /// is asked again; what runs beside it comes to its end first.
+    async fn leave_when_settled(&mut self) {
+        match &self.running {
+            Some(running) if !running.turn.waits_for_a_person() => return,
+            Some(_) | None => self.running = None,
+        }
+        self.leaving = false;
+        self.close().await;
     }
 
     async fn close(&mut self) {
@@ -546,7 +559,9 @@ impl Actor {
         let now_ms = self.agent.clock.now_ms();
         for entry in &entries {
             let ran_ms = self.ran_ms(entry, now_ms);
-            if let Some(event) = audit::of_entry(&self.user, &self.session, entry, ran_ms) {
+            let tool = tool_of(entry, entries.iter().chain(self.entries.iter().rev()));
+            let event = audit::of_entry(&self.user, &self.session, entry, ran_ms, tool);
+            if let Some(event) = event {
                 self.agent.audit.record(event).await?;
             }
         }
@@ -648,6 +663,17 @@ impl Running {
         }
         Some(*clock.since.get_or_insert_with(Instant::now) + clock.left)
     }
+}
+
+/// The tool that a decision is about, by the call among these entries.
+fn tool_of<'a>(decided: &Entry, entries: impl Iterator<Item = &'a Entry>) -> Option<&'a str> {
+    let Entry::CallDecided { call_id, .. } = decided else { return None };
+    entries
+        .filter_map(|entry| match entry {
+            Entry::CallReceived { call, .. } if call.id == *call_id => Some(call.name.as_str()),
+            _ => None,
+        })
+        .next()
 }
 
 /// The next report, once the client the session was opened with has room for what it brings.

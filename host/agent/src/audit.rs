@@ -10,12 +10,13 @@ use hydroid_core::ports::StandingApproval;
 use hydroid_core::taint::in_words;
 
 /// The event of an entry; none for what is no decision and no call. `ran_ms` is how long the call
-/// of an entry has run.
+/// of an entry has run, `tool` is what the call that is decided on calls.
 pub(crate) fn of_entry(
     user: &UserId,
     session: &SessionId,
     entry: &Entry,
     ran_ms: Option<u64>,
+    tool: Option<&str>,
 ) -> Option<AuditEvent> {
     let event = |action, resource: &str, outcome| AuditEvent {
         session: Some(session.clone()),
@@ -61,7 +62,7 @@ pub(crate) fn of_entry(
                 turn: Some(turn.clone()),
                 call: Some(call_id.clone()),
                 rule: why,
-                ..event(action, call_id.as_str(), outcome)
+                ..event(action, tool.unwrap_or_default(), outcome)
             }
         }
         Entry::CallStarted { turn, call_id, component, call } => AuditEvent {

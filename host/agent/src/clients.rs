@@ -72,6 +72,7 @@ pub struct Shown {
     others: Vec<oneshot::Receiver<()>>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "nearly every delivery is a message")]
 enum Delivery {
     Message(ServerMessage),
     /// Everything before this was shown.

@@ -240,6 +240,10 @@ impl Tools for FakeTools {
             (context.progress)(Some(f32::NAN), format!("half of {SECRET}"));
             match arguments["do"].as_str() {
                 Some("hang") => std::future::pending().await,
+                Some("slow") => {
+                    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+                    ToolOutput::text("slowly")
+                }
                 Some("panic") => panic!("the scripted tool panics"),
                 Some("leak") => ToolOutput::text(format!("the key is {SECRET}")),
                 Some("polite") => {

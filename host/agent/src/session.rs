@@ -207,7 +207,8 @@ impl Session {
     }
 
     /// Closes the session, but leaves a question that waits for a person open: it is asked again
-    /// when the session is opened the next time. Anything else that runs is cancelled.
+    /// when the session is opened the next time. What runs comes to its end, or to a question,
+    /// first.
     pub async fn leave(self) {
         let (closed, when_closed) = oneshot::channel();
         drop(self.commands.send(Command::Leave { closed }).await);

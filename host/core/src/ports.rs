@@ -4,6 +4,7 @@
 mod approvals;
 mod audit;
 mod key_values;
+mod known_secrets;
 mod recall;
 mod request_budget;
 
@@ -13,6 +14,7 @@ pub use key_values::{
     KeyError, KeyOwner, KeyValues, LARGEST_COMPONENT_STATE, LARGEST_VALUE, LONGEST_KEY, MOST_KEYS,
     check_key, check_value,
 };
+pub use known_secrets::KnownSecrets;
 pub use recall::{
     Hit, LONGEST_NOTE, LONGEST_SCRATCHPAD, LONGEST_TAG, MOST_HITS, MOST_NOTES, MOST_TAGS, Note,
     Origin, Question, Recall, RecallError, Source, check_scratchpad, normal_tag,

@@ -11,8 +11,11 @@ mod keywords;
 mod known;
 mod rules;
 mod segments;
+mod shared;
+mod stored;
 mod stream;
 
+pub use shared::SharedScrubber;
 pub use stream::Stream;
 
 use crate::message::{Bytes, Content};
@@ -23,7 +26,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-/// Masks texts. Built once for a session; clones share it.
+/// Masks texts. It never changes: [`SharedScrubber`] hands out another one when a secret does.
+/// Clones share it.
 ///
 /// The patterns hold copies of the secrets for as long as it lives, and nothing prints them.
 #[derive(Clone)]

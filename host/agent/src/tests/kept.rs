@@ -76,6 +76,19 @@ async fn a_question_outlives_the_process_and_is_asked_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn leaving_lets_what_runs_come_to_its_end() {
+    let mut host = Host::new(vec![calls(&["r read {\"do\":\"slow\"}", "a write"]), says("done")]);
+    let session = host.new_session().await;
+    drop(session.say(said("go")).await.unwrap());
+    host.shown(asked).await;
+    session.leave().await;
+    let transcript = host.transcript();
+    assert!(transcript.contains(&"result r: slowly".to_owned()), "{transcript:#?}");
+    assert!(!transcript.iter().any(|line| line.starts_with("ended")), "{transcript:#?}");
+    host.no_faults();
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_a_person_a_session_that_waits_is_not_opened_and_loses_nothing() {
     let mut host = Host::new(vec![calls(&["a write"]), says("done")]);
     let session = host.new_session().await;
@@ -108,7 +121,7 @@ async fn every_decision_is_in_the_audit_log_before_it_has_an_effect() {
         .iter()
         .map(|event| format!("{} {} {}", event.action.id(), event.resource, event.outcome.id()))
         .collect();
-    assert!(events.contains(&"call-decided a allowed".to_owned()), "{events:?}");
+    assert!(events.contains(&"call-decided write allowed".to_owned()), "{events:?}");
     assert!(events.contains(&"call-ran write allowed".to_owned()), "{events:?}");
     session.close().await;
     host.check().await;

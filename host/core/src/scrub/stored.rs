@@ -1,0 +1,171 @@
+//! What was recorded before a secret became known: entries and messages are masked as they are
+//! read, in every text of theirs. Nothing is guessed, as that was done when they were recorded.
+
+use super::Scrubber;
+use crate::entry::{Entry, Outcome};
+use crate::message::{Bytes, Content, Message, Part};
+use crate::policy::Decision;
+use crate::tool::{Preview, ToolCall, ToolOutput};
+use serde_json::Value;
+
+impl Scrubber {
+    /// The message without known secrets and host paths. What a provider wants back verbatim stays
+    /// as it is.
+    pub fn known_message(&self, message: Message) -> Message {
+        Message { parts: self.known_parts(message.parts), ..message }
+    }
+
+    /// The entry without known secrets and host paths.
+    pub fn known_entry(&self, entry: Entry) -> Entry {
+        match entry {
+            Entry::TurnStarted { turn, parts } => {
+                Entry::TurnStarted { turn, parts: self.known_parts(parts) }
+            }
+            Entry::Text { turn, text } => Entry::Text { turn, text: self.mask_known(&text) },
+            Entry::Thinking { turn, text, opaque } => {
+                Entry::Thinking { turn, text: self.mask_known(&text), opaque }
+            }
+            Entry::Cited { turn, uri, title } => {
+                let title = title.map(|title| self.mask_known(&title));
+                Entry::Cited { turn, uri: self.mask_known(&uri), title }
+            }
+            Entry::CallReceived { turn, call } => {
+                Entry::CallReceived { turn, call: self.known_call(call) }
+            }
+            Entry::ApprovalAsked {
+                turn,
+                call_id,
+                call,
+                component,
+                impact,
+                reason,
+                scope,
+                preview,
+            } => Entry::ApprovalAsked {
+                turn,
+                call_id,
+                call: self.known_call(call),
+                component,
+                impact,
+                reason: self.mask_known(&reason),
+                scope: self.mask_known(&scope),
+                preview: preview.map(|preview| self.known_preview(preview)),
+            },
+            Entry::CallEdited { turn, call_id, arguments } => {
+                Entry::CallEdited { turn, call_id, arguments: self.mask_known(&arguments) }
+            }
+            Entry::CallDecided { turn, call_id, decision, by, rule } => {
+                let decision = match decision {
+                    Decision::Allow => Decision::Allow,
+                    Decision::Ask { reason } => Decision::Ask { reason: self.mask_known(&reason) },
+                    Decision::Deny { reason } => {
+                        Decision::Deny { reason: self.mask_known(&reason) }
+                    }
+                };
+                Entry::CallDecided { turn, call_id, decision, by, rule: self.mask_known(&rule) }
+            }
+            Entry::CallStarted { turn, call_id, component, call } => {
+                Entry::CallStarted { turn, call_id, component, call: self.known_call(call) }
+            }
+            Entry::CallFinished { turn, call_id, output, label } => {
+                let content = self.known_contents(output.content);
+                let output = ToolOutput { content, is_error: output.is_error };
+                Entry::CallFinished { turn, call_id, output, label }
+            }
+            Entry::Notice { turn, text } => Entry::Notice { turn, text: self.mask_known(&text) },
+            Entry::TurnEnded { turn, outcome, usage, dollars } => {
+                Entry::TurnEnded { turn, outcome: self.known_outcome(outcome), usage, dollars }
+            }
+            Entry::StepStarted { .. } | Entry::StepEnded { .. } => entry,
+        }
+    }
+
+    fn known_parts(&self, parts: Vec<Part>) -> Vec<Part> {
+        let masked = |part: Part| Part { content: self.known_content(part.content), ..part };
+        parts.into_iter().map(masked).collect()
+    }
+
+    fn known_contents(&self, contents: Vec<Content>) -> Vec<Content> {
+        contents.into_iter().map(|content| self.known_content(content)).collect()
+    }
+
+    fn known_content(&self, content: Content) -> Content {
+        let mask = |text: String| self.mask_known(&text);
+        match content {
+            Content::Text { text } => Content::Text { text: mask(text) },
+            Content::Thinking { text, opaque } => Content::Thinking { text: mask(text), opaque },
+            Content::ToolCall { call } => Content::ToolCall { call: self.known_call(call) },
+            Content::ToolResult { call_id, content, is_error } => {
+                Content::ToolResult { call_id, content: self.known_contents(content), is_error }
+            }
+            Content::Media { media_type, data, name } => {
+                // A picture is left as it is; what is text is masked, whatever type it claims.
+                let data = match String::from_utf8(data.0) {
+                    Ok(text) => Bytes(self.mask_known(&text).into_bytes()),
+                    Err(error) => Bytes(error.into_bytes()),
+                };
+                Content::Media { media_type, data, name: name.map(mask) }
+            }
+            Content::Json { json } => Content::Json { json: self.known_json(json) },
+            Content::Link { uri, title, media_type } => {
+                Content::Link { uri: mask(uri), title: title.map(mask), media_type }
+            }
+            Content::Other { kind, json } => Content::Other { kind, json: mask(json) },
+        }
+    }
+
+    fn known_json(&self, json: Value) -> Value {
+        match json {
+            Value::Null | Value::Bool(_) => json,
+            Value::Number(number) => {
+                let text = number.to_string();
+                let masked = self.mask_known(&text);
+                if masked == text { Value::Number(number) } else { Value::String(masked) }
+            }
+            Value::String(text) => Value::String(self.mask_known(&text)),
+            Value::Array(items) => items.into_iter().map(|item| self.known_json(item)).collect(),
+            Value::Object(fields) => fields
+                .into_iter()
+                .map(|(key, value)| (self.mask_known(&key), self.known_json(value)))
+                .collect(),
+        }
+    }
+
+    fn known_call(&self, call: ToolCall) -> ToolCall {
+        ToolCall { arguments: self.mask_known(&call.arguments), ..call }
+    }
+
+    fn known_preview(&self, preview: Preview) -> Preview {
+        match preview {
+            Preview::Difference { text, digest } => {
+                Preview::Difference { text: self.mask_known(&text), digest }
+            }
+            Preview::Copy { source, destination, bytes, digest } => Preview::Copy {
+                source: self.mask_known(&source),
+                destination: self.mask_known(&destination),
+                bytes,
+                digest,
+            },
+            Preview::Send { host, bytes } => {
+                Preview::Send { host: self.mask_known(&host), bytes }
+            }
+            Preview::Unknown { reason } => Preview::Unknown { reason: self.mask_known(&reason) },
+        }
+    }
+
+    fn known_outcome(&self, outcome: Outcome) -> Outcome {
+        match outcome {
+            Outcome::BudgetReached { reason } => {
+                Outcome::BudgetReached { reason: self.mask_known(&reason) }
+            }
+            Outcome::Repeating { reason } => {
+                Outcome::Repeating { reason: self.mask_known(&reason) }
+            }
+            Outcome::Failed { reason } => Outcome::Failed { reason: self.mask_known(&reason) },
+            Outcome::Completed
+            | Outcome::Cancelled
+            | Outcome::Stopped
+            | Outcome::Interrupted => outcome,
+        }
+    }
+}
