@@ -13,6 +13,9 @@ const LONGEST_ERROR: usize = 8_000;
 /// Panics if it does not hold.
 pub(crate) fn holds_for(input: &[u8]) {
     let text = &*String::from_utf8_lossy(input);
+    if let Some(stretched) = stretched(text) {
+        let _ = Manifest::parse(&stretched).map_err(|error| can_be_read(&error));
+    }
     let manifest = match Manifest::parse(text) {
         Ok(manifest) => manifest,
         Err(error) => return can_be_read(&error),
@@ -34,6 +37,14 @@ pub(crate) fn holds_for(input: &[u8]) {
         can_be_used(name, want, &manifest);
     }
     assert_eq!(Manifest::parse(&printed(text, &manifest)).ok().as_ref(), Some(&manifest));
+}
+
+/// With one character repeated, for one text in sixteen: what a long text does to an error.
+fn stretched(text: &str) -> Option<String> {
+    let sum = text.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31) ^ usize::from(byte));
+    let (before, after) = text.split_at(text.floor_char_boundary(sum / 16 % text.len().max(1)));
+    let character = after.chars().next().filter(|_| sum % 16 == 0)?;
+    Some(format!("{before}{}{after}", character.to_string().repeat(LONGEST_ERROR)))
 }
 
 fn can_be_read(error: &ManifestError) {

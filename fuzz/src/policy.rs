@@ -9,6 +9,7 @@ use hydroid_core::policy::{
 };
 use hydroid_core::tool::{CheckedCall, Impact, Resource, ResourceKind, ToolCall};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 
 /// An error quotes the text at most so far.
 const LONGEST_ERROR: usize = 2_000;
@@ -93,7 +94,7 @@ fn rule(effect: Rule, calls: &CallPattern, origin: RuleOrigin) -> PolicyRule {
 /// beside it. A rule about an argument by its name says nothing about the others.
 fn allow_covers_each_resource(pattern: &CallPattern, call: &CheckedCall) {
     let allow = rule(Rule::Allow, pattern, RuleOrigin::Session);
-    if !pattern.names_a_resource() || !allow.applies(call) {
+    if !pattern.is_scoped() || !allow.applies(call) {
         return;
     }
     let text = pattern.to_string();
@@ -101,7 +102,8 @@ fn allow_covers_each_resource(pattern: &CallPattern, call: &CheckedCall) {
     let argument = inner
         .split_once('=')
         .map(|(name, _)| name)
-        .filter(|_| !inner.starts_with('/') && !inner.contains("://"));
+        .filter(|name| !name.is_empty() && !name.starts_with('/'))
+        .filter(|name| name.chars().all(|c| c.is_ascii_alphanumeric() || "_-/".contains(c)));
     for found in call.resources.iter().filter(|found| found.declared) {
         let is_named = |name: &str| {
             let rest = found.argument.trim_start_matches('/');
@@ -151,9 +153,10 @@ fn denied_is_not_allowed(pattern: &CallPattern, call: &CheckedCall) {
     let deny = rule(Rule::Deny, pattern, RuleOrigin::Config { key: key() });
     let is_denied = deny.applies(call);
     rules.push(deny);
-    for mode in Mode::ALL {
+    for (mode, headless) in Mode::ALL.into_iter().flat_map(|mode| [(mode, false), (mode, true)]) {
         let policy = Policy {
             mode,
+            headless,
             read_only: Rule::Allow,
             network: Rule::Allow,
             changes: Rule::Allow,
@@ -168,11 +171,15 @@ fn denied_is_not_allowed(pattern: &CallPattern, call: &CheckedCall) {
             if impact == Impact::Vault {
                 assert_ne!(decision, Decision::Allow, "the vault is asked for each time");
             }
+            if headless || mode == Mode::Headless {
+                assert!(!matches!(decision, Decision::Ask { .. }), "nobody is there to be asked");
+            }
         }
     }
 }
 
-/// What a person is offered for the session is a pattern for this very call.
+/// What a person is offered for the session is a pattern for this very call, unless it would
+/// reach things of more than one kind: then each call is asked about.
 fn offered_scope_covers(call: &CheckedCall) {
     let name = &call.call.name;
     let is_tool = !name.is_empty()
@@ -181,12 +188,20 @@ fn offered_scope_covers(call: &CheckedCall) {
         return;
     }
     let scope = scope_of(call);
-    match scope.parse::<CallPattern>() {
-        Ok(pattern) => assert!(
+    let pattern: CallPattern = match scope.parse() {
+        Ok(pattern) => pattern,
+        Err(error) => panic!("the scope `{scope}` is no pattern: {error}"),
+    };
+    assert!(pattern.names(name), "the scope `{scope}` is about another tool");
+    let declared: BTreeSet<ResourceKind> =
+        call.resources.iter().filter(|found| found.declared).map(|found| found.kind).collect();
+    // A URL with a user is refused by the network, whatever is allowed.
+    let has_user = |found: &Resource| found.kind == ResourceKind::Url && found.text.contains('@');
+    if declared.len() <= 1 && !call.resources.iter().any(has_user) {
+        assert!(
             rule(Rule::Allow, &pattern, RuleOrigin::Session).applies(call),
             "the scope `{scope}` does not cover its call: {:?}",
             call.resources
-        ),
-        Err(error) => panic!("the scope `{scope}` is no pattern: {error}"),
+        );
     }
 }

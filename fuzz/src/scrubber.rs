@@ -30,16 +30,23 @@ pub(crate) fn holds_for(input: &[u8]) {
     let text = &*String::from_utf8_lossy(input);
     let scrubbed = SCRUBBER.scrub(text);
     let known = SCRUBBER.mask_known(text);
-    let mut seed = input.iter().fold(0_u64, |seed, byte| {
-        (seed ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let mut seed = input
+        .iter()
+        .fold(0_u64, |seed, byte| (seed ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
     for _ in 0..3 {
         assert_eq!(divided(text, &mut seed, SCRUBBER.stream()), scrubbed, "divided, it differs");
         assert_eq!(divided(text, &mut seed, SCRUBBER.stream_known()), known, "divided");
     }
-    assert_eq!(SCRUBBER.scrub(&scrubbed), scrubbed, "a second time it differs");
     assert_eq!(SCRUBBER.mask_known(&known), known, "a second time it differs");
+    // What a mask has taken the place of was context of a guess, so a second time may find more.
+    let again = SCRUBBER.scrub(&scrubbed);
+    assert!(masks(&again) >= masks(&scrubbed), "{scrubbed} loses a mask: {again}");
+    assert_eq!(SCRUBBER.mask_known(&scrubbed), scrubbed, "something known is left");
     planted_is_masked(text, &mut seed);
+}
+
+fn masks(text: &str) -> usize {
+    text.matches("[redacted:").count() + text.matches("[secret:").count()
 }
 
 fn divided(text: &str, seed: &mut u64, mut stream: Stream) -> String {

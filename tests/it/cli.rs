@@ -138,6 +138,34 @@ fn a_session_is_listed_shown_exported_and_gone_on_with() {
 }
 
 #[test]
+fn a_secret_that_became_known_later_is_in_nothing_that_is_shown_of_an_older_session() {
+    let home = Home::new();
+    let later = "under-the-mat-4711";
+    home.run(&["ask", &format!("say {later}")]).code(0).says(later);
+    let id = newest(&home);
+    let commands = [
+        "session list".to_owned(),
+        "session list --json".to_owned(),
+        format!("session show {id}"),
+        format!("session export {id}"),
+        format!("session export {id} --format markdown"),
+        format!("session export {id} --format replay"),
+    ];
+    let run = |command: &str| home.run(&command.split(' ').collect::<Vec<_>>()).code(0);
+    for command in &commands {
+        run(command).says(later);
+    }
+    home.run_with(&["secret", "set", "mat"], later.as_bytes()).code(0);
+    for command in &commands {
+        let ran = run(command).says("[secret:mat]");
+        assert!(!ran.stdout.contains("4711"), "{command}\n{ran:?}");
+    }
+    // The model is not told either, or the request would be held back with it.
+    let again = home.run(&["ask", "--session", &id, "summarise the conversation"]).code(0);
+    assert!(!again.stdout.contains("4711"), "{again:?}");
+}
+
+#[test]
 fn a_session_that_is_not_there_or_not_clear_is_refused() {
     let home = Home::new();
     home.run(&["session", "show", "nothing"]).code(1).tells("no session `nothing`");

@@ -142,11 +142,26 @@ fn follow(http: &impl Http, mut url: Url) -> Result<(Url, Reply), ToolError> {
         })?;
         check(&next)?;
         next.set_fragment(None);
+        // The rules and the person were asked about this place, not about another.
+        if !is_same_place(&url, &next) {
+            return Err(ToolError::failed(format!(
+                "`{url}` redirects to `{next}`, another place; fetch that if it is what you want"
+            )));
+        }
         url = next;
     }
     Err(ToolError::failed(format!(
         "more than {REDIRECTS} redirects, the last one to `{url}`; fetch that if it is what you want"
     )))
+}
+
+/// The same host, at the same port or at the port of the safer scheme.
+fn is_same_place(from: &Url, to: &Url) -> bool {
+    let made_safer = from.scheme() == "http"
+        && to.scheme() == "https"
+        && from.port().is_none()
+        && to.port().is_none();
+    from.host_str() == to.host_str() && (from.origin() == to.origin() || made_safer)
 }
 
 fn is_success(status: u16) -> bool {

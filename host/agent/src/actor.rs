@@ -47,6 +47,7 @@ pub(crate) struct Actor {
     user: UserId,
     session: SessionId,
     mode: Mode,
+    headless: bool,
     who: Who,
     /// What was allowed for the rest of the session.
     allowed: Vec<PolicyRule>,
@@ -133,6 +134,7 @@ impl Actor {
             user: open.user,
             session: open.session.id().clone(),
             mode: open.mode,
+            headless: open.headless || open.mode == Mode::Headless,
             who,
             allowed: open.allow,
             standing: Vec::new(),
@@ -158,7 +160,7 @@ impl Actor {
         self.entries = self.agent.entries(&self.user, &self.session).await?;
         if open_questions(&self.entries).is_empty() {
             self.record(history::closing_entries(&self.entries)).await?;
-        } else if self.mode != Mode::Headless {
+        } else if !self.headless {
             self.read_standing().await?;
             self.restore();
         }
@@ -187,7 +189,9 @@ impl Actor {
 
     fn policy(&self) -> Policy {
         let config = &self.agent.config;
-        settings::session_policy(config, &self.who, self.mode, &self.standing, &self.allowed)
+        let policy =
+            settings::session_policy(config, &self.who, self.mode, &self.standing, &self.allowed);
+        Policy { headless: self.headless, ..policy }
     }
 
     async fn read_standing(&mut self) -> Result<(), StoreError> {
@@ -318,22 +322,27 @@ impl Actor {
             return Err(SayError::Busy { waiting: self.queue.len() });
         }
         let (ended, end) = oneshot::channel();
-        let scrubber = &self.agent.scrubber;
+        self.queue.push_back(Said { parts, ended });
+        Ok(end)
+    }
+
+    /// What the person said, without the secrets as they are when the turn begins.
+    async fn scrubbed(&self, parts: Vec<Part>) -> Result<Vec<Part>, TurnError> {
+        let scrubber = self.agent.refreshed_scrubber().await.map_err(TurnError::Secrets)?;
         let masked = |part: Part| match part.content {
             Content::Text { text } => {
-                Part::new(Content::text(mask_known(scrubber, &text)), part.label)
+                Part::new(Content::text(mask_known(&scrubber, &text)), part.label)
             }
             content => Part::new(scrubber.scrub_content(content), part.label),
         };
-        self.queue.push_back(Said { parts: parts.into_iter().map(masked).collect(), ended });
-        Ok(end)
+        Ok(parts.into_iter().map(masked).collect())
     }
 
     fn scrubbed_answer(&self, answer: ApprovalAnswer) -> ApprovalAnswer {
         match answer {
-            ApprovalAnswer::Deny { reason: Some(reason) } => {
-                ApprovalAnswer::Deny { reason: Some(mask_known(&self.agent.scrubber, &reason)) }
-            }
+            ApprovalAnswer::Deny { reason: Some(reason) } => ApprovalAnswer::Deny {
+                reason: Some(mask_known(&self.agent.scrubber.current(), &reason)),
+            },
             ApprovalAnswer::Once
             | ApprovalAnswer::Session { .. }
             | ApprovalAnswer::Always { .. }
@@ -348,19 +357,26 @@ impl Actor {
     async fn start_next_turn(&mut self) {
         while self.running.is_none() && self.stopping.is_empty() {
             let Some(said) = self.queue.pop_front() else { return };
-            if let Err(error) = self.make_ready(&said.parts).await {
-                let end = TurnEnd {
-                    result: Err(TurnError::Journal(error)),
-                    shown: self.clients.flushed(),
-                };
-                drop(said.ended.send(end));
-                continue;
-            }
+            let parts = match self.begin(said.parts).await {
+                Ok(parts) => parts,
+                Err(error) => {
+                    let end = TurnEnd { result: Err(error), shown: self.clients.flushed() };
+                    drop(said.ended.send(end));
+                    continue;
+                }
+            };
             self.turns += 1;
             let turn = self.new_turn();
             self.running = Some(self.running_turn(turn, said.ended));
-            self.handle(vec![Event::UserSaid(said.parts)]).await;
+            self.handle(vec![Event::UserSaid(parts)]).await;
         }
+    }
+
+    /// Readies the session for a turn about these parts, and scrubs them.
+    async fn begin(&mut self, parts: Vec<Part>) -> Result<Vec<Part>, TurnError> {
+        let parts = self.scrubbed(parts).await?;
+        self.make_ready(&parts).await.map_err(TurnError::Journal)?;
+        Ok(parts)
     }
 
     /// Sees to it that the session is in the journal, is known and has no open turn.
@@ -401,12 +417,12 @@ impl Actor {
                 session: self.session.clone(),
                 turn: turn.id().clone(),
                 number: self.turns,
-                headless: self.mode == Mode::Headless,
+                headless: self.headless,
                 reports: self.report_to.clone(),
             },
             turn,
             model: None,
-            answer: AnswerScrubber::new(self.agent.scrubber.clone()),
+            answer: AnswerScrubber::new(self.agent.scrubber.current()),
             tools: BTreeMap::new(),
             began_ms: BTreeMap::new(),
             clock: WallClock { left: settings::wall_time(&self.agent.config), since: None },
@@ -431,7 +447,7 @@ impl Actor {
                 events.push(match result {
                     Ok(()) => Event::ModelEnded,
                     Err(error) => Event::ModelFailed(ModelError {
-                        message: self.agent.scrubber.scrub(&error.message),
+                        message: self.agent.scrubber.current().scrub(&error.message),
                         ..error
                     }),
                 });
@@ -587,7 +603,7 @@ impl Actor {
         let Some(running) = &mut self.running else { return };
         match effect {
             Effect::AskModel => {
-                running.answer = AnswerScrubber::new(self.agent.scrubber.clone());
+                running.answer = AnswerScrubber::new(self.agent.scrubber.current());
                 running.model =
                     Some(effects::ask_model(&running.context, entry::conversation(&self.entries)));
             }

@@ -46,7 +46,7 @@ pub(crate) fn of_entry(
             rule: "the person changed the arguments".to_owned(),
             ..event(AuditAction::ApprovalAnswered, "edit", AuditOutcome::Allowed)
         },
-        Entry::CallDecided { turn, call_id, decision, by, rule } => {
+        Entry::CallDecided { turn, call_id, decision, by, rule, component } => {
             let action = match by {
                 DecidedBy::User => AuditAction::ApprovalAnswered,
                 DecidedBy::Policy | DecidedBy::Session | DecidedBy::Standing => {
@@ -61,6 +61,7 @@ pub(crate) fn of_entry(
             AuditEvent {
                 turn: Some(turn.clone()),
                 call: Some(call_id.clone()),
+                component: component.clone(),
                 rule: why,
                 ..event(action, tool.unwrap_or_default(), outcome)
             }

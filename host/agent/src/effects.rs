@@ -121,7 +121,7 @@ pub(crate) fn preview_call(turn: &TurnContext, checked: CheckedCall) -> Job {
         let preview = preview.catch_unwind().await.unwrap_or_else(|_| {
             Some(Preview::Unknown { reason: "a defect in the host stopped the preview".to_owned() })
         });
-        let scrubber = &turn.agent.scrubber;
+        let scrubber = turn.agent.scrubber.current();
         let preview = preview.map(|preview| match preview {
             Preview::Difference { text, digest } => {
                 Preview::Difference { text: scrubber.scrub(&text), digest }
@@ -154,7 +154,7 @@ pub(crate) fn run_tool(turn: &TurnContext, checked: CheckedCall) -> Job {
         let run = AssertUnwindSafe(async {
             let output = turn.agent.tools.run(checked, context).await;
             let mut tally = Tally::default();
-            let scrubber = &turn.agent.scrubber;
+            let scrubber = turn.agent.scrubber.current();
             let content = output
                 .content
                 .into_iter()
@@ -206,7 +206,8 @@ impl TurnContext {
             let fraction = fraction
                 .filter(|fraction| fraction.is_finite())
                 .map(|fraction| fraction.clamp(0.0, 1.0));
-            let note = turn.agent.scrubber.scrub(&note).chars().take(NOTE_LENGTH).collect();
+            let note =
+                turn.agent.scrubber.current().scrub(&note).chars().take(NOTE_LENGTH).collect();
             let news = News::Progress { id: id.clone(), fraction, note };
             drop(turn.reports.try_send(Report { turn: turn.number, news }));
         })
@@ -218,6 +219,11 @@ async fn answer(
     messages: Vec<Message>,
     context: CallContext,
 ) -> Result<(), ModelError> {
+    // What was said before a secret became known is in the journal as it was said.
+    let scrubber = turn.agent.refreshed_scrubber().await.map_err(|problem| {
+        model_error(format!("the model was not asked, because the conversation cannot be searched for secrets now: {problem}"))
+    })?;
+    let messages = messages.into_iter().map(|message| scrubber.known_message(message)).collect();
     let request = request(&turn.agent, messages, turn.headless)?;
     let mut completion = turn.agent.model.complete(request, context).await?;
     loop {

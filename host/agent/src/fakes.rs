@@ -12,12 +12,12 @@ use hydroid_core::id::{CallId, ComponentId, SessionId, UserId};
 use hydroid_core::message::{Content, Message, Origin, Part, Role, StopReason};
 use hydroid_core::policy::Mode;
 use hydroid_core::ports::{
-    Approvals, Audit, CallContext, Clock, Completion, Journal, Model, ModelError, ModelEvent,
-    ModelRequest, NewSession, SecretValue, SessionSummary, Sink, StandingApproval, StoreError,
-    StoredEntry, Tools,
+    Approvals, Audit, CallContext, Clock, Completion, Journal, KnownSecrets, Model, ModelError,
+    ModelEvent, ModelRequest, NewSession, SecretValue, SessionSummary, Sink, StandingApproval,
+    StoreError, StoredEntry, Tools,
 };
 use hydroid_core::protocol::ServerMessage;
-use hydroid_core::scrub::{KnownSecret, Scrubber};
+use hydroid_core::scrub::{KnownSecret, SharedScrubber};
 use hydroid_core::tool::{CheckedCall, Impact, Preview, ToolCall, ToolOutput, ToolSpec};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -474,6 +474,27 @@ impl Clock for FakeClock {
 
 // ---- what people allowed, and what is kept of it ----
 
+/// Secrets that a test may set while the host runs.
+#[derive(Default)]
+pub(crate) struct FakeSecrets(Mutex<Vec<KnownSecret>>);
+
+impl FakeSecrets {
+    pub(crate) fn set(&self, name: &str, value: &str) {
+        let value = SecretValue::new(value.into());
+        self.0.lock().unwrap().push(KnownSecret { name: Some(name.into()), value });
+    }
+}
+
+impl KnownSecrets for FakeSecrets {
+    fn generation(&self) -> u64 {
+        self.0.lock().unwrap().len() as u64
+    }
+
+    fn known(&self) -> Vec<KnownSecret> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
 /// Standing approvals and audit events in memory.
 #[derive(Default)]
 pub(crate) struct FakeRecords {
@@ -537,6 +558,7 @@ pub(crate) struct Host {
     pub(crate) journal: Arc<FakeJournal>,
     pub(crate) client: Arc<FakeClient>,
     pub(crate) records: Arc<FakeRecords>,
+    pub(crate) secrets: Arc<FakeSecrets>,
     pub(crate) stop: watch::Sender<bool>,
     shown: mpsc::UnboundedReceiver<ServerMessage>,
     faults: Faults,
@@ -572,8 +594,9 @@ impl Host {
             shown: sender,
             faults: faults.clone(),
         });
-        let secret =
-            KnownSecret { name: Some("key".into()), value: SecretValue::new(SECRET.into()) };
+        let secrets = Arc::new(FakeSecrets::default());
+        secrets.set("key", SECRET);
+        let known: Arc<dyn KnownSecrets> = secrets.clone();
         let turns = AtomicUsize::new(0);
         let records = Arc::new(FakeRecords::default());
         let (stop, stopped) = watch::channel(false);
@@ -585,11 +608,11 @@ impl Host {
             audit: Arc::clone(&records) as Arc<dyn Audit>,
             stop: stopped,
             clock: Arc::new(FakeClock),
-            scrubber: Scrubber::new(&[secret], &[]).unwrap(),
+            scrubber: SharedScrubber::following(known, Vec::new()).unwrap(),
             config: Arc::new(Config::from_table(config.parse().unwrap()).unwrap()),
             new_turn_id: Arc::new(move || format!("t{}", turns.fetch_add(1, Ordering::SeqCst) + 1)),
         });
-        Self { agent, model, tools, journal, client, records, stop, shown, faults }
+        Self { agent, model, tools, journal, client, records, secrets, stop, shown, faults }
     }
 
     pub(crate) async fn open(&self, choice: SessionChoice) -> Result<Session, OpenError> {
@@ -597,6 +620,7 @@ impl Host {
             user: UserId::new("me"),
             session: choice,
             mode: Mode::Default,
+            headless: false,
             channel: "terminal".into(),
             allow: Vec::new(),
         };
@@ -609,6 +633,7 @@ impl Host {
             user: UserId::new("me"),
             session: SessionChoice::New(SessionId::new("s")),
             mode: Mode::Default,
+            headless: false,
             channel: "terminal".into(),
             allow: Vec::new(),
         };

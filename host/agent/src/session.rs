@@ -97,6 +97,9 @@ pub enum TurnError {
         "the turn was stopped because its journal could not be written; what was shown until then is kept, and saying something tries again"
     )]
     Journal(#[source] StoreError),
+    /// The secrets to mask could not be looked for, so nothing was recorded.
+    #[error("the turn did not begin, because no text can be searched for secrets now: {0}")]
+    Secrets(String),
     /// The session closed before the turn began.
     #[error("the session closed before this message was looked at; open it again and say it again")]
     Closed,

@@ -9,7 +9,7 @@ use hydroid_core::entry::Entry;
 use hydroid_core::id::{CallId, SessionId, UserId};
 use hydroid_core::policy::{Mode, PolicyRule};
 use hydroid_core::ports::{Approvals, Audit, Clock, Journal, Model, Sink, StoreError, Tools};
-use hydroid_core::scrub::Scrubber;
+use hydroid_core::scrub::{Scrubber, SharedScrubber};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -35,7 +35,7 @@ pub struct AgentParts {
     /// True while everything is stopped.
     pub stop: watch::Receiver<bool>,
     /// What may leave a model's answer and a tool's result.
-    pub scrubber: Scrubber,
+    pub scrubber: SharedScrubber,
     /// The configuration.
     pub config: Arc<Config>,
     /// Mints a text for each turn that no other turn of the host has.
@@ -56,8 +56,10 @@ pub struct OpenSession {
     pub user: UserId,
     /// The session.
     pub session: SessionChoice,
-    /// How much may happen without asking; headless when nobody can be asked.
+    /// How much may happen without asking.
     pub mode: Mode,
+    /// Nobody can be asked here.
+    pub headless: bool,
     /// Where the person speaks: `terminal`, or the name of a channel.
     pub channel: String,
     /// Calls the person allowed for this session beforehand.
@@ -160,6 +162,15 @@ impl SessionChoice {
 }
 
 impl AgentParts {
+    /// The scrubber of the secrets as they are now; an error says why there is none.
+    pub(crate) async fn refreshed_scrubber(&self) -> Result<Scrubber, String> {
+        let shared = self.scrubber.clone();
+        // It may ask a database.
+        tokio::task::spawn_blocking(move || shared.refreshed())
+            .await
+            .unwrap_or_else(|_| Err("a defect in the host stopped looking for them".to_owned()))
+    }
+
     /// Entries of a session as the journal has them.
     pub(crate) async fn entries(
         &self,

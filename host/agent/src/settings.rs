@@ -45,6 +45,7 @@ pub fn session_policy(
     rules.extend(session.iter().cloned());
     Policy {
         mode,
+        headless: false,
         read_only: config.policy.read_only,
         network: config.policy.network,
         changes: config.policy.changes,

@@ -136,6 +136,46 @@ async fn a_known_secret_reaches_neither_journal_nor_client() {
     host.check().await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_secret_set_between_two_turns_is_masked_in_the_second_and_in_what_the_model_is_told() {
+    const LATER: &str = "pw-later-0123456789";
+    let says_it = || says(&format!("you said {LATER}"));
+    let host = Host::new(vec![says_it(), says_it()]);
+    let session = host.new_session().await;
+    turn(&session, &format!("my word is {LATER}")).await;
+    host.secrets.set("later", LATER);
+    turn(&session, &format!("it is {LATER} still")).await;
+    let texts: Vec<String> = host
+        .transcript()
+        .iter()
+        .filter_map(|line| line.strip_prefix("said ").or(line.strip_prefix("text ")))
+        .map(str::to_owned)
+        .collect();
+    let second = texts.iter().position(|text| text.contains("still")).unwrap();
+    let (before, after) = texts.split_at(second);
+    assert_eq!(before.concat(), format!("my word is {LATER}you said {LATER}"));
+    assert_eq!(after.concat(), "it is [secret:later] stillyou said [secret:later]");
+    let told: Vec<bool> = {
+        let requests = host.model.requests.lock().unwrap();
+        requests.iter().map(|request| format!("{request:?}").contains(LATER)).collect()
+    };
+    assert_eq!(told, [true, false], "the journal keeps it, the model is not told any more");
+    host.check().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_does_not_begin_when_its_texts_cannot_be_searched_for_secrets() {
+    let host = Host::new(vec![says("hello"), says("hello")]);
+    let session = host.new_session().await;
+    turn(&session, "one").await;
+    let before = host.transcript();
+    host.secrets.set("large", &"a-".repeat(17 << 20));
+    let error = session.say(said("two")).await.unwrap().ended().await.unwrap_err();
+    assert!(matches!(&error, TurnError::Secrets(problem) if problem.contains("too large")));
+    assert_eq!(host.transcript(), before);
+    host.check().await;
+}
+
 // ---- approvals ----
 
 #[tokio::test(start_paused = true)]
@@ -182,7 +222,8 @@ async fn without_a_person_only_what_was_allowed_beforehand_runs() {
         let open = OpenSession {
             user: UserId::new("me"),
             session: choice,
-            mode: Mode::Headless,
+            mode: Mode::Default,
+            headless: true,
             channel: "terminal".into(),
             allow,
         };

@@ -4,7 +4,7 @@
 
 mod shown;
 
-use crate::harmless::{exact, harmless};
+use crate::harmless::{exact, excerpt, harmless};
 use crate::render::Asked;
 use crate::terminal::{self, Style, Terminal, indented};
 use anyhow::Result;
@@ -15,12 +15,20 @@ use rustyline::config::Behavior;
 use rustyline::error::ReadlineError;
 use rustyline::history::MemHistory;
 use rustyline::{Config, Editor};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Columns and rows of a terminal that does not say how many it has.
 const SCREEN: (usize, usize) = (80, 24);
 
 /// Rows of a screen that a difference leaves for the question.
 const ROWS_FOR_THE_QUESTION: usize = 6;
+
+/// Letters of a reason for a denial, at least: one alone is a key that was missed.
+const SHORTEST_REASON: usize = 2;
+
+/// Characters of a line that was not understood.
+const SHOWN_OF_A_LINE: usize = 40;
 
 /// A difference is not cut below this on a small screen.
 const FEWEST_ROWS: usize = 8;
@@ -34,6 +42,30 @@ pub(crate) enum Reply {
     CancelTurn,
     /// The question stays open, and the session is left.
     Leave,
+    /// The question ended while it was asked; what was typed is nobody's answer.
+    Over,
+}
+
+/// Whether a question still stands, shared by who asks it and who knows of its end.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Standing(Arc<AtomicBool>);
+
+impl Standing {
+    /// Ends the question and what is being typed at it. The line editor reads in a thread of its
+    /// own and lets go of the terminal when it sees Ctrl-C or this signal; whoever calls this must
+    /// take the signal if no line was being read.
+    pub(crate) fn end(&self) {
+        self.0.store(true, Ordering::SeqCst);
+        // A process can always signal itself; if not, the line that is typed is dropped.
+        drop(rustix::process::kill_process(
+            rustix::process::getpid(),
+            rustix::process::Signal::INT,
+        ));
+    }
+
+    fn is_over(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
 }
 
 /// What a line means.
@@ -41,6 +73,8 @@ pub(crate) enum Reply {
 enum Line {
     /// It says nothing.
     Unclear,
+    /// What the keys mean.
+    Keys,
     Answer(ApprovalAnswer),
     /// The rest of the difference.
     View,
@@ -52,10 +86,13 @@ enum Line {
 
 type Keyboard = Editor<(), MemHistory>;
 
-/// Asks until there is an answer. Blocks; nothing is decided by waiting.
-pub(crate) fn ask(terminal: Terminal, asked: &Asked) -> Result<Reply> {
+/// Asks until there is an answer or the question is over. Blocks; nothing is decided by waiting.
+pub(crate) fn ask(terminal: Terminal, asked: &Asked, standing: &Standing) -> Result<Reply> {
     let config = Config::builder().behavior(Behavior::PreferTerm).build();
     let mut keyboard: Keyboard = Editor::with_history(config, MemHistory::new())?;
+    // With a printer the editor waits for signals too, not only for keys. Without one, as where
+    // the output is no terminal, the next line ends the question.
+    let _printer = keyboard.create_external_printer();
     let screen = keyboard.dimensions().map_or(SCREEN, |(columns, rows)| {
         let known = |size: u16, default| if size == 0 { default } else { usize::from(size) };
         (known(columns, SCREEN.0), known(rows, SCREEN.1))
@@ -63,18 +100,26 @@ pub(crate) fn ask(terminal: Terminal, asked: &Asked) -> Result<Reply> {
     terminal::say(&question(terminal, asked, screen));
     let prompt = prompt(asked);
     loop {
-        match keyboard.readline(&prompt) {
+        if standing.is_over() {
+            return Ok(Reply::Over);
+        }
+        let read = keyboard.readline(&prompt);
+        if standing.is_over() {
+            return Ok(Reply::Over);
+        }
+        match read {
             Ok(line) => match meaning(&line, asked) {
-                Line::Unclear => terminal::say(&choices(asked)),
+                Line::Unclear => terminal::say(&unclear(&line, asked)),
+                Line::Keys => terminal::say(&keys(asked)),
                 Line::Answer(answer) => return Ok(Reply::Answer(answer)),
                 Line::View => terminal::say(&whole_preview(terminal, asked, screen.0)),
                 Line::Always => {
-                    if let Some(answer) = always(&mut keyboard, asked)? {
+                    if let Some(answer) = always(&mut keyboard, asked, standing)? {
                         return Ok(Reply::Answer(answer));
                     }
                 }
                 Line::Edit => {
-                    if let Some(answer) = edit(&mut keyboard, asked)? {
+                    if let Some(answer) = edit(&mut keyboard, asked, standing)? {
                         return Ok(Reply::Answer(answer));
                     }
                 }
@@ -86,59 +131,109 @@ pub(crate) fn ask(terminal: Terminal, asked: &Asked) -> Result<Reply> {
     }
 }
 
-/// One more line; none if the person thought better of it, and then the question stands.
-fn further(keyboard: &mut Keyboard, prompt: &str, prefilled: &str) -> Result<Option<String>> {
-    match keyboard.readline_with_initial(prompt, (prefilled, "")) {
-        Ok(line) => Ok(Some(line.trim().to_owned())),
-        Err(ReadlineError::Interrupted | ReadlineError::Eof) => Ok(None),
-        Err(error) => Err(error.into()),
+/// One more line, asked until it can be read; none if the person thought better of it, and then
+/// the question stands.
+fn further<T>(
+    keyboard: &mut Keyboard,
+    standing: &Standing,
+    (prompt, prefilled): (&str, &str),
+    read: impl Fn(&str) -> Result<T, String>,
+) -> Result<Option<T>> {
+    loop {
+        let line = match keyboard.readline_with_initial(prompt, (prefilled, "")) {
+            Ok(_) if standing.is_over() => return Ok(None),
+            Ok(line) => line,
+            Err(ReadlineError::Interrupted | ReadlineError::Eof) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        match read(line.trim()) {
+            Ok(value) => return Ok(Some(value)),
+            Err(problem) => {
+                terminal::say(&format!("{}; Ctrl-C goes back to the question", harmless(&problem)))
+            }
+        }
     }
 }
 
-fn always(keyboard: &mut Keyboard, asked: &Asked) -> Result<Option<ApprovalAnswer>> {
-    let Some(calls) = further(keyboard, "which calls, from now on: ", &exact(&asked.scope))? else {
-        return Ok(None);
-    };
-    if let Err(error) = calls.parse::<CallPattern>() {
-        terminal::say(&harmless(&error.to_string()));
-        return Ok(None);
-    }
-    let Some(days) = further(keyboard, "for how many days (empty: until it is revoked): ", "")?
-    else {
-        return Ok(None);
-    };
-    let days = match days.parse::<u32>() {
-        _ if days.is_empty() => None,
-        Ok(days) if days > 0 => Some(days),
-        Ok(_) | Err(_) => {
-            terminal::say("that is no number of days; nothing was answered");
-            return Ok(None);
-        }
-    };
+fn always(
+    keyboard: &mut Keyboard,
+    asked: &Asked,
+    standing: &Standing,
+) -> Result<Option<ApprovalAnswer>> {
+    let scope = exact(&asked.scope);
+    let which = ("which calls, from now on: ", scope.as_str());
+    let Some(calls) = further(keyboard, standing, which, pattern)? else { return Ok(None) };
+    let how_long = ("for how many days (empty: until it is revoked): ", "");
+    let Some(days) = further(keyboard, standing, how_long, days)? else { return Ok(None) };
     Ok(Some(ApprovalAnswer::Always { calls: Some(calls), days }))
 }
 
-fn edit(keyboard: &mut Keyboard, asked: &Asked) -> Result<Option<ApprovalAnswer>> {
-    // Escapes of JSON stand for what cannot be seen, so this is the same value.
-    let before = exact(&asked.call.arguments);
-    let Some(arguments) = further(keyboard, "arguments: ", &before)? else { return Ok(None) };
-    if arguments.is_empty() || arguments == before {
-        terminal::say("nothing was changed, and nothing was answered");
-        return Ok(None);
-    }
-    if let Err(error) =
-        serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&arguments)
-    {
-        terminal::say(&format!("that is no JSON object: {error}; nothing was answered"));
-        return Ok(None);
-    }
-    Ok(Some(ApprovalAnswer::Edit { arguments }))
+fn pattern(line: &str) -> Result<String, String> {
+    line.parse::<CallPattern>().map_err(|error| error.to_string())?;
+    Ok(line.to_owned())
 }
 
-fn question(terminal: Terminal, asked: &Asked, (columns, rows): (usize, usize)) -> String {
+fn days(line: &str) -> Result<Option<u32>, String> {
+    match line.parse::<u32>() {
+        _ if line.is_empty() => Ok(None),
+        Ok(days) if days > 0 => Ok(Some(days)),
+        Ok(_) | Err(_) => Err("that is no number of days, such as `30`".to_owned()),
+    }
+}
+
+fn edit(
+    keyboard: &mut Keyboard,
+    asked: &Asked,
+    standing: &Standing,
+) -> Result<Option<ApprovalAnswer>> {
+    // Escapes of JSON stand for what cannot be seen, so this is the same value.
+    let before = exact(&asked.call.arguments);
+    let read = |line: &str| other_arguments(line, &before);
+    let arguments = further(keyboard, standing, ("arguments: ", &before), read)?;
+    Ok(arguments.map(|arguments| ApprovalAnswer::Edit { arguments }))
+}
+
+fn other_arguments(line: &str, before: &str) -> Result<String, String> {
+    if line.is_empty() || line == before {
+        return Err("nothing was changed".to_owned());
+    }
+    serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(line)
+        .map_err(|error| format!("that is no JSON object: {error}"))?;
+    Ok(line.to_owned())
+}
+
+/// What a question that waits is about, for a list: as it is asked, with arguments that are longer
+/// than a screen cut and counted.
+pub(crate) fn listed(asked: &Asked) -> String {
+    const PLAIN: Terminal = Terminal { color: false, interactive: false };
+    let (columns, rows) = SCREEN;
+    let arguments = shown::arguments(&asked.call.arguments, columns);
+    let room = rows - ROWS_FOR_THE_QUESTION;
+    let mut arguments: Vec<&str> = arguments.lines().collect();
+    let more = arguments.len().saturating_sub(room);
+    arguments.truncate(room);
+    let mut arguments = arguments.join("\n");
+    if more > 0 {
+        arguments.push_str(&format!("\n  … {more} more lines; `--json` has all"));
+    }
+    asked_with(PLAIN, asked, SCREEN, (arguments, "`--json` has all"))
+}
+
+fn question(terminal: Terminal, asked: &Asked, screen: (usize, usize)) -> String {
+    let arguments = shown::arguments(&asked.call.arguments, screen.0);
+    asked_with(terminal, asked, screen, (arguments, "`v` shows all"))
+}
+
+/// The question with its arguments, and what shows the rest of a long difference.
+fn asked_with(
+    terminal: Terminal,
+    asked: &Asked,
+    (columns, rows): (usize, usize),
+    (arguments, rest): (String, &str),
+) -> String {
     let (name, component, can) = who_and_what(asked);
     let head = terminal.styled(Style::Ask, &format!("? {name} of {component} {can}"));
-    let mut lines = vec![head, shown::arguments(&asked.call.arguments, columns)];
+    let mut lines = vec![head, arguments];
     lines.push(format!("  because {}", indented(&harmless(&asked.reason), 2)));
     if let Some(preview) = &asked.preview {
         let shown = shown::preview(preview, terminal, columns);
@@ -146,7 +241,7 @@ fn question(terminal: Terminal, asked: &Asked, (columns, rows): (usize, usize)) 
         let all = shown.lines.len();
         if shown.difference && all > room {
             lines.extend(shown.lines.into_iter().take(room));
-            lines.push(format!("  … {} more lines; `v` shows all", all - room));
+            lines.push(format!("  … {} more lines; {rest}", all - room));
         } else {
             lines.extend(shown.lines);
         }
@@ -168,12 +263,49 @@ fn prompt(asked: &Asked) -> String {
     format!("allow `{name}` of `{component}`, which {can}? {}: ", choices(asked))
 }
 
+/// False for what is approved each time, as a copy out of the vault, and for a call that no pattern
+/// describes: then an answer is for this call only.
+fn can_be_answered_for_longer(asked: &Asked) -> bool {
+    asked.impact != Impact::Vault && !asked.scope.is_empty()
+}
+
 fn choices(asked: &Asked) -> String {
-    if asked.impact == Impact::Vault {
-        return "[y]es once, [e]dit, [n]o, or why not".to_owned();
+    if !can_be_answered_for_longer(asked) {
+        return "[y]es once, [e]dit, [n]o, [?] keys, or why not".to_owned();
     }
     let scope = exact(&asked.scope);
-    format!("[y]es once, [s]ession for `{scope}`, [a]lways, [e]dit, [n]o, or why not")
+    format!("[y]es once, [s]ession for `{scope}`, [a]lways, [e]dit, [n]o, [?] keys, or why not")
+}
+
+/// What was not understood, and what would be.
+fn unclear(line: &str, asked: &Asked) -> String {
+    let line = excerpt(line, SHOWN_OF_A_LINE);
+    match line.as_str() {
+        "" => choices(asked),
+        line => format!("`{line}` is no answer here, and nothing was answered: {}", choices(asked)),
+    }
+}
+
+fn keys(asked: &Asked) -> String {
+    let scope = exact(&asked.scope);
+    let mut keys = vec![("y", "it runs, this time".to_owned())];
+    if can_be_answered_for_longer(asked) {
+        keys.push(("s", format!("it runs, and so do calls of `{scope}` in this session")));
+        keys.push((
+            "a",
+            "it runs, and so do calls of a pattern from now on; which and for how long is asked"
+                .to_owned(),
+        ));
+    }
+    keys.push(("e", "it runs with other arguments, which are asked".to_owned()));
+    keys.push(("v", "shows what it would do, all of it".to_owned()));
+    keys.push(("n", "it does not run".to_owned()));
+    keys.push(("a reason", "it does not run, and the model reads why".to_owned()));
+    keys.push(("Ctrl-C", "the turn is cancelled".to_owned()));
+    keys.push(("Ctrl-D", "the question stays open, and the session is left".to_owned()));
+    let rows: Vec<Vec<String>> =
+        keys.into_iter().map(|(key, what)| vec![format!("  {key}"), what]).collect();
+    terminal::table(&rows).trim_end().to_owned()
 }
 
 fn who_and_what(asked: &Asked) -> (String, String, &'static str) {
@@ -192,13 +324,14 @@ fn meaning(line: &str, asked: &Asked) -> Line {
     match line.to_lowercase().as_str() {
         "" => Line::Unclear,
         "y" | "yes" | "o" | "once" => Line::Answer(ApprovalAnswer::Once),
-        // A copy out of the vault is approved each time.
-        "s" | "session" | "a" | "always" if asked.impact == Impact::Vault => Line::Unclear,
+        "?" => Line::Keys,
+        "s" | "session" | "a" | "always" if !can_be_answered_for_longer(asked) => Line::Unclear,
         "s" | "session" => Line::Answer(ApprovalAnswer::Session { calls: None }),
         "a" | "always" => Line::Always,
         "e" | "edit" => Line::Edit,
         "v" | "view" => Line::View,
         "n" | "no" => Line::Answer(ApprovalAnswer::Deny { reason: None }),
+        _ if line.chars().count() < SHORTEST_REASON => Line::Unclear,
         _ => Line::Answer(ApprovalAnswer::Deny { reason: Some(line.to_owned()) }),
     }
 }
@@ -245,6 +378,11 @@ mod tests {
         check("n", Line::Answer(ApprovalAnswer::Deny { reason: None }));
         check("yes but not there", deny("yes but not there"));
         check("yy", deny("yy"));
+        check("?", Line::Keys);
+        // A key that was missed is no reason, nor is one that only looks like a key.
+        for missed in ["x", "7", "ｙ", "у"] {
+            check(missed, Line::Unclear);
+        }
         check("  ", Line::Unclear);
     }
 
@@ -256,6 +394,55 @@ mod tests {
         }
         assert_eq!(meaning("y", &vault), Line::Answer(ApprovalAnswer::Once));
         assert!(!prompt(&vault).contains("[s]ession") && !prompt(&vault).contains("[a]lways"));
+    }
+
+    #[test]
+    fn a_call_that_no_pattern_describes_is_answered_for_itself_only() {
+        let asked = Asked { scope: String::new(), ..asked("{}") };
+        for line in ["s", "S", "a", "always", "session"] {
+            assert_eq!(meaning(line, &asked), Line::Unclear, "{line}");
+        }
+        assert_eq!(meaning("y", &asked), Line::Answer(ApprovalAnswer::Once));
+        assert!(prompt(&asked).ends_with("[y]es once, [e]dit, [n]o, [?] keys, or why not: "));
+        assert!(!keys(&asked).contains("  a "), "{}", keys(&asked));
+    }
+
+    #[test]
+    fn the_keys_are_those_that_are_taken() {
+        let asked = asked("{}");
+        for (key, expect) in [("y", true), ("s", true), ("a", true), ("e", true), ("x", false)] {
+            assert_eq!(keys(&asked).contains(&format!("  {key} ")), expect, "{key}");
+            assert_eq!(meaning(key, &asked) != Line::Unclear, expect, "{key}");
+        }
+        assert!(unclear("x\u{1b}", &asked).starts_with("`x␛` is no answer here"));
+    }
+
+    #[test]
+    fn what_is_asked_further_is_read_or_says_why_not() {
+        assert_eq!(days(""), Ok(None));
+        assert_eq!(days("7"), Ok(Some(7)));
+        for bad in ["0", "-1", "soon", "7 days", "99999999999"] {
+            assert!(days(bad).is_err(), "{bad}");
+        }
+        assert!(pattern("file_write(").unwrap_err().contains("is not a rule"));
+        assert_eq!(pattern("file_write").unwrap(), "file_write");
+        assert_eq!(other_arguments("{\"a\":1}", "{}").unwrap(), "{\"a\":1}");
+        for bad in ["", "{}", "[1]", "{", "yes"] {
+            assert!(other_arguments(bad, "{}").is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_list_cuts_and_counts_what_is_longer_than_a_screen() {
+        let lines: Vec<u32> = (0..40).collect();
+        let text: String = (1..=40).map(|n| format!("+line {n}\n")).collect();
+        let preview = Some(Preview::Difference { text, digest: "d".into() });
+        let long = Asked { preview, ..asked(&serde_json::json!({ "n": lines }).to_string()) };
+        let shown = listed(&long);
+        assert!(shown.starts_with("? file_write of tool-files-write changes"), "{shown}");
+        assert!(shown.contains("  … 26 more lines; `--json` has all\n  because"), "{shown}");
+        assert!(shown.ends_with("  … 22 more lines; `--json` has all"), "{shown}");
+        assert!(!listed(&asked("{\"a\":1}")).contains("more lines"));
     }
 
     #[test]
@@ -276,7 +463,7 @@ mod tests {
     fn the_prompt_alone_is_enough_to_decide() {
         assert_eq!(
             prompt(&asked("{}")),
-            "allow `file_write` of `tool-files-write`, which changes your files or notes? [y]es once, [s]ession for `file_write(/shared/**)`, [a]lways, [e]dit, [n]o, or why not: "
+            "allow `file_write` of `tool-files-write`, which changes your files or notes? [y]es once, [s]ession for `file_write(/shared/**)`, [a]lways, [e]dit, [n]o, [?] keys, or why not: "
         );
     }
 

@@ -4,6 +4,7 @@
 use anyhow::{Context, Result, bail};
 use hydroid_core::message::{Bytes, Content, Label, Part};
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Most attachments of one message, and the most bytes of each: what services take.
@@ -26,10 +27,16 @@ fn part(path: &Path, vault: &Path) -> Result<Part> {
             "`{shown}` is in the vault, which nothing sends to a model; copy it out of there first if that is what you want"
         );
     }
+    let cannot = || format!("`{shown}` cannot be attached");
     let mut data = Vec::new();
-    std::fs::File::open(&real)
-        .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut data))
-        .with_context(|| format!("`{shown}` cannot be attached"))?;
+    let file = std::fs::File::open(&real).with_context(cannot)?;
+    // Another of its names may be in the vault.
+    if file.metadata().with_context(cannot)?.nlink() > 1 {
+        bail!(
+            "`{shown}` has several hard links, and one of them may be in the vault; attach a copy of it"
+        );
+    }
+    file.take(LARGEST + 1).read_to_end(&mut data).with_context(cannot)?;
     if data.len() as u64 > LARGEST {
         bail!(
             "`{shown}` has more than {LARGEST} bytes, the most that is attached; put it in the workspace and let a tool read it"
@@ -65,6 +72,14 @@ mod tests {
         let path = directory.path().join(name);
         std::fs::write(&path, content).unwrap();
         (directory, path)
+    }
+
+    #[test]
+    fn a_file_with_another_name_is_refused() {
+        let (directory, path) = file("picture.png", PNG);
+        std::fs::hard_link(&path, directory.path().join("vault-item")).unwrap();
+        let error = read(&[path], &directory.path().join("no-vault")).unwrap_err().to_string();
+        assert!(error.contains("several hard links"), "{error}");
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub(crate) async fn audit(ground: &Ground, deed: Deed<'_>) -> Result<()> {
         ..AuditEvent::new(
             ground.user(),
             deed.action,
-            ground.scrubber.scrub(&deed.resource),
+            ground.scrubber.current().scrub(&deed.resource),
             AuditOutcome::Allowed,
         )
     };

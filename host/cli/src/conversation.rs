@@ -1,7 +1,7 @@
 //! One session at the terminal: it says something, shows what happens, asks the person where a
 //! decision is wanted and lets Ctrl-C cancel. What a turn does is not decided here.
 
-use crate::approval::{self, Reply};
+use crate::approval::{self, Reply, Standing};
 use crate::exit::{Exit, usage};
 use crate::harmless::harmless;
 use crate::occupied::Occupied;
@@ -10,6 +10,7 @@ use crate::render::{self, Asked, Renderer, Spent};
 use crate::terminal::{self, Terminal};
 use anyhow::{Context, Result, bail};
 use futures_util::FutureExt;
+use futures_util::future::maybe_done;
 use hydroid_agent::{Agent, AnswerError, OpenSession, Session, SessionChoice, TurnHandle};
 use hydroid_core::entry::Outcome;
 use hydroid_core::id::{CallId, SessionId, UserId};
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 /// Sessions that a shortened identifier is looked for in.
 const SESSIONS: u32 = 1_000;
@@ -34,6 +36,10 @@ const SETTLED: Duration = Duration::from_millis(300);
 
 /// Time that a question has to be asked again, for which it is found out anew what the call does.
 const ASKED_AGAIN: Duration = Duration::from_secs(30);
+
+/// How often a question that is over is taken off the terminal, and how long it may take to go.
+const MOST_TRIES: u32 = 20;
+const TRY_AGAIN: Duration = Duration::from_millis(100);
 
 /// An open session with its client.
 pub(crate) struct Conversation {
@@ -111,15 +117,11 @@ impl Conversation {
         let occupied = Occupied::take(paths, &opening.user, opening.session.id())?;
         let (renderer, approvals) = Renderer::new(opening.show, terminal);
         let renderer = Arc::new(renderer);
-        let mode = match (opening.person, opening.mode) {
-            // Where nobody is, nothing is asked; what changes something stays denied by its mode.
-            (Person::Nowhere, Mode::Default | Mode::AcceptEdits) => Mode::Headless,
-            (Person::Here | Person::Later | Person::Nowhere, mode) => mode,
-        };
         let open = OpenSession {
             user: opening.user.clone(),
             session: opening.session,
-            mode,
+            mode: opening.mode,
+            headless: opening.person == Person::Nowhere,
             channel: CHANNEL.to_owned(),
             allow: opening.allow,
         };
@@ -170,7 +172,7 @@ impl Conversation {
 
     async fn follow(&mut self, turn: TurnHandle, mut prepared: Option<Prepared>) -> Result<Exit> {
         (self.abandoned, self.unasked) = (false, 0);
-        let recorded = turn.recorded();
+        let recorded = maybe_done(turn.recorded());
         tokio::pin!(recorded);
         let mut cancelled = false;
         let mut left_open: Vec<CallId> = Vec::new();
@@ -178,7 +180,10 @@ impl Conversation {
             let settled = if prepared.is_some() { ASKED_AGAIN } else { SETTLED };
             tokio::select! {
                 biased;
-                ended = &mut recorded => break ended,
+                () = &mut recorded => {
+                    let ended = recorded.as_mut().take_output();
+                    break ended.expect("it is done and taken once");
+                }
                 () = self.interrupts.next() => {
                     if cancelled {
                         self.abandoned = true;
@@ -194,8 +199,8 @@ impl Conversation {
                     if cancelled {
                         continue;
                     }
-                    match self.decide(asked, &mut prepared).await? {
-                        Decided::Answered => {}
+                    match self.decide(asked, &mut prepared, recorded.as_mut()).await? {
+                        Decided::Answered | Decided::TurnEnded => {}
                         Decided::TurnCancelled => cancelled = true,
                         Decided::LeftOpen(call) => left_open.push(call),
                         Decided::Leave(call) => return self.leave(&[call]).await,
@@ -269,7 +274,12 @@ impl Conversation {
         Ok(Exit::Waiting)
     }
 
-    async fn decide(&mut self, asked: Asked, prepared: &mut Option<Prepared>) -> Result<Decided> {
+    async fn decide(
+        &mut self,
+        asked: Asked,
+        prepared: &mut Option<Prepared>,
+        ended: impl Future<Output = ()> + Unpin,
+    ) -> Result<Decided> {
         let call = asked.call_id.clone();
         if let Some(prepared) = prepared.take_if(|prepared| prepared.call == call) {
             if let Err(error) = self.answer(call.clone(), prepared.answer).await {
@@ -279,7 +289,7 @@ impl Conversation {
             return Ok(Decided::Answered);
         }
         match self.person {
-            Person::Here => self.ask(asked).await,
+            Person::Here => self.ask(asked, ended).await,
             Person::Later => Ok(Decided::LeftOpen(call)),
             Person::Nowhere => {
                 self.unasked = self.unasked.saturating_add(1);
@@ -290,11 +300,25 @@ impl Conversation {
         }
     }
 
-    async fn ask(&mut self, asked: Asked) -> Result<Decided> {
+    async fn ask(
+        &mut self,
+        asked: Asked,
+        mut ended: impl Future<Output = ()> + Unpin,
+    ) -> Result<Decided> {
         let (terminal, call) = (self.terminal, asked.call_id.clone());
         loop {
-            let asked = asked.clone();
-            let reply = tokio::task::spawn_blocking(move || approval::ask(terminal, &asked)).await;
+            let (asked, standing) = (asked.clone(), Standing::default());
+            let stands = standing.clone();
+            let mut asking =
+                tokio::task::spawn_blocking(move || approval::ask(terminal, &asked, &stands));
+            let reply = tokio::select! {
+                biased;
+                reply = &mut asking => reply,
+                () = &mut ended => {
+                    self.end_question(&standing, asking).await;
+                    return Ok(Decided::TurnEnded);
+                }
+            };
             match reply.context("asking failed unexpectedly")? {
                 Ok(Reply::Answer(answer)) => match self.answer(call.clone(), answer).await {
                     Ok(()) => return Ok(Decided::Answered),
@@ -312,6 +336,7 @@ impl Conversation {
                     return Ok(Decided::TurnCancelled);
                 }
                 Ok(Reply::Leave) => return Ok(Decided::Leave(call)),
+                Ok(Reply::Over) => return Ok(Decided::TurnEnded),
                 Err(error) => {
                     self.session.cancel().await;
                     return Err(error.context(
@@ -322,6 +347,32 @@ impl Conversation {
         }
     }
 
+    /// The turn ended while the person was asked, as by `hydroid stop --all`: the terminal is theirs
+    /// again, and no line of theirs is taken for an answer.
+    async fn end_question(&mut self, standing: &Standing, mut asking: JoinHandle<Result<Reply>>) {
+        terminal::say("\nthe turn ended, so there is nothing to answer any more");
+        let mut tries = 0;
+        let reply = loop {
+            // The editor may be between two lines, so once may not be enough.
+            if tries < MOST_TRIES {
+                standing.end();
+            }
+            tries += 1;
+            tokio::select! {
+                reply = &mut asking => break reply,
+                () = tokio::time::sleep(TRY_AGAIN) => {}
+            }
+            if tries == MOST_TRIES {
+                terminal::say("press Enter; what is typed before it is dropped");
+            }
+        };
+        if matches!(reply, Ok(Ok(Reply::Answer(_)))) || tries > MOST_TRIES {
+            terminal::say("what was typed at the question was dropped");
+        }
+        // The signal that ended it was ours.
+        while self.interrupts.next().now_or_never().is_some() {}
+    }
+
     async fn answer(&self, call: CallId, answer: ApprovalAnswer) -> Result<(), AnswerError> {
         self.session.answer(self.user.clone(), call, answer).await
     }
@@ -330,6 +381,8 @@ impl Conversation {
 enum Decided {
     Answered,
     TurnCancelled,
+    /// The turn ended meanwhile.
+    TurnEnded,
     /// The person answers it another time; others may be asked meanwhile.
     LeftOpen(CallId),
     /// The person wants to leave now.

@@ -3,7 +3,7 @@
 //! paths are masked in every line, whoever wrote it.
 
 use crate::harmless::harmless;
-use hydroid_core::scrub::Scrubber;
+use hydroid_core::scrub::SharedScrubber;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -18,7 +18,7 @@ use tracing_subscriber::{EnvFilter, Layer as _};
 const LARGEST_FILE: u64 = 4 << 20;
 
 /// Begins to log at a level of the configuration. A second call changes nothing.
-pub(crate) fn start(level: &str, scrubber: Scrubber, file: &Path) {
+pub(crate) fn start(level: &str, scrubber: SharedScrubber, file: &Path) {
     // Libraries speak only when something is wrong; what they say below that is theirs.
     let directives =
         ["agent", "cli", "core", "memory", "wasm"].map(|name| format!("hydroid_{name}={level}"));
@@ -73,7 +73,7 @@ impl LogFile {
 
 /// Makes a writer into the file for each line.
 struct Kept {
-    scrubber: Scrubber,
+    scrubber: SharedScrubber,
     file: Mutex<LogFile>,
 }
 
@@ -90,7 +90,7 @@ impl<'a> MakeWriter<'a> for Kept {
 
 impl Write for KeptLine<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let masked = harmless(&self.0.scrubber.scrub(&String::from_utf8_lossy(bytes)));
+        let masked = harmless(&self.0.scrubber.current().scrub(&String::from_utf8_lossy(bytes)));
         let line = masked.trim_end_matches('\n').replace('\n', "\n    ");
         let mut file = self.0.file.lock().unwrap_or_else(PoisonError::into_inner);
         file.append(&format!("{line}\n"))?;
@@ -104,12 +104,12 @@ impl Write for KeptLine<'_> {
 
 /// Makes a writer for each line.
 struct Scrubbed {
-    scrubber: Scrubber,
+    scrubber: SharedScrubber,
 }
 
 /// Masks a line and writes it to standard error.
 struct Line<'a> {
-    scrubber: &'a Scrubber,
+    scrubber: &'a SharedScrubber,
 }
 
 impl<'a> MakeWriter<'a> for Scrubbed {
@@ -123,7 +123,7 @@ impl<'a> MakeWriter<'a> for Scrubbed {
 impl Write for Line<'_> {
     /// tracing hands over one whole line at a time.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let masked = harmless(&self.scrubber.scrub(&String::from_utf8_lossy(bytes)));
+        let masked = harmless(&self.scrubber.current().scrub(&String::from_utf8_lossy(bytes)));
         // A message with line ends in it must not look like several.
         let line = masked.trim_end_matches('\n').replace('\n', "\n    ");
         io::stderr().lock().write_all(format!("{line}\n").as_bytes())?;

@@ -151,12 +151,16 @@ impl Renderer {
                 state.names.insert(call.id.clone(), call.name);
             }
             asked @ Entry::ApprovalAsked { .. } => {
+                // In a session that was taken up again the call itself was shown by another process.
+                if let Entry::ApprovalAsked { call_id, call, .. } = &asked {
+                    state.names.insert(call_id.clone(), call.name.clone());
+                }
                 state.end_line();
                 drop(state);
                 self.hand_on(&asked);
             }
             Entry::CallEdited { call_id, arguments, .. } => {
-                let name = state.names.get(&call_id).cloned().unwrap_or_default();
+                let name = state.name(&call_id);
                 let arguments = excerpt(&exact(&arguments), ARGUMENTS);
                 self.line(
                     &mut state,
@@ -165,7 +169,7 @@ impl Renderer {
                 );
             }
             Entry::CallDecided { call_id, decision: Decision::Deny { reason }, by, .. } => {
-                let name = state.names.get(&call_id).cloned().unwrap_or_default();
+                let name = state.name(&call_id);
                 state.refused.push(call_id);
                 match by {
                     DecidedBy::Policy => {
@@ -187,6 +191,7 @@ impl Renderer {
                     excerpt(&exact(&call.arguments), ARGUMENTS)
                 );
                 self.line(&mut state, Style::Dim, &format!("{line}  ({component})"));
+                state.names.insert(call_id.clone(), call.name.clone());
                 state.running.insert(call_id, (Instant::now(), call.name));
             }
             Entry::CallFinished { call_id, output, .. } => {
@@ -220,7 +225,7 @@ impl Renderer {
         }
         let (took, name) = match running {
             Some((began, name)) => (format!(" {}", took(began)), name),
-            None => (String::new(), state.names.get(call_id).cloned().unwrap_or_default()),
+            None => (String::new(), state.name(call_id)),
         };
         let text = text_of(&output.content);
         let (sign, style, length) =
@@ -270,7 +275,7 @@ impl Sink for Renderer {
             ServerMessage::Entry { entry, .. } => self.show(entry),
             ServerMessage::Progress { call_id, fraction, note, .. } => {
                 let mut state = self.state();
-                let name = state.names.get(&call_id).cloned().unwrap_or_default();
+                let name = state.name(&call_id);
                 let percent = fraction
                     .map(|fraction| format!(" {:.0} %", fraction.clamp(0.0, 1.0) * 100.0))
                     .unwrap_or_default();
@@ -309,6 +314,11 @@ impl Renderer {
 }
 
 impl State {
+    /// The tool of a call, or which call it is if it was received before anything was shown.
+    fn name(&self, call: &CallId) -> String {
+        self.names.get(call).cloned().unwrap_or_else(|| format!("call {call}"))
+    }
+
     fn wrote(&mut self, written: std::io::Result<()>) {
         if let Err(error) = written {
             self.output_gone = true;

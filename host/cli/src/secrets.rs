@@ -2,9 +2,11 @@
 //! the configuration names, or the sealed store. Values are never printed or logged.
 
 mod exec;
+pub(crate) mod followed;
 pub(crate) mod import;
 mod key_file;
 mod keyring;
+pub(crate) mod lock;
 pub(crate) mod master_key;
 pub(crate) mod sealed;
 
@@ -89,6 +91,11 @@ impl UserSecrets {
     /// The names of the configuration.
     pub(crate) fn configured(&self) -> impl Iterator<Item = (&String, &SecretSource)> {
         self.sources.iter()
+    }
+
+    /// The files that values are read from.
+    fn files(&self) -> impl Iterator<Item = PathBuf> {
+        self.sources.values().filter_map(|source| Some(self.base.join(source.file.as_ref()?)))
     }
 
     /// True if something says where the value is.
@@ -257,6 +264,18 @@ impl Secrets for UserSecrets {
 
     fn known_values(&self, _user: &UserId) -> Vec<SecretValue> {
         self.known(Programs::Run).into_iter().map(|known| known.value).collect()
+    }
+
+    fn store(&self, _user: &UserId, name: &str, value: &SecretValue) -> Result<(), SecretError> {
+        let configured = self.sources.get(name).filter(|source| source.names_a_value());
+        let stored = match configured {
+            Some(source) => Err(format!(
+                "it comes from `secrets.{name}.{}` in the configuration, which the host only reads; take that key out first",
+                kind(source)
+            )),
+            None => self.sealed.renew(name, value),
+        };
+        stored.map_err(|problem| SecretError { name: name.to_owned(), problem })
     }
 }
 

@@ -4,6 +4,7 @@
 use crate::env::Environment;
 use crate::load::{Loaded, Setting, load};
 use crate::paths::{Paths, private_directory};
+use crate::secrets::followed::Followed;
 use crate::secrets::master_key::KeyPlaces;
 use crate::secrets::sealed::Sealed;
 use crate::secrets::{Programs, UserSecrets};
@@ -14,7 +15,7 @@ use hydroid_agent::{Agent, AgentParts};
 use hydroid_core::config::Config;
 use hydroid_core::id::UserId;
 use hydroid_core::ports::{Clock, Journal, Model, Secrets, Tools};
-use hydroid_core::scrub::{PathMapping, Scrubber};
+use hydroid_core::scrub::{PathMapping, SharedScrubber};
 use hydroid_memory::{Database, StandingApprovals};
 use hydroid_wasm::cache::CompiledCache;
 use hydroid_wasm::egress::{Counter, Egress, EgressSettings};
@@ -38,8 +39,8 @@ pub(crate) struct Ground {
     pub(crate) secrets: Arc<UserSecrets>,
     /// Where the key is that stored ones are sealed under.
     pub(crate) keys: KeyPlaces,
-    /// Masks secrets and paths of this machine.
-    pub(crate) scrubber: Scrubber,
+    /// Masks secrets and paths of this machine; it follows the secrets as they change.
+    pub(crate) scrubber: SharedScrubber,
     /// True while everything is stopped.
     pub(crate) stop: watch::Receiver<bool>,
     /// How to speak to the person.
@@ -83,11 +84,11 @@ impl Ground {
             config.secrets.clone(),
             environment,
             paths.config.clone(),
-            Sealed::new(user.clone(), paths.journal(user), keys.clone()),
+            Sealed::new(user.clone(), paths.journal(user), paths.secrets_lock(user), keys.clone()),
         ));
         let mappings = virtual_paths(&loaded.workspace, &paths);
-        let scrubber =
-            Scrubber::new(&secrets.known(programs), &mappings).map_err(anyhow::Error::msg)?;
+        let followed = Arc::new(Followed::new(secrets.clone(), programs));
+        let scrubber = SharedScrubber::following(followed, mappings).map_err(anyhow::Error::msg)?;
         log::start(&config.log.level, scrubber.clone(), &paths.log(&config.user));
         let stop = stopped::watch(&paths)?;
         Ok(Self { paths, loaded, config, secrets, keys, scrubber, stop, terminal })

@@ -80,7 +80,8 @@ pub enum Entry {
         impact: Impact,
         /// Why it is asked.
         reason: String,
-        /// The pattern that an answer for longer would be about.
+        /// The pattern that an answer for longer would be about; empty when there is none, because
+        /// a person approves such a call each time.
         #[serde(default)]
         scope: String,
         /// What the person is shown beside the arguments.
@@ -109,6 +110,9 @@ pub enum Entry {
         /// The rule in force, as the person can find it.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         rule: String,
+        /// The component that would run it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        component: Option<ComponentId>,
     },
     /// A call began to run.
     CallStarted {

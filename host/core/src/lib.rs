@@ -26,3 +26,10 @@ pub mod scrub;
 pub mod taint;
 pub mod tool;
 pub mod turn;
+
+// The functions in `fuzz/src` name this crate as others do.
+#[cfg(test)]
+extern crate self as hydroid_core;
+
+#[cfg(test)]
+mod fuzzed;

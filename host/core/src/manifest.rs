@@ -83,6 +83,16 @@ pub enum ManifestError {
         /// A suggestion, or nothing.
         hint: String,
     },
+    /// A text that nobody would read in an error, nor before a grant.
+    #[error(
+        "the manifest has a name or text of {length} characters, which begins with `{beginning}`; outside of [config] at most {LONGEST_TEXT} fit"
+    )]
+    Long {
+        /// How long it is.
+        length: usize,
+        /// The first of them.
+        beginning: String,
+    },
     /// A name that cannot be one.
     #[error(
         "the manifest's name is `{0}`; a component name has lower-case letters, digits and `-`, and begins with a letter"
@@ -151,12 +161,15 @@ const FIELDS: [&str; 10] = [
     "limits",
 ];
 
+/// Most characters of a name or text outside of [config]: errors quote them, and people read them
+/// before they grant something. Ten lines of reasons fit.
+const LONGEST_TEXT: usize = 1_000;
+
 impl Manifest {
     /// Reads `manifest.toml`.
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
-        let toml_error =
-            |error: toml::de::Error| ManifestError::Toml(error.to_string().trim().to_owned());
         let table: toml::Table = text.parse().map_err(toml_error)?;
+        check_lengths(&table)?;
         if let Some(field) = table.keys().find(|field| !FIELDS.contains(&field.as_str())) {
             return Err(ManifestError::UnknownField {
                 field: field.clone(),
@@ -219,6 +232,46 @@ pub fn is_component_name(name: &str) -> bool {
     is_name(name)
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+}
+
+/// With the line it is about, unless that line is a long one.
+fn toml_error(error: toml::de::Error) -> ManifestError {
+    let whole = error.to_string();
+    let shown = if whole.chars().count() > LONGEST_TEXT { error.message() } else { whole.trim() };
+    ManifestError::Toml(shown.chars().take(LONGEST_TEXT).collect())
+}
+
+fn check_lengths(table: &toml::Table) -> Result<(), ManifestError> {
+    fn check(text: &str) -> Result<(), ManifestError> {
+        match text.chars().count() {
+            length if length > LONGEST_TEXT => {
+                let beginning = text.chars().take(40).collect();
+                Err(ManifestError::Long { length, beginning })
+            }
+            _ => Ok(()),
+        }
+    }
+    fn check_value(value: &toml::Value) -> Result<(), ManifestError> {
+        match value {
+            toml::Value::String(text) => check(text),
+            toml::Value::Array(items) => items.iter().try_for_each(check_value),
+            toml::Value::Table(table) => check_table(table),
+            toml::Value::Integer(_)
+            | toml::Value::Float(_)
+            | toml::Value::Boolean(_)
+            | toml::Value::Datetime(_) => Ok(()),
+        }
+    }
+    fn check_table(table: &toml::Table) -> Result<(), ManifestError> {
+        table.iter().try_for_each(|(name, value)| {
+            check(name)?;
+            check_value(value)
+        })
+    }
+    table.iter().try_for_each(|(name, value)| {
+        check(name)?;
+        if name == "config" { Ok(()) } else { check_value(value) }
+    })
 }
 
 fn check_want(profile: Profile, want: &Want) -> Result<(), ManifestError> {
@@ -320,5 +373,10 @@ memory = "32MiB"
         );
         refused("name = \"x\"\nversion = \"1.0.0\"\nhands_to = \"y\"", "belong together");
         refused("name = \"x\"\nversion = \"1.0.0\"\n[limits]\nmemory = \"lots\"", "is not a size");
+        let long = "x".repeat(LONGEST_TEXT + 1);
+        refused(&format!("name = \"{long}\"\nversion = \"1.0.0\""), "of 1001 characters");
+        refused(&format!("name = \"{long}"), "the manifest cannot be read: ");
+        let config = format!("name = \"x\"\nversion = \"1.0.0\"\nconfig.description = \"{long}\"");
+        assert!(Manifest::parse(&config).is_ok());
     }
 }

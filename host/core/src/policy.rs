@@ -20,6 +20,8 @@ use serde::{Deserialize, Serialize};
 pub struct Policy {
     /// How much may happen without asking.
     pub mode: Mode,
+    /// Nobody is there to be asked, so what would be asked is denied, whatever the mode.
+    pub headless: bool,
     /// What happens to tools of each impact.
     pub read_only: Rule,
     /// See [`Impact::Network`].
@@ -41,7 +43,7 @@ pub enum Mode {
     Default,
     /// Changes of files in the workspace and of notes run without asking.
     AcceptEdits,
-    /// Nobody is there to be asked, so what would be asked is denied.
+    /// As the rules say, and as if nobody were there: what would be asked is denied.
     Headless,
 }
 
@@ -89,6 +91,12 @@ impl Mode {
     }
 }
 
+impl Policy {
+    fn nobody_is_there(&self) -> bool {
+        self.headless || self.mode == Mode::Headless
+    }
+}
+
 /// Decides on a call whose tool exists and whose arguments are valid.
 pub fn decide(policy: &Policy, call: &CheckedCall, narrowing: Option<&Narrowing>) -> Ruling {
     let first =
@@ -133,7 +141,7 @@ pub fn decide(policy: &Policy, call: &CheckedCall, narrowing: Option<&Narrowing>
         (None, None) => by_key(key, decided_by_impact(policy, call, by_impact)),
     };
     let ruling = narrowed(policy, call, narrowing, ruling);
-    if policy.mode == Mode::Headless { without_a_person(call, narrowing, ruling) } else { ruling }
+    if policy.nobody_is_there() { without_a_person(call, narrowing, ruling) } else { ruling }
 }
 
 /// The pattern that a person is offered for calls like this one: the tool, and where it may go.
@@ -147,10 +155,10 @@ pub fn scope_of(call: &CheckedCall) -> String {
         .collect();
     if let [url] = urls[..]
         && let Ok(parsed) = url::Url::parse(url)
-        && parsed.host_str().is_some()
+        && parsed.origin().is_tuple()
     {
         let origin = parsed.origin().ascii_serialization();
-        return format!("{tool}({}/**)", globset::escape(&origin));
+        return format!("{tool}({}/**)", literal(&origin));
     }
     let paths: Vec<&str> = call
         .resources
@@ -163,7 +171,7 @@ pub fn scope_of(call: &CheckedCall) -> String {
         && let Some((directory, _)) = path.rsplit_once('/')
         && !directory.is_empty()
     {
-        return format!("{tool}({}/**)", globset::escape(directory));
+        return format!("{tool}({}/**)", literal(directory));
     }
     let to: Vec<&str> = call
         .resources
@@ -174,9 +182,14 @@ pub fn scope_of(call: &CheckedCall) -> String {
     if let [argument] = to[..]
         && let Some(found) = call.resources.iter().find(|found| found.kind == ResourceKind::Address)
     {
-        return format!("{tool}({argument}={})", globset::escape(&found.text));
+        return format!("{tool}({argument}={})", literal(&found.text));
     }
     tool.clone()
+}
+
+/// A pattern for just this text. The library leaves a backslash, which would escape what follows.
+fn literal(text: &str) -> String {
+    globset::escape(text).replace('\\', "[\\]")
 }
 
 fn by_impact(policy: &Policy, impact: Impact) -> (Rule, &'static str) {
@@ -250,7 +263,7 @@ fn each_time(policy: &Policy, call: &CheckedCall) -> Decision {
         "`{}` takes something out of the vault, which a person approves each time",
         call.call.name
     );
-    if policy.mode == Mode::Headless {
+    if policy.nobody_is_there() {
         return Decision::Deny {
             reason: format!(
                 "{reason}, and nobody can be asked here; ask for it in a terminal, with `hydroid chat` or `hydroid ask`"
@@ -275,16 +288,22 @@ fn narrowed(
     let named = policy
         .rules
         .iter()
-        .any(|rule| rule.effect == Rule::Allow && rule.names_a_resource() && rule.applies(call));
+        .any(|rule| rule.effect == Rule::Allow && rule.names_a_target() && rule.applies(call));
     if named && !narrowing.secret {
         return ruling;
     }
     let reason = format!("{}, and {}", can(call), narrowing.reason);
-    Ruling { decision: Decision::Ask { reason }, ..ruling }
+    by_key("what the session has read", Decision::Ask { reason })
 }
 
 fn without_a_person(call: &CheckedCall, narrowing: Option<&Narrowing>, ruling: Ruling) -> Ruling {
     let Decision::Ask { reason } = ruling.decision else { return ruling };
+    if narrowing.is_some_and(|narrowing| narrowing.secret) {
+        let reason = format!(
+            "{reason}, so a person approves it each time, and nobody can be asked here; ask for it in a terminal, with `hydroid chat` or `hydroid ask`"
+        );
+        return Ruling { decision: Decision::Deny { reason }, ..ruling };
+    }
     let name = &call.call.name;
     let scope = scope_of(call);
     let narrowed = narrowing.is_some() && scope != *name;

@@ -5,6 +5,7 @@
 //! stays in the host, such as a file in the workspace, is not narrowed.
 
 use crate::entry::Entry;
+use crate::id::CallId;
 use crate::message::{Content, Label, Origin, Part, Source, Trust};
 use crate::policy::resource::{host_of, normal_path};
 use crate::tool::{CheckedCall, Impact, Preview, Resource, ResourceKind};
@@ -29,6 +30,10 @@ pub struct Taint {
     secret: bool,
     /// Where something was copied out of the vault to.
     from_vault: BTreeSet<String>,
+    /// Calls that a person was asked about and that copy out of the vault.
+    copies: BTreeSet<CallId>,
+    /// Something was copied out of the vault to a place that is not known.
+    anywhere: bool,
     /// What the person said, lower case.
     said: String,
 }
@@ -60,7 +65,16 @@ impl Taint {
                     self.take_part(part);
                 }
             }
-            Entry::ApprovalAsked { preview: Some(Preview::Copy { destination, .. }), .. } => {
+            // Where an edited copy goes nobody has looked up, so it could be any file.
+            Entry::CallEdited { call_id, .. } if self.copies.contains(call_id) => {
+                self.anywhere = true;
+            }
+            Entry::ApprovalAsked {
+                call_id,
+                preview: Some(Preview::Copy { destination, .. }),
+                ..
+            } => {
+                self.copies.insert(call_id.clone());
                 self.from_vault.insert(normal_path(destination));
             }
             Entry::CallFinished { label, output, .. } if !output.content.is_empty() => {
@@ -135,8 +149,8 @@ impl Taint {
     fn is_from_vault(&self, source: &Source) -> bool {
         let Source::Tool { of: Origin::File { path }, .. } = source else { return false };
         match path {
-            Some(path) => self.from_vault.contains(path),
-            None => !self.from_vault.is_empty(),
+            Some(path) => self.anywhere || self.from_vault.contains(path),
+            None => self.anywhere || !self.from_vault.is_empty(),
         }
     }
 
@@ -158,6 +172,10 @@ impl Taint {
             ResourceKind::Address => self.said_word(&target.text),
             ResourceKind::Url => {
                 let Some(host) = host_of(&target.text) else { return false };
+                let host = match url::Url::parse(&target.text).ok().and_then(|url| url.port()) {
+                    Some(port) => format!("{host}:{port}"),
+                    None => host,
+                };
                 let short = url::Url::parse(&target.text).is_ok_and(|url| {
                     url.path().len() + url.query().map_or(0, str::len) <= MOST_CARRIED
                 });
@@ -177,8 +195,8 @@ impl Taint {
                 let before = self.said.get(..start).and_then(|text| text.chars().next_back());
                 let mut after = self.said.get(start + found.len()..).unwrap_or("").chars();
                 let ends = match after.next() {
-                    // The end of a sentence.
-                    Some('.') => !after.next().is_some_and(char::is_alphanumeric),
+                    // The end of a sentence, not the start of a port.
+                    Some('.' | ':') => !after.next().is_some_and(char::is_alphanumeric),
                     Some(next) => !part_of_name(next),
                     None => true,
                 };
@@ -212,7 +230,7 @@ pub fn in_words(source: &Source) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::{CallId, ComponentId, TurnId};
+    use crate::id::{ComponentId, TurnId};
     use crate::message::Message;
     use crate::policy::resource::resources;
     use crate::tool::{ToolCall, ToolOutput};
@@ -289,6 +307,12 @@ mod tests {
         check(&entries, &fetch("https://a.example/x"), false);
         check(&entries, &fetch("https://evil.example/"), true);
         check(&entries, &fetch("https://ocs.example/"), true);
+        let entries = [said("look at http://a.example:8801/ and b.example"), page()];
+        check(&entries, &fetch("http://a.example:8801/y"), false);
+        check(&entries, &fetch("http://a.example:8802/y"), true);
+        check(&entries, &fetch("http://a.example/y"), true);
+        check(&entries, &fetch("https://b.example:81/"), true);
+        let entries = [said("look at docs.example"), page()];
         let long = format!("https://docs.example/?d={}", "x".repeat(MOST_CARRIED));
         check(&entries, &fetch(&long), true);
     }

@@ -11,11 +11,12 @@ use crate::grants::{Grants, Subject};
 use crate::guard::Guard;
 use crate::instance::Records;
 use crate::linker::Linkers;
+use hydroid_core::audit::{AuditAction, AuditEvent, AuditOutcome};
 use hydroid_core::config;
 use hydroid_core::id::ComponentId;
 use hydroid_core::manifest::{Manifest, is_component_name};
 use hydroid_core::ports::{Audit, Clock, KeyValues, Recall, Secrets};
-use hydroid_core::scrub::Scrubber;
+use hydroid_core::scrub::SharedScrubber;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -28,6 +29,9 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// Largest `.wasm` file taken; a Python component has 18 MB.
 const LARGEST_FILE: u64 = 256 << 20;
+
+/// Characters of a text in the audit log; why a component is refused may list all it imports.
+const LONGEST_AUDITED: usize = 512;
 
 /// What a catalog is made of.
 pub struct CatalogSettings {
@@ -58,7 +62,7 @@ pub struct CatalogSettings {
     /// Where both halves of a vault copy are recorded.
     pub audit: Arc<dyn Audit>,
     /// Finds the person's secrets in what a component sends.
-    pub scrubber: Scrubber,
+    pub scrubber: SharedScrubber,
     /// Configuration: caps, components and secret sources.
     pub config: Arc<config::Config>,
 }
@@ -323,12 +327,13 @@ impl Shared {
         let grants = (self.settings.grants)()?;
         let grants_changed = seen.grants.as_ref() != Some(&grants);
         let mut changed = grants_changed;
+        let mut unrecorded = Vec::new();
         if grants_changed {
             seen.release = self
                 .settings
                 .first_party
                 .iter()
-                .map(|first| Arc::new(self.load_release(first, &grants)))
+                .map(|first| Arc::new(self.recorded(self.load_release(first, &grants), true)))
                 .collect();
         }
         let found = self.files()?;
@@ -342,7 +347,11 @@ impl Shared {
                 Some((_, installed)) => installed,
                 None => {
                     changed = true;
-                    Arc::new(self.load_file(&path, &grants))
+                    let installed = self.recorded(self.load_file(&path, &grants), false);
+                    if matches!(installed.status, Status::Refused(LoadError::Unaudited)) {
+                        unrecorded.push(path.clone());
+                    }
+                    Arc::new(installed)
                 }
             };
             files.insert(path, (fingerprint, installed));
@@ -356,7 +365,51 @@ impl Shared {
             let snapshot = Arc::new(snapshot(all.cloned().collect()));
             *self.current.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
         }
+        for path in unrecorded {
+            seen.files.remove(&path);
+        }
         Ok(())
+    }
+
+    /// The component, once it is in the audit log that it was loaded or refused, with its digest
+    /// and why. Nothing is recorded of components of the release that load, since their digests are
+    /// those of the release and every start would repeat them, nor of those that a person turned
+    /// off, did not configure or did not grant.
+    ///
+    /// One that cannot be recorded is not used.
+    fn recorded(&self, installed: Installed, of_release: bool) -> Installed {
+        let (outcome, why) = match &installed.status {
+            Status::Ready(_) if of_release => return installed,
+            Status::Refused(
+                LoadError::Disabled(_) | LoadError::Config(_) | LoadError::Refused(_),
+            ) if of_release => {
+                return installed;
+            }
+            Status::Ready(loaded) => (AuditOutcome::Allowed, format!("it is a {}", loaded.role)),
+            Status::Refused(error) => (AuditOutcome::Denied, error.to_string()),
+        };
+        let scrub = |text: &str, most| -> String {
+            self.guard.scrubber.current().scrub(text).chars().take(most).collect()
+        };
+        let name = scrub(&installed.name, LONGEST_AUDITED);
+        let event = AuditEvent {
+            component: Some(ComponentId::new(name)),
+            digest: installed.digest.clone(),
+            rule: scrub(&why, LONGEST_AUDITED),
+            ..AuditEvent::new(
+                self.settings.config.user.clone(),
+                AuditAction::ComponentLoaded,
+                scrub(&installed.place, LONGEST_AUDITED),
+                outcome,
+            )
+        };
+        match component::block_on(self.settings.audit.record(event)) {
+            Ok(()) => installed,
+            Err(error) => {
+                tracing::error!(%error, component = installed.name, "a loaded component could not be audited");
+                Installed { status: Status::Refused(LoadError::Unaudited), ..installed }
+            }
+        }
     }
 
     fn files(&self) -> Result<Vec<(PathBuf, Fingerprint)>, String> {

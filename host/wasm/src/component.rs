@@ -121,6 +121,9 @@ pub enum LoadError {
     /// Another component has its name or one of its tools' names.
     #[error("{0}")]
     Taken(String),
+    /// That it is loaded could not be recorded; it is tried again at the next look.
+    #[error("it is not used, because the audit log cannot be written; see `hydroid doctor`")]
+    Unaudited,
     /// Turned off by configuration.
     #[error(
         "it is turned off; a person can turn it on with `hydroid config set components.{0}.enabled true`"
@@ -637,7 +640,7 @@ pub(crate) fn nobody() -> CallContext {
 }
 
 /// Loading happens on a thread of its own, outside any runtime.
-fn block_on<F: Future>(future: F) -> F::Output {
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()

@@ -8,9 +8,12 @@ use http::HeaderValue;
 use hydroid_core::audit::{AuditAction, AuditEvent, AuditOutcome};
 use hydroid_core::config::Leaks;
 use hydroid_core::ports::{Audit, CallContext};
-use hydroid_core::scrub::{Scrubber, Tally};
+use hydroid_core::scrub::{Scrubber, SharedScrubber, Tally};
 use std::sync::Arc;
 use wasmtime::Result;
+
+/// How often a text is decoded: servers and what stands before them do it once each.
+const MOST_DECODINGS: usize = 3;
 
 /// Characters of a resource in the audit log.
 const LONGEST_RESOURCE: usize = 512;
@@ -19,7 +22,7 @@ const LONGEST_RESOURCE: usize = 512;
 #[derive(Clone)]
 pub(crate) struct Guard {
     pub(crate) audit: Arc<dyn Audit>,
-    pub(crate) scrubber: Scrubber,
+    pub(crate) scrubber: SharedScrubber,
     pub(crate) leaks: Leaks,
 }
 
@@ -34,17 +37,20 @@ pub(crate) async fn send(
         // Nothing is granted to a component that is only asked what it is; the door says so.
         return equipment.egress.send(&equipment.component, &equipment.grant, outgoing, None).await;
     };
-    let resource = resource(guard, &outgoing);
+    let scrubber = refreshed(guard).await;
+    let searched = scrubber.as_ref().map_or_else(|_| guard.scrubber.current(), Scrubber::clone);
+    let resource = resource(&searched, &outgoing);
     let bytes = outgoing.body.len() as u64;
     let event = |outcome, rule: String| AuditEvent {
         bytes: Some(bytes),
         rule,
         ..event_of(equipment, call, AuditAction::Request, &resource, outcome)
     };
-    let denied = |problem: &EgressError| {
-        event(outcome_of(problem), guard.scrubber.scrub(&problem.to_string()))
-    };
-    let (outgoing, rule) = match allowed(equipment, guard, outgoing) {
+    let denied =
+        |problem: &EgressError| event(outcome_of(problem), searched.scrub(&problem.to_string()));
+    let allowed =
+        scrubber.and_then(|scrubber| allowed(equipment, guard, &scrubber, outgoing.clone()));
+    let (outgoing, rule) = match allowed {
         Ok(allowed) => allowed,
         Err(problem) => {
             record(guard, denied(&problem)).await?;
@@ -52,7 +58,10 @@ pub(crate) async fn send(
         }
     };
     record(guard, event(AuditOutcome::Allowed, rule)).await?;
-    if let Some(credential) = &credential {
+    let used = credential.as_ref().filter(|credential| {
+        credential.audience.iter().any(|rule| crate::egress::covers(rule, &outgoing.target))
+    });
+    if let Some(credential) = used {
         let used = AuditEvent {
             rule: format!("for `{}`", outgoing.target.grantable()),
             ..event_of(
@@ -71,6 +80,16 @@ pub(crate) async fn send(
         record(guard, denied(problem)).await?;
     }
     sent
+}
+
+/// The scrubber of the secrets as they are now. What cannot be searched is not sent.
+async fn refreshed(guard: &Guard) -> Result<Scrubber, EgressError> {
+    let shared = guard.scrubber.clone();
+    // It may ask a database.
+    tokio::task::spawn_blocking(move || shared.refreshed())
+        .await
+        .unwrap_or_else(|_| Err("a defect in the host stopped looking for them".to_owned()))
+        .map_err(EgressError::Unsearched)
 }
 
 /// Records that a component changed a file; `path` is as the component knows it.
@@ -94,6 +113,7 @@ pub(crate) async fn file_changed(
 fn allowed(
     equipment: &Equipment,
     guard: &Guard,
+    scrubber: &Scrubber,
     outgoing: Outgoing,
 ) -> Result<(Outgoing, String), EgressError> {
     crate::egress::check_grant(
@@ -103,7 +123,7 @@ fn allowed(
         &outgoing.method,
     )?;
     let mut tally = Tally::default();
-    let clean = without_secrets(&guard.scrubber, &outgoing, &mut tally);
+    let clean = without_secrets(scrubber, &outgoing, &mut tally);
     if tally.redactions == 0 {
         return Ok((outgoing, "grant `web`".to_owned()));
     }
@@ -161,15 +181,64 @@ fn without_secrets(
         }
         clean.target = target;
     }
-    Some(clean)
+    let body = String::from_utf8_lossy(&clean.body);
+    let hidden = [clean.target.url().as_str(), &body]
+        .into_iter()
+        .any(|text| is_hidden_in(scrubber, text, tally));
+    (!hidden).then_some(clean)
+}
+
+/// True if a secret comes out when the text is decoded as a server would, once or several times:
+/// one letter of it written otherwise is enough to hide it from a search for whole forms.
+fn is_hidden_in(scrubber: &Scrubber, text: &str, tally: &mut Tally) -> bool {
+    let mut text = text.to_owned();
+    for _ in 0..MOST_DECODINGS {
+        let decoded = decoded(&text);
+        if decoded == text {
+            return false;
+        }
+        let mut found = Tally::default();
+        drop(scrubber.known_counted(&decoded, &mut found));
+        if found.redactions > 0 {
+            tally.join(&found);
+            return true;
+        }
+        text = decoded;
+    }
+    false
+}
+
+/// The text with `%41` and `\u0041` as the letters they stand for.
+fn decoded(text: &str) -> String {
+    let text = percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some((before, after)) = rest.split_once("\\u") {
+        out.push_str(before);
+        let digits = after.get(..4).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
+        let letter =
+            digits.and_then(|digits| u32::from_str_radix(digits, 16).ok()).and_then(char::from_u32);
+        match letter {
+            Some(letter) => {
+                out.push(letter);
+                rest = after.get(4..).unwrap_or_default();
+            }
+            None => {
+                out.push_str("\\u");
+                rest = after;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
 }
 
 /// Method, origin and path; what stands behind a `?` may be anything.
-fn resource(guard: &Guard, outgoing: &Outgoing) -> String {
+fn resource(scrubber: &Scrubber, outgoing: &Outgoing) -> String {
     let mut url = outgoing.target.url().clone();
     url.set_query(None);
     let text = format!("{} {url}", outgoing.method);
-    guard.scrubber.scrub(&text).chars().take(LONGEST_RESOURCE).collect()
+    scrubber.scrub(&text).chars().take(LONGEST_RESOURCE).collect()
 }
 
 fn outcome_of(problem: &EgressError) -> AuditOutcome {
@@ -192,6 +261,7 @@ fn outcome_of(problem: &EgressError) -> AuditOutcome {
         | EgressError::Busy { .. }
         | EgressError::Stopped
         | EgressError::Unaudited
+        | EgressError::Unsearched(_)
         | EgressError::Leak { .. } => AuditOutcome::Denied,
     }
 }

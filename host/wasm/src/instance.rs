@@ -95,7 +95,10 @@ pub(crate) fn store(
     call: CallContext,
     deadline: Instant,
 ) -> wasmtime::Result<Store<State>> {
-    let output = Ring::default();
+    let output = match &equipment.guard {
+        Some(guard) => Ring::scrubbed(guard.scrubber.current()),
+        None => Ring::default(),
+    };
     let wasi = wasi(equipment, &output)?;
     let limits = &equipment.limits;
     let mut table = ResourceTable::new();

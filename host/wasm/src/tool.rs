@@ -63,13 +63,13 @@ impl Tools for Catalog {
                 definition.input_schema
             ));
         }
-        let resources = resources(&definition.input_schema, &value);
+        let resources = real_paths(loaded, resources(&definition.input_schema, &value));
         Ok(CheckedCall {
             call: ToolCall { id: call.id.clone(), name: call.name.clone(), arguments: text },
             component: loaded.name().clone(),
             impact: loaded.impact(),
             origin: loaded.origin_of(&resources),
-            resources: real_paths(loaded, resources),
+            resources,
             preview: None,
         })
     }

@@ -4,6 +4,7 @@
 
 use crate::instance::State;
 use bytes::Bytes;
+use hydroid_core::scrub::{Scrubber, Stream};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -108,7 +109,8 @@ pub(crate) fn link(linker: &mut Linker<State>) -> Result<()> {
     Ok(())
 }
 
-/// The last bytes a component wrote to standard output and error.
+/// The last of what a component wrote to standard output and error, without known secrets: they
+/// are masked before anything is dropped, since half a secret would not be recognised.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ring(Arc<Mutex<Written>>);
 
@@ -116,23 +118,90 @@ pub(crate) struct Ring(Arc<Mutex<Written>>);
 struct Written {
     last: Vec<u8>,
     total: u64,
+    masked: Option<Masked>,
+}
+
+/// What is known to be secret, and the beginning of a character that is not complete yet.
+#[derive(Debug)]
+struct Masked {
+    scrubber: Scrubber,
+    stream: Stream,
+    cut: Vec<u8>,
 }
 
 impl Ring {
-    /// The text kept, and how many bytes were written in all.
+    /// A ring that masks what this scrubber knows.
+    pub(crate) fn scrubbed(scrubber: Scrubber) -> Self {
+        let stream = scrubber.stream_known();
+        let masked = Some(Masked { scrubber, stream, cut: Vec::new() });
+        Self(Arc::new(Mutex::new(Written { masked, ..Written::default() })))
+    }
+
+    /// The text kept, and how many bytes were written in all. What comes later is another text.
     pub(crate) fn text(&self) -> (String, u64) {
-        let written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (String::from_utf8_lossy(&written.last).trim().to_owned(), written.total)
+        let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(rest) = written.masked.as_mut().map(Masked::finish) {
+            written.keep(rest.as_bytes());
+        }
+        let text = String::from_utf8_lossy(&written.last).trim().to_owned();
+        let text = match &written.masked {
+            // What only looks like a credential is masked too, now that its line is complete.
+            Some(masked) => masked.scrubber.scrub(&text),
+            None => text,
+        };
+        (text, written.total)
     }
 
     fn push(&self, bytes: &[u8]) {
         let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         written.total = written.total.saturating_add(bytes.len() as u64);
-        let newest = &bytes[bytes.len().saturating_sub(RING)..];
-        let excess = (written.last.len() + newest.len()).saturating_sub(RING);
-        written.last.drain(..excess);
-        written.last.extend_from_slice(newest);
+        match written.masked.as_mut().map(|masked| masked.push(bytes)) {
+            Some(text) => written.keep(text.as_bytes()),
+            None => written.keep(bytes),
+        }
     }
+}
+
+impl Written {
+    fn keep(&mut self, bytes: &[u8]) {
+        let newest = &bytes[bytes.len().saturating_sub(RING)..];
+        let excess = (self.last.len() + newest.len()).saturating_sub(RING);
+        self.last.drain(..excess);
+        self.last.extend_from_slice(newest);
+    }
+}
+
+impl Masked {
+    fn push(&mut self, bytes: &[u8]) -> String {
+        let mut all = std::mem::take(&mut self.cut);
+        all.extend_from_slice(bytes);
+        let mut text = String::new();
+        let mut chunks = all.utf8_chunks().peekable();
+        while let Some(chunk) = chunks.next() {
+            text.push_str(&self.stream.push(chunk.valid()));
+            let wrong = chunk.invalid();
+            if chunks.peek().is_none() && is_beginning(wrong) {
+                self.cut = wrong.to_vec();
+            } else if !wrong.is_empty() {
+                text.push_str(&self.stream.push("\u{fffd}"));
+            }
+        }
+        text
+    }
+
+    fn finish(&mut self) -> String {
+        let mut text = match std::mem::take(&mut self.cut).is_empty() {
+            true => String::new(),
+            false => self.stream.push("\u{fffd}"),
+        };
+        text.push_str(&self.stream.finish());
+        text
+    }
+}
+
+/// True if more bytes could make a character of these.
+fn is_beginning(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none())
 }
 
 impl IsTerminal for Ring {
@@ -207,5 +276,39 @@ mod tests {
         assert!(text.ends_with("the end"));
         ring.push(&vec![b'b'; RING * 3]);
         assert_eq!(ring.text().0.len(), RING);
+    }
+
+    const KEY: &str = "sk-live-0123456789abcdef-é";
+
+    fn scrubbed() -> Ring {
+        let value = hydroid_core::ports::SecretValue::new(KEY.into());
+        let known = hydroid_core::scrub::KnownSecret { name: Some("key".into()), value };
+        Ring::scrubbed(Scrubber::new(&[known], &[]).unwrap())
+    }
+
+    #[test]
+    fn a_secret_is_masked_however_it_was_written() {
+        let said = format!("the key is {KEY} é!");
+        for size in 1..said.len() {
+            let ring = scrubbed();
+            said.as_bytes().chunks(size).for_each(|piece| ring.push(piece));
+            assert_eq!(ring.text(), ("the key is [secret:key] é!".to_owned(), said.len() as u64));
+        }
+        let ring = scrubbed();
+        ring.push(b"no text: \xff, and cut off: \xc3");
+        assert_eq!(ring.text().0, "no text: \u{fffd}, and cut off: \u{fffd}");
+    }
+
+    #[test]
+    fn half_a_secret_does_not_stay_at_the_beginning_of_the_ring() {
+        for kept in 1..KEY.len() {
+            let ring = scrubbed();
+            ring.push(KEY.as_bytes());
+            ring.push(&vec![b' '; RING - kept - 1]);
+            ring.push(b".");
+            let text = ring.text().0;
+            let rest = text.trim_start_matches(|c: char| "[secret:key]".contains(c)).trim();
+            assert_eq!(rest, ".", "{text:.40}");
+        }
     }
 }

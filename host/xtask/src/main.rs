@@ -2,7 +2,7 @@
 //! Not part of the product: no crate depends on it, and it depends on none of them.
 //!
 //! Reading order: one file for each subcommand ([`components`], [`setup`], [`test`], [`demo`],
-//! [`bench`], [`mutants`]), then what they share: [`cargo`], [`paths`], [`suite`], [`aimock`], [`page`].
+//! [`bench`], [`fuzz`], [`mutants`]), then what they share: [`cargo`], [`paths`], [`suite`], [`aimock`], [`page`].
 
 #![expect(
     clippy::disallowed_methods,
@@ -14,6 +14,7 @@
 mod bench;
 mod components;
 mod demo;
+mod fuzz;
 mod mutants;
 mod setup;
 mod test;
@@ -54,6 +55,15 @@ enum Command {
     },
     /// Build the components into `target/components`.
     Components,
+    /// Look for inputs that break what must hold for each, with libFuzzer and a nightly compiler.
+    Fuzz {
+        /// Only this target: manifest, policy, scrubber or `url_guard`.
+        #[arg(value_name = "TARGET")]
+        target: Option<String>,
+        /// Time for each target.
+        #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+        seconds: u32,
+    },
     /// Change the code that decides, a little at a time, and count what the tests notice.
     Mutants {
         /// Only this area: policy, scrub, egress or vault.
@@ -77,6 +87,7 @@ fn main() -> ExitCode {
         Command::Demo { binary } => demo::run(binary),
         Command::Test { filters } => test::run(&filters),
         Command::Components => components::build().map(|_| ()),
+        Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
         Command::Mutants { area, shard } => mutants::run(area.as_deref(), shard.as_deref()),
         Command::Bench { arguments } => bench::run(&arguments),
     };

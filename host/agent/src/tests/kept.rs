@@ -99,7 +99,8 @@ async fn without_a_person_a_session_that_waits_is_not_opened_and_loses_nothing()
     let open = OpenSession {
         user: UserId::new("me"),
         session: SessionChoice::Existing(SessionId::new("s")),
-        mode: Mode::Headless,
+        mode: Mode::Default,
+        headless: true,
         channel: "terminal".into(),
         allow: Vec::new(),
     };

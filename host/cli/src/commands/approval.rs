@@ -1,12 +1,13 @@
 //! `hydroid approval`: questions that wait for an answer, and what is allowed for good. What an
 //! answer means is decided by the turn; here it is handed over.
 
+use crate::approval;
 use crate::args::{Answer, Approval, Given};
 use crate::audited::{Deed, audit};
 use crate::conversation::{Conversation, Opening, Person, Prepared, find_session};
 use crate::env::Environment;
 use crate::exit::{Exit, usage};
-use crate::harmless::{exact, excerpt};
+use crate::harmless::exact;
 use crate::load::Setting;
 use crate::moment;
 use crate::render::{self, Asked};
@@ -29,9 +30,6 @@ use std::sync::Arc;
 
 /// Milliseconds of a day.
 const DAY_MS: u64 = 24 * 3_600 * 1_000;
-
-/// Characters of a reason in the list.
-const REASON: usize = 120;
 
 /// Characters of an identifier: enough to be unique among a person's, few enough to be typed.
 const IDENTIFIER: usize = 8;
@@ -71,7 +69,8 @@ async fn open(ground: &Ground, database: &Database) -> Result<Vec<Open>> {
     for session in database.sessions_with_an_open_turn(&ground.user()).await? {
         let stored = database.entries(&ground.user(), &session, 0).await?;
         let times: Vec<u64> = stored.iter().map(|stored| stored.at_ms).collect();
-        let entries: Vec<_> = stored.into_iter().map(|stored| stored.entry).collect();
+        let entries = stored.into_iter().map(|stored| stored.entry);
+        let entries = ground.scrubber.current().known_entries(entries);
         for question in open_questions(&entries) {
             let at = entries.iter().rposition(|entry| *entry == question.asked);
             let asked_ms = at.and_then(|at| times.get(at)).copied().unwrap_or_default();
@@ -100,21 +99,9 @@ async fn list(ground: &Ground, database: &Database, as_json: bool, all: bool) ->
     if questions.is_empty() {
         terminal::say("no question waits for an answer");
     } else {
-        let head = ["CALL", "SESSION", "ASKED (UTC)", "WHAT", "WHY"].map(str::to_owned).to_vec();
-        let rows = questions.iter().map(|open| {
-            vec![
-                exact(open.asked.call_id.as_str()),
-                open.session.to_string(),
-                moment::minute(open.asked_ms),
-                exact(if open.asked.scope.is_empty() {
-                    &open.asked.call.name
-                } else {
-                    &open.asked.scope
-                }),
-                excerpt(&open.asked.reason, REASON),
-            ]
-        });
-        terminal::print(&table(&std::iter::once(head).chain(rows).collect::<Vec<_>>()))?;
+        for open in &questions {
+            terminal::print(&waiting(open))?;
+        }
         terminal::say(
             "`hydroid approval answer CALL once` (or `session`, `always`, `edit`, `deny`) answers one",
         );
@@ -136,6 +123,23 @@ async fn list(ground: &Ground, database: &Database, as_json: bool, all: bool) ->
     });
     terminal::print(&table(&std::iter::once(head).chain(rows).collect::<Vec<_>>()))?;
     Ok(Exit::Done)
+}
+
+/// A question with everything to decide on. Nothing of others begins a line.
+fn waiting(open: &Open) -> String {
+    let asked = &open.asked;
+    let longer = match asked.scope.as_str() {
+        _ if asked.impact == Impact::Vault => "nothing, it is approved each time".to_owned(),
+        "" => "nothing, no pattern describes it".to_owned(),
+        scope => format!("`{}`", exact(scope)),
+    };
+    format!(
+        "call {} of session {}, asked {} UTC\n{}\n  for longer: {longer}\n\n",
+        exact(asked.call_id.as_str()),
+        open.session,
+        moment::minute(open.asked_ms),
+        approval::listed(asked)
+    )
 }
 
 fn ends(past: &PastApproval) -> String {

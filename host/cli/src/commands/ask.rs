@@ -212,6 +212,7 @@ fn replay_settings(file: &Path) -> Result<[Setting; 3]> {
 
 async fn record(ground: &Ground, database: &Database, id: &SessionId, file: &Path) -> Result<()> {
     let stored = database.entries(&ground.user(), id, 0).await?;
-    let entries: Vec<_> = stored.into_iter().map(|stored| stored.entry).collect();
+    let entries =
+        ground.scrubber.current().known_entries(stored.into_iter().map(|stored| stored.entry));
     replace_private(file, recording(&entries).as_bytes())
 }

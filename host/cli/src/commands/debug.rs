@@ -43,7 +43,7 @@ pub(crate) async fn run(
         Debug::Scrub { chunk, stdin_jsonl: _ } => {
             let ground = Ground::lay(environment, settings)?;
             for line in lines()? {
-                terminal::print_json(&scrubbed(&ground.scrubber, &line, chunk))?;
+                terminal::print_json(&scrubbed(&ground.scrubber.current(), &line, chunk))?;
             }
             Ok(Exit::Done)
         }
@@ -187,6 +187,7 @@ fn passed_the_checks(error: &EgressError) -> bool {
         | EgressError::Token { .. }
         | EgressError::Stopped
         | EgressError::Unaudited
+        | EgressError::Unsearched(_)
         | EgressError::Leak { .. }
         | EgressError::TooLarge(_) => false,
     }
@@ -227,8 +228,9 @@ async fn call(
         progress: Arc::new(|_, note| tracing::info!(%note, "progress")),
     };
     let output = catalog.run(checked, context).await;
+    let scrubber = ground.scrubber.current();
     let content =
-        output.content.into_iter().map(|content| ground.scrubber.scrub_content(content)).collect();
+        output.content.into_iter().map(|content| scrubber.scrub_content(content)).collect();
     let output = ToolOutput { content, is_error: output.is_error }
         .truncated(ground.config.turn.max_tool_output_chars);
     if as_json {

@@ -2,7 +2,6 @@
 //! input and goes out nowhere; what is shown are names, versions and times.
 
 mod list;
-mod lock;
 mod typed;
 
 use crate::args::Secret as Command;
@@ -10,6 +9,7 @@ use crate::audited::{Deed, audit};
 use crate::env::Environment;
 use crate::exit::{Exit, usage};
 use crate::load::Setting;
+use crate::secrets::lock::Lock;
 use crate::secrets::master_key::Kept;
 use crate::secrets::{check_name, import, twice};
 use crate::terminal;
@@ -19,7 +19,6 @@ use hydroid_core::audit::AuditAction;
 use hydroid_core::config::SecretSource;
 use hydroid_core::ports::{Clock, SecretValue};
 use hydroid_memory::{Database, SealError, StoredSecret};
-use lock::Lock;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -91,7 +90,7 @@ async fn remove(ground: &Ground, name: &str, yes: bool) -> Result<Exit> {
         terminal::say("nothing was removed");
         return Ok(Exit::Error);
     }
-    let _lock = Lock::take(ground)?;
+    let _lock = Lock::take(&ground.paths.secrets_lock(&ground.user()))?;
     let database = ground.database().await?;
     let stored = database.stored_secrets(&ground.user()).await?;
     if !stored.iter().any(|stored| stored.name == name) {
@@ -112,7 +111,7 @@ async fn remove(ground: &Ground, name: &str, yes: bool) -> Result<Exit> {
 /// in one transaction: wherever this stops, the key that the store names is there.
 async fn rotate(ground: &Ground) -> Result<Exit> {
     let user = ground.user();
-    let _lock = Lock::take(ground)?;
+    let _lock = Lock::take(&ground.paths.secrets_lock(&ground.user()))?;
     let database = ground.database().await?;
     let needed = database.secrets_key(&user).await?.filter(|needed| needed.secrets > 0);
     let Some(needed) = needed else {
@@ -165,7 +164,7 @@ fn not_configured(ground: &Ground, name: &str) -> Result<()> {
 }
 
 async fn store(ground: &Ground, secrets: Vec<(String, SecretValue)>) -> Result<Vec<StoredSecret>> {
-    let _lock = Lock::take(ground)?;
+    let _lock = Lock::take(&ground.paths.secrets_lock(&ground.user()))?;
     let database = ground.database().await?;
     let kept = key(ground, &database).await?;
     for (name, _) in &secrets {

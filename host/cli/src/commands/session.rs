@@ -59,7 +59,7 @@ pub(crate) async fn run(
                     let title = sessions
                         .into_iter()
                         .find(|session| session.id == id)
-                        .map(|session| session.title);
+                        .map(|session| ground.scrubber.current().mask_known(&session.title));
                     terminal::print(&transcript::markdown(
                         &title.unwrap_or_else(|| id.to_string()),
                         &only_entries(stored),
@@ -75,7 +75,11 @@ pub(crate) async fn run(
 }
 
 async fn list(ground: &Ground, database: &Database, as_json: bool) -> Result<Exit> {
-    let sessions = database.sessions(&ground.user(), LISTED).await?;
+    let mut sessions = database.sessions(&ground.user(), LISTED).await?;
+    let scrubber = ground.scrubber.current();
+    for session in &mut sessions {
+        session.title = scrubber.mask_known(&session.title);
+    }
     if as_json {
         let row = |session: &hydroid_core::ports::SessionSummary| json!({ "id": session.id, "title": session.title, "created_ms": session.created_ms, "updated_ms": session.updated_ms, "turns": session.turns });
         terminal::print_json(&sessions.iter().map(row).collect())?;
@@ -106,7 +110,16 @@ async fn entries(
 ) -> Result<(SessionId, Vec<StoredEntry>)> {
     let id = find_session(database, &ground.user(), id).await?;
     let stored = database.entries(&ground.user(), &id, 0).await?;
-    Ok((id, stored))
+    Ok((id, as_known_now(ground, stored)))
+}
+
+/// A secret that became known after it was recorded is not shown either.
+pub(crate) fn as_known_now(ground: &Ground, stored: Vec<StoredEntry>) -> Vec<StoredEntry> {
+    let (places, entries): (Vec<_>, Vec<_>) =
+        stored.into_iter().map(|stored| ((stored.seq, stored.at_ms), stored.entry)).unzip();
+    let masked = ground.scrubber.current().known_entries(entries);
+    let with_place = |((seq, at_ms), entry)| StoredEntry { seq, at_ms, entry };
+    places.into_iter().zip(masked).map(with_place).collect()
 }
 
 fn only_entries(stored: Vec<StoredEntry>) -> Vec<Entry> {

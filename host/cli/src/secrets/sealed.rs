@@ -1,9 +1,13 @@
 //! The stored secrets of a user, opened and held in memory. They are opened anew when another
 //! process changed them, so that one that runs for days sees what was set meanwhile.
 
+use crate::audited;
+use crate::secrets::lock::Lock;
 use crate::secrets::master_key::{Kept, KeyPlaces};
+use crate::wire::SystemClock;
+use hydroid_core::audit::{AuditAction, AuditEvent, AuditOutcome};
 use hydroid_core::id::UserId;
-use hydroid_core::ports::SecretValue;
+use hydroid_core::ports::{Audit as _, Clock as _, SecretValue};
 use hydroid_memory::{Database, SealError};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -32,6 +36,8 @@ pub(super) enum Look {
 pub(crate) struct Sealed {
     user: UserId,
     database: PathBuf,
+    /// Held by whoever changes them.
+    lock: PathBuf,
     places: KeyPlaces,
     held: Mutex<Held>,
 }
@@ -51,8 +57,53 @@ struct Held {
 
 impl Sealed {
     /// The secrets in this database, which need not be there. Nothing is opened yet.
-    pub(crate) fn new(user: UserId, database: PathBuf, places: KeyPlaces) -> Self {
-        Self { user, database, places, held: Mutex::default() }
+    pub(crate) fn new(user: UserId, database: PathBuf, lock: PathBuf, places: KeyPlaces) -> Self {
+        Self { user, database, lock, places, held: Mutex::default() }
+    }
+
+    /// A number that is another one after every change of a stored secret, also by another
+    /// process, and after the key was found.
+    pub(super) fn generation(&self) -> (u64, bool) {
+        let held = self.current();
+        (held.generation, held.missed.is_some())
+    }
+
+    /// Seals another value for a secret that is stored, as its next version. What the
+    /// configuration says of it, such as its hosts, stays.
+    pub(super) fn renew(&self, name: &str, value: &SecretValue) -> Result<(), String> {
+        if !self.database.exists() {
+            return Err("it is not in the sealed store".to_owned());
+        }
+        on_a_thread(async move || self.seal(name, value).await)?
+    }
+
+    async fn seal(&self, name: &str, value: &SecretValue) -> Result<(), String> {
+        let _lock = Lock::take(&self.lock).map_err(|error| format!("{error:#}"))?;
+        let database = Database::open(&self.database).await.map_err(whole)?;
+        let stored = database.stored_secrets(&self.user).await.map_err(whole)?;
+        let needed = database.secrets_key(&self.user).await.map_err(whole)?;
+        let (Some(needed), true) = (needed, stored.iter().any(|stored| stored.name == name)) else {
+            return Err("it is not in the sealed store".to_owned());
+        };
+        let kept = self.places.find(&needed).await?;
+        // Who cannot record what they are about to change does not change it.
+        let event = AuditEvent {
+            rule: "the service gave a new value in place of the one it had".to_owned(),
+            ..AuditEvent::new(
+                self.user.clone(),
+                AuditAction::SecretChanged,
+                format!("renew {name}"),
+                AuditOutcome::Allowed,
+            )
+        };
+        audited::log_of(&database).record(event).await.map_err(whole)?;
+        let secrets = vec![(name.to_owned(), value.clone())];
+        let (place, now_ms) = (kept.place.recorded(), SystemClock.now_ms());
+        database
+            .set_secrets(&self.user, &kept.key, place, secrets, now_ms)
+            .await
+            .map(drop)
+            .map_err(whole)
     }
 
     /// What the store has under a name now.
@@ -180,7 +231,8 @@ mod tests {
 
         fn sealed(&self) -> Sealed {
             let database = self.directory.path().join("journal.db");
-            Sealed::new(self.user.clone(), database, self.places())
+            let lock = self.directory.path().join("secrets.lock");
+            Sealed::new(self.user.clone(), database, lock, self.places())
         }
 
         /// What another process does.
@@ -218,6 +270,47 @@ mod tests {
         let database = Database::open(scene.directory.path().join("journal.db")).await.unwrap();
         database.remove_secret(&scene.user, "a").await.unwrap();
         assert_eq!(text(sealed.look("a")), None);
+    }
+
+    #[tokio::test]
+    async fn a_renewed_secret_is_sealed_as_its_next_version_and_audited() {
+        let scene = Scene::new();
+        scene.set("a", "first").await;
+        scene.set("b", "other").await;
+        let sealed = scene.sealed();
+        let before = sealed.generation();
+        sealed.renew("a", &SecretValue::new("second".into())).unwrap();
+        assert_ne!(sealed.generation(), before);
+        for one in [&sealed, &scene.sealed()] {
+            assert_eq!(text(one.look("a")).as_deref(), Some("second"));
+            assert_eq!(text(one.look("b")).as_deref(), Some("other"));
+        }
+        let database = Database::open(scene.directory.path().join("journal.db")).await.unwrap();
+        let stored = database.stored_secrets(&scene.user).await.unwrap();
+        let versions: Vec<_> = stored.iter().map(|one| (one.name.as_str(), one.version)).collect();
+        assert_eq!(versions, [("a", 2), ("b", 1)]);
+        let log = audited::log_of(&database);
+        let records = log.oldest(hydroid_memory::AuditQuery::default(), 9).await.unwrap();
+        let [record] = records.as_slice() else { panic!("one: {records:?}") };
+        let event = record.event().unwrap();
+        assert_eq!(
+            (event.action, event.resource.as_str()),
+            (AuditAction::SecretChanged, "renew a")
+        );
+        assert!(!format!("{records:?}").contains("second"));
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_is_not_stored_or_whose_key_is_gone_is_not_renewed() {
+        let scene = Scene::new();
+        let new = SecretValue::new("second".into());
+        let not_stored = Err("it is not in the sealed store".to_owned());
+        assert_eq!(scene.sealed().renew("a", &new), not_stored);
+        scene.set("a", "first").await;
+        assert_eq!(scene.sealed().renew("b", &new), not_stored);
+        crate::secrets::key_file::remove_others(scene.directory.path(), None).unwrap();
+        let problem = scene.sealed().renew("a", &new).unwrap_err();
+        assert!(problem.contains("from a copy"), "{problem}");
     }
 
     #[tokio::test]

@@ -26,7 +26,8 @@ fn places(directory: &Path) -> KeyPlaces {
 
 fn secrets(directory: &Path, sources: &[(&str, SecretSource)]) -> UserSecrets {
     let database = directory.join("journal.db");
-    let sealed = Sealed::new(UserId::new("u"), database, places(directory));
+    let lock = directory.join("secrets.lock");
+    let sealed = Sealed::new(UserId::new("u"), database, lock, places(directory));
     let sources = sources.iter().map(|(name, source)| ((*name).to_owned(), source.clone()));
     let environment = Environment::of(&[("A", "from-env"), ("PATH", "/usr/bin:/bin")]);
     UserSecrets::new(sources.collect(), Arc::new(environment), directory.to_owned(), sealed)
@@ -89,6 +90,34 @@ async fn a_secret_in_two_places_is_refused_and_both_values_are_masked() {
         .map(|known| known.value.expose().to_owned())
         .collect();
     assert_eq!(known, ["from-env", "from-store"]);
+}
+
+#[tokio::test]
+async fn a_new_value_of_a_service_goes_into_the_store_and_nowhere_else() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("key"), "from-file").unwrap();
+    store(directory.path(), "stored", "from-store").await;
+    let only_hosts = SecretSource { hosts: vec!["a.example".into()], ..SecretSource::default() };
+    let sources = [
+        ("a", env("A")),
+        ("c", file("key")),
+        ("p", exec(&["echo", "from-program"])),
+        ("stored", only_hosts.clone()),
+    ];
+    let secrets = secrets(directory.path(), &sources);
+    let new = SecretValue::new("from-service".into());
+    let user = UserId::new("u");
+    for (name, from) in [("a", "env"), ("c", "file"), ("p", "exec")] {
+        let problem = secrets.store(&user, name, &new).unwrap_err().problem;
+        assert!(problem.contains(&format!("`secrets.{name}.{from}`")), "{problem}");
+        assert!(problem.contains("only reads") && !problem.contains("from-"), "{problem}");
+        assert_ne!(value(&secrets, name).as_deref(), Some("from-service"));
+    }
+    let problem = secrets.store(&user, "unknown", &new).unwrap_err().problem;
+    assert_eq!(problem, "it is not in the sealed store");
+    secrets.store(&user, "stored", &new).unwrap();
+    assert_eq!(value(&secrets, "stored").as_deref(), Some("from-service"));
+    assert_eq!(secrets.source("stored"), Some(&only_hosts), "its hosts stay");
 }
 
 #[test]

@@ -61,6 +61,16 @@ impl HostPattern {
         port_fits && scheme_fits && name_fits
     }
 
+    /// True if the pattern is about this target for somebody who refuses it: who wrote no scheme
+    /// and no port means all of them.
+    pub fn concerns(&self, scheme: &str, host: &str, port: u16) -> bool {
+        let anywhere = match self.port {
+            HostPort::Default => Self { port: HostPort::Any, ..self.clone() },
+            HostPort::Any | HostPort::Exactly(_) => self.clone(),
+        };
+        anywhere.matches(scheme, host, port) || anywhere.matches("https", host, port)
+    }
+
     /// 2 for one host, 1 for those below a name, 0 for all: of two that cover a host, the higher
     /// one is about less.
     pub fn exactness(&self) -> u8 {

@@ -5,23 +5,53 @@ use crate::tool::{Resource, ResourceKind};
 use serde_json::Value;
 use url::Url;
 
-/// Texts looked at in one call. Arguments with more are no call a rule could be meant for, and
-/// what is beyond counts as a text no allow rule covers.
-const MOST_RESOURCES: usize = 256;
-
-/// Longest text kept of an argument that is neither path nor URL: rules are about short ones.
-const LONGEST_TEXT: usize = 4096;
-
 /// Deepest nesting of arguments that is followed; the parser takes no more than that either.
 const DEEPEST: usize = 128;
 
-/// The resources of a call, sorted. `schema` is the tool's, `arguments` fit it.
+/// The resources of a call, sorted. `schema` is the tool's, `arguments` fit it. All of them, and
+/// whole: what was left out, a deny rule would not see.
 pub fn resources(schema: &Value, arguments: &Value) -> Vec<Resource> {
     let mut found = Vec::new();
     collect(Some(schema), schema, arguments, &mut String::new(), 0, &mut found);
+    let spelled: Vec<Resource> = found.iter().filter_map(spelled_plainly).collect();
+    found.extend(spelled);
     found.sort();
     found.dedup();
     found
+}
+
+/// The argument of what stands for all that was not looked at; no pointer is written so.
+const BEYOND: &str = "beyond";
+
+/// True for what stands for more than was looked at.
+pub fn is_beyond(found: &Resource) -> bool {
+    found.argument == BEYOND
+}
+
+/// A URL as most servers read it, if that is another text: no dot behind the host, no letter
+/// percent-encoded, no empty part in the path.
+fn spelled_plainly(found: &Resource) -> Option<Resource> {
+    if found.kind != ResourceKind::Url {
+        return None;
+    }
+    let mut url = Url::parse(&found.text).ok()?;
+    let host = host_of(&found.text)?;
+    url.set_host(Some(&host)).ok()?;
+    let path = percent_encoding::percent_decode_str(url.path()).decode_utf8().ok()?.into_owned();
+    let mut parts = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    let end = if path.ends_with('/') && !parts.is_empty() { "/" } else { "" };
+    url.set_path(&format!("/{}{end}", parts.join("/")));
+    let text = url.to_string();
+    (text != found.text).then(|| Resource { text, ..found.clone() })
 }
 
 fn collect(
@@ -32,7 +62,13 @@ fn collect(
     depth: usize,
     found: &mut Vec<Resource>,
 ) {
-    if depth > DEEPEST || found.len() >= MOST_RESOURCES {
+    if depth > DEEPEST {
+        found.push(Resource {
+            kind: ResourceKind::Text,
+            text: String::new(),
+            argument: BEYOND.to_owned(),
+            declared: true,
+        });
         return;
     }
     let schema = schema.and_then(|schema| resolved(schema, root));
@@ -78,7 +114,7 @@ fn resource(schema: Option<&Value>, text: &str, pointer: &str) -> Resource {
         ResourceKind::Path => normal_path(text),
         ResourceKind::Url => normal_url(text),
         ResourceKind::Address => text.trim().to_lowercase(),
-        ResourceKind::Text => text.chars().take(LONGEST_TEXT).collect(),
+        ResourceKind::Text => text.to_owned(),
     };
     Resource { kind, text: normal, argument: pointer.to_owned(), declared: declared.is_some() }
 }
@@ -113,7 +149,7 @@ fn normal_url(text: &str) -> String {
             url.set_fragment(None);
             url.to_string()
         }
-        Err(_) => text.chars().take(LONGEST_TEXT).collect(),
+        Err(_) => text.to_owned(),
     }
 }
 
@@ -204,13 +240,15 @@ mod tests {
     }
 
     #[test]
-    fn deep_and_wide_arguments_end() {
+    fn deep_arguments_end_and_wide_and_long_ones_are_seen_whole() {
         let mut deep = json!("x");
         for _ in 0..1000 {
             deep = json!([deep]);
         }
         assert_eq!(resources(&json!({}), &deep), []);
         let wide = Value::Array((0..10_000).map(|n| json!(n.to_string())).collect());
-        assert_eq!(resources(&json!({}), &wide).len(), MOST_RESOURCES);
+        assert_eq!(resources(&json!({}), &wide).len(), 10_000);
+        let long = "x".repeat(100_000);
+        check(json!({}), json!({"a": &long}), &[(ResourceKind::Text, &long, false)]);
     }
 }

@@ -1,7 +1,7 @@
 //! One rule: `tool(pattern)` with what is to happen, and for whom. A deny or ask applies as soon
 //! as one thing the call names fits; an allow only when everything it names does.
 
-use super::resource::host_of;
+use super::resource::{self, host_of};
 use crate::capability::HostPattern;
 use crate::id::ComponentId;
 use crate::tool::{CheckedCall, Resource, ResourceKind};
@@ -39,6 +39,8 @@ enum What {
     /// The glob is for what the same letters could mean beside a host: the name of a file.
     Host(HostPattern, GlobMatcher),
     Text(GlobMatcher),
+    /// A path below `/shared`, as tools read it; the second glob is for a text of these letters.
+    Relative(GlobMatcher, GlobMatcher),
     Argument {
         name: String,
         glob: GlobMatcher,
@@ -91,14 +93,33 @@ pub struct BadPattern {
 }
 
 impl CallPattern {
-    /// True if the pattern says more than the tool: a path, a host, an argument.
-    pub fn names_a_resource(&self) -> bool {
-        !matches!(self.what, What::Anything)
+    /// True if the pattern names a place outside, in letters: a host, a URL with its host, an
+    /// address. What a star could stand for nobody has named.
+    pub fn names_a_target(&self) -> bool {
+        match &self.what {
+            What::Host(host, _) => !host.is_any(),
+            What::Url(glob) => {
+                let text = glob.glob().glob();
+                let rest = text.split_once("://").map_or("", |(_, rest)| rest);
+                let host = rest.split('/').next().unwrap_or_default();
+                is_literal(host.strip_prefix("*.").unwrap_or(host))
+            }
+            What::Argument { glob, .. } => {
+                let text = glob.glob().glob();
+                is_literal(text.trim_start_matches('*').trim_start_matches('@'))
+            }
+            What::Anything | What::Path(_) | What::Relative(..) | What::Text(_) => false,
+        }
     }
 
-    /// True if it is about a tool of this name, whatever the tool is called with.
+    /// True if the pattern is about this tool.
     pub fn names(&self, tool: &str) -> bool {
         self.tool.is_match(tool)
+    }
+
+    /// True if the pattern says more than the tool.
+    pub fn is_scoped(&self) -> bool {
+        !matches!(self.what, What::Anything)
     }
 
     fn covers(&self, call: &CheckedCall, effect: Rule) -> bool {
@@ -109,17 +130,26 @@ impl CallPattern {
         match &self.what {
             What::Anything => true,
             What::Path(glob) => fits(resources, ResourceKind::Path, effect, |found| {
-                glob.is_match(&found.text) || is_directory_of(&self.what, &found.text)
+                glob.is_match(&found.text) || is_directory_of(glob, &found.text)
             }),
-            What::Url(glob) => {
-                fits(resources, ResourceKind::Url, effect, |found| glob.is_match(&found.text))
-            }
+            What::Url(glob) => fits(resources, ResourceKind::Url, effect, |found| {
+                glob.is_match(&found.text)
+                    || (effect != Rule::Allow && is_directory_of(glob, without_query(&found.text)))
+            }),
             What::Host(host, glob) => {
                 let is_host = fits(resources, ResourceKind::Url, effect, |found| {
-                    matches_host(host, &found.text)
+                    matches_host(host, &found.text, effect)
                 });
                 is_host
                     || (effect != Rule::Allow && resources.iter().any(|found| names(found, glob)))
+            }
+            What::Relative(path, text) => {
+                let is_path = fits(resources, ResourceKind::Path, effect, |found| {
+                    path.is_match(&found.text) || is_directory_of(path, &found.text)
+                });
+                is_path
+                    || (effect != Rule::Allow
+                        && fits_text(resources, effect, |found| text.is_match(&found.text)))
             }
             What::Text(glob) => fits_text(resources, effect, |found| glob.is_match(&found.text)),
             What::Argument { name, glob } => {
@@ -134,10 +164,19 @@ impl CallPattern {
     }
 }
 
+/// Letters only, enough of them to be somebody's name.
+fn is_literal(text: &str) -> bool {
+    const SHORTEST: usize = 4;
+    text.len() >= SHORTEST && !text.contains(['*', '?', '[', '{', '\\'])
+}
+
 /// A rule about what is in `/shared/x/**` is about the directory `/shared/x` itself too.
-fn is_directory_of(what: &What, path: &str) -> bool {
-    let What::Path(glob) = what else { return false };
+fn is_directory_of(glob: &GlobMatcher, path: &str) -> bool {
     glob.glob().glob().strip_suffix("/**").is_some_and(|directory| directory == path)
+}
+
+fn without_query(url: &str) -> &str {
+    url.split(['?', '#']).next().unwrap_or_default()
 }
 
 /// A deny or ask rule looks at everything that could be such a thing. An allow rule looks at what
@@ -197,28 +236,37 @@ fn names(found: &Resource, glob: &GlobMatcher) -> bool {
     }
 }
 
-fn matches_host(pattern: &HostPattern, url: &str) -> bool {
+fn matches_host(pattern: &HostPattern, url: &str, effect: Rule) -> bool {
     let Ok(parsed) = url::Url::parse(url) else { return false };
     let Some(host) = host_of(url) else { return false };
     let Some(port) = parsed.port_or_known_default() else { return false };
-    pattern.matches(parsed.scheme(), &host, port)
+    match effect {
+        Rule::Allow => pattern.matches(parsed.scheme(), &host, port),
+        Rule::Ask | Rule::Deny => pattern.concerns(parsed.scheme(), &host, port),
+    }
 }
 
 impl PolicyRule {
     /// True if the rule is about this call.
     pub fn applies(&self, call: &CheckedCall) -> bool {
+        let scoped = self.calls.is_scoped() || self.host.is_some();
+        if scoped && call.resources.iter().any(resource::is_beyond) {
+            // Nobody looked at all of it: then nothing in particular is allowed, and what could be
+            // denied is.
+            return self.effect != Rule::Allow && self.calls.tool.is_match(&call.call.name);
+        }
         self.component.as_ref().is_none_or(|component| *component == call.component)
             && self.calls.covers(call, self.effect)
             && self.host.as_ref().is_none_or(|host| {
                 fits(&call.resources, ResourceKind::Url, self.effect, |found| {
-                    matches_host(host, &found.text)
+                    matches_host(host, &found.text, self.effect)
                 })
             })
     }
 
-    /// True if it says where the call may go, not only which tool may be called.
-    pub fn names_a_resource(&self) -> bool {
-        self.calls.names_a_resource() || self.host.is_some()
+    /// True if it says where a call may go outside: a host, an address; not only which tool.
+    pub fn names_a_target(&self) -> bool {
+        self.calls.names_a_target() || self.host.as_ref().is_some_and(|host| !host.is_any())
     }
 }
 
@@ -306,14 +354,9 @@ fn what(inner: &str) -> Result<What, String> {
         if inner.split('/').any(|part| part == "..") {
             return Err("its path has `..`".to_owned());
         }
-        return glob(inner, true).map(What::Path);
+        return glob(&tidy_path(inner), true).map(What::Path);
     }
-    if inner.contains("://") {
-        if let Ok(host) = inner.parse::<HostPattern>() {
-            return Ok(What::Host(host, glob(inner, true)?));
-        }
-        return glob(inner, true).map(What::Url);
-    }
+    // First, since what an argument is to be may be a URL; no URL has a name before its `=`.
     if let Some((name, pattern)) = inner.split_once('=') {
         let is_name = !name.is_empty()
             && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '/'));
@@ -321,12 +364,37 @@ fn what(inner: &str) -> Result<What, String> {
             return Ok(What::Argument { name: name.to_owned(), glob: glob(pattern, false)? });
         }
     }
+    if inner.contains("://") {
+        if let Ok(host) = inner.parse::<HostPattern>() {
+            return Ok(What::Host(host, glob(inner, true)?));
+        }
+        return glob(inner, true).map(What::Url);
+    }
+    // One word with a `/` in it is a path as tools take it; a command line has spaces.
+    if inner.contains('/') && !inner.contains(char::is_whitespace) {
+        if inner.split('/').any(|part| part == "..") {
+            return Err("its path has `..`".to_owned());
+        }
+        let inner = inner.strip_prefix("./").unwrap_or(inner);
+        let root = inner.split('/').next().unwrap_or_default();
+        let below = if ["shared", "tmp", "vault"].contains(&root) { "" } else { "/shared" };
+        let path = tidy_path(&format!("{below}/{inner}"));
+        return Ok(What::Relative(glob(&path, true)?, glob(inner, false)?));
+    }
     let host_like = inner.contains('.')
         && inner.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '*' | ':'));
     match inner.parse::<HostPattern>() {
         Ok(host) if host_like => Ok(What::Host(host, glob(inner, true)?)),
         Ok(_) | Err(_) => glob(inner, false).map(What::Text),
     }
+}
+
+/// A path as calls name it: no empty part, no `.`; with a `/` at its end, all that is below.
+fn tidy_path(path: &str) -> String {
+    let parts: Vec<&str> =
+        path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    let below = if path.ends_with('/') { "/**" } else { "" };
+    format!("/{}{below}", parts.join("/"))
 }
 
 /// `*` stays within a part of a path when `parted`, `**` never does.
@@ -417,6 +485,124 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_hidden_behind_many_or_long_arguments() {
+        let many = |last: &str| {
+            let files: Vec<String> = (0..300).map(|n| format!("/shared/x/{n}")).collect();
+            json!({"many": files, "source": "/shared/x/a", "url": last})
+        };
+        check("get(evil.example)", Rule::Deny, "get", many("https://evil.example/"), true);
+        check("get(evil.example)", Rule::Deny, "get", many("https://good.example/"), false);
+        check("get(/shared/x/**)", Rule::Allow, "get", many("https://evil.example/"), false);
+        let long = |end: &str| json!({"text": format!("{} end{end}", "x".repeat(4092))});
+        check("run(* end)", Rule::Allow, "run", long(""), true);
+        check("run(* end)", Rule::Allow, "run", long("; more"), false);
+        check("run(*more)", Rule::Deny, "run", long("; more"), true);
+    }
+
+    #[test]
+    fn a_relative_path_is_below_shared_as_tools_read_it() {
+        let read = |pattern: &str, effect, path: &str, expect| {
+            check(pattern, effect, "file_read", json!({"path": path}), expect);
+        };
+        read("file_read(keys/**)", Rule::Deny, "keys/a", true);
+        read("file_read(keys/**)", Rule::Deny, "/shared/keys/a/b", true);
+        read("file_read(./keys/*)", Rule::Deny, "keys/a", true);
+        read("file_read(keys/**)", Rule::Deny, "/tmp/keys/a", false);
+        read("file_read(keys/**)", Rule::Allow, "keys/a", true);
+        read("file_read(keys/**)", Rule::Allow, "keys/../b", false);
+        check("run(a/b*)", Rule::Deny, "run", json!({"command": "a/bc d"}), true);
+        check("run(rm -rf /*)", Rule::Deny, "run", json!({"command": "rm -rf /home"}), true);
+    }
+
+    #[test]
+    fn a_path_is_meant_however_it_is_written() {
+        for pattern in ["/shared/keys/", "/shared//keys/**", "/shared/./keys/**", "shared/keys/**"]
+        {
+            let pattern = format!("file_read({pattern})");
+            check(&pattern, Rule::Deny, "file_read", json!({"path": "keys/a.pem"}), true);
+            check(&pattern, Rule::Deny, "file_read", json!({"path": "key/a.pem"}), false);
+        }
+    }
+
+    #[test]
+    fn a_denied_host_is_denied_at_every_port_and_scheme_unless_they_are_written() {
+        let fetch = |pattern: &str, effect, url: &str, expect| {
+            check(pattern, effect, "web_fetch", json!({"url": url}), expect);
+        };
+        for url in [
+            "http://evil.example/",
+            "https://evil.example:8443/",
+            "http://evil.example:81/x",
+            "https://evil.example./",
+        ] {
+            fetch("web_fetch(evil.example)", Rule::Deny, url, true);
+            fetch("web_fetch(*.example)", Rule::Deny, url, true);
+        }
+        fetch("web_fetch(evil.example)", Rule::Allow, "https://evil.example:8443/", false);
+        fetch("web_fetch(evil.example:8443)", Rule::Deny, "https://evil.example/", false);
+    }
+
+    #[test]
+    fn a_denied_url_is_denied_in_other_spellings() {
+        let deny = |url: &str| {
+            check("f(https://e.example/v1/**)", Rule::Deny, "f", json!({"url": url}), true);
+        };
+        deny("https://e.example./v1/x");
+        deny("https://e.example/%76%31/x");
+        deny("https://e.example//v1/x");
+        deny("https://e.example/v1");
+        deny("https://e.example/v1?x");
+        let allow = |url: &str, expect| {
+            check("f(https://e.example/v1/**)", Rule::Allow, "f", json!({"url": url}), expect);
+        };
+        allow("https://e.example/v1/x", true);
+        allow("https://e.example//v1/x", false);
+        allow("https://e.example/v1/..%2f..%2fadmin", false);
+    }
+
+    #[test]
+    fn only_letters_name_a_target() {
+        let names = |pattern: &str| pattern.parse::<CallPattern>().unwrap().names_a_target();
+        for pattern in
+            ["f(docs.rs)", "f(*.example.com)", "f(https://docs.rs/**)", "f(to=*@example.com)"]
+        {
+            assert!(names(pattern), "{pattern}");
+        }
+        for pattern in [
+            "f",
+            "f(*)",
+            "f(format=*)",
+            "f(url=*)",
+            "f(https://**)",
+            "f(https://*)",
+            "f(***)",
+            "f({*})",
+            "f(*a*)",
+            "f(/shared/**)",
+            "f(a/b)",
+            "f(url=https*)",
+        ] {
+            assert!(!names(pattern), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_call_with_more_than_is_looked_at_is_allowed_by_no_scope_and_denied_by_any() {
+        let mut deep = json!("eve@evil.org");
+        for _ in 0..1000 {
+            deep = json!([deep]);
+        }
+        let deep = json!({"to": ["bob@example.com", deep]});
+        check("mail(to=*@example.com)", Rule::Allow, "mail", deep.clone(), false);
+        check("mail(to=*@evil.org)", Rule::Deny, "mail", deep.clone(), true);
+        check("mail", Rule::Allow, "mail", deep, true);
+        let mut many: Vec<String> = (0..1000).map(|n| format!("u{n}@example.com")).collect();
+        many.push("eve@evil.org".into());
+        check("mail(to=*@example.com)", Rule::Allow, "mail", json!({"to": many}), false);
+        check("mail(to=*@evil.org)", Rule::Deny, "mail", json!({"to": many}), true);
+    }
+
+    #[test]
     fn a_deny_sees_a_path_that_the_schema_does_not_declare() {
         check("run(/shared/x/**)", Rule::Deny, "run", json!({"file": "/shared/./x/a"}), true);
         check("run(/shared/x/**)", Rule::Deny, "run", json!({"file": "x/a"}), true);
@@ -459,6 +645,11 @@ mod tests {
         to(json!(["bob@example.com", "eve@evil.org"]), Rule::Allow, false);
         to(json!(["bob@example.com", "eve@evil.org"]), Rule::Deny, true);
         check("mail(to=*)", Rule::Allow, "mail", json!({"text": "x"}), false);
+        let hook = |url: &str, expect| {
+            check("post(to=https://a.example/*)", Rule::Deny, "post", json!({"to": url}), expect);
+        };
+        hook("https://a.example/x", true);
+        hook("https://b.example/x", false);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 fn policy() -> Policy {
     Policy {
         mode: Mode::Default,
+        headless: false,
         read_only: Rule::Allow,
         network: Rule::Ask,
         changes: Rule::Ask,
@@ -93,6 +94,42 @@ fn modes_widen_and_narrow() {
 }
 
 #[test]
+fn modes_are_written_as_the_configuration_reads_them() {
+    for mode in Mode::ALL {
+        assert_eq!(serde_json::to_value(mode).unwrap(), mode.id());
+    }
+}
+
+#[test]
+fn in_plan_mode_requests_that_only_read_are_as_the_rules_say() {
+    let plan = Policy { mode: Mode::Plan, ..policy() };
+    check(&plan, &call("n", Impact::Network, json!({})), "ask");
+    check(&plan, &call("v", Impact::Vault, json!({})), "deny");
+}
+
+#[test]
+fn without_a_person_a_mode_still_allows_what_it_allows() {
+    let nobody = Policy { mode: Mode::AcceptEdits, headless: true, ..policy() };
+    check(&nobody, &write(), "allow");
+    check(&nobody, &call("c", Impact::Changes, json!({})), "deny");
+    let plan = Policy { mode: Mode::Plan, headless: true, ..policy() };
+    check(&plan, &call("n", Impact::Network, json!({})), "deny");
+}
+
+#[test]
+fn what_narrows_a_standing_approval_is_no_answer_of_the_person() {
+    let fetch = call("web_fetch", Impact::Network, json!({"url": "https://docs.rs/x"}));
+    let standing = RuleOrigin::Standing { id: "x".into() };
+    let mut policy = with(vec![rule(Rule::Allow, "web_fetch(https://docs.rs/**)", standing)]);
+    policy.headless = true;
+    let secret = Narrowing { secret: true, ..read_something() };
+    let ruling = decide(&policy, &fetch, Some(&secret));
+    assert_eq!(ruling.origin, None);
+    let Decision::Deny { reason } = ruling.decision else { panic!() };
+    assert!(reason.contains("in a terminal") && !reason.contains("--allow"), "{reason}");
+}
+
+#[test]
 fn headless_turns_a_question_into_a_denial_that_names_the_remedy() {
     let policy = Policy { mode: Mode::Headless, ..policy() };
     let (_, reason) = decided(&policy, &write(), None);
@@ -174,6 +211,9 @@ fn the_scope_offered_is_a_pattern_that_covers_the_call() {
             "f(http://a.example:81/**)",
         ),
         (call("m", Impact::Changes, json!({"to": "b@x.org"})), "m(to=b@x.org)"),
+        (call("m", Impact::Changes, json!({"to": "b\\c*@x.org"})), "m(to=b[\\]c[*]@x.org)"),
+        (call("m", Impact::Changes, json!({"to": "https://x.org/h"})), "m(to=https://x.org/h)"),
+        (call("f", Impact::Network, json!({"url": "other://x.org/h"})), "f"),
         (call("t", Impact::Changes, json!({"n": 1})), "t"),
     ] {
         assert_eq!(scope_of(&call), expect);

@@ -50,6 +50,9 @@ impl Finder {
             "the known secrets are too large to be searched for; remove secrets that are files"
                 .to_owned()
         };
+        if forms.keys().map(String::len).sum::<usize>() > MOST_BYTES {
+            return Err(too_large());
+        }
         let mut all = forms.clone();
         for (form, value) in forms.iter().filter(|(_, value)| **value != Value::Path) {
             // A gap may also divide what would be read as an escape.

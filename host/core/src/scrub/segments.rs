@@ -20,6 +20,9 @@ const LONGEST_DATA: usize = 512;
 /// A keyword with no operator within so many bytes announces nothing.
 const OPERATOR_WITHIN: usize = 48;
 
+/// What is held back has to grow by this part of it before it is looked at again.
+const HELD_PER_LOOK: usize = 16;
+
 /// A word may be a credential from this length on, or from the first with a digit in it.
 const REMARKABLE: usize = 20;
 const REMARKABLE_WITH_DIGIT: usize = 12;
@@ -31,6 +34,8 @@ pub(super) struct Segments {
     kept: String,
     /// Bytes of `kept` that were put out, and are kept as context.
     shown: usize,
+    /// How long `kept` was when it was last looked how much of it can be shown.
+    looked: usize,
     /// Where the line begins that is not yet read, and how many were read in this segment.
     line: usize,
     lines: usize,
@@ -75,6 +80,16 @@ impl Segments {
         }
         self.kept.drain(..start);
         self.line -= start;
+        if start > 0 {
+            self.looked = 0;
+        }
+        // The more is held back the less often it is looked at again: pieces of one character
+        // must not cost the whole of it each time.
+        let held = self.kept.len() - self.shown;
+        if self.kept.len() - self.looked < held / HELD_PER_LOOK {
+            return out;
+        }
+        self.looked = self.kept.len();
         let hold = hold(&self.kept, false);
         if hold > self.shown {
             out.push_str(&self.kept[self.shown..hold]);

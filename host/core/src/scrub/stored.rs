@@ -1,7 +1,7 @@
 //! What was recorded before a secret became known: entries and messages are masked as they are
 //! read, in every text of theirs. Nothing is guessed, as that was done when they were recorded.
 
-use super::Scrubber;
+use super::{Scrubber, Stream};
 use crate::entry::{Entry, Outcome};
 use crate::message::{Bytes, Content, Message, Part};
 use crate::policy::Decision;
@@ -15,8 +15,28 @@ impl Scrubber {
         Message { parts: self.known_parts(message.parts), ..message }
     }
 
-    /// The entry without known secrets and host paths.
-    pub fn known_entry(&self, entry: Entry) -> Entry {
+    /// A session's entries without known secrets and host paths, one for each. A secret that is
+    /// divided between pieces of one answer is found too.
+    pub fn known_entries(&self, entries: impl IntoIterator<Item = Entry>) -> Vec<Entry> {
+        let mut masked: Vec<Entry> = Vec::new();
+        let mut stream = self.stream_known();
+        for entry in entries {
+            if !masked.last().is_some_and(|last| goes_on(last, &entry)) {
+                close(&mut masked, &mut stream);
+            }
+            masked.push(match entry {
+                Entry::Text { turn, text } => Entry::Text { turn, text: stream.push(&text) },
+                Entry::Thinking { turn, text, opaque } => {
+                    Entry::Thinking { turn, text: stream.push(&text), opaque }
+                }
+                entry => self.known_entry(entry),
+            });
+        }
+        close(&mut masked, &mut stream);
+        masked
+    }
+
+    fn known_entry(&self, entry: Entry) -> Entry {
         match entry {
             Entry::TurnStarted { turn, parts } => {
                 Entry::TurnStarted { turn, parts: self.known_parts(parts) }
@@ -54,7 +74,7 @@ impl Scrubber {
             Entry::CallEdited { turn, call_id, arguments } => {
                 Entry::CallEdited { turn, call_id, arguments: self.mask_known(&arguments) }
             }
-            Entry::CallDecided { turn, call_id, decision, by, rule } => {
+            Entry::CallDecided { turn, call_id, decision, by, rule, component } => {
                 let decision = match decision {
                     Decision::Allow => Decision::Allow,
                     Decision::Ask { reason } => Decision::Ask { reason: self.mask_known(&reason) },
@@ -62,7 +82,14 @@ impl Scrubber {
                         Decision::Deny { reason: self.mask_known(&reason) }
                     }
                 };
-                Entry::CallDecided { turn, call_id, decision, by, rule: self.mask_known(&rule) }
+                Entry::CallDecided {
+                    turn,
+                    call_id,
+                    decision,
+                    by,
+                    rule: self.mask_known(&rule),
+                    component,
+                }
             }
             Entry::CallStarted { turn, call_id, component, call } => {
                 Entry::CallStarted { turn, call_id, component, call: self.known_call(call) }
@@ -146,9 +173,7 @@ impl Scrubber {
                 bytes,
                 digest,
             },
-            Preview::Send { host, bytes } => {
-                Preview::Send { host: self.mask_known(&host), bytes }
-            }
+            Preview::Send { host, bytes } => Preview::Send { host: self.mask_known(&host), bytes },
             Preview::Unknown { reason } => Preview::Unknown { reason: self.mask_known(&reason) },
         }
     }
@@ -162,10 +187,133 @@ impl Scrubber {
                 Outcome::Repeating { reason: self.mask_known(&reason) }
             }
             Outcome::Failed { reason } => Outcome::Failed { reason: self.mask_known(&reason) },
-            Outcome::Completed
-            | Outcome::Cancelled
-            | Outcome::Stopped
-            | Outcome::Interrupted => outcome,
+            Outcome::Completed | Outcome::Cancelled | Outcome::Stopped | Outcome::Interrupted => {
+                outcome
+            }
+        }
+    }
+}
+
+/// True if one text is in both, the end of the first and the beginning of the second.
+fn goes_on(last: &Entry, next: &Entry) -> bool {
+    matches!(
+        (last, next),
+        (Entry::Text { .. }, Entry::Text { .. }) | (Entry::Thinking { .. }, Entry::Thinking { .. })
+    )
+}
+
+/// Puts what was held back where the text ended.
+fn close(masked: &mut [Entry], stream: &mut Stream) {
+    let rest = stream.finish();
+    if let Some(Entry::Text { text, .. } | Entry::Thinking { text, .. }) = masked.last_mut() {
+        text.push_str(&rest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{CallId, TurnId};
+    use crate::ports::SecretValue;
+    use crate::scrub::KnownSecret;
+
+    const KEY: &str = "correct horse battery";
+
+    fn scrubber() -> Scrubber {
+        let value = SecretValue::new(KEY.into());
+        Scrubber::new(&[KnownSecret { name: Some("key".into()), value }], &[]).unwrap()
+    }
+
+    fn turn() -> TurnId {
+        TurnId::new("t")
+    }
+
+    fn text(text: &str) -> Entry {
+        Entry::Text { turn: turn(), text: text.into() }
+    }
+
+    #[test]
+    fn a_secret_divided_between_pieces_of_an_answer_is_masked() {
+        let notice = Entry::Notice { turn: turn(), text: format!("{KEY}!") };
+        let entries = [text("it is correct ho"), text("rse batt"), text("ery, I think"), notice];
+        let masked = scrubber().known_entries(entries);
+        let texts: Vec<&str> = masked
+            .iter()
+            .filter_map(|entry| match entry {
+                Entry::Text { text, .. } | Entry::Notice { text, .. } => Some(text.as_str()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(texts.len(), 4, "one for each");
+        assert_eq!(texts.concat(), "it is [secret:key], I think[secret:key]!");
+    }
+
+    #[test]
+    fn what_another_entry_interrupts_is_shown_where_it_was() {
+        let other = Entry::StepStarted {
+            turn: turn(),
+            step: 1,
+            provider: crate::id::ComponentId::new("p"),
+            model: "m".into(),
+        };
+        let entries = vec![text("correct ho"), other, text("rse battery")];
+        assert_eq!(scrubber().known_entries(entries.clone()), entries);
+    }
+
+    #[test]
+    fn no_kind_of_entry_keeps_a_secret() {
+        let call = serde_json::json!({ "id": "c", "name": "n", "arguments": KEY });
+        let mut entries = vec![
+            Entry::Cited { turn: turn(), uri: KEY.into(), title: Some(KEY.into()) },
+            Entry::CallReceived { turn: turn(), call: serde_json::from_value(call).unwrap() },
+            Entry::CallEdited { turn: turn(), call_id: CallId::new("c"), arguments: KEY.into() },
+            Entry::CallDecided {
+                turn: turn(),
+                call_id: CallId::new("c"),
+                decision: Decision::Deny { reason: KEY.into() },
+                by: crate::entry::DecidedBy::Policy,
+                rule: KEY.into(),
+                component: None,
+            },
+            Entry::TurnEnded {
+                turn: turn(),
+                outcome: Outcome::Failed { reason: KEY.into() },
+                usage: crate::message::Usage::default(),
+                dollars: None,
+            },
+        ];
+        let contents = vec![
+            Content::text(KEY),
+            Content::Json { json: serde_json::json!({ KEY: [KEY, 1, null] }) },
+            Content::Link { uri: KEY.into(), title: Some(KEY.into()), media_type: None },
+            Content::Other { kind: "k".into(), json: KEY.into() },
+            Content::Media {
+                media_type: "application/x".into(),
+                data: Bytes(KEY.as_bytes().to_vec()),
+                name: Some(KEY.into()),
+            },
+        ];
+        let result = Content::ToolResult {
+            call_id: CallId::new("c"),
+            content: contents.clone(),
+            is_error: false,
+        };
+        let label = crate::message::Label::user();
+        entries.push(Entry::TurnStarted {
+            turn: turn(),
+            parts: vec![Part::new(result, label.clone())],
+        });
+        entries.push(Entry::CallFinished {
+            turn: turn(),
+            call_id: CallId::new("c"),
+            output: ToolOutput { content: contents, is_error: false },
+            label,
+        });
+        for entry in scrubber().known_entries(entries) {
+            let shown = format!("{entry:?}{}", serde_json::to_string(&entry).unwrap());
+            assert!(!shown.contains(KEY) && shown.contains("[secret:key]"), "{shown}");
+            let bytes = format!("{:?}", KEY.as_bytes());
+            assert!(!shown.contains(&bytes), "{shown}");
         }
     }
 }

@@ -15,8 +15,9 @@ pub(super) struct Call {
 pub(super) enum State {
     /// Its arguments are being checked.
     Checking,
-    /// The arguments a person wrote in place of the model's are being checked.
-    CheckingEdited,
+    /// The arguments a person wrote in place of the model's are being checked; this is the call
+    /// they were asked about.
+    CheckingEdited(CheckedCall),
     /// It is being found out what it would do; then the person is asked for this reason.
     Previewing(CheckedCall, String),
     /// The person is asked.
@@ -46,7 +47,7 @@ impl Call {
                 checked.impact == Impact::ReadOnly
             }
             State::Checking
-            | State::CheckingEdited
+            | State::CheckingEdited(_)
             | State::Running(Impact::Network | Impact::Edits | Impact::Changes | Impact::Vault) => {
                 false
             }

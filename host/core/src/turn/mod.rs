@@ -78,6 +78,8 @@ pub struct Turn {
     policy: Policy,
     /// What the session has read so far.
     taint: Taint,
+    /// Calls that a person approves one by one, because something secret was read.
+    each_time: BTreeSet<CallId>,
     /// Identifiers in use in the session; a provider that repeats one gets a fresh one.
     used_ids: BTreeSet<CallId>,
     phase: Phase,
@@ -128,6 +130,7 @@ impl Turn {
             settings,
             policy,
             taint,
+            each_time: BTreeSet::new(),
             used_ids,
             phase: Phase::New,
             step: 0,
@@ -159,9 +162,9 @@ impl Turn {
         match answer {
             ApprovalAnswer::Once | ApprovalAnswer::Deny { .. } => Ok(()),
             ApprovalAnswer::Session { .. } | ApprovalAnswer::Always { .. }
-                if checked.impact == Impact::Vault =>
+                if self.is_each_time(id, checked) =>
             {
-                Err("a copy out of the vault is approved each time: answer `once` or `deny`".into())
+                Err("such a call is approved each time: answer `once` or `deny`".into())
             }
             ApprovalAnswer::Session { calls } | ApprovalAnswer::Always { calls, .. } => {
                 allowing(checked, calls.as_deref()).map(drop)
@@ -503,22 +506,34 @@ impl Turn {
     }
 
     fn call_checked(&mut self, id: &CallId, result: Result<CheckedCall, String>) -> Vec<Effect> {
-        let edited = match self
-            .call_in(id, |state| matches!(state, State::Checking | State::CheckingEdited))
-        {
-            Some(call) => call.state == State::CheckingEdited,
-            None => return Vec::new(),
+        let Some(call) =
+            self.call_in(id, |state| matches!(state, State::Checking | State::CheckingEdited(_)))
+        else {
+            return Vec::new();
+        };
+        let edited = match &call.state {
+            State::CheckingEdited(asked) => Some(asked.clone()),
+            _ => None,
         };
         let mut effects = Vec::new();
-        match result {
-            Err(problem) => {
+        match (result, edited) {
+            (Err(problem), Some(asked)) => {
+                let text = format!("the edited arguments cannot be used: {problem}");
+                effects.push(Effect::Record(Entry::Notice { turn: self.id.clone(), text }));
+                let reason = "the arguments are the model's again".to_owned();
+                effects.push(self.ask(id, asked, reason));
+            }
+            (Err(problem), None) => {
                 self.set_state(id, State::Done);
                 effects.push(self.finished(id, ToolOutput::error(problem), Label::host()));
             }
-            Ok(checked) if edited => effects.extend(self.edited_call_checked(id, checked)),
-            Ok(checked) => {
+            (Ok(checked), Some(_)) => effects.extend(self.edited_call_checked(id, checked)),
+            (Ok(checked), None) => {
                 let narrowing = self.taint.narrows(&checked);
                 let ruling = policy::decide(&self.policy, &checked, narrowing.as_ref());
+                if narrowing.is_some_and(|narrowing| narrowing.secret) {
+                    self.each_time.insert(id.clone());
+                }
                 effects.extend(self.ruled(id, checked, ruling));
             }
         }
@@ -528,10 +543,11 @@ impl Turn {
 
     fn ruled(&mut self, id: &CallId, checked: CheckedCall, ruling: Ruling) -> Vec<Effect> {
         let by = decided_by(ruling.origin.as_ref());
+        let component = checked.component.clone();
         match ruling.decision {
             Decision::Allow => {
                 self.set_state(id, State::Ready(checked));
-                vec![self.decided(id, Decision::Allow, by, ruling.rule)]
+                vec![self.decided(id, &component, Decision::Allow, by, ruling.rule)]
             }
             Decision::Ask { reason } => {
                 self.set_state(id, State::Previewing(checked.clone(), reason));
@@ -540,8 +556,9 @@ impl Turn {
             Decision::Deny { reason } => {
                 self.set_state(id, State::Done);
                 let output = ToolOutput::error(format!("denied: {reason}"));
+                let decision = Decision::Deny { reason };
                 vec![
-                    self.decided(id, Decision::Deny { reason }, by, ruling.rule),
+                    self.decided(id, &component, decision, by, ruling.rule),
                     self.finished(id, output, Label::host()),
                 ]
             }
@@ -554,8 +571,9 @@ impl Turn {
         if let Decision::Deny { .. } = ruling.decision {
             return self.ruled(id, checked, ruling);
         }
+        let component = checked.component.clone();
         self.set_state(id, State::Ready(checked));
-        vec![self.decided(id, Decision::Allow, DecidedBy::User, String::new())]
+        vec![self.decided(id, &component, Decision::Allow, DecidedBy::User, String::new())]
     }
 
     fn call_previewed(&mut self, id: &CallId, preview: Option<Preview>) -> Vec<Effect> {
@@ -566,19 +584,33 @@ impl Turn {
             return Vec::new();
         };
         checked.preview = preview;
-        call.state = State::Asking(checked.clone());
-        let mut effects = vec![Effect::Record(Entry::ApprovalAsked {
+        let mut effects = vec![self.ask(id, checked, reason)];
+        effects.extend(self.advance());
+        effects
+    }
+
+    fn ask(&mut self, id: &CallId, checked: CheckedCall, reason: String) -> Effect {
+        self.set_state(id, State::Asking(checked.clone()));
+        let scope = if self.is_each_time(id, &checked) {
+            String::new()
+        } else {
+            policy::scope_of(&checked)
+        };
+        Effect::Record(Entry::ApprovalAsked {
             turn: self.id.clone(),
             call_id: id.clone(),
-            scope: policy::scope_of(&checked),
+            scope,
             call: checked.call,
             component: checked.component,
             impact: checked.impact,
             reason,
             preview: checked.preview,
-        })];
-        effects.extend(self.advance());
-        effects
+        })
+    }
+
+    /// No answer for longer stands in for a person here.
+    fn is_each_time(&self, id: &CallId, checked: &CheckedCall) -> bool {
+        checked.impact == Impact::Vault || self.each_time.contains(id)
     }
 
     fn answered(&mut self, id: &CallId, answer: ApprovalAnswer) -> Vec<Effect> {
@@ -586,25 +618,29 @@ impl Turn {
             return Vec::new();
         }
         let Some(checked) = self.asked(id).cloned() else { return Vec::new() };
+        let component = checked.component.clone();
+        let by_user = |turn: &Self, decision| {
+            turn.decided(id, &component, decision, DecidedBy::User, String::new())
+        };
         let mut effects = Vec::new();
         match answer {
             ApprovalAnswer::Once => {
                 self.set_state(id, State::Ready(checked));
-                effects.push(self.decided(id, Decision::Allow, DecidedBy::User, String::new()));
+                effects.push(by_user(self, Decision::Allow));
             }
             ApprovalAnswer::Session { calls } => {
                 effects.extend(self.allowed_for_longer(id, checked, calls.as_deref()));
             }
             ApprovalAnswer::Always { calls, days } => {
-                let pattern = calls.clone().unwrap_or_else(|| policy::scope_of(&checked));
+                let pattern = calls.unwrap_or_else(|| policy::scope_of(&checked));
                 let component = checked.component.clone();
                 effects.extend(self.allowed_for_longer(id, checked, Some(&pattern)));
                 effects.push(Effect::Remember { calls: pattern, component, days });
             }
             ApprovalAnswer::Edit { arguments } => {
                 let arguments = arguments::normalise(&arguments).unwrap_or(arguments);
-                self.set_state(id, State::CheckingEdited);
-                let call = ToolCall { arguments: arguments.clone(), ..checked.call };
+                let call = ToolCall { arguments: arguments.clone(), ..checked.call.clone() };
+                self.set_state(id, State::CheckingEdited(checked));
                 effects.push(Effect::Record(Entry::CallEdited {
                     turn: self.id.clone(),
                     call_id: id.clone(),
@@ -618,8 +654,7 @@ impl Turn {
                     Some(reason) => format!("the person declined this call: {reason}"),
                     None => "the person declined this call; do not repeat it, ask what they would like instead".to_owned(),
                 };
-                let decision = Decision::Deny { reason: reason.clone() };
-                effects.push(self.decided(id, decision, DecidedBy::User, String::new()));
+                effects.push(by_user(self, Decision::Deny { reason: reason.clone() }));
                 effects.push(self.finished(id, ToolOutput::error(reason), Label::host()));
             }
         }
@@ -635,26 +670,28 @@ impl Turn {
         calls: Option<&str>,
     ) -> Vec<Effect> {
         let Ok(rule) = allowing(&checked, calls) else { return Vec::new() };
+        let component = checked.component.clone();
         self.set_state(id, State::Ready(checked));
         let text = rule.to_string();
-        let mut effects = vec![self.decided(id, Decision::Allow, DecidedBy::User, text.clone())];
+        let mut effects =
+            vec![self.decided(id, &component, Decision::Allow, DecidedBy::User, text.clone())];
         self.policy.rules.push(rule.clone());
         let Phase::Calling(waiting) = &mut self.phase else { return effects };
         let mut allowed = Vec::new();
         for call in waiting.iter_mut() {
             if let State::Asking(checked) = &call.state
                 && checked.impact != Impact::Vault
+                && !self.each_time.contains(call.id())
                 && rule.applies(checked)
             {
-                call.state = State::Ready(checked.clone());
-                allowed.push(call.id().clone());
+                let checked = checked.clone();
+                allowed.push((call.id().clone(), checked.component.clone()));
+                call.state = State::Ready(checked);
             }
         }
-        effects.extend(
-            allowed
-                .iter()
-                .map(|id| self.decided(id, Decision::Allow, DecidedBy::Session, text.clone())),
-        );
+        effects.extend(allowed.iter().map(|(id, component)| {
+            self.decided(id, component, Decision::Allow, DecidedBy::Session, text.clone())
+        }));
         effects
     }
 
@@ -735,7 +772,7 @@ impl Turn {
                             format!("{why} before this call ran")
                         }
                         State::Checking
-                        | State::CheckingEdited
+                        | State::CheckingEdited(_)
                         | State::Asking(_)
                         | State::Ready(_) => format!("{why} before this call ran"),
                     };
@@ -773,8 +810,16 @@ impl Turn {
         }
     }
 
-    fn decided(&self, id: &CallId, decision: Decision, by: DecidedBy, rule: String) -> Effect {
+    fn decided(
+        &self,
+        id: &CallId,
+        component: &ComponentId,
+        decision: Decision,
+        by: DecidedBy,
+        rule: String,
+    ) -> Effect {
         Effect::Record(Entry::CallDecided {
+            component: Some(component.clone()),
             turn: self.id.clone(),
             call_id: id.clone(),
             decision,

@@ -43,6 +43,7 @@ fn policy() -> Policy {
         network: Rule::Ask,
         changes: Rule::Ask,
         mode: Mode::Default,
+        headless: false,
         rules: vec![PolicyRule {
             effect: Rule::Deny,
             calls: "delete".parse().unwrap(),

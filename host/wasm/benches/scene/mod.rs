@@ -77,7 +77,8 @@ impl Scene {
             recall: Arc::new(unkept::Unkept),
             clock: Arc::new(unkept::Unkept),
             audit: Arc::new(unkept::Unkept),
-            scrubber: hydroid_core::scrub::Scrubber::new(&[], &[]).expect("nothing to search for"),
+            scrubber: hydroid_core::scrub::SharedScrubber::fixed(Vec::new(), Vec::new())
+                .expect("nothing to search for"),
             config: Arc::new(config),
         })
         .expect("a catalog of built components opens");

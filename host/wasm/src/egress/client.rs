@@ -224,6 +224,9 @@ pub enum EgressError {
         /// What was found, by its names.
         kinds: String,
     },
+    /// Nothing can be searched for secrets.
+    #[error("the request was not sent, because it cannot be searched for secrets now: {0}")]
+    Unsearched(String),
     /// The audit log cannot be written.
     #[error(
         "the request was not sent, because the audit log cannot be written; see `hydroid doctor`"

@@ -11,6 +11,7 @@ use hydroid_core::capability::WebRule;
 use hydroid_core::id::UserId;
 use hydroid_core::manifest::{Attach, OAuth2, Place, Signer};
 use hydroid_core::ports::{SecretValue, Secrets};
+use hydroid_core::scrub::SharedScrubber;
 use std::sync::Arc;
 
 /// A credential to attach once the request was allowed.
@@ -32,6 +33,8 @@ pub struct Credential {
     pub now_ms: u64,
     /// Where a value the service gave instead of this one is kept.
     pub keeper: Option<Arc<dyn Secrets>>,
+    /// What masks the values that are obtained with this one.
+    pub scrubber: Option<SharedScrubber>,
 }
 
 /// A secret that a signer uses beside the one it is named for.
@@ -57,6 +60,7 @@ impl Credential {
             parts: Vec::new(),
             now_ms: 0,
             keeper: None,
+            scrubber: None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::bindings::core::log::{Host, Level};
 use crate::instance::State;
+use hydroid_core::scrub::Scrubber;
 use wasmtime::Result;
 
 /// Longest line that is kept, in characters.
@@ -19,12 +20,10 @@ impl Host for State {
             return Ok(());
         }
         let component = &self.equipment.component;
-        // Control characters would let a component forge lines or move the cursor.
-        let plain = |text: &str| -> String {
-            text.chars().take(LONGEST_LINE).map(|c| if c.is_control() { ' ' } else { c }).collect()
-        };
-        let message = plain(&message);
-        let fields = fields_json.as_deref().map(plain).unwrap_or_default();
+        // A component without a guard has seen no secret.
+        let scrubber = self.equipment.guard.as_ref().map(|guard| guard.scrubber.current());
+        let message = plain(scrubber.as_ref(), &message);
+        let fields = fields_json.map(|text| plain(scrubber.as_ref(), &text)).unwrap_or_default();
         match level {
             Level::Trace => tracing::trace!(%component, %fields, "{message}"),
             Level::Debug => tracing::debug!(%component, %fields, "{message}"),
@@ -34,6 +33,15 @@ impl Host for State {
         }
         Ok(())
     }
+}
+
+/// The text as it is logged: without secrets, before anything is cut off, since half a secret would
+/// not be recognised; and without control characters, which would let a component forge lines or
+/// move the cursor.
+fn plain(scrubber: Option<&Scrubber>, text: &str) -> String {
+    let scrubbed = scrubber.map(|scrubber| scrubber.scrub(text));
+    let text = scrubbed.as_deref().unwrap_or(text);
+    text.chars().take(LONGEST_LINE).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 impl State {
@@ -52,5 +60,34 @@ impl State {
         logged.lines += 1;
         logged.bytes = bytes;
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hydroid_core::ports::SecretValue;
+    use hydroid_core::scrub::KnownSecret;
+
+    const KEY: &str = "correct horse battery";
+
+    #[track_caller]
+    fn check(text: &str, expect: &str) {
+        let value = SecretValue::new(KEY.into());
+        let known = KnownSecret { name: Some("key".into()), value };
+        let scrubber = Scrubber::new(&[known], &[]).unwrap();
+        assert_eq!(plain(Some(&scrubber), text), expect);
+    }
+
+    #[test]
+    fn a_line_is_logged_without_secrets_and_control_characters() {
+        check("it is correct horse battery\n\u{1b}[2Jgone", "it is [secret:key]  [2Jgone");
+        check("it is correct horse\nbattery", "it is [secret:key]");
+    }
+
+    #[test]
+    fn a_secret_at_the_end_of_what_is_kept_is_not_cut_in_half() {
+        let before = ". ".repeat(LONGEST_LINE / 2 - 5);
+        check(&format!("{before}{KEY}"), &format!("{before}[secret:ke"));
     }
 }

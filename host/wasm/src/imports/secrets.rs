@@ -79,6 +79,7 @@ pub(crate) fn credential(
         parts,
         now_ms: equipment.records.as_ref().map_or(0, |records| records.clock.now_ms()),
         keeper: Some(equipment.values.clone()),
+        scrubber: equipment.guard.as_ref().map(|guard| guard.scrubber.clone()),
     })
 }
 

@@ -156,6 +156,7 @@ fn http_error(problem: &EgressError) -> HttpError {
         | EgressError::Token { .. }
         | EgressError::Stopped
         | EgressError::Unaudited
+        | EgressError::Unsearched(_)
         | EgressError::Leak { .. }
         | EgressError::Connection { .. } => HttpError::InternalError(Some(problem.to_string())),
     }

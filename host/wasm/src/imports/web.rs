@@ -207,6 +207,7 @@ pub(super) fn egress_error(problem: &EgressError) -> Error {
         EgressError::Uncounted(_) => (ErrorKind::Unavailable, false),
         EgressError::NotGranted(_)
         | EgressError::Unaudited
+        | EgressError::Unsearched(_)
         | EgressError::Leak { .. }
         | EgressError::SpecialAddress { .. }
         | EgressError::Audience { .. } => (ErrorKind::Denied, false),

@@ -6,6 +6,7 @@ use crate::check;
 use crate::component::digest;
 use crate::grants::Entry;
 use crate::linker::{BUILT, Linkers};
+use hydroid_core::audit::{AuditAction, AuditOutcome};
 use hydroid_core::capability::{Grant, Profile};
 use hydroid_core::id::{CallId, ComponentId};
 use hydroid_core::ports::Tools;
@@ -40,6 +41,55 @@ async fn a_file_is_picked_up_replaced_and_dropped_without_a_restart() {
     std::fs::remove_file(scene.directory.path().join("components/clock.wasm")).unwrap();
     scene.catalog.refresh().unwrap();
     assert!(scene.catalog.specs().is_empty());
+}
+
+/// What the audit log has of loading: component, outcome and whether its digest is this one's.
+fn loads(scene: &Scene) -> Vec<(String, AuditOutcome, String, bool)> {
+    let events = scene.records.audited.lock().unwrap();
+    let loads = events.iter().filter(|event| event.action == AuditAction::ComponentLoaded);
+    loads
+        .map(|event| {
+            let name = event.component.as_ref().unwrap().to_string();
+            let built = event.digest == Some(digest(&built(&name)));
+            (name, event.outcome, event.rule.clone(), built)
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_component_of_the_folder_is_audited_when_it_is_loaded_refused_or_granted() {
+    let scene = scene(&["tool-time"], "");
+    assert_eq!(loads(&scene), [], "the release's own are not");
+    put(&scene, "tool-json.wasm", "tool-json");
+    scene.catalog.refresh().unwrap();
+    put(&scene, "tool-files-read.wasm", "tool-files-read");
+    let before = loads(&scene);
+    let [(json, ready, as_what, json_digest), (files, refused, why, files_digest)] =
+        before.as_slice()
+    else {
+        panic!("one for each: {before:?}")
+    };
+    assert_eq!((json.as_str(), *ready, *json_digest), ("tool-json", AuditOutcome::Allowed, true));
+    assert_eq!(as_what, "it is a tool");
+    let expect = ("tool-files-read", AuditOutcome::Denied, true);
+    assert_eq!((files.as_str(), *refused, *files_digest), expect);
+    assert!(why.contains("hydroid component grant tool-files-read"), "{why}");
+    grant(&scene, "tool-files-read", &[Profile::FileReadOnly]);
+    let after = loads(&scene);
+    let granted = after.iter().rfind(|(name, ..)| name == "tool-files-read").unwrap();
+    assert_eq!(granted.1, AuditOutcome::Allowed);
+}
+
+#[tokio::test]
+async fn a_component_that_cannot_be_audited_is_not_used_until_it_can() {
+    let scene = scene(&[], "");
+    *scene.records.audits_left.lock().unwrap() = 0;
+    put(&scene, "tool-time.wasm", "tool-time");
+    assert!(scene.refusal("tool-time").contains("the audit log cannot be written"));
+    assert!(scene.call("time_now", "{}").await.is_error);
+    *scene.records.audits_left.lock().unwrap() = usize::MAX;
+    scene.catalog.refresh().unwrap();
+    assert!(!scene.call("time_now", "{}").await.is_error);
 }
 
 #[tokio::test]

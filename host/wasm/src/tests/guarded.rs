@@ -70,6 +70,9 @@ async fn a_request_with_a_secret_in_it_is_not_sent_and_audited_without_the_secre
         json!({ "headers": [format!("x-note: {KEY}")] }),
         json!({ "url": format!("http://{address}/x?q={KEY}") }),
         json!({ "url": format!("http://{address}/{KEY}") }),
+        json!({ "url": format!("http://{address}/x?q={}", KEY.replacen('v', "%76", 1)) }),
+        json!({ "url": format!("http://{address}/x?q={}", KEY.replacen('v', "%2576", 1)) }),
+        json!({ "body": KEY.replacen('v', "\\u0076", 1) }),
     ] {
         let answer = dial(&scene, address, more.clone()).await;
         assert!(answer.contains("egress.leaks redact"), "{more}: {answer}");
@@ -83,7 +86,7 @@ async fn a_request_with_a_secret_in_it_is_not_sent_and_audited_without_the_secre
             event.action == AuditAction::Request && event.outcome == AuditOutcome::Denied
         })
         .count();
-    assert_eq!(denied, 5, "{events:?}");
+    assert_eq!(denied, 8, "{events:?}");
     assert!(events.iter().all(|event| !format!("{event:?}").contains(KEY)), "{events:?}");
 }
 
@@ -122,6 +125,20 @@ async fn what_is_sent_and_what_is_refused_is_audited_with_who_and_how_much() {
             "test-tool-web POST https://elsewhere.example/y denied Some(0)".to_owned(),
         ]
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_became_known_later_is_not_sent() {
+    let (address, told) = server();
+    let scene = scene_of(address, "block");
+    let later = "tok-later-0123456789";
+    let body = json!({ "body": format!("it is {later}") });
+    assert!(dial(&scene, address, body.clone()).await.contains("200 from"));
+    assert!(told.recv().unwrap().contains(later));
+    scene.scrubber.learn("later", &hydroid_core::ports::SecretValue::new(later.into())).unwrap();
+    let answer = dial(&scene, address, body).await;
+    assert!(answer.contains("secret:later") && !answer.contains(later), "{answer}");
+    assert!(told.try_recv().is_err(), "something was sent");
 }
 
 #[tokio::test(flavor = "multi_thread")]

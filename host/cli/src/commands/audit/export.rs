@@ -60,7 +60,7 @@ pub(super) async fn run(
         let mut text = String::new();
         for record in &page {
             let mut value = as_value(record);
-            scrub(&ground.scrubber, &mut value["event"]);
+            scrub(&ground.scrubber.current(), &mut value["event"]);
             match format {
                 AuditFormat::Jsonl => {
                     text.push_str(&harmless::json(&value.to_string()));

@@ -272,12 +272,20 @@ fn edited_arguments_are_checked_again_and_then_run_without_another_question() {
 }
 
 #[test]
-fn edited_arguments_that_do_not_fit_or_are_denied_do_not_run() {
+fn edited_arguments_that_do_not_fit_are_asked_again_and_denied_ones_do_not_run() {
     let edit = ApprovalAnswer::Edit { arguments: "{}".into() };
     let unfit = Event::CallChecked { id: CallId::new("a"), result: Err("no `n`".into()) };
     check_asked(
-        vec![answered("a", edit.clone()), vec![unfit]],
-        &["edited a {}", "check a", "error a: no `n`", "step 2", "ask model"],
+        vec![answered("a", edit.clone()), vec![unfit], answered("a", ApprovalAnswer::Once)],
+        &[
+            "edited a {}",
+            "check a",
+            "notice the edited arguments cannot be used: no `n`",
+            "asked a",
+            "allowed a by User",
+            "started a",
+            "run a",
+        ],
     );
     let mut turn = turn_with(settings(), policy());
     for event in asked_write().concat() {

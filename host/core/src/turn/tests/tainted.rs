@@ -65,3 +65,27 @@ fn reading_on_is_not_narrowed() {
     let got = happen(&mut turn, checked("b read").remove(0));
     assert_eq!(got, ["allowed b by Policy", "started b", "run b"]);
 }
+
+#[test]
+fn after_a_secret_was_read_no_answer_for_longer_is_offered_or_taken() {
+    let mut turn = turn_with(settings(), allowing_all());
+    let mut secret = read_page("a");
+    if let Event::CallFinished { label, .. } = &mut secret[0] {
+        label.secret = true;
+    }
+    let mut asked = Vec::new();
+    for event in
+        [calls(&["a fetch"]), checked("a fetch"), secret, calls(&["b fetch"]), checked("b fetch")]
+            .concat()
+    {
+        asked = turn.handle(event);
+    }
+    assert_eq!(render(&asked), ["preview b"]);
+    let asked = turn.handle(Event::CallPreviewed { id: CallId::new("b"), preview: None });
+    let [Effect::Record(Entry::ApprovalAsked { scope, .. })] = &asked[..] else { panic!() };
+    assert_eq!(scope, "");
+    let session = ApprovalAnswer::Session { calls: None };
+    assert!(turn.check_answer(&CallId::new("b"), &session).unwrap_err().contains("each time"));
+    let got = happen(&mut turn, answered("b", ApprovalAnswer::Once).remove(0));
+    assert_eq!(got, ["allowed b by User", "started b", "run b"]);
+}

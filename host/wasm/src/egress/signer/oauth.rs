@@ -154,10 +154,11 @@ impl Tokens {
         if let Some(new) = granted.refresh_token.filter(|_| exchange.refreshes()) {
             let current = entry.rotated.as_ref().unwrap_or(&credential.value);
             if current.expose() != new.expose() {
-                entry.rotate(exchange, new);
+                entry.rotate(exchange, new).await?;
             }
         }
         let value = granted.access_token;
+        exchange.learn(&value)?;
         entry.token = Some(Token { value: value.clone(), until });
         Ok((value, true))
     }
@@ -165,27 +166,39 @@ impl Tokens {
 
 impl Entry {
     /// Takes a refresh token that came instead of the current one.
-    fn rotate(&mut self, exchange: &Exchange<'_>, new: SecretValue) {
-        keep(exchange.credential, &new);
+    async fn rotate(
+        &mut self,
+        exchange: &Exchange<'_>,
+        new: SecretValue,
+    ) -> Result<(), EgressError> {
+        // The endpoint takes the old one no more, so the new one is kept whatever else fails.
+        keep(exchange.credential, &new).await;
         // A request that began before has the old value still, and must not begin anew with it.
         let kept = Credential { value: new.clone(), ..exchange.credential.clone() };
         self.configured.push_back(configured(&kept, exchange.oauth));
         if self.configured.len() > REMEMBERED {
             self.configured.pop_front();
         }
-        self.rotated = Some(new);
+        self.rotated = Some(new.clone());
+        exchange.learn(&new)
     }
 }
 
 /// Leaves a new refresh token with the store; what it does not take is known until the host ends.
-fn keep(credential: &Credential, new: &SecretValue) {
+async fn keep(credential: &Credential, new: &SecretValue) {
     let name = &credential.name;
-    let problem = match &credential.keeper {
+    let problem = match credential.keeper.clone() {
         None => "there is no store to keep it".to_owned(),
-        Some(keeper) => match keeper.store(&credential.user, name, new) {
-            Ok(()) => return,
-            Err(error) => error.problem,
-        },
+        Some(keeper) => {
+            let (user, name, new) = (credential.user.clone(), name.clone(), new.clone());
+            // It writes to a database and may wait for another process.
+            let stored = tokio::task::spawn_blocking(move || keeper.store(&user, &name, &new));
+            match stored.await {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => error.problem,
+                Err(_) => "a defect in the host stopped storing it".to_owned(),
+            }
+        }
     };
     tracing::warn!(
         "the service gave a new refresh token for the secret `{name}`, which is used until the host ends but is not kept: {problem}; move the secret into the store with `hydroid secret set {name}`"
@@ -251,6 +264,12 @@ struct Exchange<'a> {
 impl Exchange<'_> {
     fn refreshes(&self) -> bool {
         matches!(self.oauth.grant, OAuthGrant::RefreshToken { .. })
+    }
+
+    /// From now on the value is masked wherever it appears.
+    fn learn(&self, value: &SecretValue) -> Result<(), EgressError> {
+        let Some(scrubber) = &self.credential.scrubber else { return Ok(()) };
+        scrubber.learn(&self.credential.name, value).map_err(|problem| self.failed(problem))
     }
 
     async fn run(&self, rotated: Option<&SecretValue>) -> Result<Granted, EgressError> {

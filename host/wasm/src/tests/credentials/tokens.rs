@@ -8,6 +8,7 @@ use hydroid_core::config;
 use hydroid_core::id::ComponentId;
 use hydroid_core::manifest::{Manifest, Place};
 use hydroid_core::ports::SecretValue;
+use hydroid_core::scrub::SharedScrubber;
 use serde_json::json;
 
 struct Scene {
@@ -15,6 +16,7 @@ struct Scene {
     egress: Egress,
     grant: Grant,
     manifest: Manifest,
+    scrubber: SharedScrubber,
 }
 
 const REFRESH: &str =
@@ -40,7 +42,8 @@ fn scene(sign: &str) -> Scene {
         web: vec![here.parse().unwrap()],
         ..Grant::default()
     };
-    Scene { server, egress, grant, manifest: Manifest::parse(&manifest).unwrap() }
+    let scrubber = SharedScrubber::fixed(Vec::new(), Vec::new()).unwrap();
+    Scene { server, egress, grant, manifest: Manifest::parse(&manifest).unwrap(), scrubber }
 }
 
 impl Scene {
@@ -55,6 +58,7 @@ impl Scene {
         Credential {
             attach: self.manifest.secrets["key"].attach.clone(),
             parts: vec![part("id", "client:1"), part("secret", "client/secret")],
+            scrubber: Some(self.scrubber.clone()),
             ..Credential::placed("key", audience, Place::Bearer, value)
         }
     }
@@ -122,6 +126,16 @@ async fn a_token_is_used_until_shortly_before_it_expires() {
         short.get("value").await.unwrap();
     }
     assert_eq!(short.server.exchanges().len(), 2);
+}
+
+#[tokio::test]
+async fn tokens_obtained_at_run_time_are_masked_from_then_on() {
+    let scene = scene(REFRESH);
+    scene.server.extra(json!({"refresh_token": "another refresh token"}));
+    let text = format!("{FIRST_TOKEN}, another refresh token");
+    assert_eq!(scene.scrubber.current().mask_known(&text), text);
+    scene.get("value").await.unwrap();
+    assert_eq!(scene.scrubber.current().mask_known(&text), "[secret:key], [secret:key]");
 }
 
 #[tokio::test]

@@ -22,10 +22,10 @@ async fn the_host_does_not_follow_a_redirect() {
     assert_eq!((answer.status, to.heads().len()), (302, 0));
 }
 
-/// `web_fetch` follows by itself; where the credential is for the first origin only, the second
-/// does not see it, and coming back it is attached again.
+/// `web_fetch` follows within one place. Another one was put neither to the rules nor to a person,
+/// so it is told to the model, which can ask for it.
 #[tokio::test]
-async fn a_credential_does_not_follow_a_redirect_to_another_origin() {
+async fn a_redirect_to_another_place_is_told_and_not_followed() {
     let (own, other) = (Canary::start(), Canary::start());
     let config = format!(
         "[egress]\nallow_private = [\"{}\", \"{}\"]\n[secrets.key]\nenv = \"UNUSED\"",
@@ -48,32 +48,13 @@ async fn a_credential_does_not_follow_a_redirect_to_another_origin() {
         .components
         .insert("tool-web".into(), Entry { hosts, ..Entry::default() });
     scene.catalog.refresh().unwrap();
-    let url = format!("{0}/to?{1}/to?{0}/end", own.origin(), other.origin());
-    let output = scene.call("web_fetch", &format!(r#"{{"url":"{url}"}}"#)).await;
+    let within = format!(r#"{{"url":"{0}/to?{0}/end"}}"#, own.origin());
+    let output = scene.call("web_fetch", &within).await;
     assert!(!output.is_error && text(&output).contains("ok"), "{output:?}");
-    let carries = |canary: &Canary| -> Vec<bool> {
-        canary.heads().iter().map(|head| head.contains(&format!("Bearer {SECRET}"))).collect()
-    };
-    assert_eq!((carries(&own), carries(&other)), (vec![true, true], vec![false]));
-    assert!(!other.heads().concat().contains(SECRET));
-}
-
-#[tokio::test]
-async fn a_redirect_to_where_nothing_is_granted_ends_there() {
-    let (own, other) = (Canary::start(), Canary::start());
-    let config = format!("[egress]\nallow_private = [\"{}\", \"{}\"]", own.address, other.address);
-    let scene = scene_adapted(&["tool-web"], &config, &[], |_| {});
-    let hosts = [own.origin()].into();
-    scene
-        .grants
-        .lock()
-        .unwrap()
-        .components
-        .insert("tool-web".into(), Entry { hosts, ..Entry::default() });
-    scene.catalog.refresh().unwrap();
-    let url = format!("{}/to?{}/", own.origin(), other.origin());
-    let output = scene.call("web_fetch", &format!(r#"{{"url":"{url}"}}"#)).await;
-    let command = format!("hydroid component grant tool-web web --host {}", other.origin());
-    assert!(output.is_error && text(&output).contains(&command), "{output:?}");
-    assert_eq!((own.heads().len(), other.heads().len()), (1, 0));
+    let away = format!(r#"{{"url":"{}/to?{}/end"}}"#, own.origin(), other.origin());
+    let output = scene.call("web_fetch", &away).await;
+    assert!(output.is_error && text(&output).contains("another place"), "{output:?}");
+    let carried: Vec<bool> =
+        own.heads().iter().map(|head| head.contains(&format!("Bearer {SECRET}"))).collect();
+    assert_eq!((carried, other.heads().len()), (vec![true, true, true], 0));
 }

@@ -2,10 +2,10 @@
 //! by side would leave secrets under a key that the other one removes.
 
 use crate::paths::private_directory;
-use crate::wire::Ground;
 use anyhow::{Context, Result, bail};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// A change takes milliseconds; a keyring that asks its person takes longer, and then it is better
@@ -14,13 +14,13 @@ const LONGEST: Duration = Duration::from_secs(5);
 
 /// Held until it is dropped, however the process ends.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(crate) struct Lock {
     _file: File,
 }
 
 impl Lock {
-    pub(super) fn take(ground: &Ground) -> Result<Self> {
-        let path = ground.paths.secrets_lock(&ground.user());
+    /// Waits for whoever has it.
+    pub(crate) fn take(path: &Path) -> Result<Self> {
         if let Some(directory) = path.parent() {
             private_directory(directory)?;
         }
@@ -29,7 +29,7 @@ impl Lock {
             .create(true)
             .truncate(false)
             .mode(0o600)
-            .open(&path)
+            .open(path)
             .with_context(|| format!("the lock `{}` cannot be opened", path.display()))?;
         let began = Instant::now();
         loop {
@@ -39,7 +39,9 @@ impl Lock {
                     std::thread::sleep(Duration::from_millis(20));
                 }
                 Err(TryLockError::WouldBlock) => {
-                    bail!("another `hydroid secret` is at work; try again when it has ended")
+                    bail!(
+                        "another process is changing the stored secrets; try again when it has ended"
+                    )
                 }
                 Err(TryLockError::Error(error)) => {
                     return Err(error)
