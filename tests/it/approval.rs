@@ -57,8 +57,10 @@ fn always_holds_in_other_sessions_until_it_is_revoked() {
     let home = Home::new();
     let mut asking = home.on_a_terminal(&["ask", "write a.txt: one"]);
     asking.shows(PROMPT).types("a");
-    asking.shows("which calls, from now on: ").types("");
-    asking.shows("for how many days").types("7");
+    asking.shows("which calls, from now on: ").types("(");
+    asking.shows("is not a rule").shows("which calls, from now on: ").types("");
+    asking.shows("for how many days").types("soon");
+    asking.shows("no number of days").shows("for how many days").types("7");
     asking.ends_with(0);
     let listed = listed(&home);
     let standing = &listed["standing"][0];
@@ -83,8 +85,7 @@ fn edited_arguments_are_what_runs() {
     let mut asking = home.on_a_terminal(&["ask", "write a.txt: one"]);
     asking.shows(PROMPT).types("e");
     asking.shows("arguments: ").control('u').types("[1]");
-    asking.shows("no JSON object").shows(PROMPT).types("e");
-    asking.shows("arguments: ").control('u');
+    asking.shows("no JSON object").shows("arguments: ").control('u');
     asking.types(r#"{"path":"other.txt","content":"mine","mode":"overwrite"}"#);
     asking.ends_with(0);
     assert!(!home.shared("a.txt").exists());
@@ -108,6 +109,16 @@ fn a_reason_for_a_denial_is_what_the_model_reads() {
 }
 
 #[test]
+fn a_key_that_was_missed_is_no_reason() {
+    let home = Home::new();
+    let mut asking = home.on_a_terminal(&["ask", "write a.txt: one"]);
+    asking.shows(PROMPT).types("?").shows("it runs with other arguments");
+    asking.shows(PROMPT).types("x").shows("`x` is no answer here").shows(PROMPT).types("y");
+    asking.ends_with(0);
+    assert!(home.shared("a.txt").exists());
+}
+
+#[test]
 fn control_c_cancels_the_turn_and_runs_nothing() {
     let home = Home::new();
     let mut asking = home.on_a_terminal(&["ask", "write a.txt: one"]);
@@ -121,7 +132,14 @@ fn control_c_cancels_the_turn_and_runs_nothing() {
 fn an_end_of_the_input_answers_nothing() {
     let (home, call) = with_an_open_question("write a.txt: one");
     assert!(!home.shared("a.txt").exists());
-    home.run(&["approval", "list"]).code(0).says(&call).says("file_write(/shared/**)");
+    home.run(&["approval", "list"])
+        .code(0)
+        .says(&call)
+        .says("? file_write of tool-files-write changes your files or notes")
+        .says("\"path\": \"a.txt\"")
+        .says("because")
+        .says("│ +one")
+        .says("`file_write(/shared/**)`");
     // Neither does thinking better of a longer answer.
     let mut asking = home.on_a_terminal(&["ask", "write b.txt: one"]);
     asking.shows(PROMPT).types("a").shows("from now on: ").control('c');
@@ -154,7 +172,7 @@ fn a_question_survives_the_kill_of_its_process_and_is_asked_again() {
     asking.ends_with(0);
     assert!(home.shared("a.txt").exists());
     let mut chatting = home.on_a_terminal(&["chat", "--session", session]);
-    chatting.shows("/help").control('d');
+    chatting.shows(&format!("mode default, session {session}")).shows("/help").control('d');
     chatting.ends_with(0);
 }
 

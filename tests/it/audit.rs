@@ -71,12 +71,15 @@ fn commands_that_change_what_may_happen_are_recorded() {
 fn what_is_done_to_secrets_is_recorded_without_a_value() {
     let home = Home::with_config("[secrets_store]\nmaster_key = \"file\"\n");
     home.run_with(&["secret", "set", "test"], b"hunter2-hunter2").code(0);
+    home.run_with(&["secret", "import"], b"test=hunter2-hunter2-two")
+        .code(0)
+        .says("test is replaced, version 2");
     home.run(&["secret", "rotate"]).code(0);
     home.run(&["secret", "remove", "--yes", "test"]).code(0);
     let all = records(&home, &["--action", "secret-changed"]);
     let done: Vec<&str> =
         all.iter().map(|record| record["event"]["resource"].as_str().unwrap()).collect();
-    assert_eq!(done, ["set test", "rotate", "remove test"]);
+    assert_eq!(done, ["set test", "import test", "rotate", "remove test"]);
     assert!(all.iter().all(|record| !record.to_string().contains("hunter2")), "{all:?}");
 }
 
@@ -126,6 +129,12 @@ fn an_export_has_everything_and_no_secret() {
     let csv = std::fs::read_to_string(&file).unwrap();
     assert!(csv.starts_with("seq,time,user,") && csv.lines().count() == 3, "{csv}");
     assert!(!csv.contains("hunter2"), "{csv}");
+    let again = ["audit", "export", file.to_str().unwrap()];
+    let before = std::fs::read(&file).unwrap();
+    home.run(&again).code(2).tells("`--force` replaces it");
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+    home.run(&[&again[..], &["--force"]].concat()).code(0).tells("records written to");
+    assert_ne!(std::fs::read(&file).unwrap(), before);
     home.run(&["audit", "export", "/nowhere/audit.csv"]).code(1).tells("cannot be written");
 }
 

@@ -67,10 +67,16 @@ fn a_check_says_what_then_happens_and_why() {
         .code(7)
         .says("decision  ask")
         .says("by        policy.changes")
+        .says("made up   content")
         .says("does not apply");
     check("file_write /shared/x", &["--mode", "headless"]).code(6).says("--allow file_write");
     check("file_write /shared/notes/a", &["--mode", "plan"]).code(6).says("policy.mode");
     check("file_write /shared/x", &["--mode", "accept-edits"]).code(0);
+    check("file_write(/shared/notes/a)", &[]).code(0).says("decision  allow");
+    check("file_write /shared/notes/a hello", &[])
+        .code(2)
+        .tells("write `file_write(/shared/notes/a hello)`");
+    check("file_write(/shared/**)", &[]).code(2).tells("many calls");
     check("web_fetch https://a.evil.example/x", &[])
         .code(6)
         .says("policy.deny")
@@ -80,6 +86,10 @@ fn a_check_says_what_then_happens_and_why() {
     check("web_fetch https://example.com/x", &[&free[..], &["--tainted"]].concat())
         .code(7)
         .says("which may have given the order");
+    check("web_fetch https://example.com/x", &[&free[..], &["--secret"]].concat())
+        .code(7)
+        .says("read something secret");
+    home.run(&["policy", "check", "--help"]).code(0).says("7  it would be asked about");
     let arguments = r#"{"path":"notes/a.md","content":"x","mode":"create"}"#;
     let json = check("file_write", &["--arguments", arguments, "--json"]).code(0).json_lines();
     let named = json[0]["resources"].to_string();

@@ -189,12 +189,24 @@ fn a_missing_or_wrong_key_is_told_and_nothing_is_lost() {
     set(&home, "b", VALUE).code(1).tells("put the file back");
     home.run(&["secret", "rotate"]).code(1).tells("put the file back");
     assert!(key_files(&home).is_empty(), "no second key was made");
-    // Everything else goes on.
-    home.run(&["ask", "hello"]).code(0);
+    // What could not be masked is not put at risk; what repairs and looks goes on.
+    let call = ["debug", "call", "tool-time", "time_now", "{}"];
+    for begins in [&["ask", "hello"][..], &call] {
+        clean(home.run(begins).code(1))
+            .tells("`a` cannot be read")
+            .tells(key.to_str().unwrap())
+            .tells("HYDROID_MASTER_KEY")
+            .tells("hydroid doctor");
+    }
+    home.run(&["session", "list"]).code(0);
+    home.run(&["config", "show"]).code(0);
+    home.run(&["secret", "list"]).code(0).says("a ");
     std::fs::write(&key, b"bm90IGEga2V5\n").unwrap();
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
     home.run(&["doctor"]).code(1).says("holds no master key");
+    home.run(&["ask", "hello"]).code(1).tells("holds no master key");
     std::fs::write(&key, kept).unwrap();
+    home.run(&["ask", "hello"]).code(0);
     home.run(&["doctor"]).says("secret `a` is set");
     set(&home, "b", VALUE).code(0);
 }

@@ -64,6 +64,25 @@ fn a_chat_that_is_open_says_so_and_goes_on_after_the_release() {
 }
 
 #[test]
+fn a_question_that_is_open_ends_and_the_next_line_is_no_answer() {
+    let home = Home::new();
+    for further in [None, Some("e")] {
+        let mut chatting = home.on_a_terminal(&["chat"]);
+        chatting.shows("/help").types("write a.txt: one").shows("or why not: ");
+        if let Some(key) = further {
+            chatting.types(key).shows("arguments: ");
+        }
+        home.run(&["stop", "--all"]).code(0);
+        chatting.shows("the turn ended, so there is nothing to answer").shows("> ");
+        home.run(&["stop", "--release"]).code(0);
+        std::thread::sleep(Duration::from_millis(250));
+        chatting.types("say two").shows("1 step").control('d');
+        chatting.ends_with(0);
+    }
+    assert!(!home.shared("a.txt").exists());
+}
+
+#[test]
 fn a_broken_configuration_keeps_nobody_from_stopping() {
     let home = Home::with_config("turn = [");
     home.run(&["stop", "--all"]).code(1).says("everything is stopped");

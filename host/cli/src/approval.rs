@@ -56,11 +56,11 @@ impl Standing {
     /// take the signal if no line was being read.
     pub(crate) fn end(&self) {
         self.0.store(true, Ordering::SeqCst);
-        // A process can always signal itself; if not, the line that is typed is dropped.
-        drop(rustix::process::kill_process(
-            rustix::process::getpid(),
-            rustix::process::Signal::INT,
-        ));
+        let signalled =
+            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::INT);
+        if let Err(error) = signalled {
+            tracing::warn!(%error, "the question that is over stays until a line is typed");
+        }
     }
 
     fn is_over(&self) -> bool {

@@ -173,6 +173,9 @@ pub(crate) enum Component {
         name: String,
         /// The profile; all of them if absent.
         profile: Option<String>,
+        /// Take away only this host, as `hydroid component inspect` shows it, and leave the rest.
+        #[arg(long = "host", value_name = "HOST[/PATH]", requires = "profile")]
+        hosts: Vec<String>,
     },
 }
 
@@ -188,6 +191,9 @@ pub(crate) struct Grant {
     /// `api.example.com/v1`; those it declares if absent.
     #[arg(long = "host", value_name = "HOST[/PATH]")]
     pub(crate) hosts: Vec<String>,
+    /// Grant exactly the hosts named here, in place of those in force.
+    #[arg(long, requires = "hosts")]
+    pub(crate) only: bool,
     /// A method it may use at these hosts, for `web`; all that it declares if absent.
     #[arg(long = "method", value_name = "METHOD", requires = "hosts")]
     pub(crate) methods: Vec<String>,

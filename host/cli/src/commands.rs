@@ -28,6 +28,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit> {
     let mut settings: Vec<Setting> =
         arguments.set.iter().map(|text| Setting::parse(text)).collect::<Result<_>>()?;
     if let Some(directory) = &arguments.workspace {
+        // A directory is meant from where the command is typed, as everywhere.
+        let directory = std::path::absolute(directory)
+            .map_err(|error| usage(format!("`--workspace` names no directory: {error}")))?;
         let directory = directory
             .to_str()
             .ok_or_else(|| usage("`--workspace` is not UTF-8; rename the directory"))?;

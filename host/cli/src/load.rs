@@ -91,20 +91,26 @@ pub(crate) fn load(
     let upper = upper_layers(environment, settings)?;
     let (user, workspace) = workspace(&layers, &upper, paths)?;
     let file = workspace.join(WORKSPACE_FILE);
+    let mut asks = false;
     if let Some(table) = read_table(&file)? {
         check_alone(&table, &file)?;
         tighten::check(&table, &layers.merged)
             .with_context(|| format!("in `{}`, which comes with the workspace", file.display()))?;
-        layers.add(table, Origin::File(file.clone()));
-        layers.files.push((file, true));
+        asks = table.get("policy").and_then(|policy| policy.get("ask")).is_some();
+        layers.add_joining(table, Origin::File(file.clone()), &["deny", "ask"]);
+        layers.files.push((file.clone(), true));
     } else {
-        layers.files.push((file, false));
+        layers.files.push((file.clone(), false));
     }
     for (table, origin) in upper {
         layers.add(table, origin);
     }
     let config =
         Config::from_table(layers.merged.clone()).map_err(|error| layers.explain(error))?;
+    if asks {
+        tighten::check_asks(&config)
+            .with_context(|| format!("in `{}`, which comes with the workspace", file.display()))?;
+    }
     debug_assert_eq!(config.user, user, "the user is decided before the workspace is read");
     Ok(Loaded { config, values: layers.values(), files: layers.files, workspace })
 }
@@ -182,7 +188,27 @@ impl Layers {
     }
 
     fn add(&mut self, table: Table, origin: Origin) {
-        value::overlay(&mut self.merged, table.clone());
+        self.add_joining(table, origin, &["deny"]);
+    }
+
+    /// These lists of `policy` join those of the layers below: what somebody denies must not be
+    /// lost because another layer denies something else.
+    fn add_joining(&mut self, table: Table, origin: Origin, lists: &[&str]) {
+        let mut joined = table.clone();
+        if let (Some(Value::Table(below)), Some(Value::Table(above))) =
+            (self.merged.get("policy"), joined.get_mut("policy"))
+        {
+            for list in lists {
+                if let (Some(Value::Array(below)), Some(Value::Array(above))) =
+                    (below.get(*list), above.get_mut(*list))
+                {
+                    let mut both = below.clone();
+                    both.extend(above.iter().filter(|item| !below.contains(item)).cloned());
+                    *above = both;
+                }
+            }
+        }
+        value::overlay(&mut self.merged, joined);
         self.layers.push((table, origin));
     }
 
@@ -211,6 +237,12 @@ impl Layers {
         for (table, origin) in &self.layers {
             for (path, value) in value::leaves(table) {
                 values.insert(path, (value, origin.clone()));
+            }
+        }
+        // These join over the layers, so no layer alone has what is in force.
+        for (path, value) in value::leaves(&self.merged) {
+            if let Some((shown, _)) = values.get_mut(&path) {
+                *shown = value;
             }
         }
         values
@@ -400,6 +432,27 @@ mod tests {
         refused("", "", &[], &["turn.max_step=1"], "did you mean `turn.max_steps`");
         refused("", "", &[], &["turn.max_steps"], "write `--set key=value`");
         refused("", "", &[], &["log.level=loud"], "from the command line");
+    }
+
+    #[test]
+    fn what_is_denied_in_one_layer_stays_denied_in_all() {
+        let scene = Scene::new(
+            "[policy]\ndeny = [\"a\"]\nask = [\"x\"]",
+            "[policy]\ndeny = [\"b\", \"a\"]\nask = [\"y\"]\nmode = \"plan\"",
+        );
+        let loaded = scene.load(&[], &["policy.deny=c"]).unwrap();
+        let policy = &loaded.config.policy;
+        assert_eq!((policy.deny.join(" "), policy.ask.join(" ")), ("a b c".into(), "x y".into()));
+        assert_eq!(loaded.values["policy.deny"].0.as_array().map(Vec::len), Some(3));
+        let loaded = scene.load(&[], &["policy.ask=z"]).unwrap();
+        assert_eq!(loaded.config.policy.ask, ["z"], "a person may replace what is asked");
+    }
+
+    #[test]
+    fn what_a_workspace_wants_asked_lifts_no_deny() {
+        let asks = "[policy]\nask = [\"web_fetch\"]";
+        refused("[policy]\nnetwork = \"deny\"", asks, &[], &[], "would lift `policy.network");
+        refused("", asks, &[], &["policy.changes=deny"], "would lift `policy.changes");
     }
 
     #[test]

@@ -58,8 +58,24 @@ impl Clock for SystemClock {
 }
 
 impl Ground {
-    /// Reads the configuration, gathers what is secret, and begins to log.
+    /// Reads the configuration, gathers what is secret, and begins to log. What cannot be read
+    /// cannot be masked, so nothing begins while a stored secret cannot.
     pub(crate) fn lay(environment: Arc<Environment>, settings: &[Setting]) -> Result<Self> {
+        let ground = Self::lay_to_repair(environment, settings)?;
+        if let Some(problem) = ground.secrets.sealed().unreadable() {
+            anyhow::bail!(
+                "{problem}; it could not be masked, so nothing is begun: restore the key's file in `{}` or set `HYDROID_MASTER_KEY`, whichever held it; `hydroid doctor` shows each secret",
+                ground.paths.master_keys(&ground.config.user).display()
+            );
+        }
+        Ok(ground)
+    }
+
+    /// Like [`Self::lay`], for a command that finds out what is wrong.
+    pub(crate) fn lay_to_repair(
+        environment: Arc<Environment>,
+        settings: &[Setting],
+    ) -> Result<Self> {
         Self::lay_with(environment, settings, Programs::Run)
     }
 

@@ -29,6 +29,8 @@ pub struct Entry {
     /// Hosts for the web profile, with path and methods: `GET api.example.com/v1`; those of the
     /// manifest when empty.
     pub hosts: BTreeSet<String>,
+    /// `hosts` are all there are: those of the manifest do not count, also if the release brought it.
+    pub only: bool,
     /// Secrets it may attach; those of the manifest when empty.
     pub secrets: BTreeSet<String>,
     /// The person accepts files together with the web in one component.
@@ -128,10 +130,11 @@ fn web_rules(subject: Subject<'_>, entry: Option<&Entry>) -> Vec<WebRule> {
     let granted = entry.into_iter().flat_map(|entry| entry.hosts.iter().cloned());
     // Hosts of the manifest count where the person named none, or the release brought it.
     let named_none = entry.is_none_or(|entry| entry.hosts.is_empty());
+    let only = entry.is_some_and(|entry| entry.only);
     let wanted = want
         .into_iter()
         .flat_map(|want| want.hosts.iter().cloned())
-        .filter(|_| named_none || subject.bundled);
+        .filter(|_| !only && (named_none || subject.bundled));
     let hosts: BTreeSet<String> = granted.chain(wanted).collect();
     hosts
         .iter()
@@ -204,6 +207,20 @@ mod tests {
         assert!(allows(&grant, "b.example", "GET", "/x"));
         assert!(!allows(&grant, "a.example", "GET", "/x"));
         assert!(!allows(&grant, "b.example", "POST", "/x"));
+    }
+
+    #[test]
+    fn what_the_release_brings_can_be_narrowed_to_named_hosts() {
+        let grants = |only: &str| {
+            let text = format!("[components.notes]\nhosts = [\"b.example\"]\n{only}");
+            effective(&text, "sha256:9", true)
+        };
+        assert!(allows(&grants(""), "a.example", "GET", "/x"));
+        let narrowed = grants("only = true\n");
+        assert!(allows(&narrowed, "b.example", "GET", "/x"));
+        assert!(!allows(&narrowed, "a.example", "GET", "/x"));
+        let none = effective("[components.notes]\nonly = true\n", "sha256:9", true);
+        assert!(none.web.is_empty(), "{none:?}");
     }
 
     #[test]

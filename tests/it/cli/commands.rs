@@ -154,6 +154,37 @@ fn the_release_can_be_restricted_and_not_replaced() {
 }
 
 #[test]
+fn what_the_release_brings_can_be_narrowed_to_one_host() {
+    let home = Home::new();
+    let component = |words: &[&str]| home.run(&[&["component"], words].concat());
+    component(&["inspect", "tool-web"]).says("granted what it wants");
+    component(&["grant", "tool-web", "web", "--host", "docs.rs"])
+        .code(0)
+        .says("  * (GET)")
+        .tells("changes nothing");
+    let only = |ran: crate::support::hydroid::Ran, hosts: &[&str]| {
+        let shown: Vec<&str> =
+            ran.stdout.lines().filter_map(|line| line.strip_prefix("  ")).collect();
+        assert_eq!(shown, hosts, "{ran:?}");
+    };
+    let wish = ["grant", "tool-web", "web", "--host", "docs.rs", "--only"];
+    only(component(&wish).code(0), &["docs.rs (GET)"]);
+    only(
+        component(&["grant", "tool-web", "web", "--host", "a.example"]).code(0),
+        &["a.example (GET)", "docs.rs (GET)"],
+    );
+    component(&["revoke", "tool-web", "web", "--host", "b.example"]).code(2).tells("none of the");
+    only(
+        component(&["revoke", "tool-web", "web", "--host", "a.example"]).code(0),
+        &["docs.rs (GET)"],
+    );
+    component(&["revoke", "tool-web", "web", "--host", "docs.rs"]).code(0).says("granted nothing");
+    let seen = component(&["inspect", "tool-web"]).code(0);
+    assert!(!seen.stdout.contains("granted what it wants"), "{seen:?}");
+    only(component(&["grant", "tool-web", "web", "--host", "docs.rs"]).code(0), &["docs.rs (GET)"]);
+}
+
+#[test]
 fn a_file_that_is_no_component_is_refused_with_the_reason() {
     let home = Home::new();
     home.write("bad.wasm", "not wasm");

@@ -108,10 +108,20 @@ pub(crate) enum Policy {
     Check(Check),
 }
 
+/// How `policy check` says what would become of the call.
+const CHECKED: &str = "Exit codes:
+  0  it would run
+  1  something went wrong
+  2  the command line was wrong
+  6  it would be denied
+  7  it would be asked about";
+
 /// Which call.
 #[derive(Debug, Args)]
+#[command(after_help = CHECKED)]
 pub(crate) struct Check {
-    /// A tool, and what it would be called with: `"file_write /shared/x"`.
+    /// A tool, and what it would be called with: `"file_write /shared/x"` or
+    /// `"file_write(/shared/x)"`; other arguments it needs are made up, and named.
     #[arg(value_name = "CALL")]
     pub(crate) call: String,
     /// All arguments as JSON.
@@ -123,6 +133,9 @@ pub(crate) struct Check {
     /// As if the session had read something that nobody vouches for.
     #[arg(long)]
     pub(crate) tainted: bool,
+    /// As if the session had read something secret.
+    #[arg(long)]
+    pub(crate) secret: bool,
     /// As if it came through this channel.
     #[arg(long, value_name = "NAME", default_value = "terminal")]
     pub(crate) channel: String,
@@ -148,8 +161,11 @@ pub(crate) enum Audit {
     Verify,
     /// Write all records to a file, or `-` for standard output.
     Export {
-        /// The file.
+        /// The file; one that is there is left alone.
         file: PathBuf,
+        /// Replace what is in the file.
+        #[arg(long)]
+        force: bool,
         /// How to write them.
         #[arg(long, value_enum, default_value_t = AuditFormat::Jsonl)]
         format: AuditFormat,

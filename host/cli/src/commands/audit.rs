@@ -41,7 +41,10 @@ pub(crate) async fn run(
         Audit::Tail { lines, follow } => tail(&log, lines, follow).await,
         Audit::Query(query) => find(&log, query).await,
         Audit::Verify => verify(&log).await,
-        Audit::Export { file, format } => export::run(&ground, &log, &file, format).await,
+        Audit::Export { file, force, format } => {
+            let out = export::open(&file, force)?;
+            export::run(&ground, &log, out, format).await
+        }
     }
 }
 

@@ -80,8 +80,11 @@ pub(crate) async fn run(
     }
     let mut keyboard = Keyboard::open(ground.paths.history(&ground.user()))?;
     terminal::say(&format!(
-        "{} on {}; `/help` lists commands, Ctrl-D ends",
-        ground.config.model.name, ground.config.model.provider
+        "{} on {}, mode {}, session {}; `/help` lists commands, Ctrl-D ends",
+        harmless(&ground.config.model.name),
+        harmless(&ground.config.model.provider),
+        mode.id(),
+        conversation.id()
     ));
     loop {
         let (returned, line) = tokio::select! {
@@ -110,7 +113,7 @@ pub(crate) async fn run(
                 conversation.close().await;
                 conversation =
                     open(&ground, &agent, SessionChoice::New(new_session()), mode).await?;
-                terminal::say("a new session");
+                terminal::say(&format!("a new session, {}", conversation.id()));
             }
             Line::Quit => break,
             Line::Session => terminal::print_line(conversation.id().as_str())?,

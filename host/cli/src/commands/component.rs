@@ -45,8 +45,8 @@ pub(crate) async fn run(
         Component::Add { file } => install::add(&ground, &catalog, &file).await,
         Component::Remove { name } => install::remove(&ground, &catalog, &name).await,
         Component::Grant(wish) => grant::grant(&ground, &catalog, &wish).await,
-        Component::Revoke { name, profile } => {
-            grant::revoke(&ground, &catalog, &name, profile.as_deref()).await
+        Component::Revoke { name, profile, hosts } => {
+            grant::revoke(&ground, &catalog, &name, profile.as_deref(), &hosts).await
         }
     }
 }

@@ -9,7 +9,9 @@ use crate::secrets::master_key::KeptIn;
 use crate::wire::{Ground, read_grants};
 use crate::{audited, release, stopped, terminal};
 use anyhow::Result;
-use hydroid_core::ports::Journal;
+use hydroid_core::config::{Policy, did_you_mean};
+use hydroid_core::policy::CallPattern;
+use hydroid_core::ports::{Journal, Tools};
 use hydroid_wasm::check::CONTRACT;
 use hydroid_wasm::{Catalog, LoadError, Status};
 use std::os::unix::fs::PermissionsExt;
@@ -55,7 +57,7 @@ pub(crate) async fn run(environment: Arc<Environment>, settings: &[Setting]) -> 
         env!("CARGO_PKG_VERSION"),
         env!("HYDROID_WASMTIME_VERSION")
     ))?;
-    let ground = match Ground::lay(environment, settings) {
+    let ground = match Ground::lay_to_repair(environment, settings) {
         Ok(ground) => ground,
         Err(error) => {
             findings.broken(&format!("the configuration: {error:#}"))?;
@@ -66,7 +68,10 @@ pub(crate) async fn run(environment: Arc<Environment>, settings: &[Setting]) -> 
     secrets(&mut findings, &ground)?;
     network(&mut findings, &ground)?;
     match ground.catalog_to_look_at().await {
-        Ok(catalog) => components(&mut findings, &ground, &catalog)?,
+        Ok(catalog) => {
+            components(&mut findings, &ground, &catalog)?;
+            rules(&findings, &ground, &catalog)?;
+        }
         Err(error) => findings.broken(&format!("the components: {error:#}"))?,
     }
     if let Err(error) = database(&mut findings, &ground).await {
@@ -220,6 +225,43 @@ fn components(findings: &mut Findings, ground: &Ground, catalog: &Catalog) -> Re
     ))
 }
 
+/// A rule whose tool is misspelled denies nothing.
+fn rules(findings: &Findings, ground: &Ground, catalog: &Catalog) -> Result<()> {
+    let specs = catalog.specs();
+    let tools: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
+    for (key, calls) in written_rules(&ground.config.policy) {
+        if let Some(hint) = fits_no_tool(&calls, &tools) {
+            findings.note(&format!(
+                "`{calls}` in `{key}` fits no tool that is ready{hint}; `hydroid policy check` tries a rule"
+            ))?;
+        }
+    }
+    Ok(())
+}
+
+/// Every rule of the configuration that names a tool, with its key.
+fn written_rules(policy: &Policy) -> Vec<(String, String)> {
+    let lists = [("allow", &policy.allow), ("ask", &policy.ask), ("deny", &policy.deny)];
+    let tools = policy.tools.keys().map(|tool| ("policy.tools".to_owned(), tool.clone()));
+    let lists = lists.into_iter().flat_map(|(name, list)| {
+        list.iter().map(move |calls| (format!("policy.{name}"), calls.clone()))
+    });
+    let rules = policy.rules.iter().enumerate();
+    let rules = rules.map(|(at, rule)| (format!("policy.rules[{at}]"), rule.calls.clone()));
+    tools.chain(lists).chain(rules).collect()
+}
+
+/// What may have been meant, perhaps nothing; none if there is such a tool.
+fn fits_no_tool(calls: &str, tools: &[&str]) -> Option<String> {
+    // What is no pattern at all is refused with the configuration.
+    let pattern: CallPattern = calls.parse().ok()?;
+    if tools.iter().any(|tool| pattern.names(tool)) {
+        return None;
+    }
+    let name = calls.split('(').next().unwrap_or(calls).trim();
+    Some(did_you_mean(name, tools.iter().copied()))
+}
+
 /// Bytes of the files in a directory.
 fn size_of(directory: &Path) -> u64 {
     let entries = std::fs::read_dir(directory).into_iter().flatten().filter_map(Result::ok);
@@ -252,4 +294,33 @@ async fn database(findings: &mut Findings, ground: &Ground) -> Result<()> {
         ))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_for_no_tool_is_found_wherever_it_is_written() {
+        let policy: Policy = toml::from_str(
+            "allow = [\"file_*(/shared/**)\"]\nask = [\"*\"]\ndeny = [\"file_wirte\"]\n\
+             [tools]\nweb_fecth = \"deny\"\n[[rules]]\neffect = \"deny\"\ncalls = \"mail_*\"\n",
+        )
+        .unwrap();
+        let tools = ["file_write", "web_fetch"];
+        let found: Vec<String> = written_rules(&policy)
+            .into_iter()
+            .filter_map(|(key, calls)| {
+                Some(format!("{key} {calls}{}", fits_no_tool(&calls, &tools)?))
+            })
+            .collect();
+        assert_eq!(
+            found,
+            [
+                "policy.tools web_fecth (did you mean `web_fetch`?)",
+                "policy.deny file_wirte (did you mean `file_write`?)",
+                "policy.rules[0] mail_*",
+            ]
+        );
+    }
 }

@@ -39,10 +39,14 @@ pub(crate) async fn run(
     }
 }
 
+/// How a value came to be stored.
+const SET: &str = "set";
+const IMPORT: &str = "import";
+
 /// What a command is about to change. Every change passes through [`change`], and through nothing
 /// else.
 enum Change<'a> {
-    Set(&'a str),
+    Store { verb: &'static str, name: &'a str },
     Remove(&'a str),
     Rotate { secrets: u64, place: &'static str },
 }
@@ -51,9 +55,10 @@ enum Change<'a> {
 async fn change(ground: &Ground, change: &Change<'_>) -> Result<()> {
     let user = ground.user();
     let (resource, command) = match change {
-        Change::Set(name) => {
-            tracing::info!(%user, secret = name, "secret set");
-            (format!("set {name}"), "secret set")
+        Change::Store { verb, name } => {
+            tracing::info!(%user, secret = name, verb, "secret stored");
+            let command = if *verb == IMPORT { "secret import" } else { "secret set" };
+            (format!("{verb} {name}"), command)
         }
         Change::Remove(name) => {
             tracing::info!(%user, secret = name, "secret removed");
@@ -77,7 +82,7 @@ async fn set(ground: &Ground, name: &str, more: &[OsString]) -> Result<Exit> {
     }
     not_configured(ground, name)?;
     let value = typed::value(name)?;
-    let stored = store(ground, vec![(name.to_owned(), value)]).await?;
+    let stored = store(ground, vec![(name.to_owned(), value)], SET).await?;
     for stored in stored {
         terminal::print_line(&format!("{} is set, version {}", stored.name, stored.version))?;
     }
@@ -145,7 +150,7 @@ async fn import(ground: &Ground, file: Option<PathBuf>) -> Result<Exit> {
     for (name, _) in &secrets {
         not_configured(ground, name)?;
     }
-    for stored in store(ground, secrets).await? {
+    for stored in store(ground, secrets, IMPORT).await? {
         let replaced = if stored.version > 1 { "replaced" } else { "imported" };
         terminal::print_line(&format!(
             "{} is {replaced}, version {}",
@@ -163,12 +168,16 @@ fn not_configured(ground: &Ground, name: &str) -> Result<()> {
     }
 }
 
-async fn store(ground: &Ground, secrets: Vec<(String, SecretValue)>) -> Result<Vec<StoredSecret>> {
+async fn store(
+    ground: &Ground,
+    secrets: Vec<(String, SecretValue)>,
+    verb: &'static str,
+) -> Result<Vec<StoredSecret>> {
     let _lock = Lock::take(&ground.paths.secrets_lock(&ground.user()))?;
     let database = ground.database().await?;
     let kept = key(ground, &database).await?;
     for (name, _) in &secrets {
-        change(ground, &Change::Set(name)).await?;
+        change(ground, &Change::Store { verb, name }).await?;
     }
     database
         .set_secrets(

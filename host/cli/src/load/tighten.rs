@@ -3,7 +3,7 @@
 
 use anyhow::{Result, bail};
 use hydroid_core::config::Config;
-use hydroid_core::policy::Rule;
+use hydroid_core::policy::{Mode, Rule};
 use toml::{Table, Value};
 
 use crate::value::leaves;
@@ -33,6 +33,20 @@ pub(super) fn check(table: &Table, below: &Table) -> Result<()> {
             }
             continue;
         }
+        // Joined to what is in force, never in place of it.
+        if ["policy.deny", "policy.ask"].contains(&path.as_str()) {
+            continue;
+        }
+        if path == "policy.mode" {
+            // Without a person, what would be asked is denied; `plan` would ask it.
+            if value.as_str() != Some(Mode::Plan.id()) || config.policy.mode == Mode::Headless {
+                bail!(
+                    "`policy.mode` is {value} while `{}` is in force; a workspace may only set `plan`, and not over `headless`; a person can, with `hydroid config set policy.mode …`",
+                    config.policy.mode.id()
+                );
+            }
+            continue;
+        }
         let Some(rule) = rule(&config, &path) else {
             bail!(
                 "a workspace may not set `{path}`, since its file may be somebody else's; a person can, with `hydroid config set {path} …` or `--set {path}=…`"
@@ -43,6 +57,23 @@ pub(super) fn check(table: &Table, below: &Table) -> Result<()> {
                 "`{path}` is {value}, which is looser than what is in force; a workspace may only make a rule stricter, a person can change it with `hydroid config set {path} …`"
             );
         }
+    }
+    Ok(())
+}
+
+/// Checks what a workspace wants asked against what is in force in the end: a question about a
+/// call would lift the refusal of all calls of its kind.
+pub(super) fn check_asks(config: &Config) -> Result<()> {
+    let policy = &config.policy;
+    let kinds = [
+        ("policy.read_only", policy.read_only),
+        ("policy.network", policy.network),
+        ("policy.changes", policy.changes),
+    ];
+    if let Some((key, _)) = kinds.iter().find(|(_, rule)| *rule == Rule::Deny) {
+        bail!(
+            "`policy.ask` would lift `{key} = \"deny\"`; a workspace may not, so take `policy.ask` out of its file, or set it yourself with `hydroid config set policy.ask …`"
+        );
     }
     Ok(())
 }
@@ -140,6 +171,18 @@ mod tests {
         check_with("[policy.tools]\nfile_read = \"deny\"", "", None);
         check_with("[policy.tools]\nfile_read = \"ask\"", "", Some("looser"));
         check_with("[policy]\nchanges = \"strict\"", "", Some("looser"));
+    }
+
+    #[test]
+    fn a_mode_may_only_become_plan() {
+        check_with("[policy]\nmode = \"plan\"", "", None);
+        check_with("[policy]\nmode = \"plan\"", "[policy]\nmode = \"accept-edits\"", None);
+        for mode in ["default", "accept-edits", "headless"] {
+            let expect = Some("may only set `plan`");
+            check_with(&format!("[policy]\nmode = \"{mode}\""), "", expect);
+        }
+        let headless = "[policy]\nmode = \"headless\"";
+        check_with("[policy]\nmode = \"plan\"", headless, Some("not over `headless`"));
     }
 
     #[test]

@@ -131,6 +131,20 @@ impl Sealed {
         self.current().problem.clone()
     }
 
+    /// The stored secrets that cannot be read and so cannot be masked, and why; none if all can.
+    pub(crate) fn unreadable(&self) -> Option<String> {
+        let held = self.current();
+        let closed = held.values.iter().find_map(|(name, value)| {
+            Some(format!("the stored secret `{name}` cannot be read: {}", value.as_ref().err()?))
+        });
+        let whole = || {
+            held.problem
+                .as_ref()
+                .map(|problem| format!("the store of secrets cannot be read: {problem}"))
+        };
+        closed.or_else(whole)
+    }
+
     fn current(&self) -> MutexGuard<'_, Held> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if held.database.is_some() || self.database.exists() {

@@ -246,7 +246,7 @@ pub const KEYS: &[Key] = &[
         "policy.deny",
         "list",
         "[]",
-        "Calls that are refused, in the same form; a deny wins over everything.",
+        "Calls that are refused, in the same form; a deny wins over everything. The lists of all layers join: none takes away what another denies.",
     ),
     key(
         "policy.mode",
@@ -291,7 +291,7 @@ pub const KEYS: &[Key] = &[
         "secrets.*.hosts",
         "list",
         "[]",
-        "Hosts the secret may be sent to; those of the component's manifest when empty. It narrows stored secrets too.",
+        "Hosts the secret may be sent to, instead of those of the component's manifest; the manifest's when empty. It holds for stored secrets too.",
     ),
     key(
         "secrets_store.master_key",

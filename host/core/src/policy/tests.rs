@@ -80,6 +80,17 @@ fn reading_is_allowed_and_changes_are_asked() {
 }
 
 #[test]
+fn a_question_says_who_would_do_what() {
+    for (impact, expect) in [
+        (Impact::Network, "`x` of `tool-files-write` sends requests to other machines"),
+        (Impact::Edits, "`x` of `tool-files-write` changes your files or notes"),
+        (Impact::Changes, "`x` of `tool-files-write` can change things"),
+    ] {
+        assert_eq!(decided(&policy(), &call("x", impact, json!({})), None).1, expect);
+    }
+}
+
+#[test]
 fn modes_widen_and_narrow() {
     let mode = |mode| Policy { mode, ..policy() };
     check(&mode(Mode::Plan), &write(), "deny");

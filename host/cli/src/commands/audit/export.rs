@@ -3,15 +3,16 @@
 
 use super::{PAGE, as_value};
 use crate::args::AuditFormat;
-use crate::exit::Exit;
+use crate::exit::{Exit, usage};
 use crate::harmless;
 use crate::moment;
+use crate::terminal;
 use crate::wire::Ground;
 use anyhow::{Context, Result};
 use hydroid_core::scrub::Scrubber;
 use hydroid_memory::{AuditLog, AuditQuery};
 use serde_json::Value;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -33,24 +34,45 @@ const EVENT_COLUMNS: [&str; 14] = [
     "hash",
 ];
 
+/// Where records go.
+pub(super) struct Out {
+    /// None for standard output.
+    file: Option<String>,
+    writer: Box<dyn Write + Send>,
+}
+
+/// Opens the file, which is new unless it may be replaced, or standard output for `-`.
+pub(super) fn open(file: &Path, force: bool) -> Result<Out> {
+    if file == Path::new("-") {
+        return Ok(Out { file: None, writer: Box::new(std::io::stdout()) });
+    }
+    let shown = file.display().to_string();
+    let mut open = std::fs::OpenOptions::new();
+    open.write(true).mode(0o600);
+    if force {
+        open.create(true).truncate(true);
+    } else {
+        open.create_new(true);
+    }
+    match open.open(file) {
+        Ok(opened) => Ok(Out { file: Some(shown), writer: Box::new(BufWriter::new(opened)) }),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            Err(usage(format!("`{shown}` is there already; `--force` replaces it")))
+        }
+        Err(error) => Err(error).with_context(|| format!("`{shown}` cannot be written")),
+    }
+}
+
 /// Writes every record.
 pub(super) async fn run(
     ground: &Ground,
     log: &AuditLog,
-    file: &Path,
+    mut out: Out,
     format: AuditFormat,
 ) -> Result<Exit> {
-    let to_stdout = file == Path::new("-");
-    let named = || format!("`{}` cannot be written", file.display());
-    let mut out: Box<dyn Write + Send> = if to_stdout {
-        Box::new(std::io::stdout())
-    } else {
-        let mut open = std::fs::OpenOptions::new();
-        open.write(true).create(true).truncate(true).mode(0o600);
-        Box::new(BufWriter::new(open.open(file).with_context(named)?))
-    };
+    let mut written = 0_usize;
     if format == AuditFormat::Csv {
-        out.write_all(format!("seq,time,{}\r\n", EVENT_COLUMNS.join(",")).as_bytes())?;
+        out.write(&format!("seq,time,{}\r\n", EVENT_COLUMNS.join(",")))?;
     }
     let mut query = AuditQuery::default();
     loop {
@@ -69,15 +91,36 @@ pub(super) async fn run(
                 AuditFormat::Csv => text.push_str(&row(&value, record.seq, record.at_ms)),
             }
         }
-        out.write_all(text.as_bytes())?;
+        out.write(&text)?;
+        written += page.len();
     }
-    // A reader of a pipe that went away is for `main` to judge.
-    if to_stdout {
-        out.flush()?
-    } else {
-        out.flush().with_context(named)?
+    out.done()?;
+    let records = if written == 1 { "1 record".to_owned() } else { format!("{written} records") };
+    match &out.file {
+        Some(file) => terminal::say(&format!("{records} written to `{}`", harmless::exact(file))),
+        None => terminal::say(&format!("{records} written")),
     }
     Ok(Exit::Done)
+}
+
+impl Out {
+    fn write(&mut self, text: &str) -> Result<()> {
+        let written = self.writer.write_all(text.as_bytes());
+        self.named(written)
+    }
+
+    fn done(&mut self) -> Result<()> {
+        let flushed = self.writer.flush();
+        self.named(flushed)
+    }
+
+    fn named(&self, result: std::io::Result<()>) -> Result<()> {
+        match &self.file {
+            Some(file) => result.with_context(|| format!("`{file}` cannot be written")),
+            // A reader of a pipe that went away is for `main` to judge.
+            None => Ok(result?),
+        }
+    }
 }
 
 fn scrub(scrubber: &Scrubber, value: &mut Value) {

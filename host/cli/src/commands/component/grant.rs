@@ -48,8 +48,16 @@ pub(super) async fn grant(ground: &Ground, catalog: &Catalog, wish: &Wish) -> Re
     entry.digest.clone_from(digest);
     let in_force = entry.profiles.contains(&Profile::Web);
     entry.profiles.insert(profile);
-    entry.revoked.remove(&profile);
-    if in_force && !bundled && entry.hosts.is_empty() && !rules.is_empty() {
+    let was_revoked = entry.revoked.remove(&profile);
+    let rules = if wish.only {
+        entry.hosts.clear();
+        rules
+    } else {
+        without_covered(&name, rules, &portrait.grant)
+    };
+    // Who took everything back and names hosts wants these, not the manifest's with them.
+    entry.only |= wish.only || (was_revoked && !rules.is_empty());
+    if in_force && !bundled && !entry.only && entry.hosts.is_empty() && !rules.is_empty() {
         // Those of the manifest are in force; naming one more must not take them away.
         let wanted = manifest.wants.get(&Profile::Web);
         entry.hosts.extend(wanted.into_iter().flat_map(|want| want.hosts.iter().cloned()));
@@ -72,6 +80,7 @@ pub(super) async fn revoke(
     catalog: &Catalog,
     name: &str,
     profile: Option<&str>,
+    hosts: &[String],
 ) -> Result<Exit> {
     let profile: Option<Profile> = match profile {
         None => None,
@@ -110,7 +119,15 @@ pub(super) async fn revoke(
             "`{name}` is not granted {what}; `hydroid component inspect {name}` shows what is in force"
         )));
     }
+    if !hosts.is_empty() {
+        if profile != Some(Profile::Web) {
+            return Err(usage("`--host` belongs to `web`, not to another profile"));
+        }
+        take_hosts(name, hosts, &mut entry, installed.manifest.as_ref(), bundled)?;
+    }
+    let all = hosts.is_empty() || entry.hosts.is_empty();
     let taken: Vec<Profile> = match profile {
+        Some(_) if !all => Vec::new(),
         Some(profile) => vec![profile],
         None => entry.profiles.iter().copied().chain(declared).collect(),
     };
@@ -121,18 +138,80 @@ pub(super) async fn revoke(
         }
         if profile == Profile::Web {
             entry.hosts.clear();
+            entry.only = false;
             entry.secrets.clear();
             entry.files_and_web = false;
         }
     }
-    if !(entry.profiles.is_empty() && entry.revoked.is_empty()) {
-        entry.digest = installed.digest.clone().unwrap_or_default();
+    if !(entry.profiles.is_empty() && entry.revoked.is_empty() && !entry.only) {
+        // What is left was granted to the bytes it names; taking away must not give it to others.
+        if bundled || entry.digest.is_empty() {
+            entry.digest = installed.digest.clone().unwrap_or_default();
+        }
         grants.components.insert(name.to_owned(), entry);
     }
-    let what = profile.map_or_else(|| "everything".to_owned(), |profile| profile.to_string());
+    let mut what = profile.map_or_else(|| "everything".to_owned(), |profile| profile.to_string());
+    for host in hosts {
+        what.push_str(&format!(" --host {host}"));
+    }
     let deed = deed(name, installed.digest.as_deref(), what, REVOKE);
     write(ground, catalog, &grants, deed).await?;
     show(ground, catalog, name)
+}
+
+/// The rules that allow something new; of the others the person is told.
+fn without_covered(name: &str, rules: Vec<String>, grant: &Grant) -> Vec<String> {
+    let is_new = |text: &String| {
+        let covering = text.parse().ok().and_then(|rule: WebRule| {
+            grant.web.iter().find(|held| {
+                let methods = held.methods.is_empty() || rule.methods.is_subset(&held.methods);
+                let any = held.host.is_any() && !rule.host.to_string().contains(':');
+                let whole = held.path.to_string().is_empty() || held.path == rule.path;
+                methods && whole && (any || held.host == rule.host)
+            })
+        });
+        if let Some(held) = covering {
+            terminal::say(&format!(
+                "`{text}` changes nothing: `{}{}` is granted already; `hydroid component grant {name} web --only --host {text}` narrows it to that",
+                held.host, held.path
+            ));
+        }
+        covering.is_none()
+    };
+    rules.into_iter().filter(is_new).collect()
+}
+
+/// Takes single hosts away from those in force.
+fn take_hosts(
+    name: &str,
+    hosts: &[String],
+    entry: &mut Entry,
+    manifest: Option<&Manifest>,
+    bundled: bool,
+) -> Result<()> {
+    if !entry.only && (bundled || entry.hosts.is_empty()) {
+        let want = manifest.and_then(|manifest| manifest.wants.get(&Profile::Web));
+        entry.hosts.extend(want.into_iter().flat_map(|want| want.hosts.iter().cloned()));
+    }
+    entry.only = true;
+    for host in hosts {
+        let gone: WebRule = host.parse().map_err(|error| usage(format!("{error}")))?;
+        let before = entry.hosts.len();
+        entry.hosts.retain(|held| {
+            !held.parse::<WebRule>().is_ok_and(|held| {
+                held.host == gone.host
+                    && held.path == gone.path
+                    && (gone.methods.is_empty() || gone.methods == held.methods)
+            })
+        });
+        if entry.hosts.len() == before {
+            return Err(usage(format!(
+                "`{host}` is none of the hosts that `{name}` is granted ({}); `hydroid component grant {name} web --only --host HOST` grants just those you name",
+                harmless(&entry.hosts.iter().cloned().collect::<Vec<_>>().join(", "))
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Everything about a wish that can be wrong.
@@ -263,6 +342,9 @@ fn wished(wish: &Wish, profile: Profile) -> String {
         for value in values {
             text.push_str(&format!(" --{option} {value}"));
         }
+    }
+    if wish.only {
+        text.push_str(" --only");
     }
     if wish.files_and_web {
         text.push_str(" --files-and-web");

@@ -10,6 +10,7 @@ use hydroid_core::manifest::Manifest;
 use hydroid_core::tool::Impact;
 use hydroid_wasm::Catalog;
 use hydroid_wasm::check::{CONTRACT, Class, Import};
+use hydroid_wasm::grants::{Grants, Subject};
 
 /// What an interface is for, in the order of the line of things that cannot be done.
 const IN_WORDS: [(&str, &str); 12] = [
@@ -44,7 +45,18 @@ pub(super) fn text(portrait: &Portrait, catalog: &Catalog) -> String {
     {
         page.line("", &harmless(&manifest.description));
     }
-    let bundled = if portrait.bundled { ", granted what it wants" } else { "" };
+    let bundled = match (&portrait.manifest, &portrait.digest) {
+        (Some(manifest), Some(digest)) if portrait.bundled => {
+            let unchanged =
+                Grants::default().effective(Subject { manifest, digest, bundled: true });
+            if unchanged == portrait.grant {
+                ", granted what it wants"
+            } else {
+                ", its grants were changed by hand"
+            }
+        }
+        (_, _) => "",
+    };
     page.line("place", &format!("{}{bundled}", exact(&portrait.place)));
     if portrait.is_ready() {
         page.line("state", "ready");
@@ -57,7 +69,7 @@ pub(super) fn text(portrait: &Portrait, catalog: &Catalog) -> String {
         capabilities(&mut page, &examined.imports, &portrait.grant);
     }
     if let Some(manifest) = &portrait.manifest {
-        wants(&mut page, manifest, &portrait.grant);
+        wants(&mut page, manifest, portrait);
     }
     hints(&mut page, portrait);
     if let Some(examined) = &portrait.examined {
@@ -198,7 +210,8 @@ fn functions(import: &Import) -> String {
     format!("{} and {} more", shown.join(", "), rest.len())
 }
 
-fn wants(page: &mut Page, manifest: &Manifest, grant: &Grant) {
+fn wants(page: &mut Page, manifest: &Manifest, portrait: &Portrait) {
+    let grant = &portrait.grant;
     for (profile, want) in &manifest.wants {
         let state = if grant.profiles.contains(profile) { "granted" } else { "NOT GRANTED" };
         let mut line = format!(
@@ -218,13 +231,27 @@ fn wants(page: &mut Page, manifest: &Manifest, grant: &Grant) {
         page.line("wants", &line);
     }
     for (name, secret) in &manifest.secrets {
+        // What the configuration says stands instead of what the manifest does.
+        let instead = portrait.secret_hosts.get(name);
+        let in_force = match instead {
+            Some(hosts) => format!(
+                " in force for {} (`secrets.{}.hosts`), instead of",
+                harmless(&hosts.join(", ")),
+                harmless(name)
+            ),
+            None if secret.hosts.is_empty() => String::new(),
+            None => " for".to_owned(),
+        };
+        let declared = match (instead, secret.hosts.is_empty()) {
+            (Some(_), true) => " none".to_owned(),
+            (None, true) => String::new(),
+            (Some(_) | None, false) => format!(" {}", harmless(&secret.hosts.join(", "))),
+        };
         page.line(
             "wants",
             &format!(
-                "secret {}{}{}: {}; {}",
+                "secret {}{in_force}{declared}: {}; {}",
                 harmless(name),
-                if secret.hosts.is_empty() { "" } else { " for " },
-                harmless(&secret.hosts.join(", ")),
                 harmless(&secret.attach.to_string()),
                 excerpt(&secret.help, 200)
             ),

@@ -9,6 +9,7 @@ use hydroid_core::manifest::Manifest;
 use hydroid_wasm::grants::Subject;
 use hydroid_wasm::limits::Limits;
 use hydroid_wasm::{Catalog, Examined, Installed, Loaded, Status};
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -32,6 +33,8 @@ pub(super) struct Portrait {
     /// Why it is not loaded.
     pub(super) reasons: Vec<String>,
     pub(super) limits: Option<Limits>,
+    /// Hosts of secrets for which the configuration says other ones than the manifest.
+    pub(super) secret_hosts: BTreeMap<String, Vec<String>>,
 }
 
 impl Portrait {
@@ -78,6 +81,7 @@ impl Portrait {
             loaded,
             reasons: reasons(&installed.status),
             limits,
+            secret_hosts: configured_hosts(ground),
         })
     }
 
@@ -101,6 +105,11 @@ impl Portrait {
         let definitions = self.loaded.iter().flat_map(|loaded| &loaded.definitions);
         definitions.map(|definition| definition.name.clone()).collect()
     }
+}
+
+fn configured_hosts(ground: &Ground) -> BTreeMap<String, Vec<String>> {
+    let configured = ground.secrets.configured().filter(|(_, source)| !source.hosts.is_empty());
+    configured.map(|(name, source)| (name.clone(), source.hosts.clone())).collect()
 }
 
 /// The bytes of an installed component.
