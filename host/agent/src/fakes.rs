@@ -17,7 +17,7 @@ use hydroid_core::ports::{
     StoreError, StoredEntry, Tools,
 };
 use hydroid_core::protocol::ServerMessage;
-use hydroid_core::scrub::{KnownSecret, SharedScrubber};
+use hydroid_core::scrub::{KnownSecret, LiveScrubber};
 use hydroid_core::tool::{CheckedCall, Impact, Preview, ToolCall, ToolOutput, ToolSpec};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -608,7 +608,7 @@ impl Host {
             audit: Arc::clone(&records) as Arc<dyn Audit>,
             stop: stopped,
             clock: Arc::new(FakeClock),
-            scrubber: SharedScrubber::following(known, Vec::new()).unwrap(),
+            scrubber: LiveScrubber::following(known, Vec::new()).unwrap(),
             config: Arc::new(Config::from_table(config.parse().unwrap()).unwrap()),
             new_turn_id: Arc::new(move || format!("t{}", turns.fetch_add(1, Ordering::SeqCst) + 1)),
         });

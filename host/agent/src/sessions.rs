@@ -9,7 +9,7 @@ use hydroid_core::entry::Entry;
 use hydroid_core::id::{CallId, SessionId, UserId};
 use hydroid_core::policy::{Mode, PolicyRule};
 use hydroid_core::ports::{Approvals, Audit, Clock, Journal, Model, Sink, StoreError, Tools};
-use hydroid_core::scrub::{Scrubber, SharedScrubber};
+use hydroid_core::scrub::{LiveScrubber, Scrubber};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -35,7 +35,7 @@ pub struct AgentParts {
     /// True while everything is stopped.
     pub stop: watch::Receiver<bool>,
     /// What may leave a model's answer and a tool's result.
-    pub scrubber: SharedScrubber,
+    pub scrubber: LiveScrubber,
     /// The configuration.
     pub config: Arc<Config>,
     /// Mints a text for each turn that no other turn of the host has.

@@ -3,7 +3,7 @@
 //! paths are masked in every line, whoever wrote it.
 
 use crate::harmless::harmless;
-use hydroid_core::scrub::SharedScrubber;
+use hydroid_core::scrub::LiveScrubber;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -18,7 +18,7 @@ use tracing_subscriber::{EnvFilter, Layer as _};
 const LARGEST_FILE: u64 = 4 << 20;
 
 /// Begins to log at a level of the configuration. A second call changes nothing.
-pub(crate) fn start(level: &str, scrubber: SharedScrubber, file: &Path) {
+pub(crate) fn start(level: &str, scrubber: LiveScrubber, file: &Path) {
     // Libraries speak only when something is wrong; what they say below that is theirs.
     let directives =
         ["agent", "cli", "core", "memory", "wasm"].map(|name| format!("hydroid_{name}={level}"));
@@ -73,7 +73,7 @@ impl LogFile {
 
 /// Makes a writer into the file for each line.
 struct Kept {
-    scrubber: SharedScrubber,
+    scrubber: LiveScrubber,
     file: Mutex<LogFile>,
 }
 
@@ -104,12 +104,12 @@ impl Write for KeptLine<'_> {
 
 /// Makes a writer for each line.
 struct Scrubbed {
-    scrubber: SharedScrubber,
+    scrubber: LiveScrubber,
 }
 
 /// Masks a line and writes it to standard error.
 struct Line<'a> {
-    scrubber: &'a SharedScrubber,
+    scrubber: &'a LiveScrubber,
 }
 
 impl<'a> MakeWriter<'a> for Scrubbed {

@@ -15,7 +15,7 @@ use hydroid_agent::{Agent, AgentParts};
 use hydroid_core::config::Config;
 use hydroid_core::id::UserId;
 use hydroid_core::ports::{Clock, Journal, Model, Secrets, Tools};
-use hydroid_core::scrub::{PathMapping, SharedScrubber};
+use hydroid_core::scrub::{LiveScrubber, PathMapping};
 use hydroid_memory::{Database, StandingApprovals};
 use hydroid_wasm::cache::CompiledCache;
 use hydroid_wasm::egress::{Counter, Egress, EgressSettings};
@@ -40,7 +40,7 @@ pub(crate) struct Ground {
     /// Where the key is that stored ones are sealed under.
     pub(crate) keys: KeyPlaces,
     /// Masks secrets and paths of this machine; it follows the secrets as they change.
-    pub(crate) scrubber: SharedScrubber,
+    pub(crate) scrubber: LiveScrubber,
     /// True while everything is stopped.
     pub(crate) stop: watch::Receiver<bool>,
     /// How to speak to the person.
@@ -104,7 +104,7 @@ impl Ground {
         ));
         let mappings = virtual_paths(&loaded.workspace, &paths);
         let followed = Arc::new(Followed::new(secrets.clone(), programs));
-        let scrubber = SharedScrubber::following(followed, mappings).map_err(anyhow::Error::msg)?;
+        let scrubber = LiveScrubber::following(followed, mappings).map_err(anyhow::Error::msg)?;
         log::start(&config.log.level, scrubber.clone(), &paths.log(&config.user));
         let stop = stopped::watch(&paths)?;
         Ok(Self { paths, loaded, config, secrets, keys, scrubber, stop, terminal })

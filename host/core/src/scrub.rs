@@ -9,13 +9,13 @@ mod finder;
 mod guess;
 mod keywords;
 mod known;
+mod live;
 mod rules;
 mod segments;
-mod shared;
 mod stored;
 mod stream;
 
-pub use shared::SharedScrubber;
+pub use live::LiveScrubber;
 pub use stream::Stream;
 
 use crate::message::{Bytes, Content};
@@ -26,7 +26,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-/// Masks texts. It never changes: [`SharedScrubber`] hands out another one when a secret does.
+/// Masks texts. It never changes: [`LiveScrubber`] hands out another one when a secret does.
 /// Clones share it.
 ///
 /// The patterns hold copies of the secrets for as long as it lives, and nothing prints them.

@@ -16,7 +16,7 @@ use hydroid_core::config;
 use hydroid_core::id::ComponentId;
 use hydroid_core::manifest::{Manifest, is_component_name};
 use hydroid_core::ports::{Audit, Clock, KeyValues, Recall, Secrets};
-use hydroid_core::scrub::SharedScrubber;
+use hydroid_core::scrub::LiveScrubber;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -62,7 +62,7 @@ pub struct CatalogSettings {
     /// Where both halves of a vault copy are recorded.
     pub audit: Arc<dyn Audit>,
     /// Finds the person's secrets in what a component sends.
-    pub scrubber: SharedScrubber,
+    pub scrubber: LiveScrubber,
     /// Configuration: caps, components and secret sources.
     pub config: Arc<config::Config>,
 }

@@ -8,7 +8,7 @@ use http::HeaderValue;
 use hydroid_core::audit::{AuditAction, AuditEvent, AuditOutcome};
 use hydroid_core::config::Leaks;
 use hydroid_core::ports::{Audit, CallContext};
-use hydroid_core::scrub::{Scrubber, SharedScrubber, Tally};
+use hydroid_core::scrub::{LiveScrubber, Scrubber, Tally};
 use std::sync::Arc;
 use wasmtime::Result;
 
@@ -22,7 +22,7 @@ const LONGEST_RESOURCE: usize = 512;
 #[derive(Clone)]
 pub(crate) struct Guard {
     pub(crate) audit: Arc<dyn Audit>,
-    pub(crate) scrubber: SharedScrubber,
+    pub(crate) scrubber: LiveScrubber,
     pub(crate) leaks: Leaks,
 }
 

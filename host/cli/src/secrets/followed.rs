@@ -52,7 +52,7 @@ mod tests {
     use hydroid_core::config::{MasterKeyPlace, SecretSource};
     use hydroid_core::id::UserId;
     use hydroid_core::ports::{SecretValue, Secrets as _};
-    use hydroid_core::scrub::SharedScrubber;
+    use hydroid_core::scrub::LiveScrubber;
     use hydroid_memory::Database;
     use std::path::Path;
 
@@ -89,7 +89,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let secrets = secrets(directory.path());
         let followed = Arc::new(Followed::new(secrets.clone(), Programs::Run));
-        let shared = SharedScrubber::following(followed.clone(), Vec::new()).unwrap();
+        let shared = LiveScrubber::following(followed.clone(), Vec::new()).unwrap();
         let text = "first-value second-value third-value file-value other-file";
         let masked = || shared.refreshed().unwrap().mask_known(text);
         assert_eq!(masked(), text);

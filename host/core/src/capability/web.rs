@@ -123,6 +123,10 @@ impl FromStr for WebRule {
             methods => methods.split(',').map(str::to_owned).collect(),
         };
         if !listed.iter().all(|method| is_method(method)) {
+            // A blank in a place is more likely than a method with a dot or a slash in it.
+            if methods.contains(['.', ':', '/', '*']) {
+                text.parse::<HostPattern>()?;
+            }
             return Err(BadWebRule::Methods(methods.to_owned()));
         }
         let after_scheme = place.find("://").map_or(0, |at| at + 3);

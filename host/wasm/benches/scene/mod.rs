@@ -77,7 +77,7 @@ impl Scene {
             recall: Arc::new(unkept::Unkept),
             clock: Arc::new(unkept::Unkept),
             audit: Arc::new(unkept::Unkept),
-            scrubber: hydroid_core::scrub::SharedScrubber::fixed(Vec::new(), Vec::new())
+            scrubber: hydroid_core::scrub::LiveScrubber::fixed(Vec::new(), Vec::new())
                 .expect("nothing to search for"),
             config: Arc::new(config),
         })

@@ -11,7 +11,7 @@ use hydroid_core::capability::WebRule;
 use hydroid_core::id::UserId;
 use hydroid_core::manifest::{Attach, OAuth2, Place, Signer};
 use hydroid_core::ports::{SecretValue, Secrets};
-use hydroid_core::scrub::SharedScrubber;
+use hydroid_core::scrub::LiveScrubber;
 use std::sync::Arc;
 
 /// A credential to attach once the request was allowed.
@@ -34,7 +34,7 @@ pub struct Credential {
     /// Where a value the service gave instead of this one is kept.
     pub keeper: Option<Arc<dyn Secrets>>,
     /// What masks the values that are obtained with this one.
-    pub scrubber: Option<SharedScrubber>,
+    pub scrubber: Option<LiveScrubber>,
 }
 
 /// A secret that a signer uses beside the one it is named for.

@@ -25,7 +25,7 @@ use hydroid_core::id::{CallId, SessionId, TurnId, UserId};
 use hydroid_core::manifest::Manifest;
 use hydroid_core::message::Content;
 use hydroid_core::ports::{CallContext, CancelFlag, SecretError, SecretValue, Secrets, Tools};
-use hydroid_core::scrub::{KnownSecret, SharedScrubber};
+use hydroid_core::scrub::{KnownSecret, LiveScrubber};
 use hydroid_core::tool::{CheckedCall, ToolCall, ToolOutput};
 use records::Records;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,7 +41,7 @@ pub(crate) struct Scene {
     pub(crate) catalog: Catalog,
     pub(crate) grants: Arc<Mutex<Grants>>,
     pub(crate) records: Arc<Records>,
-    pub(crate) scrubber: SharedScrubber,
+    pub(crate) scrubber: LiveScrubber,
 }
 
 /// Secrets by name.
@@ -125,7 +125,7 @@ pub(crate) fn scene_adapted(
             value: SecretValue::new((*value).to_owned()),
         })
         .collect();
-    let scrubber = SharedScrubber::fixed(known, Vec::new()).unwrap();
+    let scrubber = LiveScrubber::fixed(known, Vec::new()).unwrap();
     let secrets =
         secrets.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let records = Arc::new(Records::default());

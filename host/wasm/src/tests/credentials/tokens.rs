@@ -8,7 +8,7 @@ use hydroid_core::config;
 use hydroid_core::id::ComponentId;
 use hydroid_core::manifest::{Manifest, Place};
 use hydroid_core::ports::SecretValue;
-use hydroid_core::scrub::SharedScrubber;
+use hydroid_core::scrub::LiveScrubber;
 use serde_json::json;
 
 struct Scene {
@@ -16,7 +16,7 @@ struct Scene {
     egress: Egress,
     grant: Grant,
     manifest: Manifest,
-    scrubber: SharedScrubber,
+    scrubber: LiveScrubber,
 }
 
 const REFRESH: &str =
@@ -42,7 +42,7 @@ fn scene(sign: &str) -> Scene {
         web: vec![here.parse().unwrap()],
         ..Grant::default()
     };
-    let scrubber = SharedScrubber::fixed(Vec::new(), Vec::new()).unwrap();
+    let scrubber = LiveScrubber::fixed(Vec::new(), Vec::new()).unwrap();
     Scene { server, egress, grant, manifest: Manifest::parse(&manifest).unwrap(), scrubber }
 }
 

@@ -15,9 +15,9 @@ const MOST_PAST: usize = 32;
 
 /// Hands out the scrubber of the moment. Clones share it.
 #[derive(Clone)]
-pub struct SharedScrubber(Arc<Shared>);
+pub struct LiveScrubber(Arc<Inner>);
 
-struct Shared {
+struct Inner {
     source: Option<Arc<dyn KnownSecrets>>,
     paths: Vec<PathMapping>,
     state: RwLock<State>,
@@ -31,7 +31,7 @@ struct State {
     scrubber: Scrubber,
 }
 
-impl SharedScrubber {
+impl LiveScrubber {
     /// One that follows a source. The error, without any value in it, says that the secrets
     /// together are too large to search for.
     pub fn following(
@@ -58,7 +58,7 @@ impl SharedScrubber {
         let present = source.as_ref().map(|source| source.known()).unwrap_or_default();
         let scrubber = Scrubber::new(&present, &paths)?;
         let state = State { generation, present, past: VecDeque::new(), scrubber };
-        Ok(Self(Arc::new(Shared { source, paths, state: RwLock::new(state) })))
+        Ok(Self(Arc::new(Inner { source, paths, state: RwLock::new(state) })))
     }
 
     /// The scrubber as it was made last. It asks nobody.
@@ -105,7 +105,7 @@ impl SharedScrubber {
     }
 }
 
-impl Shared {
+impl Inner {
     fn read(&self) -> RwLockReadGuard<'_, State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -144,9 +144,9 @@ fn holds<'a>(all: impl IntoIterator<Item = &'a KnownSecret>, one: &KnownSecret) 
         .any(|other| other.name == one.name && other.value.expose() == one.value.expose())
 }
 
-impl fmt::Debug for SharedScrubber {
+impl fmt::Debug for LiveScrubber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SharedScrubber(…)")
+        f.write_str("LiveScrubber(…)")
     }
 }
 
@@ -183,10 +183,10 @@ mod tests {
         KnownSecret { name: Some(name.into()), value: SecretValue::new(value.into()) }
     }
 
-    fn scene() -> (Arc<Source>, SharedScrubber) {
+    fn scene() -> (Arc<Source>, LiveScrubber) {
         let source = Arc::new(Source::default());
         source.set(&[("a", "first value")]);
-        let shared = SharedScrubber::following(source.clone(), Vec::new()).unwrap();
+        let shared = LiveScrubber::following(source.clone(), Vec::new()).unwrap();
         (source, shared)
     }
 
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn the_oldest_learned_values_make_room() {
-        let shared = SharedScrubber::fixed(vec![secret("a", "always there")], Vec::new()).unwrap();
+        let shared = LiveScrubber::fixed(vec![secret("a", "always there")], Vec::new()).unwrap();
         for number in 0..=MOST_PAST {
             shared.learn("t", &SecretValue::new(format!("token-{number:04}"))).unwrap();
         }
