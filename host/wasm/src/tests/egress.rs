@@ -305,7 +305,7 @@ async fn the_standard_interface_goes_through_the_same_door() {
     let (server, _) = counting_server();
     let open = scene(&["tool-web"], &format!("[egress]\nallow_private = [\"{server}\"]"));
     let entry = crate::grants::Entry {
-        hosts: [format!("http://{server}")].into(),
+        hosts: [format!("http://{server}"), "http://169.254.169.254".to_owned()].into(),
         ..crate::grants::Entry::default()
     };
     open.grants.lock().unwrap().components.insert("tool-web".into(), entry);
@@ -313,6 +313,8 @@ async fn the_standard_interface_goes_through_the_same_door() {
     let output = open.call("web_fetch", &format!(r#"{{"url":"http://{server}/html"}}"#)).await;
     assert!(text(&output).contains("# Hi") && text(&output).contains("there"), "{output:?}");
     let output = open.call("web_fetch", &format!(r#"{{"url":"http://{server}/redirect"}}"#)).await;
+    assert!(output.is_error && text(&output).contains("another place"), "{output:?}");
+    let output = open.call("web_fetch", r#"{"url":"http://169.254.169.254/"}"#).await;
     assert!(output.is_error && text(&output).contains("egress.allow_private"), "{output:?}");
     let closed = scene(&["tool-web"], "");
     let output = closed.call("web_fetch", &format!(r#"{{"url":"http://{server}/html"}}"#)).await;
