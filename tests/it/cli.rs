@@ -59,10 +59,16 @@ fn what_is_typed_wrong_is_a_usage_error_with_a_remedy() {
 }
 
 #[test]
-fn what_is_piped_in_is_appended() {
+fn what_is_piped_in_alone_is_said_and_beside_a_text_it_is_data() {
     let home = Home::new();
     home.run_with(&["ask"], b"say from a pipe").code(0).says("from a pipe");
-    home.run_with(&["ask", "say this"], b"then say that").code(0).says("this").says("that");
+    let ran = home.run_with(&["ask", "--json", "say this"], b"then say that").code(0);
+    let parts = &ran.json_lines()[0]["entry"]["parts"];
+    assert_eq!(parts[0]["text"], "say this", "{parts}");
+    assert_eq!(parts[1]["text"], "then say that", "{parts}");
+    assert_eq!(parts[1]["label"]["trust"], "untrusted", "{parts}");
+    assert_eq!(parts[0]["label"]["trust"], "trusted", "{parts}");
+    home.run_with(&["ask", "say this"], b"file_write x.txt: hello").code(0).says("this");
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! Running models and tools: each in a task of its own, watched by the session that started it.
 //! A failure, also a panic, becomes a report to the session; nothing here changes its state.
 
+use crate::secrecy;
 use crate::sessions::AgentParts;
 use futures_util::FutureExt as _;
 use hydroid_core::id::{CallId, TurnId};
 use hydroid_core::message::{Label, Message};
-use hydroid_core::ports::{CallContext, CancelFlag, ModelError, ModelEvent, ModelRequest, Tools};
+use hydroid_core::ports::{
+    CallContext, CancelFlag, ModelError, ModelEvent, ModelRequest, SawSecret, Tools,
+};
 use hydroid_core::prompt::{PromptInputs, system_prompt};
 use hydroid_core::scrub::Tally;
 use hydroid_core::tool::{CheckedCall, Preview, ToolCall, ToolOutput};
@@ -151,7 +154,12 @@ pub(crate) fn run_tool(turn: &TurnContext, checked: CheckedCall) -> Job {
             "the tool `{}` of `{}` stopped because of a defect; it may or may not have had an effect",
             checked.call.name, checked.component
         );
+        let saw = context.secret.clone();
         let run = AssertUnwindSafe(async {
+            if let Err(problem) = secrecy::before(&turn, &checked).await {
+                return (ToolOutput::error(problem), Tally::default(), false);
+            }
+            let origin = checked.origin.clone();
             let output = turn.agent.tools.run(checked, context).await;
             let mut tally = Tally::default();
             let scrubber = turn.agent.scrubber.current();
@@ -160,15 +168,16 @@ pub(crate) fn run_tool(turn: &TurnContext, checked: CheckedCall) -> Job {
                 .into_iter()
                 .map(|content| scrubber.scrub_content_counted(content, &mut tally))
                 .collect();
-            (ToolOutput { content, is_error: output.is_error }, tally)
+            let output = ToolOutput { content, is_error: output.is_error };
+            match secrecy::after(&turn, &origin, &saw, &tally).await {
+                Ok(secret) => (output, tally, secret),
+                Err(problem) => (ToolOutput::error(problem), tally, true),
+            }
         });
-        let (output, tally) = run
+        let (output, tally, secret) = run
             .catch_unwind()
             .await
-            .unwrap_or_else(|_| (ToolOutput::error(defect), Tally::default()));
-        // What lies beside a secret of the person's is theirs alone too; what only looks like a
-        // credential may be an example in a manual.
-        let secret = tally.kinds.iter().any(|kind| kind.starts_with("secret"));
+            .unwrap_or_else(|_| (ToolOutput::error(defect), Tally::default(), false));
         let label = Label { secret, ..label };
         let redactions = tally.redactions;
         turn.report(News::CallFinished { id, output, label, redactions }).await;
@@ -195,6 +204,7 @@ impl TurnContext {
             call: call.cloned(),
             cancel: cancel.clone(),
             progress,
+            secret: SawSecret::default(),
         }
     }
 

@@ -13,12 +13,14 @@ use hydroid_core::message::{Content, Message, Origin, Part, Role, StopReason};
 use hydroid_core::policy::Mode;
 use hydroid_core::ports::{
     Approvals, Audit, CallContext, Clock, Completion, Journal, KnownSecrets, Model, ModelError,
-    ModelEvent, ModelRequest, NewSession, SecretValue, SessionSummary, Sink, StandingApproval,
-    StoreError, StoredEntry, Tools,
+    ModelEvent, ModelRequest, NewSession, SecretPlace, SecretPlaces, SecretValue, SessionSummary,
+    Sink, StandingApproval, StoreError, StoredEntry, Tools,
 };
 use hydroid_core::protocol::ServerMessage;
 use hydroid_core::scrub::{KnownSecret, LiveScrubber};
-use hydroid_core::tool::{CheckedCall, Impact, Preview, ToolCall, ToolOutput, ToolSpec};
+use hydroid_core::tool::{
+    CheckedCall, Impact, Preview, Resource, ResourceKind, ToolCall, ToolOutput, ToolSpec,
+};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -205,12 +207,23 @@ impl Tools for FakeTools {
         assert!(call.name != "bad_schema", "the scripted check panics");
         let impact = impact(&call.name)
             .ok_or_else(|| format!("no tool `{}`; there are `read` and `write`", call.name))?;
+        let arguments: serde_json::Value = serde_json::from_str(&call.arguments).unwrap();
+        let file = arguments["file"].as_str().map(str::to_owned);
+        let resource = |text: &String| Resource {
+            kind: ResourceKind::Path,
+            argument: "file".into(),
+            text: text.clone(),
+            declared: true,
+        };
         Ok(CheckedCall {
             call: call.clone(),
             component: ComponentId::new("tool-fake"),
             impact,
-            resources: Vec::new(),
-            origin: Origin::Computed,
+            resources: file.iter().map(resource).collect(),
+            origin: match file {
+                Some(path) => Origin::File { path: Some(path) },
+                None => Origin::Computed,
+            },
             preview: None,
         })
     }
@@ -245,6 +258,10 @@ impl Tools for FakeTools {
                     ToolOutput::text("slowly")
                 }
                 Some("panic") => panic!("the scripted tool panics"),
+                Some("see a secret") => {
+                    context.secret.set();
+                    ToolOutput::text("a note")
+                }
                 Some("leak") => ToolOutput::text(format!("the key is {SECRET}")),
                 Some("polite") => {
                     while !context.cancel.is_cancelled() {
@@ -500,6 +517,9 @@ impl KnownSecrets for FakeSecrets {
 pub(crate) struct FakeRecords {
     pub(crate) standing: Mutex<Vec<StandingApproval>>,
     pub(crate) events: Mutex<Vec<AuditEvent>>,
+    pub(crate) places: Mutex<BTreeSet<SecretPlace>>,
+    /// The secret places cannot be read.
+    pub(crate) places_are_lost: std::sync::atomic::AtomicBool,
     /// The audit log cannot be written.
     pub(crate) audit_is_full: std::sync::atomic::AtomicBool,
 }
@@ -527,6 +547,43 @@ impl Approvals for FakeRecords {
         let before = standing.len();
         standing.retain(|approval| approval.id != id);
         let gone = standing.len() < before;
+        async move { Ok(gone) }.boxed()
+    }
+}
+
+impl SecretPlaces for FakeRecords {
+    fn mark<'a>(
+        &'a self,
+        _: &'a UserId,
+        places: BTreeSet<SecretPlace>,
+        _: u64,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.places.lock().unwrap().extend(places);
+        async { Ok(()) }.boxed()
+    }
+
+    fn marked<'a>(
+        &'a self,
+        _: &'a UserId,
+    ) -> BoxFuture<'a, Result<BTreeSet<SecretPlace>, StoreError>> {
+        let places = self.places.lock().unwrap().clone();
+        let broken = self.places_are_lost.load(Ordering::SeqCst);
+        async move {
+            if broken {
+                let source = std::io::Error::other("disk gone").into();
+                return Err(StoreError::Database { doing: "look up what is secret", source });
+            }
+            Ok(places)
+        }
+        .boxed()
+    }
+
+    fn clear<'a>(
+        &'a self,
+        _: &'a UserId,
+        place: SecretPlace,
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+        let gone = self.places.lock().unwrap().remove(&place);
         async move { Ok(gone) }.boxed()
     }
 }
@@ -605,6 +662,7 @@ impl Host {
             tools: Arc::clone(&tools) as Arc<dyn Tools>,
             journal: Arc::clone(&journal) as Arc<dyn Journal>,
             approvals: Arc::clone(&records) as Arc<dyn Approvals>,
+            secret_places: Arc::clone(&records) as Arc<dyn SecretPlaces>,
             audit: Arc::clone(&records) as Arc<dyn Audit>,
             stop: stopped,
             clock: Arc::new(FakeClock),

@@ -17,6 +17,7 @@ mod effects;
 #[cfg(test)]
 mod fakes;
 mod history;
+mod secrecy;
 mod session;
 mod sessions;
 mod settings;

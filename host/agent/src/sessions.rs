@@ -8,7 +8,9 @@ use hydroid_core::config::Config;
 use hydroid_core::entry::Entry;
 use hydroid_core::id::{CallId, SessionId, UserId};
 use hydroid_core::policy::{Mode, PolicyRule};
-use hydroid_core::ports::{Approvals, Audit, Clock, Journal, Model, Sink, StoreError, Tools};
+use hydroid_core::ports::{
+    Approvals, Audit, Clock, Journal, Model, SecretPlaces, Sink, StoreError, Tools,
+};
 use hydroid_core::scrub::{LiveScrubber, Scrubber};
 use std::collections::BTreeMap;
 use std::io;
@@ -28,6 +30,8 @@ pub struct AgentParts {
     pub journal: Arc<dyn Journal>,
     /// What people allowed for good.
     pub approvals: Arc<dyn Approvals>,
+    /// Where something secret has gone.
+    pub secret_places: Arc<dyn SecretPlaces>,
     /// The audit log.
     pub audit: Arc<dyn Audit>,
     /// Time.

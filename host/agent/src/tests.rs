@@ -2,6 +2,7 @@
 //! what happens when something is slow, breaks or is cancelled.
 
 mod kept;
+mod secrecy;
 
 use crate::fakes::{HeldClient, Host, Play, SECRET, calls, said, says, text};
 use crate::{

@@ -3,7 +3,7 @@
 mod authority;
 
 pub(crate) use authority::{
-    Answer, Approval, Audit, AuditFormat, Check, Given, Mode, Policy, Query, Stop,
+    Answer, Approval, Audit, AuditFormat, Check, Given, Label, Mode, Policy, Query, Stop,
 };
 
 use crate::exit;
@@ -32,8 +32,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Say one thing, run the turn, and end.
     ///
-    /// The answer goes to standard output, everything else to standard error. What is piped in is
-    /// appended to the text. Where nobody can be asked, calls that need approval are denied unless
+    /// The answer goes to standard output, everything else to standard error. What is piped in
+    /// beside the text is data, like an attached file; alone it is what is said. Where nobody can be asked, calls that need approval are denied unless
     /// `--allow` names their tool.
     Ask(Ask),
     /// Talk in the terminal.
@@ -61,6 +61,9 @@ pub(crate) enum Command {
     /// See what was decided and done, and whether the record of it is whole.
     #[command(subcommand, arg_required_else_help = true)]
     Audit(Audit),
+    /// Where something secret has gone, and what a session that reads it may not do.
+    #[command(subcommand)]
+    Label(Label),
     /// Emergency stop: cut everything at once, until it is released.
     #[command(arg_required_else_help = true)]
     Stop(Stop),

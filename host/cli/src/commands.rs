@@ -8,6 +8,7 @@ mod component;
 mod config;
 mod debug;
 mod doctor;
+mod label;
 mod policy;
 mod secret;
 mod session;
@@ -46,6 +47,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit> {
         Command::Approval(command) => approval::run(command, environment, settings).await,
         Command::Policy(Policy::Check(check)) => policy::check(check, environment, &settings).await,
         Command::Audit(command) => audit::run(command, environment, &settings).await,
+        Command::Label(command) => label::run(command, environment, &settings).await,
         Command::Stop(stop) => stop::run(&stop, environment, &settings).await,
         Command::Doctor => doctor::run(environment, &settings).await,
         Command::Completions { shell } => {

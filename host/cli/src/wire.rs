@@ -237,6 +237,7 @@ impl Ground {
             tools,
             journal,
             approvals: Arc::new(approvals(database)),
+            secret_places: Arc::new(database.clone()),
             audit: Arc::new(audited::log_of(database)),
             clock: Arc::new(SystemClock),
             stop: self.stop.clone(),

@@ -87,6 +87,8 @@ pub enum AuditAction {
     ConfigChanged,
     /// Everything was stopped, or released again.
     EmergencyStop,
+    /// A person said that a place holds nothing secret any more.
+    LabelCleared,
 }
 
 /// What came of it.
@@ -131,7 +133,7 @@ impl AuditEvent {
 
 impl AuditAction {
     /// Every action.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::CallDecided,
         Self::ApprovalAnswered,
         Self::ApprovalGiven,
@@ -151,6 +153,7 @@ impl AuditAction {
         Self::GrantChanged,
         Self::ConfigChanged,
         Self::EmergencyStop,
+        Self::LabelCleared,
     ];
 
     /// As it is stored and queried.
@@ -175,6 +178,7 @@ impl AuditAction {
             Self::GrantChanged => "grant-changed",
             Self::ConfigChanged => "config-changed",
             Self::EmergencyStop => "emergency-stop",
+            Self::LabelCleared => "label-cleared",
         }
     }
 }

@@ -7,6 +7,7 @@ mod key_values;
 mod known_secrets;
 mod recall;
 mod request_budget;
+mod secret_places;
 
 pub use approvals::{Approvals, StandingApproval};
 pub use audit::Audit;
@@ -20,6 +21,7 @@ pub use recall::{
     Origin, Question, Recall, RecallError, Source, check_scratchpad, normal_tag,
 };
 pub use request_budget::{FullWindow, RequestBudget, RequestWindow, Sent, full_window};
+pub use secret_places::{BadPlace, SawSecret, SecretPlace, SecretPlaces};
 
 use crate::entry::Entry;
 use crate::id::{CallId, ComponentId, SessionId, TurnId, UserId};
@@ -165,6 +167,8 @@ pub struct CallContext {
     pub cancel: CancelFlag,
     /// Told how far a call has come; not journalled.
     pub progress: Arc<dyn Fn(Option<f32>, String) + Send + Sync>,
+    /// Set when the call was handed something secret.
+    pub secret: SawSecret,
 }
 
 /// The polite half of cancellation; the hard half is dropping the future.

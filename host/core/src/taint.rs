@@ -5,11 +5,9 @@
 //! stays in the host, such as a file in the workspace, is not narrowed.
 
 use crate::entry::Entry;
-use crate::id::CallId;
 use crate::message::{Content, Label, Origin, Part, Source, Trust};
-use crate::policy::resource::{host_of, normal_path};
-use crate::tool::{CheckedCall, Impact, Preview, Resource, ResourceKind};
-use std::collections::BTreeSet;
+use crate::policy::resource::host_of;
+use crate::tool::{CheckedCall, Impact, Resource, ResourceKind};
 
 /// Sources named to the person; more are counted.
 const MOST_NAMED: usize = 3;
@@ -17,6 +15,9 @@ const MOST_NAMED: usize = 3;
 /// Bytes of path and query that may follow a host the person named. Enough for a page, too
 /// little to carry a conversation away.
 const MOST_CARRIED: usize = 256;
+
+/// The same for all requests of a turn together: four long addresses, or a few dozen short ones.
+const MOST_CARRIED_IN_TURN: usize = 1024;
 
 /// Most bytes of the person's words that are kept to be compared with.
 const MOST_SAID: usize = 1 << 20;
@@ -28,14 +29,10 @@ pub struct Taint {
     sources: Vec<String>,
     /// Something secret was among them.
     secret: bool,
-    /// Where something was copied out of the vault to.
-    from_vault: BTreeSet<String>,
-    /// Calls that a person was asked about and that copy out of the vault.
-    copies: BTreeSet<CallId>,
-    /// Something was copied out of the vault to a place that is not known.
-    anywhere: bool,
     /// What the person said, lower case.
     said: String,
+    /// Bytes of path and query that went to hosts the person named, in this turn.
+    carried: usize,
 }
 
 /// Why a call may not run without asking.
@@ -61,27 +58,24 @@ impl Taint {
     pub fn take(&mut self, entry: &Entry) {
         match entry {
             Entry::TurnStarted { parts, .. } => {
+                self.carried = 0;
                 for part in parts {
                     self.take_part(part);
                 }
-            }
-            // Where an edited copy goes nobody has looked up, so it could be any file.
-            Entry::CallEdited { call_id, .. } if self.copies.contains(call_id) => {
-                self.anywhere = true;
-            }
-            Entry::ApprovalAsked {
-                call_id,
-                preview: Some(Preview::Copy { destination, .. }),
-                ..
-            } => {
-                self.copies.insert(call_id.clone());
-                self.from_vault.insert(normal_path(destination));
             }
             Entry::CallFinished { label, output, .. } if !output.content.is_empty() => {
                 self.take_label(label);
             }
             // What the model says is made of what it read.
             _ => {}
+        }
+    }
+
+    /// Counts what a call that runs without asking carries to hosts the person named.
+    pub fn carry(&mut self, call: &CheckedCall) {
+        if self.is_untrusted() {
+            let targets = call.resources.iter().filter(|found| found.kind == ResourceKind::Url);
+            self.carried += targets.map(|target| self.carried_by(target)).sum::<usize>();
         }
     }
 
@@ -135,22 +129,13 @@ impl Taint {
     }
 
     fn take_label(&mut self, label: &Label) {
-        self.secret |= label.secret || self.is_from_vault(&label.source);
+        self.secret |= label.secret;
         if label.trust == Trust::Trusted {
             return;
         }
         let source = in_words(&label.source);
         if !self.sources.contains(&source) {
             self.sources.push(source);
-        }
-    }
-
-    /// A file that was copied out of the vault, or files of which nobody knows.
-    fn is_from_vault(&self, source: &Source) -> bool {
-        let Source::Tool { of: Origin::File { path }, .. } = source else { return false };
-        match path {
-            Some(path) => self.anywhere || self.from_vault.contains(path),
-            None => self.anywhere || !self.from_vault.is_empty(),
         }
     }
 
@@ -176,14 +161,24 @@ impl Taint {
                     Some(port) => format!("{host}:{port}"),
                     None => host,
                 };
-                let short = url::Url::parse(&target.text).is_ok_and(|url| {
-                    url.path().len() + url.query().map_or(0, str::len) <= MOST_CARRIED
-                });
-                // A whole URL that was said may be as long as it is.
-                self.said.contains(&target.text.to_lowercase()) || (short && self.said_word(&host))
+                let carried = self.carried_by(target);
+                let short =
+                    carried <= MOST_CARRIED && self.carried + carried <= MOST_CARRIED_IN_TURN;
+                self.said_whole(target) || (short && self.said_word(&host))
             }
             ResourceKind::Path | ResourceKind::Text => false,
         }
+    }
+
+    /// A whole URL that was said may be as long as it is.
+    fn said_whole(&self, target: &Resource) -> bool {
+        self.said.contains(&target.text.to_lowercase())
+    }
+
+    /// Bytes behind the host that the person did not say themselves.
+    fn carried_by(&self, target: &Resource) -> usize {
+        let behind = |url: url::Url| url.path().len() + url.query().map_or(0, str::len);
+        if self.said_whole(target) { 0 } else { url::Url::parse(&target.text).map_or(0, behind) }
     }
 
     /// True if the person said it as a word of its own, not as a part of another name.
@@ -230,7 +225,7 @@ pub fn in_words(source: &Source) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::{ComponentId, TurnId};
+    use crate::id::{CallId, ComponentId, TurnId};
     use crate::message::Message;
     use crate::policy::resource::resources;
     use crate::tool::{ToolCall, ToolOutput};
@@ -318,6 +313,23 @@ mod tests {
     }
 
     #[test]
+    fn many_short_addresses_carry_no_more_than_a_few_long_ones() {
+        let fetch = |url: &str| call(Impact::Network, json!({"url": url}));
+        let mut taint = Taint::of(&[said("look at docs.example"), page()]);
+        let piece = fetch(&format!("https://docs.example/{}", "x".repeat(127)));
+        for _ in 0..MOST_CARRIED_IN_TURN / 128 {
+            assert_eq!(taint.narrows(&piece), None);
+            taint.carry(&piece);
+        }
+        assert!(taint.narrows(&piece).is_some());
+        let next = format!("now https://docs.example/{}", "x".repeat(127));
+        taint.take(&said(&next));
+        assert_eq!(taint.narrows(&piece), None, "a new turn, and an address that was said");
+        taint.carry(&piece);
+        assert_eq!(taint.carried, 0);
+    }
+
+    #[test]
     fn every_target_must_be_named() {
         let entries = [said("answer bob@example.com"), page()];
         let both =
@@ -349,34 +361,6 @@ mod tests {
             .narrows(&call(Impact::Changes, json!({"to": "eve@evil.org"})))
             .unwrap();
         assert!(narrowing.reason.contains("the file `report.txt`"), "{}", narrowing.reason);
-    }
-
-    #[test]
-    fn what_came_out_of_the_vault_is_secret_where_it_was_put() {
-        let copied = Entry::ApprovalAsked {
-            turn: TurnId::new("t"),
-            call_id: CallId::new("v"),
-            call: ToolCall { id: CallId::new("v"), name: "v".into(), arguments: "{}".into() },
-            component: ComponentId::new("v"),
-            impact: Impact::Vault,
-            reason: String::new(),
-            scope: String::new(),
-            preview: Some(Preview::Copy {
-                source: "/vault/tax.pdf".into(),
-                destination: "tax.pdf".into(),
-                bytes: 1,
-                digest: String::new(),
-            }),
-        };
-        let send = call(Impact::Changes, json!({"to": "bob@example.com"}));
-        let secret = |path: Option<&str>| {
-            let read = read(Origin::File { path: path.map(str::to_owned) });
-            let entries = [said("mail bob@example.com"), copied.clone(), read];
-            Taint::of(&entries).narrows(&send).is_some_and(|narrowing| narrowing.secret)
-        };
-        assert!(secret(Some("/shared/tax.pdf")));
-        assert!(secret(None));
-        assert!(!secret(Some("/shared/other.txt")));
     }
 
     #[test]

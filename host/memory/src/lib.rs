@@ -26,6 +26,7 @@ mod notes;
 mod request_budget;
 mod scratchpad;
 mod search;
+mod secret_places;
 mod secrets;
 mod unfinished;
 

@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0005_secrets.sql"),
     include_str!("../migrations/0006_audit.sql"),
     include_str!("../migrations/0007_approvals.sql"),
+    include_str!("../migrations/0008_secret_places.sql"),
 ];
 
 /// The version of the schema of a file; 0 if it is new.
@@ -92,6 +93,7 @@ mod tests {
         include_str!("../migrations/fixtures/0005.sql"),
         include_str!("../migrations/fixtures/0006.sql"),
         include_str!("../migrations/fixtures/0007.sql"),
+        include_str!("../migrations/fixtures/0008.sql"),
     ];
 
     async fn file_with(path: &Path, sql: &str) {
@@ -192,10 +194,11 @@ mod tests {
         let path = directory.path().join("hydroid.db");
         drop(Database::open(&path).await.unwrap());
         file_with(&path, "PRAGMA user_version = 99; CREATE TABLE later (x);").await;
-        refused(
-            Database::open(&path).await,
-            "newer Hydroid: it has schema version 99 and this one knows 7; update",
+        let because = format!(
+            "newer Hydroid: it has schema version 99 and this one knows {}; update",
+            MIGRATIONS.len()
         );
+        refused(Database::open(&path).await, &because);
     }
 
     #[tokio::test]
@@ -219,7 +222,8 @@ mod tests {
         let path = directory.path().join("hydroid.db");
         let opening: Vec<_> = (0..8).map(|_| tokio::spawn(Database::open(path.clone()))).collect();
         for opened in opening {
-            assert_eq!(opened.await.unwrap().unwrap().schema_version().await.unwrap(), 7);
+            let version = opened.await.unwrap().unwrap().schema_version().await.unwrap();
+            assert_eq!(version as usize, MIGRATIONS.len());
         }
     }
 }

@@ -130,6 +130,7 @@ async fn save(
     let id: i64 = row.get(0)?;
     drop((row, rows));
     tag(connection, id, note).await?;
+    mark(connection, user, id, note, now_ms).await?;
     Ok(Ok(note_id(id)))
 }
 
@@ -148,8 +149,26 @@ async fn update(
     if changed > 0 {
         connection.execute("DELETE FROM note_tags WHERE note_id = ?1", [id]).await?;
         tag(connection, id, note).await?;
+        mark(connection, user, id, note, now_ms).await?;
     }
     Ok(changed)
+}
+
+/// What is written in a session that has read something secret may hold it.
+async fn mark(
+    connection: &Connection,
+    user: &UserId,
+    id: i64,
+    note: &Note,
+    now_ms: u64,
+) -> Result<(), Failure> {
+    let Some(session) = note.session() else { return Ok(()) };
+    let sql = "INSERT OR IGNORE INTO secret_places (user_id, kind, place, marked_ms)
+               SELECT user_id, 'note', ?3, ?4 FROM secret_places
+               WHERE user_id = ?1 AND kind = 'session' AND place = ?2";
+    let values = params![user.as_str(), session.as_str(), note_id(id), stored(now_ms)];
+    connection.execute(sql, values).await?;
+    Ok(())
 }
 
 async fn tag(connection: &Connection, id: i64, note: &Note) -> Result<(), Failure> {

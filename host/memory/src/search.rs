@@ -20,7 +20,9 @@ const LONGEST_WORD: usize = 64;
 /// said in passing.
 const NOTES_BY_WORDS: &str = "
     SELECT notes.id, notes.text, -bm25(recall_index) * 1.5 AS score, notes.created_ms,
-           notes.updated_ms, (SELECT json_group_array(tag) FROM note_tags WHERE note_id = notes.id)
+           notes.updated_ms, (SELECT json_group_array(tag) FROM note_tags WHERE note_id = notes.id),
+           EXISTS (SELECT 1 FROM secret_places WHERE user_id = ?2
+                       AND kind = 'note' AND place = 'note-' || notes.id)
     FROM recall_index CROSS JOIN notes ON notes.id = recall_index.rowid / 2
     WHERE recall_index MATCH ?1 AND recall_index.rowid % 2 = 0 AND notes.user_id = ?2
         AND notes.created_ms >= ?3 AND notes.created_ms < ?4
@@ -31,7 +33,9 @@ const NOTES_BY_WORDS: &str = "
 /// The newest notes.
 const NEWEST_NOTES: &str = "
     SELECT id, text, 0.0, created_ms, updated_ms,
-           (SELECT json_group_array(tag) FROM note_tags WHERE note_id = notes.id)
+           (SELECT json_group_array(tag) FROM note_tags WHERE note_id = notes.id),
+           EXISTS (SELECT 1 FROM secret_places WHERE user_id = ?1
+                       AND kind = 'note' AND place = 'note-' || notes.id)
     FROM notes
     WHERE user_id = ?1 AND created_ms >= ?2 AND created_ms < ?3
         AND (SELECT count(*) FROM note_tags WHERE note_id = notes.id
@@ -41,7 +45,9 @@ const NEWEST_NOTES: &str = "
 /// Messages with any of the words, cut down to the part around them.
 const MESSAGES_BY_WORDS: &str = "
     SELECT messages.id, snippet(recall_index, 0, '', '', '…', 64), -bm25(recall_index) AS score,
-           messages.at_ms, messages.session_id, messages.role
+           messages.at_ms, messages.session_id, messages.role,
+           EXISTS (SELECT 1 FROM secret_places WHERE user_id = ?2
+                       AND kind = 'session' AND place = messages.session_id)
     FROM recall_index
         CROSS JOIN messages ON messages.id = recall_index.rowid / 2
         CROSS JOIN sessions ON sessions.id = messages.session_id
@@ -166,6 +172,7 @@ fn note_hit(row: &Row) -> Result<Hit, Failure> {
         text: row.get(1)?,
         score: row.get(2)?,
         created_ms: u64::try_from(row.get::<i64>(3)?)?,
+        secret: row.get(6)?,
         from: Origin::Note { tags, updated_ms: u64::try_from(row.get::<i64>(4)?)? },
     })
 }
@@ -177,6 +184,7 @@ fn message_hit(row: &Row) -> Result<Hit, Failure> {
         text: row.get(1)?,
         score: row.get(2)?,
         created_ms: u64::try_from(row.get::<i64>(3)?)?,
+        secret: row.get(6)?,
         from: Origin::Message { session, role: row.get(5)? },
     })
 }

@@ -19,7 +19,7 @@ use hydroid_core::id::{ComponentId, SessionId, TurnId, UserId};
 use hydroid_core::manifest::{Manifest, ManifestError};
 use hydroid_core::message::Origin;
 use hydroid_core::policy::resource::host_of;
-use hydroid_core::ports::{CallContext, CancelFlag, Secrets};
+use hydroid_core::ports::{CallContext, CancelFlag, SawSecret, Secrets};
 use hydroid_core::tool::{Impact, Resource, ResourceKind};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -636,6 +636,7 @@ pub(crate) fn nobody() -> CallContext {
         call: None,
         cancel: CancelFlag::default(),
         progress: Arc::new(|_, _| {}),
+        secret: SawSecret::default(),
     }
 }
 

@@ -145,6 +145,24 @@ pub(crate) struct Check {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum Label {
+    /// List files, sessions and notes that hold something secret.
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say that a place holds nothing secret any more.
+    ///
+    /// What was read from it before stays secret where it went.
+    Clear {
+        /// The place, as the list shows it.
+        #[arg(value_name = "PLACE")]
+        place: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum Audit {
     /// Show the last records.
     Tail {

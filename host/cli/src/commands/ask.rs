@@ -35,6 +35,9 @@ const PLAYER: &str = "provider-replay";
 /// tool instead.
 const MOST_TEXT: u64 = 1 << 20;
 
+/// What is piped in is called in questions and to the model.
+const STANDARD_INPUT: &str = "standard input";
+
 /// Largest recording; it is handed to a component as a whole.
 const MOST_RECORDING: u64 = 16 << 20;
 
@@ -53,8 +56,9 @@ pub(crate) async fn run(
     }
     let ground = Ground::lay(environment, &settings)?;
     refuse_if_stopped(&ground.paths)?;
-    let mut parts = attachment::read(&ask.attach, &ground.loaded.workspace.join("vault"))?;
-    parts.insert(0, Part::new(Content::text(text(&ask.text).await?), Label::user()));
+    let attached = attachment::read(&ask.attach, &ground.loaded.workspace.join("vault"))?;
+    let mut parts = said(&ask.text).await?;
+    parts.extend(attached);
     let database = ground.database().await?;
     let catalog = ground.catalog(&database)?;
     let allow = allowed(&catalog, &ask.allow)?;
@@ -94,27 +98,28 @@ pub(crate) async fn run(
     Ok(exit)
 }
 
-/// What was typed and what was piped in.
-async fn text(words: &[String]) -> Result<String> {
+/// What was typed, and what was piped in beside it: somebody else's text, most often, which asks
+/// for nothing. Piped in alone, it is what the person says.
+async fn said(words: &[String]) -> Result<Vec<Part>> {
     let typed = words.join(" ");
     let piped = if std::io::stdin().is_terminal() { String::new() } else { piped().await? };
-    let text = match (typed.trim().is_empty(), piped.trim().is_empty()) {
-        (true, true) => {
-            return Err(usage(
-                "nothing was said; write what is to be done: `hydroid ask \"list files\"`",
-            ));
-        }
-        (false, true) => typed,
-        (true, false) => piped,
-        (false, false) => format!("{typed}\n\n{piped}"),
-    };
-    if text.len() as u64 > MOST_TEXT {
+    let length = typed.len() + piped.len();
+    if length as u64 > MOST_TEXT {
         bail!(
-            "the text has {} bytes; {MOST_TEXT} are the most: put it in the workspace and let a tool read parts of it",
-            text.len()
+            "the text has {length} bytes; {MOST_TEXT} are the most: put it in the workspace and let a tool read parts of it"
         );
     }
-    Ok(text)
+    let spoken = |text: String| Part::new(Content::text(text), Label::user());
+    match (typed.trim().is_empty(), piped.trim().is_empty()) {
+        (true, true) => {
+            Err(usage("nothing was said; write what is to be done: `hydroid ask \"list files\"`"))
+        }
+        (false, true) => Ok(vec![spoken(typed)]),
+        (true, false) => Ok(vec![spoken(piped)]),
+        (false, false) => {
+            Ok(vec![spoken(typed), Part::new(Content::text(piped), Label::file(STANDARD_INPUT))])
+        }
+    }
 }
 
 async fn piped() -> Result<String> {

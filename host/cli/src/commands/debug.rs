@@ -16,7 +16,7 @@ use hydroid_core::arguments;
 use hydroid_core::audit::AuditAction;
 use hydroid_core::capability::{Grant, Profile, WebRule};
 use hydroid_core::id::{CallId, ComponentId, SessionId, TurnId};
-use hydroid_core::ports::{CallContext, CancelFlag, SecretValue, Tools};
+use hydroid_core::ports::{CallContext, CancelFlag, SawSecret, SecretValue, Tools};
 use hydroid_core::scrub::{KnownSecret, Scrubber, Tally};
 use hydroid_core::tool::{ToolCall, ToolOutput};
 use hydroid_wasm::egress::{Egress, EgressError, Outgoing, Target};
@@ -226,6 +226,7 @@ async fn call(
         call: Some(checked.call.id.clone()),
         cancel: CancelFlag::default(),
         progress: Arc::new(|_, note| tracing::info!(%note, "progress")),
+        secret: SawSecret::default(),
     };
     let output = catalog.run(checked, context).await;
     let scrubber = ground.scrubber.current();

@@ -74,6 +74,7 @@ pub trait Recall: Send + Sync {
 pub struct Note {
     text: String,
     tags: BTreeSet<String>,
+    session: Option<SessionId>,
 }
 
 impl Note {
@@ -90,12 +91,25 @@ impl Note {
             return Err(RecallError::ManyTags(tags.len()));
         }
         let tags = tags.iter().map(|tag| normal_tag(tag)).collect::<Result<_, _>>()?;
-        Ok(Self { text, tags })
+        Ok(Self { text, tags, session: None })
     }
 
     /// Its text.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The same note, written in a session. One of a session that has read something secret is
+    /// a secret place from then on.
+    #[must_use]
+    pub fn written_in(mut self, session: SessionId) -> Self {
+        self.session = Some(session);
+        self
+    }
+
+    /// The session it was written in, if that is known.
+    pub fn session(&self) -> Option<&SessionId> {
+        self.session.as_ref()
     }
 
     /// Its tags.
@@ -183,6 +197,8 @@ pub struct Hit {
     pub created_ms: u64,
     /// What it is.
     pub from: Origin,
+    /// It is from a secret place.
+    pub secret: bool,
 }
 
 /// What a hit is, with what only that has.

@@ -531,6 +531,9 @@ impl Turn {
             (Ok(checked), None) => {
                 let narrowing = self.taint.narrows(&checked);
                 let ruling = policy::decide(&self.policy, &checked, narrowing.as_ref());
+                if ruling.decision == Decision::Allow {
+                    self.taint.carry(&checked);
+                }
                 if narrowing.is_some_and(|narrowing| narrowing.secret) {
                     self.each_time.insert(id.clone());
                 }

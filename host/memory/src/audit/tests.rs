@@ -104,6 +104,16 @@ async fn a_whole_file_that_was_removed_stays_missing() {
 }
 
 #[tokio::test]
+async fn a_table_that_was_dropped_is_found() {
+    let directory = tempfile::tempdir().unwrap();
+    with_records(directory.path(), 5).await;
+    tamper(directory.path(), "DROP TABLE audit").await;
+    assert_eq!(breaks(directory.path()).await, [AuditBreak::NoTable]);
+    let later = open(directory.path()).await.record(event("later")).await;
+    assert!(later.is_err(), "what cannot be recorded is not done");
+}
+
+#[tokio::test]
 async fn a_changed_record_is_found() {
     use AuditBreak::{Changed, Unchained};
     check(

@@ -48,6 +48,8 @@ pub enum AuditBreak {
     Replaced(u64),
     /// The head file was removed, or is none.
     NoHead,
+    /// The table itself was removed, with every record in it.
+    NoTable,
 }
 
 impl AuditLog {
@@ -85,6 +87,10 @@ async fn verify(connection: &Connection, kept: Kept) -> Result<AuditReport, Fail
     };
     let mut at_head = head.filter(|head| head.seq == 0).map(|head| head.hash);
     let mut before = AuditHead::BEGIN;
+    if !has_table(connection).await? {
+        report.found(AuditBreak::NoTable);
+        return Ok(report);
+    }
     let sql = "SELECT seq, at_ms, json, prev, hash FROM audit ORDER BY seq";
     let mut rows = connection.query(sql, ()).await?;
     while let Some(row) = rows.next().await? {
@@ -125,6 +131,11 @@ async fn verify(connection: &Connection, kept: Kept) -> Result<AuditReport, Fail
     Ok(report)
 }
 
+async fn has_table(connection: &Connection) -> Result<bool, Failure> {
+    let sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'audit'";
+    Ok(connection.query(sql, ()).await?.next().await?.is_some())
+}
+
 impl AuditReport {
     fn found(&mut self, found: AuditBreak) {
         if self.breaks.len() < MOST_BREAKS {
@@ -150,6 +161,7 @@ impl fmt::Display for AuditBreak {
             Self::Replaced(seq) => {
                 write!(f, "record {seq} is not the one that was recorded under this number")
             }
+            Self::NoTable => f.write_str("the whole log was removed: its table is not there"),
             Self::NoHead => {
                 f.write_str("the file `audit.head` beside the database was removed or overwritten")
             }

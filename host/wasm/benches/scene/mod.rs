@@ -6,7 +6,9 @@ mod unkept;
 use hydroid_core::config::Config;
 use hydroid_core::id::{CallId, SessionId, TurnId, UserId};
 use hydroid_core::message::Content;
-use hydroid_core::ports::{CallContext, CancelFlag, SecretError, SecretValue, Secrets, Tools};
+use hydroid_core::ports::{
+    CallContext, CancelFlag, SawSecret, SecretError, SecretValue, Secrets, Tools,
+};
 use hydroid_core::tool::{CheckedCall, ToolCall, ToolOutput};
 use hydroid_wasm::cache::CompiledCache;
 use hydroid_wasm::egress::{Egress, EgressSettings};
@@ -186,6 +188,7 @@ pub(crate) fn context() -> CallContext {
         call: None,
         cancel: CancelFlag::default(),
         progress: Arc::new(|_, _| {}),
+        secret: SawSecret::default(),
     }
 }
 

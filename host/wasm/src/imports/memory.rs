@@ -62,12 +62,16 @@ async fn search(
     question.limit = limit.min(MOST_HITS);
     question.asked_in = Some(call.turn.clone());
     let found = records.recall.search(&call.user, question).await.map_err(recall_error)?;
+    if found.iter().any(|hit| hit.secret) {
+        call.secret.set();
+    }
     Ok(found.into_iter().map(hit).collect())
 }
 
 async fn save(equipment: &Equipment, call: &CallContext, note: wit::Note) -> Result<String, Error> {
     let records = records(equipment)?;
     let note = Note::new(note.text, &note.tags).map_err(recall_error)?;
+    let note = note.written_in(call.session.clone());
     let now = records.clock.now_ms();
     records.recall.save(&call.user, note, now).await.map_err(recall_error)
 }
@@ -80,6 +84,7 @@ async fn update(
 ) -> Result<(), Error> {
     let records = records(equipment)?;
     let note = Note::new(note.text, &note.tags).map_err(recall_error)?;
+    let note = note.written_in(call.session.clone());
     let now = records.clock.now_ms();
     records.recall.update(&call.user, id, note, now).await.map_err(recall_error)
 }

@@ -10,6 +10,7 @@ mod preview;
 mod records;
 mod state;
 mod vault;
+mod vault_killed;
 mod vault_protocol;
 mod wat;
 
@@ -24,7 +25,9 @@ use hydroid_core::config::Config;
 use hydroid_core::id::{CallId, SessionId, TurnId, UserId};
 use hydroid_core::manifest::Manifest;
 use hydroid_core::message::Content;
-use hydroid_core::ports::{CallContext, CancelFlag, SecretError, SecretValue, Secrets, Tools};
+use hydroid_core::ports::{
+    CallContext, CancelFlag, SawSecret, SecretError, SecretValue, Secrets, Tools,
+};
 use hydroid_core::scrub::{KnownSecret, LiveScrubber};
 use hydroid_core::tool::{CheckedCall, ToolCall, ToolOutput};
 use records::Records;
@@ -163,6 +166,7 @@ pub(crate) fn context() -> CallContext {
         call: None,
         cancel: CancelFlag::default(),
         progress: Arc::new(|_, _| {}),
+        secret: SawSecret::default(),
     }
 }
 

@@ -29,6 +29,8 @@ pub(crate) struct Records {
     pub(crate) audits_left: Mutex<usize>,
     /// The database refuses everything.
     pub(crate) broken: Mutex<bool>,
+    /// Every note is a secret place.
+    pub(crate) secret: Mutex<bool>,
 }
 
 impl Default for Records {
@@ -41,6 +43,7 @@ impl Default for Records {
             audited: Mutex::default(),
             audits_left: Mutex::new(usize::MAX),
             broken: Mutex::default(),
+            secret: Mutex::default(),
         }
     }
 }
@@ -159,6 +162,7 @@ impl Recall for Records {
             id: format!("note-{index}"),
             text: note.text().to_owned(),
             score: 0.5,
+            secret: *self.secret.lock().unwrap(),
             created_ms: *at,
             from: Origin::Note { tags: note.tags().clone(), updated_ms: *at },
         });
