@@ -243,3 +243,17 @@ async fn without_the_grant_nothing_links() {
     assert!(refusal.contains("hydroid component grant test-tool-state state"), "{refusal}");
     assert!(!refusal.contains("hydroid:cap/memory"), "{refusal}");
 }
+
+#[tokio::test]
+async fn a_hit_from_a_secret_place_marks_the_call_and_others_do_not() {
+    let scene = scene(&MEMORY, "");
+    said(&scene, "memory_save", r#"{"text":"the salary is seven"}"#).await;
+    for secret in [false, true] {
+        *scene.records.secret.lock().unwrap() = secret;
+        let context = context();
+        let saw = context.secret.clone();
+        let found = said_to(&scene, context, "memory_search", r#"{"query":"salary"}"#).await;
+        assert!(found.contains("seven"), "{found}");
+        assert_eq!(saw.is_set(), secret);
+    }
+}
