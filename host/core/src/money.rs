@@ -3,8 +3,10 @@
 //! no model and no catalog.
 
 mod prices;
+mod span;
 
 pub use prices::{Price, PriceList, Rates, Tier};
+pub use span::{day_began, month_began};
 
 use serde::{Deserialize, Serialize};
 
