@@ -11,6 +11,7 @@ mod audit;
 mod cli;
 mod config_keys;
 mod escape;
+mod models;
 mod policy;
 mod provider;
 mod secret;
