@@ -210,12 +210,13 @@ fn chat_tells_what_the_session_has_cost_before_it_was_opened_too() {
 #[test]
 fn a_budget_without_a_price_is_refused_at_the_start() {
     let home = Home::with_config("[budget]\nmonth_dollars = 5.0\n");
-    home.run(&["ask", "hello"])
+    ask(&home, &[])
         .code(1)
-        .tells("`budget.month_dollars` needs the price of `rehearsal`")
+        .tells("`budget.month_dollars` needs the price of `played`")
         .tells("`model.prices.input` and `model.prices.output`");
-    let free = ["--set", "model.prices.input=0", "--set", "model.prices.output=0"];
-    home.run(&[&free[..], &["ask", "say hello"]].concat()).code(0).says("hello");
+    ask(&home, &["model.prices.input=0", "model.prices.output=0"]).code(0).says("done");
+    // What runs here costs nothing.
+    home.run(&["ask", "say hello"]).code(0).says("hello").tells(", $0.0000");
 }
 
 #[test]

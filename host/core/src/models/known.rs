@@ -144,7 +144,10 @@ impl Models {
             Some(id) => self.provider(id)?,
         };
         let found = found.as_ref().and_then(|provider| provider.models.get(model));
-        let facts = found.map(Facts::of).unwrap_or_default();
+        let mut facts = found.map(Facts::of).unwrap_or_default();
+        if self.services.is_free(component) {
+            facts.prices = PriceList::free();
+        }
         let configured = &self.configured;
         if component != configured.provider || model != configured.name {
             return Ok(facts);

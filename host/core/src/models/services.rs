@@ -18,7 +18,10 @@ struct Service {
     component: String,
     /// Its `base_url`; without one the row is about a component that is configured with none.
     base_url: Option<String>,
-    catalog: String,
+    catalog: Option<String>,
+    /// It runs on this machine and costs nothing.
+    #[serde(default)]
+    free: bool,
 }
 
 /// A table that cannot be read.
@@ -39,7 +42,12 @@ impl Services {
             row.component == component
                 && row.base_url.as_deref().map(trimmed) == base_url.map(trimmed)
         };
-        self.rows.iter().find(same).map(|row| row.catalog.as_str())
+        self.rows.iter().find(same)?.catalog.as_deref()
+    }
+
+    /// True for a component whose answers cost nothing, wherever they come from.
+    pub fn is_free(&self, component: &str) -> bool {
+        self.rows.iter().any(|row| row.free && row.component == component)
     }
 }
 
@@ -62,6 +70,14 @@ mod tests {
         assert_eq!(services.catalog_of("p", Some("https://b.example/v1/")), Some("b"));
         assert_eq!(services.catalog_of("p", Some("http://127.0.0.1:8080/v1")), None);
         assert_eq!(services.catalog_of("q", None), None);
+        assert!(!services.is_free("p"));
+    }
+
+    #[test]
+    fn a_component_may_cost_nothing_and_speak_to_no_service() {
+        let services = Services::parse("[[service]]\ncomponent = \"p\"\nfree = true\n").unwrap();
+        assert!(services.is_free("p") && !services.is_free("q"));
+        assert_eq!(services.catalog_of("p", None), None);
     }
 
     #[test]

@@ -22,7 +22,11 @@ const SNAPSHOT: &str = r#"{
 }"#;
 
 fn services() -> Services {
-    Services::parse("[[service]]\ncomponent = \"provider-acme\"\ncatalog = \"acme\"\n").unwrap()
+    Services::parse(
+        "[[service]]\ncomponent = \"provider-acme\"\ncatalog = \"acme\"\n\
+         [[service]]\ncomponent = \"provider-here\"\nfree = true\n",
+    )
+    .unwrap()
 }
 
 fn models(config: &str, overlay: Option<&str>) -> Models {
@@ -62,6 +66,8 @@ fn what_the_catalog_does_not_say_is_not_known() {
     assert_eq!(cost(&facts, 1, 1), None);
     let free = models("", None).facts("provider-acme", "vendor/free").unwrap();
     assert_eq!(cost(&free, 1, 1), Some(Money::ZERO));
+    let here = models("", None).facts("provider-here", "any").unwrap();
+    assert_eq!((cost(&here, 1, 1), here.context), (Some(Money::ZERO), None));
 }
 
 #[test]

@@ -123,6 +123,13 @@ impl PriceList {
         self
     }
 
+    /// The prices of what costs nothing.
+    pub fn free() -> Self {
+        let nothing = Some(Price::default());
+        let base = Rates { input: nothing, output: nothing, ..Rates::default() };
+        Self { base, tiers: Vec::new() }
+    }
+
     /// True if the cost of a request can be told.
     pub fn is_known(&self) -> bool {
         std::iter::once(&self.base)
