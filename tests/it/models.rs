@@ -69,6 +69,7 @@ fn an_unknown_model_of_a_known_service_is_refused_before_anything_is_sent() {
     home.run(&["ask", "hello", "--model", "gpt-56"]).code(2).tells("has no `gpt-56`");
     assert!(home.run(&["session", "list"]).code(0).stdout.is_empty(), "a session was begun");
     home.run(&["model", "verify"]).code(1).says("has no `gpt-55` of `openai`");
+    home.run(&["doctor"]).code(1).says("BROKEN the model: the model catalog has no `gpt-55`");
     home.run(&["model", "verify", "--set", "model.name=gpt-5.5"])
         .code(0)
         .says("`provider-openai` speaks to `openai` of the catalog")
@@ -111,6 +112,10 @@ fn the_catalog_is_updated_from_a_file_and_a_broken_one_changes_nothing() {
         let now = std::fs::read_to_string(home.path("models.snapshot.json")).unwrap();
         assert_eq!(now, kept, "{broken}");
     }
+    home.run(&["audit", "query", "--action", "config-changed"])
+        .code(0)
+        .says("the model catalog, from ")
+        .says("`hydroid model update`");
     home.run(&["model", "update", "--from", "no-such-file"]).code(2).tells("is no file");
     home.run(&["model", "update", "--from", &path(&home, "good.json")])
         .code(0)

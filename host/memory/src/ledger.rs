@@ -19,8 +19,10 @@ const SUMS: &str = "count(*), total(input), total(output), total(cache_read), to
     total(reasoning), coalesce(sum(pico_dollars / 1000000000), 0),
     coalesce(sum(pico_dollars % 1000000000), 0), count(*) - count(pico_dollars)";
 
-/// The rows that are meant; an absent session is any.
-const MEANT: &str = "user_id = ?1 AND at_ms >= ?2 AND (?3 IS NULL OR session_id = ?3)";
+/// The rows of a user, and those of one session of theirs. Two texts, because each has an index
+/// of its own.
+const OF_USER: &str = "user_id = ?1 AND at_ms >= ?2 AND ?3 IS NULL";
+const OF_SESSION: &str = "session_id = ?3 AND user_id = ?1 AND at_ms >= ?2";
 
 /// What the higher half of an amount counts.
 const HALF: i128 = 1_000_000_000;
@@ -85,9 +87,9 @@ impl Ledger for Database {
         since: Since<'a>,
     ) -> BoxFuture<'a, Result<Spent, StoreError>> {
         let (user, session) = (user.to_string(), since.session.map(ToString::to_string));
-        let from = stored(since.from_ms);
+        let (from, meant) = (stored(since.from_ms), meant(since));
         Box::pin(self.read("add up what was spent", async move |connection| {
-            let sql = format!("SELECT {SUMS} FROM model_requests WHERE {MEANT}");
+            let sql = format!("SELECT {SUMS} FROM model_requests WHERE {meant}");
             let mut rows = connection.query(&sql, params![user, from, session]).await?;
             let row = rows.next().await?.ok_or(libsql::Error::QueryReturnedNoRows)?;
             spent(&row, 0)
@@ -101,11 +103,11 @@ impl Ledger for Database {
         by: Grouping,
     ) -> BoxFuture<'a, Result<Vec<SpentBy>, StoreError>> {
         let (user, session) = (user.to_string(), since.session.map(ToString::to_string));
-        let from = stored(since.from_ms);
+        let (from, meant) = (stored(since.from_ms), meant(since));
         Box::pin(self.read("add up what was spent", async move |connection| {
             let group = column(by);
             let sql = format!(
-                "SELECT {group}, {SUMS} FROM model_requests WHERE {MEANT}
+                "SELECT {group}, {SUMS} FROM model_requests WHERE {meant}
                  GROUP BY 1 ORDER BY max(at_ms) DESC, 1 LIMIT {MOST_GROUPS}"
             );
             let mut rows = connection.query(&sql, params![user, from, session]).await?;
@@ -116,6 +118,10 @@ impl Ledger for Database {
             Ok(groups)
         }))
     }
+}
+
+fn meant(since: Since<'_>) -> &'static str {
+    if since.session.is_some() { OF_SESSION } else { OF_USER }
 }
 
 /// What a group is called, as SQL.

@@ -8,6 +8,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 
 /// Where a snapshot came from.
@@ -289,10 +290,16 @@ impl<'de> Visitor<'de> for Seed<'_> {
             };
             if key == PROVENANCE {
                 raw.provenance = Some(map.next_value()?);
-            } else if raw.providers.contains_key(&key) {
-                return Err(A::Error::custom(format!("the provider `{key}` is there twice")));
             } else if wanted {
-                raw.providers.insert(key, map.next_value()?);
+                match raw.providers.entry(key) {
+                    Entry::Vacant(place) => {
+                        place.insert(map.next_value()?);
+                    }
+                    Entry::Occupied(there) => {
+                        let problem = format!("the provider `{}` is there twice", there.key());
+                        return Err(A::Error::custom(problem));
+                    }
+                }
             } else {
                 map.next_value::<IgnoredAny>()?;
             }

@@ -2,6 +2,7 @@
 //! only then puts it in place of the user's snapshot. Typing the command is the consent; what
 //! leaves is one request without a credential, through the same door as everything else.
 
+use crate::audited::{Deed, audit};
 use crate::exit::{Exit, usage};
 use crate::models::{self, LARGEST};
 use crate::paths::replace_private;
@@ -9,10 +10,12 @@ use crate::stopped::refuse_if_stopped;
 use crate::wire::{Ground, SystemClock};
 use crate::{moment, terminal};
 use anyhow::{Context, Result, bail};
+use hydroid_core::audit::AuditAction;
 use hydroid_core::capability::{Grant, Profile, WebRule};
 use hydroid_core::id::ComponentId;
 use hydroid_core::models::{Catalog, Provenance, Wanted, changes, snapshot};
 use hydroid_core::ports::Clock;
+use hydroid_wasm::component::digest;
 use hydroid_wasm::egress::{Outgoing, Target};
 use std::path::Path;
 
@@ -43,6 +46,15 @@ pub(super) async fn run(ground: &Ground, from: Option<&str>) -> Result<Exit> {
     let old = models::in_force(&place)
         .and_then(|(text, _)| Ok(Catalog::read(&text, None, Wanted::All)?))
         .unwrap_or_default();
+    // Prices decide what a budget is worth, so who changed them is on record.
+    let deed = Deed {
+        action: AuditAction::ConfigChanged,
+        resource: format!("the model catalog, from {source}"),
+        component: None,
+        digest: Some(digest(text.as_bytes())),
+        command: "model update",
+    };
+    audit(ground, deed).await?;
     replace_private(&place, text.as_bytes())?;
     terminal::print_line(&changes(&old, &new).to_string())?;
     terminal::say(&format!("{} models are in `{}`", count(&new), place.display()));
