@@ -1,4 +1,4 @@
-//! Puts the components of the release into the binary, or says where a development build finds
+//! Puts the model catalog and the components of the release into the binary, or says where a development build finds
 //! them. It builds no component; `cargo xtask components` does.
 
 #![expect(
@@ -22,10 +22,13 @@ fn main() {
     let root = package.ancestors().nth(2).expect("the package is two directories below the root");
     let bundles = root.join("registry/bundles.toml");
     let lock = root.join("Cargo.lock");
+    let models = root.join("registry/models.json");
     println!("cargo::rerun-if-env-changed=HYDROID_EMBED");
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed={}", bundles.display());
     println!("cargo::rerun-if-changed={}", lock.display());
+    println!("cargo::rerun-if-changed={}", models.display());
+    embed_models(&models, &out);
     println!("cargo::rustc-env=HYDROID_WASMTIME_VERSION={}", wasmtime_version(&lock));
 
     let release = env::var("PROFILE").is_ok_and(|profile| profile == "release");
@@ -41,6 +44,24 @@ fn main() {
         .expect("cargo's own directory can be written to");
 }
 
+/// Compresses the model catalog into cargo's directory and writes what includes it.
+fn embed_models(path: &Path, out: &Path) {
+    let text = fs::read(path).expect("registry/models.json is there");
+    fs::write(out.join("models.json.deflate"), deflated(&text))
+        .expect("cargo's own directory can be written to");
+    let source = format!(
+        "/// Bytes of the catalog's text.\nconst LENGTH: usize = {};\n/// The text, compressed.\nconst COMPRESSED: &[u8] = include_bytes!(concat!(env!(\"OUT_DIR\"), \"/models.json.deflate\"));\n",
+        text.len()
+    );
+    fs::write(out.join("models.rs"), source).expect("cargo's own directory can be written to");
+}
+
+fn deflated(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes).expect("memory can be written to");
+    encoder.finish().expect("memory can be written to")
+}
+
 /// Compresses each component into cargo's directory and writes the table that includes them.
 fn embedded(names: &[String], components: &Path, out: &Path) -> String {
     let mut table = String::from("Source::Embedded(&[\n");
@@ -54,9 +75,7 @@ fn embedded(names: &[String], components: &Path, out: &Path) -> String {
             panic!("`{name}.wasm` has no manifest inside; build it with `cargo xtask components`")
         });
         let file = format!("{name}.wasm.deflate");
-        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
-        encoder.write_all(&wasm).expect("memory can be written to");
-        fs::write(out.join(&file), encoder.finish().expect("memory can be written to"))
+        fs::write(out.join(&file), deflated(&wasm))
             .expect("cargo's own directory can be written to");
         writeln!(
             table,

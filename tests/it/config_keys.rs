@@ -7,10 +7,12 @@ use hydroid_core::config::KEYS;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+mod budget;
 mod components;
 mod egress;
 mod limits;
 mod model;
+mod models;
 mod name_server;
 mod policy;
 mod prices;
@@ -26,10 +28,12 @@ type Tested<Scene> = (&'static str, fn(&Scene));
 #[test]
 fn a_key_without_a_test_fails() {
     let tested: Vec<&str> = [
+        keys(budget::TESTED),
         keys(components::TESTED),
         keys(egress::TESTED),
         keys(limits::TESTED),
         keys(model::TESTED),
+        keys(models::TESTED),
         keys(policy::TESTED),
         keys(prices::TESTED),
         keys(secrets::TESTED),

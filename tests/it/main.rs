@@ -12,6 +12,7 @@ mod cli;
 mod config_keys;
 mod escape;
 mod label;
+mod models;
 mod policy;
 mod provider;
 mod secret;

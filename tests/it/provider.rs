@@ -171,7 +171,7 @@ fn an_ungranted_server_is_refused_with_what_would_allow_it() {
 
 #[test]
 fn a_missing_key_is_told_before_anything_is_sent() {
-    let home = Home::with_config("[model]\nprovider = \"provider-openai\"\nname = \"gpt-test\"\n");
+    let home = Home::with_config("[model]\nprovider = \"provider-openai\"\nname = \"gpt-4o\"\n");
     home.run(&["ask", "hello"]).code(3).tells("`hydroid secret set openai`");
 }
 

@@ -58,6 +58,7 @@ impl AnswerScrubber {
             }
             ModelEvent::CallStarted { .. }
             | ModelEvent::Usage(_)
+            | ModelEvent::Charged(_)
             | ModelEvent::Finished(_)
             | ModelEvent::Other { .. } => vec![event],
         }

@@ -6,6 +6,7 @@ use crate::sessions::AgentParts;
 use futures_util::FutureExt as _;
 use hydroid_core::id::{CallId, TurnId};
 use hydroid_core::message::{Label, Message};
+use hydroid_core::models::{Facts, fit_media};
 use hydroid_core::ports::{
     CallContext, CancelFlag, ModelError, ModelEvent, ModelRequest, SawSecret, Tools,
 };
@@ -23,8 +24,11 @@ use tokio::task::JoinHandle;
 /// How long a task that was asked to stop may take before it is dropped.
 const GRACE: Duration = Duration::from_millis(250);
 
-/// Tokens kept for an answer when `model.max_output_tokens` does not say: what most services
-/// take when they are told nothing.
+/// Context window of a model of which nobody says it.
+const CONTEXT_TOKENS: u32 = 128_000;
+
+/// Tokens kept for an answer when nobody says how long it may be: what most services take when
+/// they are told nothing.
 const ANSWER_TOKENS: u32 = 4_096;
 
 /// Characters of a progress note; more does not fit on a line.
@@ -252,7 +256,12 @@ fn request(
     headless: bool,
 ) -> Result<ModelRequest, ModelError> {
     let model = &agent.config.model;
-    let tools = agent.tools.specs();
+    let facts = agent.models.facts(&model.provider, &model.name).map_err(|error| {
+        model_error(format!("what is known of the model `{}` cannot be read: {error}; `hydroid model verify` says more", model.name))
+    })?;
+    let messages = fit_media(messages, &model.name, &facts.takes).map_err(model_error)?;
+    // A service refuses tools for a model that calls none.
+    let tools = if facts.tool_call == Some(false) { Vec::new() } else { agent.tools.specs() };
     let date = date(agent.clock.now_ms());
     let prompt = |left_out| {
         system_prompt(&PromptInputs {
@@ -265,9 +274,8 @@ fn request(
     };
     // Measured with the note about turns left out, so that adding it cannot make it too long.
     let fixed = prompt(1).chars().count() + tools.iter().map(spec_length).sum::<usize>();
-    let reserve = model.max_output_tokens.unwrap_or(ANSWER_TOKENS.min(model.context_tokens / 4));
-    let fitted =
-        context::fit(messages, fixed, model.context_tokens, reserve).map_err(model_error)?;
+    let room = AnswerRoom::of(&facts, model.max_output_tokens);
+    let fitted = context::fit(messages, fixed, room.window, room.reserve).map_err(model_error)?;
     let options = model.options.as_ref().map(serde_json::to_value).transpose();
     let options = options
         .map_err(|error| model_error(format!("`model.options` cannot be sent as JSON: {error}")))?;
@@ -276,11 +284,52 @@ fn request(
         model: model.name.clone(),
         system: prompt(fitted.left_out),
         messages: fence::fenced(fitted.messages),
-        max_tokens: model.max_output_tokens,
-        temperature: model.temperature,
+        max_tokens: room.max_tokens(fitted.tokens),
+        temperature: model.temperature.filter(|_| facts.temperature != Some(false)),
         options,
         tools,
     })
+}
+
+/// How much of a model's window is for the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct AnswerRoom {
+    /// What a request and its answer have together.
+    window: u32,
+    /// What of it is kept for the answer.
+    reserve: u32,
+    /// What a person wants or the catalog says is the most; none when nobody does.
+    most: Option<u32>,
+    /// A person wants it.
+    wanted: bool,
+}
+
+impl AnswerRoom {
+    fn of(facts: &Facts, wanted: Option<u32>) -> Self {
+        let window = facts.context.unwrap_or(CONTEXT_TOKENS);
+        let reserve = match (wanted, facts.output) {
+            (Some(wanted), _) => wanted,
+            // Some catalogs give the whole window as the longest answer.
+            (None, Some(most)) => most.min(window / 4),
+            (None, None) => ANSWER_TOKENS.min(window / 4),
+        };
+        let window = match facts.input {
+            Some(input) => window.min(input.saturating_add(reserve)),
+            None => window,
+        };
+        Self { window, reserve, most: wanted.or(facts.output), wanted: wanted.is_some() }
+    }
+
+    /// What the service is told, beside a request of about so many tokens: the model's limit, as
+    /// far as the window has room. A quarter is left for what the estimate may be wrong by.
+    fn max_tokens(self, request: u64) -> Option<u32> {
+        let most = self.most?;
+        if self.wanted {
+            return Some(most);
+        }
+        let used = u32::try_from(request.saturating_add(request / 4)).unwrap_or(u32::MAX);
+        Some(most.min(self.window.saturating_sub(used).max(self.reserve)))
+    }
 }
 
 fn spec_length(spec: &ToolSpec) -> usize {
@@ -302,6 +351,39 @@ fn date(now_ms: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[track_caller]
+    fn room(facts: [Option<u32>; 3], wanted: Option<u32>, request: u64, expect: Option<u32>) {
+        let [context, input, output] = facts;
+        let facts = Facts { context, input, output, ..Facts::default() };
+        assert_eq!(AnswerRoom::of(&facts, wanted).max_tokens(request), expect);
+    }
+
+    #[test]
+    fn an_answer_may_be_as_long_as_the_model_can_and_the_window_has_room() {
+        room([Some(400_000), None, Some(128_000)], None, 1_000, Some(128_000));
+        room([Some(131_072), None, Some(131_072)], None, 40_000, Some(81_072));
+        // Never less than was kept for it.
+        room([Some(131_072), None, Some(131_072)], None, 98_000, Some(32_768));
+        room([Some(400_000), None, Some(128_000)], Some(77), 1_000, Some(77));
+        room([None, None, None], None, 1_000, None);
+        room([Some(8_192), None, None], None, 1_000, None);
+    }
+
+    #[test]
+    fn a_limit_of_the_input_narrows_the_window() {
+        let facts = Facts {
+            context: Some(400_000),
+            input: Some(272_000),
+            output: Some(128_000),
+            ..Facts::default()
+        };
+        let room = AnswerRoom::of(&facts, None);
+        assert_eq!((room.window, room.reserve), (372_000, 100_000));
+        assert_eq!(AnswerRoom::of(&facts, Some(500)).window, 272_500);
+        let unknown = AnswerRoom::of(&Facts::default(), None);
+        assert_eq!((unknown.window, unknown.reserve), (128_000, 4_096));
+    }
 
     #[test]
     fn a_date_is_written_with_its_weekday() {

@@ -10,6 +10,7 @@ use hydroid_core::config::Config;
 use hydroid_core::entry::Entry;
 use hydroid_core::id::{CallId, ComponentId, SessionId, UserId};
 use hydroid_core::message::{Content, Message, Origin, Part, Role, StopReason};
+use hydroid_core::models::{Models, Services};
 use hydroid_core::policy::Mode;
 use hydroid_core::ports::{
     Approvals, Audit, CallContext, Clock, Completion, Journal, KnownSecrets, Model, ModelError,
@@ -36,6 +37,15 @@ impl Faults {
     fn add(&self, fault: String) {
         self.0.lock().unwrap().push(fault);
     }
+}
+
+/// What is known of models: one provider of the catalog, which `model.catalog` names.
+pub(crate) fn models(config: &Config) -> Models {
+    let snapshot = r#"{"acme": {"models": {
+        "deaf": {"tool_call": false, "temperature": false, "modalities": {"input": ["text"]}},
+        "priced": {"cost": {"input": 1, "output": 10}, "limit": {"context": 9000, "output": 4000}}
+    }}}"#;
+    Models::new(config, Box::new(|| Ok(snapshot.to_owned())), None, Services::default()).unwrap()
 }
 
 // ---- the model ----
@@ -657,6 +667,7 @@ impl Host {
         let turns = AtomicUsize::new(0);
         let records = Arc::new(FakeRecords::default());
         let (stop, stopped) = watch::channel(false);
+        let config = Config::from_table(config.parse().unwrap()).unwrap();
         let agent = Agent::new(AgentParts {
             model: Arc::clone(&model) as Arc<dyn Model>,
             tools: Arc::clone(&tools) as Arc<dyn Tools>,
@@ -667,7 +678,8 @@ impl Host {
             stop: stopped,
             clock: Arc::new(FakeClock),
             scrubber: LiveScrubber::following(known, Vec::new()).unwrap(),
-            config: Arc::new(Config::from_table(config.parse().unwrap()).unwrap()),
+            models: Arc::new(models(&config)),
+            config: Arc::new(config),
             new_turn_id: Arc::new(move || format!("t{}", turns.fetch_add(1, Ordering::SeqCst) + 1)),
         });
         Self { agent, model, tools, journal, client, records, secrets, stop, shown, faults }

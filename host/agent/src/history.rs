@@ -4,6 +4,7 @@
 use hydroid_core::entry::{Entry, INTERRUPTED, NEVER_RAN, Outcome};
 use hydroid_core::id::{CallId, TurnId};
 use hydroid_core::message::{Content, Label, Part, Usage};
+use hydroid_core::money::Money;
 use hydroid_core::tool::ToolOutput;
 use std::collections::BTreeSet;
 
@@ -69,7 +70,7 @@ struct OpenTurn {
     calls: Vec<CallId>,
     started: BTreeSet<CallId>,
     usage: Usage,
-    dollars: Option<f64>,
+    dollars: Option<Money>,
 }
 
 impl OpenTurn {
@@ -97,7 +98,7 @@ impl OpenTurn {
                 (Entry::StepEnded { usage, dollars, .. }, Some(open)) => {
                     open.usage += *usage;
                     if let Some(dollars) = dollars {
-                        open.dollars = Some(open.dollars.unwrap_or(0.0) + dollars);
+                        open.dollars = Some(open.dollars.unwrap_or_default().plus(*dollars));
                     }
                 }
                 _ => {}
@@ -154,7 +155,7 @@ mod tests {
                 turn: turn.clone(),
                 stop: StopReason::ToolUse,
                 usage,
-                dollars: Some(0.5),
+                dollars: Money::of_dollars(0.5),
             },
             result("a", ToolOutput::text("ok")),
         ];
@@ -162,7 +163,7 @@ mod tests {
             turn: turn.clone(),
             outcome: Outcome::Interrupted,
             usage,
-            dollars: Some(0.5),
+            dollars: Money::of_dollars(0.5),
         };
         let closing = closing_entries(&entries);
         assert_eq!(closing, [result("b", ToolOutput::error(NEVER_RAN)), ended.clone()]);

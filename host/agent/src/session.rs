@@ -4,6 +4,7 @@ use crate::clients::{Client, Shown, Subscription};
 use hydroid_core::entry::Outcome;
 use hydroid_core::id::{CallId, SessionId, TurnId, UserId};
 use hydroid_core::message::{Content, Part, Usage};
+use hydroid_core::money::Money;
 use hydroid_core::ports::{Sink, StoreError};
 use hydroid_core::protocol::ApprovalAnswer;
 use std::io;
@@ -35,8 +36,8 @@ pub struct TurnReport {
     pub outcome: Outcome,
     /// Tokens.
     pub usage: Usage,
-    /// Money in US dollars, when prices are known.
-    pub dollars: Option<f64>,
+    /// Money of those requests whose cost is known.
+    pub dollars: Option<Money>,
     /// Calls that a rule denied; those a person declined are not among them.
     pub denied: u32,
 }

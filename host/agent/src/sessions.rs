@@ -7,6 +7,7 @@ use crate::session::Session;
 use hydroid_core::config::Config;
 use hydroid_core::entry::Entry;
 use hydroid_core::id::{CallId, SessionId, UserId};
+use hydroid_core::models::Models;
 use hydroid_core::policy::{Mode, PolicyRule};
 use hydroid_core::ports::{
     Approvals, Audit, Clock, Journal, Model, SecretPlaces, Sink, StoreError, Tools,
@@ -22,7 +23,7 @@ const MAILBOX: usize = 32;
 
 /// Everything an agent needs from the host.
 pub struct AgentParts {
-    /// Models.
+    /// Models, through a meter.
     pub model: Arc<dyn Model>,
     /// Tools.
     pub tools: Arc<dyn Tools>,
@@ -42,6 +43,8 @@ pub struct AgentParts {
     pub scrubber: LiveScrubber,
     /// The configuration.
     pub config: Arc<Config>,
+    /// What is known of models.
+    pub models: Arc<Models>,
     /// Mints a text for each turn that no other turn of the host has.
     pub new_turn_id: Arc<dyn Fn() -> String + Send + Sync>,
 }

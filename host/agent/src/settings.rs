@@ -2,6 +2,7 @@
 
 use hydroid_core::config::Config;
 use hydroid_core::id::ComponentId;
+use hydroid_core::money::Money;
 use hydroid_core::policy::{Mode, Policy, PolicyRule, Rule, RuleOrigin, Who, configured};
 use hydroid_core::ports::StandingApproval;
 use hydroid_core::turn::Settings;
@@ -16,10 +17,10 @@ pub(crate) fn turn_settings(config: &Config) -> Settings {
     Settings {
         provider: ComponentId::new(&config.model.provider),
         model: config.model.name.clone(),
-        prices: config.model.prices,
         max_steps: config.turn.max_steps,
         max_tokens: config.turn.max_tokens,
-        max_dollars: config.turn.max_dollars,
+        max_dollars: config.turn.max_dollars.and_then(Money::of_dollars),
+        money_budget: config.money_budgets().first().map(|budget| budget.key),
         max_seconds: config.turn.max_seconds,
         max_repeats: config.turn.max_repeats,
         max_tool_output_chars: config.turn.max_tool_output_chars,

@@ -2,6 +2,8 @@
 //! what happens when something is slow, breaks or is cancelled.
 
 mod kept;
+mod metered;
+mod models;
 mod secrecy;
 
 use crate::fakes::{HeldClient, Host, Play, SECRET, calls, said, says, text};

@@ -1,10 +1,12 @@
 //! What can be typed. Parsing touches nothing and decides nothing.
 
 mod authority;
+mod model;
 
 pub(crate) use authority::{
     Answer, Approval, Audit, AuditFormat, Check, Given, Label, Mode, Policy, Query, Stop,
 };
+pub(crate) use model::{Cost, Model};
 
 use crate::exit;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -43,6 +45,11 @@ pub(crate) enum Command {
     /// See and change what is installed, and what it may do.
     #[command(subcommand, arg_required_else_help = true)]
     Component(Component),
+    /// See what is known of models, and bring it up to date.
+    #[command(subcommand, arg_required_else_help = true)]
+    Model(Model),
+    /// See what models have cost.
+    Cost(Cost),
     /// See earlier conversations and go on with them.
     #[command(subcommand, arg_required_else_help = true)]
     Session(Session),

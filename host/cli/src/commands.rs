@@ -6,9 +6,11 @@ mod audit;
 mod chat;
 mod component;
 mod config;
+mod cost;
 mod debug;
 mod doctor;
 mod label;
+mod model;
 mod policy;
 mod secret;
 mod session;
@@ -41,6 +43,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit> {
         Command::Ask(ask) => ask::run(ask, environment, settings).await,
         Command::Chat(chat) => chat::run(chat, environment, settings).await,
         Command::Component(command) => component::run(command, environment, &settings).await,
+        Command::Model(command) => model::run(command, environment, &settings).await,
+        Command::Cost(cost) => cost::run(cost, environment, &settings).await,
         Command::Session(command) => session::run(command, environment, settings).await,
         Command::Config(command) => config::run(command, environment, &settings).await,
         Command::Secret(command) => secret::run(command, environment, &settings).await,

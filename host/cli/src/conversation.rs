@@ -6,7 +6,7 @@ use crate::exit::{Exit, usage};
 use crate::harmless::harmless;
 use crate::occupied::Occupied;
 use crate::paths::Paths;
-use crate::render::{self, Asked, Renderer, Spent};
+use crate::render::{self, Asked, Renderer};
 use crate::terminal::{self, Terminal};
 use anyhow::{Context, Result, bail};
 use futures_util::FutureExt;
@@ -144,11 +144,6 @@ impl Conversation {
     /// The session's identifier.
     pub(crate) fn id(&self) -> &SessionId {
         self.session.id()
-    }
-
-    /// What its turns have cost since it was opened.
-    pub(crate) fn spent(&self) -> Spent {
-        self.renderer.spent()
     }
 
     /// Says something and waits for the end of the turn.

@@ -3,7 +3,8 @@
 //! agent, a component or a turn is, it does not know.
 //!
 //! Read in this order: `args` (what can be typed), `env`, `paths`, `value` and `load` (what it
-//! means), `secrets`, `release` (the components inside the binary), `wire` (the whole host in one
+//! means), `secrets`, `release` (the components inside the binary), `models` (the
+//! catalog of models), `wire` (the whole host in one
 //! visible order), `conversation` with `render`, `harmless` and `approval`, `stopped` and `audited`, then `commands`, a
 //! file each.
 
@@ -23,6 +24,7 @@ mod exit;
 mod harmless;
 mod load;
 mod log;
+mod models;
 mod moment;
 mod occupied;
 mod paths;

@@ -56,6 +56,17 @@ impl Paths {
         self.config.join("grants.toml")
     }
 
+    /// What the user says of models, over the catalog.
+    pub(crate) fn models_overlay(&self) -> PathBuf {
+        self.config.join("models.json")
+    }
+
+    /// The user's snapshot of the model catalog. In one directory with the overlay when
+    /// `HYDROID_HOME` is set, so its name is another.
+    pub(crate) fn models_snapshot(&self) -> PathBuf {
+        self.data.join("models.snapshot.json")
+    }
+
     /// The user's own components.
     pub(crate) fn components(&self) -> PathBuf {
         self.data.join("components")

@@ -60,7 +60,7 @@ fn the_configuration_is_documented() {
          5. environment variables,\n\
          6. `--set key=value` and other flags.\n\n\
          A workspace's file may be somebody else's.\n\
-         It may set `model.name`, `model.instructions`, `model.temperature`, `model.max_output_tokens` and `model.context_tokens`, lower the limits under `turn`, and make the rules under `policy` stricter; anything else in it is refused.\n\n\
+         It may set `model.name`, `model.instructions`, `model.temperature`, `model.max_output_tokens` and `model.context_tokens`, lower the limits under `turn` and `budget`, and make the rules under `policy` stricter; anything else in it is refused.\n\n\
          Sizes are written `64MiB`, `512KiB` or as a number of bytes; times `30s`, `10m`, `1h` or as a number of seconds; rules `allow`, `ask` or `deny`.\n\
          `*` in a key stands for a name.\n",
     );

@@ -7,8 +7,9 @@ use hydroid_core::entry::DecidedBy;
 use hydroid_core::entry::{Entry, Outcome};
 use hydroid_core::id::{CallId, ComponentId};
 use hydroid_core::message::{Content, Usage};
+use hydroid_core::money::Money;
 use hydroid_core::policy::Decision;
-use hydroid_core::ports::Sink;
+use hydroid_core::ports::{Sink, Spent};
 use hydroid_core::protocol::ServerMessage;
 use hydroid_core::tool::{Impact, Preview, ToolCall, ToolOutput};
 use std::collections::BTreeMap;
@@ -98,19 +99,11 @@ struct State {
     /// Calls whose denial was shown, so that their result is not shown again.
     refused: Vec<CallId>,
     steps: u32,
-    spent: Spent,
+    /// Requests of the turn of which nobody can tell what they cost.
+    unpriced: u64,
     output_gone: bool,
     /// It could not be written, and not because nobody reads it any more.
     output_lost: bool,
-}
-
-/// What turns have cost.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Spent {
-    /// Tokens.
-    pub(crate) usage: Usage,
-    /// US dollars, as far as prices are known.
-    pub(crate) dollars: Option<f64>,
 }
 
 impl Renderer {
@@ -128,11 +121,6 @@ impl Renderer {
     /// True while a call runs, as far as it was shown.
     pub(crate) fn shows_a_running_call(&self) -> bool {
         !self.state().running.is_empty()
-    }
-
-    /// What the turns shown here have cost.
-    pub(crate) fn spent(&self) -> Spent {
-        self.state().spent
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -198,14 +186,17 @@ impl Renderer {
                 self.finished(&mut state, &call_id, &output)
             }
             Entry::StepStarted { .. } => state.steps += 1,
-            Entry::StepEnded { .. } => state.end_line(),
+            Entry::StepEnded { usage, dollars, .. } => {
+                state.end_line();
+                state.unpriced += u64::from(dollars.is_none() && usage.total() > 0);
+            }
             Entry::Notice { text, .. } => {
                 self.line(&mut state, Style::Dim, &format!("note: {}", harmless(&text)))
             }
             Entry::TurnEnded { outcome, usage, dollars, .. } => {
                 self.ended(&mut state, &outcome, usage, dollars)
             }
-            Entry::TurnStarted { .. } => state.steps = 0,
+            Entry::TurnStarted { .. } => (state.steps, state.unpriced) = (0, 0),
             Entry::Thinking { .. } | Entry::CallDecided { .. } => {}
         }
     }
@@ -238,9 +229,8 @@ impl Renderer {
         }
     }
 
-    fn ended(&self, state: &mut State, outcome: &Outcome, usage: Usage, dollars: Option<f64>) {
+    fn ended(&self, state: &mut State, outcome: &Outcome, usage: Usage, dollars: Option<Money>) {
         state.end_line();
-        state.spent.add(usage, dollars);
         if let Some((style, text)) = ending(outcome) {
             terminal::say(&self.terminal.styled(style, &harmless(&text)));
         }
@@ -248,7 +238,15 @@ impl Renderer {
             1 => "1 step".to_owned(),
             steps => format!("{steps} steps"),
         };
-        let money = dollars.map(|dollars| format!(", ${dollars:.4}")).unwrap_or_default();
+        let money = match (dollars, state.unpriced) {
+            (None, 0) => String::new(),
+            (None, _) => ", cost unknown".to_owned(),
+            (Some(known), unknown) => {
+                let requests = u64::from(state.steps);
+                let spent = Spent { requests, usage, known, unknown };
+                format!(", {}", spent.money())
+            }
+        };
         self.line(
             state,
             Style::Dim,
@@ -301,9 +299,6 @@ impl Renderer {
             Err(error) => terminal::say(&format!("a message cannot be written as JSON: {error}")),
         }
         match message {
-            ServerMessage::Entry { entry: Entry::TurnEnded { usage, dollars, .. }, .. } => {
-                state.spent.add(usage, dollars)
-            }
             ServerMessage::Entry { entry: entry @ Entry::ApprovalAsked { .. }, .. } => {
                 drop(state);
                 self.hand_on(&entry);
@@ -339,21 +334,6 @@ impl State {
             let written = terminal::print("\n");
             self.wrote(written);
         }
-    }
-}
-
-impl Spent {
-    /// Adds one turn.
-    pub(crate) fn add(&mut self, usage: Usage, dollars: Option<f64>) {
-        self.usage.input += usage.input;
-        self.usage.output += usage.output;
-        self.usage.cache_read += usage.cache_read;
-        self.usage.cache_write += usage.cache_write;
-        self.usage.reasoning += usage.reasoning;
-        self.dollars = match (self.dollars, dollars) {
-            (None, None) => None,
-            (sum, more) => Some(sum.unwrap_or(0.0) + more.unwrap_or(0.0)),
-        };
     }
 }
 

@@ -1,5 +1,5 @@
 //! The host, put together in one visible order: configuration, secrets, scrubber, log, engine,
-//! cache, workspace, egress, database, catalog, agent. Each command goes as far as it needs.
+//! cache, workspace, egress, database, catalog, models, agent. Each command goes as far as it needs.
 
 use crate::env::Environment;
 use crate::load::{Loaded, Setting, load};
@@ -9,9 +9,9 @@ use crate::secrets::master_key::KeyPlaces;
 use crate::secrets::sealed::Sealed;
 use crate::secrets::{Programs, UserSecrets};
 use crate::terminal::{self, Terminal};
-use crate::{audited, log, release, stopped};
+use crate::{audited, log, models, release, stopped};
 use anyhow::{Context, Result, anyhow};
-use hydroid_agent::{Agent, AgentParts};
+use hydroid_agent::{Agent, AgentParts, Metered};
 use hydroid_core::config::Config;
 use hydroid_core::id::UserId;
 use hydroid_core::ports::{Clock, Journal, Model, Secrets, Tools};
@@ -227,13 +227,23 @@ impl Ground {
         Ok(database)
     }
 
-    /// What runs turns.
-    pub(crate) fn agent(&self, catalog: &Arc<Catalog>, database: &Database) -> Agent {
-        let model: Arc<dyn Model> = catalog.clone();
+    /// What runs turns. A configured model that is not there and a budget that cannot be kept are
+    /// found here, before anything is said.
+    pub(crate) async fn agent(&self, catalog: &Arc<Catalog>, database: &Database) -> Result<Agent> {
+        let models = Arc::new(models::open(&self.paths, &self.config)?);
+        models::check(&models, catalog, &self.loaded).await?;
+        let model: Arc<dyn Model> = Arc::new(Metered::new(
+            catalog.clone(),
+            Arc::new(database.clone()),
+            Arc::new(SystemClock),
+            models.clone(),
+            &self.config,
+        ));
         let tools: Arc<dyn Tools> = catalog.clone();
         let journal: Arc<dyn Journal> = Arc::new(database.clone());
-        Agent::new(AgentParts {
+        Ok(Agent::new(AgentParts {
             model,
+            models,
             tools,
             journal,
             approvals: Arc::new(approvals(database)),
@@ -244,7 +254,7 @@ impl Ground {
             scrubber: self.scrubber.clone(),
             config: self.config.clone(),
             new_turn_id: Arc::new(|| uuid::Uuid::now_v7().to_string()),
-        })
+        }))
     }
 }
 

@@ -7,8 +7,10 @@ use crate::policy::{self, Mode, Rule, Who};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
+mod budget;
 mod keys;
 
+pub use budget::{Budget, MoneyBudget, Span};
 pub use keys::{KEYS, Key};
 
 /// Largest item a vault copy can be configured for; it is held in memory twice on its way.
@@ -33,6 +35,7 @@ pub struct Config {
     pub secrets: BTreeMap<String, SecretSource>,
     pub secrets_store: SecretsStore,
     pub vault: Vault,
+    pub budget: Budget,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -58,7 +61,9 @@ pub struct Model {
     pub name: String,
     pub max_output_tokens: Option<u32>,
     pub temperature: Option<f32>,
-    pub context_tokens: u32,
+    pub context_tokens: Option<u32>,
+    pub catalog: Option<String>,
+    pub skip_validation: bool,
     pub instructions: Option<String>,
     pub options: Option<toml::Table>,
     pub prices: Prices,
@@ -278,13 +283,15 @@ impl Config {
 
     fn check(&self) -> Result<(), ConfigError> {
         let wrong = |text: String| Err(ConfigError::Value(text));
-        if self.turn.max_dollars.is_some()
-            && (self.model.prices.input.is_none() || self.model.prices.output.is_none())
-        {
-            return wrong("`turn.max_dollars` needs `model.prices.input` and `model.prices.output` (US dollars per million tokens), or nothing can be counted".into());
+        if let Err(problem) = self.check_budgets() {
+            return wrong(problem);
         }
-        if self.turn.max_dollars.is_some_and(|dollars| dollars.is_nan() || dollars <= 0.0) {
-            return wrong("`turn.max_dollars` is an amount above 0".into());
+        for (name, price) in self.model.prices.named() {
+            if price.is_some_and(|price| crate::money::Price::of_dollars(price).is_none()) {
+                return wrong(format!(
+                    "`model.prices.{name}` is no price; it is US dollars per million tokens, at least 0"
+                ));
+            }
         }
         if self.turn.max_steps == 0 || self.turn.max_repeats < 2 {
             return wrong(
@@ -385,6 +392,17 @@ impl Config {
             secret.check(name)?;
         }
         Ok(())
+    }
+}
+
+impl Prices {
+    fn named(&self) -> [(&'static str, Option<f64>); 4] {
+        [
+            ("input", self.input),
+            ("output", self.output),
+            ("cache_read", self.cache_read),
+            ("cache_write", self.cache_write),
+        ]
     }
 }
 
@@ -600,6 +618,7 @@ impl Default for Config {
             secrets: BTreeMap::new(),
             secrets_store: SecretsStore::default(),
             vault: Vault::default(),
+            budget: Budget::default(),
         }
     }
 }
@@ -617,7 +636,9 @@ impl Default for Model {
             name: "rehearsal".into(),
             max_output_tokens: None,
             temperature: None,
-            context_tokens: 128_000,
+            context_tokens: None,
+            catalog: None,
+            skip_validation: false,
             instructions: None,
             options: None,
             prices: Prices::default(),
@@ -763,14 +784,6 @@ mod tests {
     }
 
     #[test]
-    fn a_money_budget_needs_prices() {
-        refused("[turn]\nmax_dollars = 1.0", "`turn.max_dollars` needs `model.prices.input`");
-        assert!(
-            read("[turn]\nmax_dollars = 1.0\n[model.prices]\ninput = 1.0\noutput = 2.0").is_ok()
-        );
-    }
-
-    #[test]
     fn values_that_cannot_work_are_refused() {
         refused("[components.x.limits]\nmemory = \"1GiB\"", "from 2MiB to 256MiB");
         refused("[components.x.limits]\ncall = 0", "at least 1");
@@ -794,6 +807,8 @@ mod tests {
         refused("[secrets_store]\nmaster_key = \"pocket\"", "unknown variant `pocket`");
         refused("[policy]\nchanges = \"maybe\"", "unknown variant `maybe`");
         refused("[turn]\nmax_steps = 0", "at least 1");
+        refused("[model.prices]\noutput = -1.0", "`model.prices.output` is no price");
+        refused("[model.prices]\ninput = nan", "`model.prices.input` is no price");
     }
 
     #[test]

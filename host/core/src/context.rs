@@ -22,6 +22,8 @@ pub struct Fitted {
     pub left_out: usize,
     /// Tool results of the last turn that were shortened.
     pub shortened: usize,
+    /// Tokens of all that is sent, instructions and tools included, as estimated.
+    pub tokens: u64,
 }
 
 /// Leaves out whole turns, the oldest first, until the conversation fits beside `fixed_chars` of
@@ -68,7 +70,7 @@ pub fn fit(
             "this turn alone takes about {total} tokens and `{room}` are free of the `{context_tokens}` in `model.context_tokens`; raise it, or say less in one message"
         ));
     }
-    Ok(Fitted { messages, left_out, shortened })
+    Ok(Fitted { messages, left_out, shortened, tokens: total.saturating_add(fixed) })
 }
 
 /// A conversation in turns, each from a user message up to before the next. Whatever stands
@@ -274,7 +276,8 @@ mod tests {
     #[test]
     fn what_fits_is_left_alone() {
         let messages = vec![Message::user("hi"), said("hello")];
-        let expect = Fitted { messages: messages.clone(), left_out: 0, shortened: 0 };
+        let expect =
+            Fitted { messages: messages.clone(), left_out: 0, shortened: 0, tokens: 25 + 9 + 10 };
         assert_eq!(fit(messages, 100, 1000, 100), Ok(expect));
     }
 

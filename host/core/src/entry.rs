@@ -4,6 +4,7 @@
 
 use crate::id::{CallId, ComponentId, TurnId};
 use crate::message::{Content, Label, Message, Part, Role, StopReason, Usage};
+use crate::money::Money;
 use crate::policy::Decision;
 use crate::tool::{Impact, Preview, ToolCall, ToolOutput};
 use serde::{Deserialize, Serialize};
@@ -144,9 +145,9 @@ pub enum Entry {
         stop: StopReason,
         /// Tokens of this step.
         usage: Usage,
-        /// Money of this step in US dollars, when prices are known.
+        /// Money of this step in US dollars; none when its price or its tokens are not known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        dollars: Option<f64>,
+        dollars: Option<Money>,
     },
     /// The host has something to say to the person.
     Notice {
@@ -163,9 +164,9 @@ pub enum Entry {
         outcome: Outcome,
         /// Tokens of the turn.
         usage: Usage,
-        /// Money of the turn in US dollars, when prices are known.
+        /// Money of those steps whose price is known, in US dollars.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        dollars: Option<f64>,
+        dollars: Option<Money>,
     },
 }
 

@@ -3,7 +3,7 @@
 //! events and carry out what comes back.
 //!
 //! Read in this order: [`id`], [`message`], [`tool`], [`entry`], [`turn`], then [`capability`],
-//! [`manifest`], [`policy`], [`taint`], [`fence`], [`injection`], [`audit`], [`config`], then the seams [`ports`] and [`protocol`].
+//! [`manifest`], [`policy`], [`taint`], [`fence`], [`injection`], [`audit`], [`config`], [`money`], [`models`], then the seams [`ports`] and [`protocol`].
 //! One word per thing; the words are in `docs/glossary.md`.
 
 pub mod arguments;
@@ -17,6 +17,8 @@ pub mod id;
 pub mod injection;
 pub mod manifest;
 pub mod message;
+pub mod models;
+pub mod money;
 pub mod policy;
 pub mod ports;
 pub mod prompt;

@@ -5,6 +5,7 @@ mod approvals;
 mod audit;
 mod key_values;
 mod known_secrets;
+mod ledger;
 mod recall;
 mod request_budget;
 mod secret_places;
@@ -16,6 +17,7 @@ pub use key_values::{
     check_key, check_value,
 };
 pub use known_secrets::KnownSecrets;
+pub use ledger::{Charge, Grouping, Ledger, RequestNumber, Since, Spent, SpentBy};
 pub use recall::{
     Hit, LONGEST_NOTE, LONGEST_SCRATCHPAD, LONGEST_TAG, MOST_HITS, MOST_NOTES, MOST_TAGS, Note,
     Origin, Question, Recall, RecallError, Source, check_scratchpad, normal_tag,
@@ -26,6 +28,7 @@ pub use secret_places::{BadPlace, SawSecret, SecretPlace, SecretPlaces};
 use crate::entry::Entry;
 use crate::id::{CallId, ComponentId, SessionId, TurnId, UserId};
 use crate::message::{Message, StopReason, Usage};
+use crate::money::Money;
 use crate::protocol::ServerMessage;
 use crate::tool::{CheckedCall, Preview, ToolCall, ToolOutput, ToolSpec};
 use futures_core::future::BoxFuture;
@@ -111,6 +114,9 @@ pub enum ModelEvent {
     },
     /// Usage so far; later ones replace earlier ones.
     Usage(Usage),
+    /// What it has cost so far, as the host reckons; none when nobody can tell. Later ones replace
+    /// earlier ones. No component sends this.
+    Charged(Option<Money>),
     /// The answer ended.
     Finished(StopReason),
     /// A value of a kind this version does not name.
@@ -132,6 +138,11 @@ pub struct ModelError {
     pub message: String,
     /// When to try again, in milliseconds.
     pub retry_after_ms: Option<u32>,
+}
+
+impl ModelError {
+    /// The kind of a request that was not sent because a budget of money is used up.
+    pub const BUDGET: &'static str = "budget";
 }
 
 /// Tools offered by components.

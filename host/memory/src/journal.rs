@@ -252,6 +252,7 @@ mod tests {
     use super::*;
     use hydroid_core::id::TurnId;
     use hydroid_core::message::{Message, StopReason, Usage};
+    use hydroid_core::money::Money;
 
     fn local() -> UserId {
         UserId::new("local")
@@ -286,7 +287,7 @@ mod tests {
                 turn,
                 stop: StopReason::EndTurn,
                 usage: Usage { input: u64::MAX, ..Usage::default() },
-                dollars: Some(0.001),
+                dollars: Money::of_dollars(0.001),
             },
         ];
         assert_eq!(database.append(&session, &entries[..2], 10).await.unwrap(), 2);

@@ -8,7 +8,8 @@
 //! [`hydroid_core::ports::Recall`], `request_budget` counts what components send
 //! ([`hydroid_core::ports::RequestBudget`]), `secrets` keeps sealed what only the holder of a
 //! [`MasterKey`] reads, `approvals` is what people allowed for good, `audit` is the chained log of
-//! what was done, `failure` turns the database's codes into sentences.
+//! what was done, `ledger` keeps what requests to models cost ([`hydroid_core::ports::Ledger`]),
+//! `failure` turns the database's codes into sentences.
 //!
 //! What is promised: an append that has returned survives `kill -9`; sequence numbers have no
 //! gaps; rows of another user do not exist. Not promised: the last moments before a power cut,
@@ -21,6 +22,7 @@ mod database;
 mod failure;
 mod journal;
 pub mod kv;
+mod ledger;
 mod migration;
 mod notes;
 mod request_budget;

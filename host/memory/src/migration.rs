@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0006_audit.sql"),
     include_str!("../migrations/0007_approvals.sql"),
     include_str!("../migrations/0008_secret_places.sql"),
+    include_str!("../migrations/0009_model_requests.sql"),
 ];
 
 /// The version of the schema of a file; 0 if it is new.
@@ -71,7 +72,8 @@ mod tests {
     use crate::{AuditBreak, AuditLog, Database, MasterKey, StandingApprovals};
     use hydroid_core::id::{ComponentId, SessionId, UserId};
     use hydroid_core::ports::{
-        Approvals, Clock, Journal, Question, Recall, RequestBudget, RequestWindow, StoreError,
+        Approvals, Clock, Journal, Ledger, Question, Recall, RequestBudget, RequestWindow,
+        SecretPlaces, Since, StoreError,
     };
     use std::error::Error;
     use std::sync::Arc;
@@ -94,6 +96,7 @@ mod tests {
         include_str!("../migrations/fixtures/0006.sql"),
         include_str!("../migrations/fixtures/0007.sql"),
         include_str!("../migrations/fixtures/0008.sql"),
+        include_str!("../migrations/fixtures/0009.sql"),
     ];
 
     async fn file_with(path: &Path, sql: &str) {
@@ -184,6 +187,16 @@ mod tests {
                 let standing = approvals.standing(&local, 1_800_000_000_000).await.unwrap();
                 let ids: Vec<&str> = standing.iter().map(|approval| approval.id.as_str()).collect();
                 assert_eq!(ids, ["a1"]);
+            }
+            if version >= 8 {
+                let places = database.marked(&local).await.unwrap();
+                let places: Vec<String> = places.iter().map(ToString::to_string).collect();
+                assert_eq!(places, ["file:/shared/a"]);
+            }
+            if version >= 9 {
+                let spent = database.spent(&local, Since::default()).await.unwrap();
+                assert_eq!((spent.requests, spent.unknown), (2, 1));
+                assert_eq!(spent.known.pico(), 21_000_000_001);
             }
         }
     }

@@ -185,6 +185,9 @@ pub(crate) fn event_size(event: &ModelEvent) -> usize {
         ModelEvent::CallArguments { fragment, .. } => fragment.len(),
         ModelEvent::Cited { uri, title } => uri.len() + title.as_ref().map_or(0, String::len),
         ModelEvent::Other { kind, json } => kind.len() + json.len(),
-        ModelEvent::CallEnded { .. } | ModelEvent::Usage(_) | ModelEvent::Finished(_) => 16,
+        ModelEvent::CallEnded { .. }
+        | ModelEvent::Usage(_)
+        | ModelEvent::Charged(_)
+        | ModelEvent::Finished(_) => 16,
     }
 }

@@ -2,7 +2,7 @@
 //! Not part of the product: no crate depends on it, and it depends on none of them.
 //!
 //! Reading order: one file for each subcommand ([`components`], [`setup`], [`test`], [`demo`],
-//! [`bench`], [`fuzz`], [`mutants`]), then what they share: [`cargo`], [`paths`], [`suite`], [`aimock`], [`page`].
+//! [`bench`], [`fuzz`], [`mutants`], [`catalog`]), then what they share: [`cargo`], [`paths`], [`suite`], [`aimock`], [`page`].
 
 #![expect(
     clippy::disallowed_methods,
@@ -12,6 +12,7 @@
 )]
 
 mod bench;
+mod catalog;
 mod components;
 mod demo;
 mod fuzz;
@@ -55,6 +56,18 @@ enum Command {
     },
     /// Build the components into `target/components`.
     Components,
+    /// Make `registry/models.json` of a checkout of models.dev.
+    Catalog {
+        /// The checkout.
+        #[arg(value_name = "FROM_DIR")]
+        from: PathBuf,
+        /// The commit it is at, if it is no checkout of git.
+        #[arg(long, value_name = "COMMIT")]
+        revision: Option<String>,
+        /// The day of that commit, as `2026-07-02`.
+        #[arg(long, value_name = "DATE")]
+        date: Option<String>,
+    },
     /// Look for inputs that break what must hold for each, with libFuzzer and a nightly compiler.
     Fuzz {
         /// Only this target: manifest, policy, scrubber or `url_guard`.
@@ -87,6 +100,7 @@ fn main() -> ExitCode {
         Command::Demo { binary } => demo::run(binary),
         Command::Test { filters } => test::run(&filters),
         Command::Components => components::build().map(|_| ()),
+        Command::Catalog { from, revision, date } => catalog::run(&from, revision, date),
         Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
         Command::Mutants { area, shard } => mutants::run(area.as_deref(), shard.as_deref()),
         Command::Bench { arguments } => bench::run(&arguments),

@@ -71,7 +71,7 @@ pub(crate) async fn run(
         (false, true) => Mode::Quiet,
         (false, false) => Mode::Text,
     };
-    let agent = ground.agent(&catalog, &database);
+    let agent = ground.agent(&catalog, &database).await?;
     let opening = Opening {
         user: ground.user(),
         session,

@@ -1,13 +1,13 @@
 //! `hydroid chat`: turn after turn in the terminal, and a few commands that begin with `/`.
 
-use super::model_settings;
+use super::{cost, model_settings};
 use crate::args::Chat;
 use crate::conversation::{Conversation, Opening, Person, find_session, new_session};
 use crate::env::Environment;
 use crate::exit::{Exit, usage};
 use crate::harmless::{excerpt, harmless};
 use crate::load::Setting;
-use crate::render::{Mode, Spent};
+use crate::render::Mode;
 use crate::stopped::refuse_if_stopped;
 use crate::terminal::{self, Style};
 use crate::wire::Ground;
@@ -29,7 +29,7 @@ const HISTORY: usize = 1_000;
 
 /// What can be typed besides something to say.
 const COMMANDS: [(&str, &str); 6] = [
-    ("/cost", "tokens and money of this session since it was opened"),
+    ("/cost", "tokens and money of this session, and of today"),
     ("/help", "this list"),
     ("/new", "begin a new session"),
     ("/quit", "end, like Ctrl-D"),
@@ -68,7 +68,7 @@ pub(crate) async fn run(
     let mode = chat.mode.map_or(ground.config.policy.mode, Into::into);
     let database = ground.database().await?;
     let catalog = ground.catalog(&database)?;
-    let agent = ground.agent(&catalog, &database);
+    let agent = ground.agent(&catalog, &database).await?;
     let choice = match chat.session {
         Some(id) => SessionChoice::Existing(find_session(&database, &ground.user(), &id).await?),
         None => SessionChoice::New(new_session()),
@@ -107,7 +107,10 @@ pub(crate) async fn run(
                         .styled(Style::Bad, &format!("error: {}", harmless(&format!("{error:#}")))),
                 ),
             },
-            Line::Cost => terminal::print_line(&cost(conversation.spent()))?,
+            Line::Cost => {
+                let spent = cost::of_session(&database, &ground.user(), conversation.id()).await?;
+                terminal::print_line(&spent)?;
+            }
             Line::Help => terminal::print(&help())?,
             Line::New => {
                 conversation.close().await;
@@ -218,14 +221,6 @@ fn unknown(line: &str) -> String {
         "there is no command `{shown}`{}; `/help` lists them",
         did_you_mean(&shown, COMMANDS.map(|(name, _)| name))
     )
-}
-
-fn cost(spent: Spent) -> String {
-    let money = match spent.dollars {
-        Some(dollars) => format!(", ${dollars:.4}"),
-        None => ", money not counted: `model.prices` is not set".to_owned(),
-    };
-    format!("{} tokens in, {} out{money}", spent.usage.input, spent.usage.output)
 }
 
 fn tools(catalog: &Catalog) -> String {

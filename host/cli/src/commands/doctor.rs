@@ -7,7 +7,7 @@ use crate::harmless::{exact, harmless};
 use crate::load::Setting;
 use crate::secrets::master_key::KeptIn;
 use crate::wire::{Ground, read_grants};
-use crate::{audited, release, stopped, terminal};
+use crate::{audited, models, release, stopped, terminal};
 use anyhow::Result;
 use hydroid_core::config::{Policy, did_you_mean};
 use hydroid_core::policy::CallPattern;
@@ -71,6 +71,7 @@ pub(crate) async fn run(environment: Arc<Environment>, settings: &[Setting]) -> 
         Ok(catalog) => {
             components(&mut findings, &ground, &catalog)?;
             rules(&findings, &ground, &catalog)?;
+            model(&mut findings, &ground, &catalog).await?;
         }
         Err(error) => findings.broken(&format!("the components: {error:#}"))?,
     }
@@ -87,6 +88,18 @@ pub(crate) async fn run(environment: Arc<Environment>, settings: &[Setting]) -> 
             terminal::say(&format!("{several} things are broken"));
             Ok(Exit::Error)
         }
+    }
+}
+
+/// Whether the configured model is there, and the budgets can be kept with it.
+async fn model(findings: &mut Findings, ground: &Ground, catalog: &Catalog) -> Result<()> {
+    let checked = match models::open(&ground.paths, &ground.config) {
+        Ok(known) => models::check(&known, catalog, &ground.loaded).await,
+        Err(error) => Err(error),
+    };
+    match checked {
+        Ok(()) => findings.fine(&format!("model `{}`", ground.config.model.name)),
+        Err(error) => findings.broken(&format!("the model: {error:#}")),
     }
 }
 

@@ -80,9 +80,12 @@ pub(super) fn check_asks(config: &Config) -> Result<()> {
 
 /// The number in force of a key that may be lowered.
 fn most(config: &Config, path: &str) -> Option<f64> {
-    let turn = &config.turn;
+    let (turn, budget) = (&config.turn, &config.budget);
     #[expect(clippy::cast_precision_loss, reason = "a limit beyond 2^53 is no limit")]
     match path {
+        "budget.day_dollars" => Some(budget.day_dollars.unwrap_or(f64::INFINITY)),
+        "budget.month_dollars" => Some(budget.month_dollars.unwrap_or(f64::INFINITY)),
+        "budget.session_dollars" => Some(budget.session_dollars.unwrap_or(f64::INFINITY)),
         "turn.max_dollars" => Some(turn.max_dollars.unwrap_or(f64::INFINITY)),
         "turn.max_repeats" => Some(f64::from(turn.max_repeats)),
         "turn.max_seconds" => Some(turn.max_seconds as f64),
@@ -157,6 +160,9 @@ mod tests {
         check_with("[turn]\nmax_steps = 30", "[turn]\nmax_steps = 40", None);
         check_with("[turn]\nmax_steps = nan", "", Some("a workspace may only lower it"));
         check_with("[turn]\nmax_dollars = 5.0", "", None);
+        check_with("[budget]\nday_dollars = 5.0", "", None);
+        let below = "[budget]\nmonth_dollars = 1.0";
+        check_with("[budget]\nmonth_dollars = 5.0", below, Some("more than the 1 in force"));
     }
 
     #[test]

@@ -25,6 +25,24 @@ const fn key(
 /// Every key, sorted by path.
 pub const KEYS: &[Key] = &[
     key(
+        "budget.day_dollars",
+        "number",
+        "",
+        "Money the user's sessions may cost in one day, in US dollars; a day begins at midnight UTC. It needs the model's price, from the catalog or `model.prices`.",
+    ),
+    key(
+        "budget.month_dollars",
+        "number",
+        "",
+        "Money the user's sessions may cost in one month of the calendar, in US dollars; likewise.",
+    ),
+    key(
+        "budget.session_dollars",
+        "number",
+        "",
+        "Money one session may cost, in US dollars; likewise.",
+    ),
+    key(
         "cache.max_size",
         "size",
         "\"1GiB\"",
@@ -199,13 +217,24 @@ pub const KEYS: &[Key] = &[
         "What is logged to standard error: error, warn, info, debug or trace.",
     ),
     key(
+        "model.catalog",
+        "text",
+        "",
+        "The provider of the model catalog that the component speaks to, like `groq`; told by the component and its `base_url` when absent, and none when empty.",
+    ),
+    key(
         "model.context_tokens",
         "number",
-        "128000",
-        "Context window of the model; older turns are left out when a request would not fit.",
+        "",
+        "Context window of the model; older turns are left out when a request would not fit. The catalog's when absent, and 128000 for a model it does not know.",
     ),
     key("model.instructions", "text", "", "Instructions added to the system prompt."),
-    key("model.max_output_tokens", "number", "", "Most output tokens of one answer."),
+    key(
+        "model.max_output_tokens",
+        "number",
+        "",
+        "Most output tokens of one answer. The catalog's limit when absent, as far as the input leaves room; the service's own for a model the catalog does not know.",
+    ),
     key("model.name", "text", "\"rehearsal\"", "The model, as the provider knows it."),
     key(
         "model.options",
@@ -217,18 +246,34 @@ pub const KEYS: &[Key] = &[
         "model.prices.cache_read",
         "number",
         "",
-        "US dollars per million input tokens read from a cache; `model.prices.input` when absent.",
+        "US dollars per million input tokens read from a cache; `model.prices.input` when neither this nor the catalog says it.",
     ),
     key(
         "model.prices.cache_write",
         "number",
         "",
-        "US dollars per million input tokens written to a cache; `model.prices.input` when absent.",
+        "US dollars per million input tokens written to a cache; `model.prices.input` when neither this nor the catalog says it.",
     ),
-    key("model.prices.input", "number", "", "US dollars per million input tokens."),
+    key(
+        "model.prices.input",
+        "number",
+        "",
+        "US dollars per million input tokens; the catalog's when absent, as with the other prices.",
+    ),
     key("model.prices.output", "number", "", "US dollars per million output tokens."),
     key("model.provider", "text", "\"provider-rehearsal\"", "The provider component that answers."),
-    key("model.temperature", "number", "", "Sampling temperature."),
+    key(
+        "model.skip_validation",
+        "bool",
+        "false",
+        "Use a model that the catalog does not have for its provider.",
+    ),
+    key(
+        "model.temperature",
+        "number",
+        "",
+        "Sampling temperature; left out of requests to a model that, as the catalog says, takes none.",
+    ),
     key(
         "policy.allow",
         "list",
@@ -303,7 +348,7 @@ pub const KEYS: &[Key] = &[
         "turn.max_dollars",
         "number",
         "",
-        "Money one turn may cost, in US dollars; needs `model.prices`.",
+        "Money one turn may cost, in US dollars; needs the model's price, from the catalog or `model.prices`.",
     ),
     key(
         "turn.max_repeats",

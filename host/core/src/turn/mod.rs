@@ -18,13 +18,13 @@ pub use event::Event;
 pub use restore::{OpenQuestion, open_questions};
 
 use crate::arguments;
-use crate::config::Prices;
 use crate::entry::{DecidedBy, Entry, Outcome};
 use crate::id::{CallId, ComponentId, TurnId};
 use crate::injection;
 use crate::message::{Bytes, Label, StopReason, Trust, Usage};
+use crate::money::Money;
 use crate::policy::{self, CallPattern, Decision, Policy, PolicyRule, Rule, RuleOrigin, Ruling};
-use crate::ports::ModelEvent;
+use crate::ports::{ModelError, ModelEvent};
 use crate::protocol::ApprovalAnswer;
 use crate::taint::Taint;
 use crate::tool::{CheckedCall, Impact, Preview, ToolCall, ToolOutput};
@@ -54,14 +54,15 @@ pub struct Settings {
     pub provider: ComponentId,
     /// The model.
     pub model: String,
-    /// US dollars per million tokens.
-    pub prices: Prices,
     /// Model requests.
     pub max_steps: u32,
     /// Input and output tokens together.
     pub max_tokens: u64,
-    /// Money in US dollars.
-    pub max_dollars: Option<f64>,
+    /// Money.
+    pub max_dollars: Option<Money>,
+    /// A budget of money that is in force, by its key: then no request may follow one of which
+    /// nobody can tell what it cost.
+    pub money_budget: Option<&'static str>,
     /// Wall time in seconds, for the message; the caller keeps the clock.
     pub max_seconds: u64,
     /// How often the same calls in a row are run before the model is told.
@@ -85,7 +86,10 @@ pub struct Turn {
     phase: Phase,
     step: u32,
     usage: Usage,
-    dollars: Option<f64>,
+    /// What is known of what it cost.
+    dollars: Option<Money>,
+    /// A request was answered and nobody can tell what it cost.
+    uncounted: bool,
     last_calls: Vec<(String, String)>,
     repeats: u32,
 }
@@ -103,6 +107,8 @@ enum Phase {
 struct Answer {
     calls: BTreeMap<u32, PartialCall>,
     usage: Usage,
+    /// What it has cost so far, as far as that can be told.
+    charged: Option<Money>,
     stop: Option<StopReason>,
     said_something: bool,
 }
@@ -136,6 +142,7 @@ impl Turn {
             step: 0,
             usage: Usage::default(),
             dollars: None,
+            uncounted: false,
             last_calls: Vec::new(),
             repeats: 0,
         }
@@ -228,9 +235,13 @@ impl Turn {
             (Phase::Answering(_), Event::Model(event)) => self.model_said(event),
             (Phase::Answering(_), Event::ModelEnded) => self.model_ended(),
             (Phase::Answering(answer), Event::ModelFailed(error)) => {
-                let usage = answer.usage;
-                let mut effects = self.step_ended(StopReason::Error, usage);
-                effects.extend(self.end(Outcome::Failed { reason: error.message }));
+                let answer = std::mem::take(answer);
+                let mut effects = self.step_ended(StopReason::Error, &answer);
+                let reason = error.message;
+                effects.extend(self.end(match error.kind.as_str() {
+                    ModelError::BUDGET => Outcome::BudgetReached { reason },
+                    _ => Outcome::Failed { reason },
+                }));
                 effects
             }
             (Phase::Calling(_), Event::CallChecked { id, result }) => {
@@ -306,9 +317,14 @@ impl Turn {
                 settings.max_tokens
             ));
         }
+        if let (Some(key), true) = (settings.money_budget, self.uncounted) {
+            return Some(format!(
+                "the service did not say what a request used, so `{key}` cannot be kept; say `go on` to continue, or take the budget out"
+            ));
+        }
         match (settings.max_dollars, self.dollars) {
             (Some(limit), Some(spent)) if spent >= limit => Some(format!(
-                "the turn cost ${spent:.4} of ${limit:.4}; say `go on` to continue, or raise `turn.max_dollars`"
+                "the turn cost {spent} of {limit}; say `go on` to continue, or raise `turn.max_dollars`"
             )),
             _ => None,
         }
@@ -349,6 +365,10 @@ impl Turn {
                 answer.usage = usage;
                 Vec::new()
             }
+            ModelEvent::Charged(money) => {
+                answer.charged = money;
+                Vec::new()
+            }
             ModelEvent::Finished(stop) => {
                 answer.stop = Some(stop);
                 Vec::new()
@@ -366,7 +386,7 @@ impl Turn {
             answer.calls.clear();
         }
         let mut received = Vec::new();
-        for partial in answer.calls.into_values() {
+        for partial in std::mem::take(&mut answer.calls).into_values() {
             received.push(self.receive(partial, stop));
         }
         let mut effects: Vec<Effect> = received
@@ -375,7 +395,7 @@ impl Turn {
                 Effect::Record(Entry::CallReceived { turn: self.id.clone(), call: call.clone() })
             })
             .collect();
-        effects.extend(self.step_ended(stop, answer.usage));
+        effects.extend(self.step_ended(stop, &answer));
         if received.is_empty() {
             let outcome = if stop == StopReason::Error {
                 Outcome::Failed { reason: SERVICE_FAILED.to_owned() }
@@ -422,11 +442,12 @@ impl Turn {
         (ToolCall { id, name: sendable_name(&partial.name), arguments }, problem)
     }
 
-    fn step_ended(&mut self, stop: StopReason, usage: Usage) -> Vec<Effect> {
+    fn step_ended(&mut self, stop: StopReason, answer: &Answer) -> Vec<Effect> {
+        let (usage, dollars) = (answer.usage, answer.charged);
         self.usage += usage;
-        let dollars = dollars(&usage, &self.settings.prices);
-        if let Some(more) = dollars {
-            self.dollars = Some(self.dollars.unwrap_or(0.0) + more);
+        match dollars {
+            Some(more) => self.dollars = Some(self.dollars.unwrap_or_default().plus(more)),
+            None => self.uncounted = true,
         }
         vec![Effect::Record(Entry::StepEnded { turn: self.id.clone(), stop, usage, dollars })]
     }
@@ -750,7 +771,7 @@ impl Turn {
             Phase::New | Phase::Ended => {}
             Phase::Answering(answer) => {
                 effects.push(Effect::StopModel);
-                effects.extend(self.step_ended(StopReason::Other, answer.usage));
+                effects.extend(self.step_ended(StopReason::Other, &answer));
             }
             Phase::Calling(calls) => {
                 for call in calls {
@@ -887,19 +908,4 @@ fn sendable_name(name: &str) -> String {
         .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') { c } else { '_' })
         .collect();
     if sendable.is_empty() { "unnamed".to_owned() } else { sendable }
-}
-
-/// Money in US dollars; none when a price that is needed is not known. Cached input counts at
-/// its own price, or at the input price when that is not known.
-pub fn dollars(usage: &Usage, prices: &Prices) -> Option<f64> {
-    let (input, output) = (prices.input?, prices.output?);
-    let plain = usage.input.saturating_sub(usage.cache_read).saturating_sub(usage.cache_write);
-    #[expect(clippy::cast_precision_loss, reason = "token counts are far below 2^52")]
-    let cost = |tokens: u64, price: f64| tokens as f64 * price / 1_000_000.0;
-    Some(
-        cost(plain, input)
-            + cost(usage.cache_read, prices.cache_read.unwrap_or(input))
-            + cost(usage.cache_write, prices.cache_write.unwrap_or(input))
-            + cost(usage.output, output),
-    )
 }

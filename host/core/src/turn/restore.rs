@@ -5,6 +5,7 @@ use super::{Call, Phase, Settings, State, Turn};
 use crate::entry::{Entry, INTERRUPTED};
 use crate::id::{CallId, TurnId};
 use crate::message::{Label, Usage};
+use crate::money::Money;
 use crate::policy::Policy;
 use crate::taint::Taint;
 use crate::tool::{ToolCall, ToolOutput};
@@ -86,7 +87,7 @@ impl Turn {
 struct Past {
     step: u32,
     usage: Usage,
-    dollars: Option<f64>,
+    dollars: Option<Money>,
     /// Calls of the last step.
     calls: Vec<ToolCall>,
     started: BTreeSet<CallId>,
@@ -117,7 +118,7 @@ impl Past {
                 Entry::StepEnded { usage, dollars, .. } => {
                     past.usage += *usage;
                     if let Some(dollars) = dollars {
-                        past.dollars = Some(past.dollars.unwrap_or(0.0) + dollars);
+                        past.dollars = Some(past.dollars.unwrap_or_default().plus(*dollars));
                     }
                 }
                 _ => {}

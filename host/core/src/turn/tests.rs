@@ -21,15 +21,10 @@ fn settings() -> Settings {
     Settings {
         provider: ComponentId::new("p"),
         model: "m".into(),
-        prices: Prices {
-            input: Some(1.0),
-            output: Some(10.0),
-            cache_read: None,
-            cache_write: None,
-        },
         max_steps: 25,
         max_tokens: 1_000,
         max_dollars: None,
+        money_budget: None,
         max_seconds: 60,
         max_repeats: 2,
         max_tool_output_chars: 20,
@@ -198,8 +193,13 @@ fn ends(stop: StopReason) -> Vec<Event> {
     vec![Event::Model(ModelEvent::Finished(stop)), Event::ModelEnded]
 }
 
+/// Tokens of a model that costs a dollar for a million of input and ten for one of output.
 fn used(input: u64, output: u64) -> Vec<Event> {
-    vec![Event::Model(ModelEvent::Usage(Usage { input, output, ..Usage::default() }))]
+    let cost = Money::of_pico(input * 1_000_000 + output * 10_000_000);
+    vec![
+        Event::Model(ModelEvent::Usage(Usage { input, output, ..Usage::default() })),
+        Event::Model(ModelEvent::Charged(Some(cost))),
+    ]
 }
 
 fn done() -> Vec<Event> {

@@ -38,7 +38,7 @@ fn the_token_budget_names_its_key() {
 #[test]
 fn the_money_budget_names_its_key() {
     check_budget(
-        Settings { max_dollars: Some(0.001), ..settings() },
+        Settings { max_dollars: Money::of_dollars(0.001), ..settings() },
         used(100, 90),
         "turn out of budget: the turn cost $0.0010 of $0.0010; say `go on` to continue, or raise `turn.max_dollars`",
     );
@@ -54,35 +54,48 @@ fn usage_of_a_step_is_its_last_report_and_the_turn_sums_its_steps() {
     {
         for effect in turn.handle(event) {
             if let Effect::Record(Entry::TurnEnded { usage, dollars, .. }) = effect {
-                ended = Some((
-                    usage.input,
-                    usage.output,
-                    dollars.map(|dollars| format!("{dollars:.6}")),
-                ));
+                ended = Some((usage.input, usage.output, dollars));
             }
         }
     }
-    assert_eq!(ended, Some((107, 13, Some("0.000237".into()))));
+    assert_eq!(ended, Some((107, 13, Some(Money::of_pico(237_000_000)))));
+}
+
+/// The same usage, of which nobody can tell what it cost.
+fn unpriced(input: u64, output: u64) -> Vec<Event> {
+    let mut events = used(input, output);
+    events.push(Event::Model(ModelEvent::Charged(None)));
+    events
 }
 
 #[test]
-fn cached_input_costs_its_own_price() {
-    let usage = Usage {
-        input: 1_000_000,
-        output: 0,
-        cache_read: 500_000,
-        cache_write: 100_000,
-        reasoning: 0,
+fn with_a_budget_no_request_follows_one_of_unknown_cost() {
+    let settings = || Settings { money_budget: Some("budget.day_dollars"), ..settings() };
+    let expect = "turn out of budget: the service did not say what a request used, so `budget.day_dollars` cannot be kept; say `go on` to continue, or take the budget out";
+    check_budget(settings(), unpriced(1, 1), expect);
+    check_budget(settings(), Vec::new(), expect);
+}
+
+#[test]
+fn without_a_budget_an_unknown_cost_is_left_out_of_the_sum() {
+    let mut turn = turn_with(settings(), policy());
+    let events = [one_step(used(100, 10)), vec![unpriced(7, 3)], vec![done()]].concat().concat();
+    let ended = events.into_iter().flat_map(|event| turn.handle(event)).find_map(|effect| {
+        let Effect::Record(Entry::TurnEnded { usage, dollars, .. }) = effect else { return None };
+        Some((usage.total(), dollars))
+    });
+    assert_eq!(ended, Some((120, Some(Money::of_pico(200_000_000)))));
+}
+
+#[test]
+fn a_request_that_was_not_sent_for_want_of_money_ends_the_turn_as_a_budget() {
+    let error = ModelError {
+        kind: ModelError::BUDGET.into(),
+        message: "today has cost $2.0000 of $2.0000".into(),
+        retry_after_ms: None,
     };
-    let prices = Prices {
-        input: Some(10.0),
-        output: Some(1.0),
-        cache_read: Some(1.0),
-        cache_write: Some(20.0),
-    };
-    assert_eq!(
-        dollars(&usage, &prices).map(|dollars| format!("{dollars:.2}")),
-        Some("6.50".into())
+    check(
+        vec![vec![Event::ModelFailed(error)]],
+        &["step ended Error", "turn out of budget: today has cost $2.0000 of $2.0000", "end"],
     );
-    assert_eq!(dollars(&usage, &Prices::default()), None);
 }
