@@ -132,7 +132,7 @@ impl Completion for FakeCompletion {
 }
 
 fn failure(message: &str) -> ModelError {
-    ModelError { kind: "unavailable".into(), message: message.into(), retry_after_ms: None }
+    ModelError { kind: "unavailable".into(), message: message.into(), retry_after_ms: None, sent: false }
 }
 
 /// Calls without their result right after them, and results without a call.
@@ -712,6 +712,7 @@ fn line(entry: &Entry) -> String {
         }
         Entry::StepEnded { .. } => "step ended".into(),
         Entry::Notice { text, .. } => format!("notice {text}"),
+        Entry::ModelNews { news, .. } => format!("news {news}"),
         Entry::TurnEnded { outcome, .. } => format!("ended {outcome:?}"),
     }
 }

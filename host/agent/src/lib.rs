@@ -3,7 +3,7 @@
 //! configuration file; models, tools, journal and clients come in through `core::ports`.
 //!
 //! Read in this order: [`Agent`] opens a [`Session`], `actor` is the task behind it, `effects`
-//! runs models and tools, `answer` keeps secrets out of what streams by, `clients` shows what is
+//! runs models and tools, `model` asks models reliably, `answer` keeps secrets out of what streams by, `clients` shows what is
 //! in the journal, `audit` is what of it is written to the audit log, `history` is what a session remembers and how it goes on after a crash.
 //!
 //! One owner per session: everything that happens to it goes through one bounded mailbox, so no
@@ -17,6 +17,7 @@ mod effects;
 #[cfg(test)]
 mod fakes;
 mod history;
+mod model;
 mod session;
 mod sessions;
 mod settings;
@@ -24,6 +25,7 @@ mod settings;
 mod tests;
 
 pub use clients::{Shown, Subscription, SubscriptionEnd};
+pub use model::{ModelCounters, ModelCounts, ModelParts, reliable};
 pub use session::{AnswerError, SayError, Session, TurnError, TurnHandle, TurnReport};
 pub use sessions::{Agent, AgentParts, OpenError, OpenSession, SessionChoice};
 pub use settings::{MAIN_AGENT, session_policy};

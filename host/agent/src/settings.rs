@@ -17,6 +17,7 @@ pub(crate) fn turn_settings(config: &Config) -> Settings {
         provider: ComponentId::new(&config.model.provider),
         model: config.model.name.clone(),
         prices: config.model.prices,
+        other_prices: config.model.other_prices(),
         max_steps: config.turn.max_steps,
         max_tokens: config.turn.max_tokens,
         max_dollars: config.turn.max_dollars,

@@ -11,7 +11,7 @@ use crate::secrets::{Programs, UserSecrets};
 use crate::terminal::{self, Terminal};
 use crate::{audited, log, release, stopped};
 use anyhow::{Context, Result, anyhow};
-use hydroid_agent::{Agent, AgentParts};
+use hydroid_agent::{Agent, AgentParts, ModelParts};
 use hydroid_core::config::Config;
 use hydroid_core::id::UserId;
 use hydroid_core::ports::{Clock, Journal, Model, Secrets, Tools};
@@ -227,12 +227,26 @@ impl Ground {
         Ok(database)
     }
 
+    /// The models of the installed providers, asked reliably.
+    fn model(&self, catalog: &Arc<Catalog>, database: &Database) -> Result<Arc<dyn Model>> {
+        let parts = ModelParts {
+            inner: catalog.clone(),
+            kept: Arc::new(database.clone()),
+            clock: Arc::new(SystemClock),
+            scrubber: self.scrubber.clone(),
+            // Without random numbers, requests are repeated at the same times as others are.
+            random: Arc::new(|| getrandom::u64().unwrap_or_default()),
+            counters: Arc::default(),
+        };
+        hydroid_agent::reliable(parts, &self.config.model).map_err(anyhow::Error::msg)
+    }
+
     /// What runs turns.
-    pub(crate) fn agent(&self, catalog: &Arc<Catalog>, database: &Database) -> Agent {
-        let model: Arc<dyn Model> = catalog.clone();
+    pub(crate) fn agent(&self, catalog: &Arc<Catalog>, database: &Database) -> Result<Agent> {
+        let model = self.model(catalog, database)?;
         let tools: Arc<dyn Tools> = catalog.clone();
         let journal: Arc<dyn Journal> = Arc::new(database.clone());
-        Agent::new(AgentParts {
+        Ok(Agent::new(AgentParts {
             model,
             tools,
             journal,
@@ -243,7 +257,7 @@ impl Ground {
             scrubber: self.scrubber.clone(),
             config: self.config.clone(),
             new_turn_id: Arc::new(|| uuid::Uuid::now_v7().to_string()),
-        })
+        }))
     }
 }
 

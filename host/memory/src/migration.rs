@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0005_secrets.sql"),
     include_str!("../migrations/0006_audit.sql"),
     include_str!("../migrations/0007_approvals.sql"),
+    include_str!("../migrations/0008_kept_answers.sql"),
 ];
 
 /// The version of the schema of a file; 0 if it is new.
@@ -70,7 +71,7 @@ mod tests {
     use crate::{AuditBreak, AuditLog, Database, MasterKey, StandingApprovals};
     use hydroid_core::id::{ComponentId, SessionId, UserId};
     use hydroid_core::ports::{
-        Approvals, Clock, Journal, Question, Recall, RequestBudget, RequestWindow, StoreError,
+        AnswerCache, Approvals, Clock, Journal, Question, Recall, RequestBudget, RequestWindow, StoreError,
     };
     use std::error::Error;
     use std::sync::Arc;
@@ -92,6 +93,7 @@ mod tests {
         include_str!("../migrations/fixtures/0005.sql"),
         include_str!("../migrations/fixtures/0006.sql"),
         include_str!("../migrations/fixtures/0007.sql"),
+        include_str!("../migrations/fixtures/0008.sql"),
     ];
 
     async fn file_with(path: &Path, sql: &str) {
@@ -183,6 +185,11 @@ mod tests {
                 let ids: Vec<&str> = standing.iter().map(|approval| approval.id.as_str()).collect();
                 assert_eq!(ids, ["a1"]);
             }
+            if version >= 8 {
+                let kept = database.kept(&local, "n1", 0).await.unwrap();
+                let kept = kept.map(|kept| (kept.events.len(), kept.kept_ms));
+                assert_eq!(kept, Some((2, 1_700_000_005_000)));
+            }
         }
     }
 
@@ -194,7 +201,7 @@ mod tests {
         file_with(&path, "PRAGMA user_version = 99; CREATE TABLE later (x);").await;
         refused(
             Database::open(&path).await,
-            "newer Hydroid: it has schema version 99 and this one knows 7; update",
+            "newer Hydroid: it has schema version 99 and this one knows 8; update",
         );
     }
 
@@ -219,7 +226,7 @@ mod tests {
         let path = directory.path().join("hydroid.db");
         let opening: Vec<_> = (0..8).map(|_| tokio::spawn(Database::open(path.clone()))).collect();
         for opened in opening {
-            assert_eq!(opened.await.unwrap().unwrap().schema_version().await.unwrap(), 7);
+            assert_eq!(opened.await.unwrap().unwrap().schema_version().await.unwrap(), 8);
         }
     }
 }

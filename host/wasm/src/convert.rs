@@ -54,6 +54,7 @@ pub(crate) fn model_error(error: &Error) -> ModelError {
         kind: kind_name(error.kind).to_owned(),
         message: error_text(error),
         retry_after_ms: error.retry_after_ms,
+        sent: error.sent,
     }
 }
 
@@ -185,6 +186,9 @@ pub(crate) fn event_size(event: &ModelEvent) -> usize {
         ModelEvent::CallArguments { fragment, .. } => fragment.len(),
         ModelEvent::Cited { uri, title } => uri.len() + title.as_ref().map_or(0, String::len),
         ModelEvent::Other { kind, json } => kind.len() + json.len(),
-        ModelEvent::CallEnded { .. } | ModelEvent::Usage(_) | ModelEvent::Finished(_) => 16,
+        ModelEvent::CallEnded { .. }
+        | ModelEvent::Usage(_)
+        | ModelEvent::Finished(_)
+        | ModelEvent::News(_) => 16,
     }
 }

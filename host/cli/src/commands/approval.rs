@@ -210,7 +210,7 @@ async fn answer(
         )));
     }
     let catalog = ground.catalog(&database)?;
-    let agent = ground.agent(&catalog, &database);
+    let agent = ground.agent(&catalog, &database)?;
     // Whoever answers is there, whatever the mode says of those who are not.
     let mode = match ground.config.policy.mode {
         Mode::Headless => Mode::Default,

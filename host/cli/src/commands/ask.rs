@@ -67,7 +67,7 @@ pub(crate) async fn run(
         (false, true) => Mode::Quiet,
         (false, false) => Mode::Text,
     };
-    let agent = ground.agent(&catalog, &database);
+    let agent = ground.agent(&catalog, &database)?;
     let opening = Opening {
         user: ground.user(),
         session,

@@ -68,7 +68,7 @@ pub(crate) async fn run(
     let mode = chat.mode.map_or(ground.config.policy.mode, Into::into);
     let database = ground.database().await?;
     let catalog = ground.catalog(&database)?;
-    let agent = ground.agent(&catalog, &database);
+    let agent = ground.agent(&catalog, &database)?;
     let choice = match chat.session {
         Some(id) => SessionChoice::Existing(find_session(&database, &ground.user(), &id).await?),
         None => SessionChoice::New(new_session()),

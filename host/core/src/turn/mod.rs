@@ -26,6 +26,7 @@ use crate::message::{Bytes, Label, StopReason, Trust, Usage};
 use crate::policy::{self, CallPattern, Decision, Policy, PolicyRule, Rule, RuleOrigin, Ruling};
 use crate::ports::ModelEvent;
 use crate::protocol::ApprovalAnswer;
+use crate::reliability::ModelRef;
 use crate::taint::Taint;
 use crate::tool::{CheckedCall, Impact, Preview, ToolCall, ToolOutput};
 use call::{Call, State};
@@ -56,6 +57,8 @@ pub struct Settings {
     pub model: String,
     /// US dollars per million tokens.
     pub prices: Prices,
+    /// The same of the models that may answer instead.
+    pub other_prices: BTreeMap<ModelRef, Prices>,
     /// Model requests.
     pub max_steps: u32,
     /// Input and output tokens together.
@@ -105,6 +108,8 @@ struct Answer {
     usage: Usage,
     stop: Option<StopReason>,
     said_something: bool,
+    /// Who answers, when that is not the model of the settings.
+    by: Option<ModelRef>,
 }
 
 #[derive(Debug)]
@@ -228,8 +233,8 @@ impl Turn {
             (Phase::Answering(_), Event::Model(event)) => self.model_said(event),
             (Phase::Answering(_), Event::ModelEnded) => self.model_ended(),
             (Phase::Answering(answer), Event::ModelFailed(error)) => {
-                let usage = answer.usage;
-                let mut effects = self.step_ended(StopReason::Error, usage);
+                let (usage, by) = (answer.usage, answer.by.take());
+                let mut effects = self.step_ended(StopReason::Error, usage, by.as_ref());
                 effects.extend(self.end(Outcome::Failed { reason: error.message }));
                 effects
             }
@@ -354,6 +359,12 @@ impl Turn {
                 Vec::new()
             }
             ModelEvent::Other { .. } => Vec::new(),
+            ModelEvent::News(news) => {
+                if let Some(by) = news.answers() {
+                    answer.by = Some(by.clone());
+                }
+                record(Entry::ModelNews { turn, news })
+            }
         }
     }
 
@@ -375,7 +386,7 @@ impl Turn {
                 Effect::Record(Entry::CallReceived { turn: self.id.clone(), call: call.clone() })
             })
             .collect();
-        effects.extend(self.step_ended(stop, answer.usage));
+        effects.extend(self.step_ended(stop, answer.usage, answer.by.as_ref()));
         if received.is_empty() {
             let outcome = if stop == StopReason::Error {
                 Outcome::Failed { reason: SERVICE_FAILED.to_owned() }
@@ -422,13 +433,29 @@ impl Turn {
         (ToolCall { id, name: sendable_name(&partial.name), arguments }, problem)
     }
 
-    fn step_ended(&mut self, stop: StopReason, usage: Usage) -> Vec<Effect> {
+    fn step_ended(
+        &mut self,
+        stop: StopReason,
+        usage: Usage,
+        by: Option<&ModelRef>,
+    ) -> Vec<Effect> {
         self.usage += usage;
-        let dollars = dollars(&usage, &self.settings.prices);
+        let dollars = dollars(&usage, &self.prices_of(by));
         if let Some(more) = dollars {
             self.dollars = Some(self.dollars.unwrap_or(0.0) + more);
         }
         vec![Effect::Record(Entry::StepEnded { turn: self.id.clone(), stop, usage, dollars })]
+    }
+
+    /// The prices of the model that answered; unknown where nothing is said of it.
+    fn prices_of(&self, by: Option<&ModelRef>) -> Prices {
+        let settings = &self.settings;
+        let is_main =
+            |by: &ModelRef| by.provider == settings.provider && by.model == settings.model;
+        match by.filter(|by| !is_main(by)) {
+            None => settings.prices,
+            Some(by) => settings.other_prices.get(by).copied().unwrap_or_default(),
+        }
     }
 
     fn final_notice(&self, stop: StopReason, said_something: bool) -> Option<Effect> {
@@ -747,7 +774,7 @@ impl Turn {
             Phase::New | Phase::Ended => {}
             Phase::Answering(answer) => {
                 effects.push(Effect::StopModel);
-                effects.extend(self.step_ended(StopReason::Other, answer.usage));
+                effects.extend(self.step_ended(StopReason::Other, answer.usage, answer.by.as_ref()));
             }
             Phase::Calling(calls) => {
                 for call in calls {

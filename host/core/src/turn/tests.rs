@@ -27,6 +27,7 @@ fn settings() -> Settings {
             cache_read: None,
             cache_write: None,
         },
+        other_prices: Default::default(),
         max_steps: 25,
         max_tokens: 1_000,
         max_dollars: None,
@@ -154,6 +155,7 @@ fn render_entry(entry: &Entry) -> String {
         }
         Entry::StepEnded { stop, .. } => format!("step ended {stop:?}"),
         Entry::Notice { text, .. } => format!("notice {text}"),
+        Entry::ModelNews { news, .. } => format!("news {news}"),
         Entry::TurnEnded { outcome, .. } => match outcome {
             Outcome::Completed => "turn completed".into(),
             Outcome::Cancelled => "turn cancelled".into(),

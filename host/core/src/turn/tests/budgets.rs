@@ -1,6 +1,7 @@
 //! Budgets: steps, tokens, money.
 
 use super::*;
+use crate::reliability::ModelNews;
 
 fn one_step(usage: Vec<Event>) -> Vec<Vec<Event>> {
     vec![usage, calls(&["a read"]), checked("a read"), finished("a")]
@@ -85,4 +86,27 @@ fn cached_input_costs_its_own_price() {
         Some("6.50".into())
     );
     assert_eq!(dollars(&usage, &Prices::default()), None);
+}
+
+#[test]
+fn another_models_answer_costs_its_own_price_and_nothing_known_when_it_has_none() {
+    let other = ModelRef { provider: ComponentId::new("q"), model: "n".into() };
+    let cost = |to: &ModelRef| {
+        let prices = Prices { input: Some(100.0), output: Some(100.0), ..Prices::default() };
+        let other_prices = [(other.clone(), prices)].into();
+        let mut turn = turn_with(Settings { other_prices, ..settings() }, policy());
+        let routed = ModelNews::Routed { to: to.clone(), task: "vision".into() };
+        let said = vec![vec![Event::Model(ModelEvent::News(routed))], used(100, 100), done()];
+        let effects = said.concat().into_iter().flat_map(|event| turn.handle(event));
+        let spent = effects.filter_map(|effect| match effect {
+            Effect::Record(Entry::StepEnded { dollars, .. }) => Some(dollars),
+            _ => None,
+        });
+        spent.last().unwrap().map(|dollars| format!("{dollars:.4}"))
+    };
+    let main = ModelRef { provider: ComponentId::new("p"), model: "m".into() };
+    let unknown = ModelRef { provider: ComponentId::new("p"), model: "other".into() };
+    assert_eq!(cost(&other), Some("0.0200".into()));
+    assert_eq!(cost(&main), Some("0.0011".into()));
+    assert_eq!(cost(&unknown), None);
 }
