@@ -83,8 +83,7 @@ mod tests {
     const ALL: KeepLimits = KeepLimits { not_before_ms: 0, max_bytes: 1 << 20 };
 
     fn answer(text: &str, kept_ms: u64) -> KeptAnswer {
-        let events =
-            vec![ModelEvent::Text(text.into()), ModelEvent::Finished(StopReason::EndTurn)];
+        let events = vec![ModelEvent::Text(text.into()), ModelEvent::Finished(StopReason::EndTurn)];
         KeptAnswer { events, kept_ms }
     }
 
@@ -96,7 +95,13 @@ mod tests {
         database
     }
 
-    async fn keep(database: &Database, user: &str, name: &str, kept: KeptAnswer, limits: KeepLimits) {
+    async fn keep(
+        database: &Database,
+        user: &str,
+        name: &str,
+        kept: KeptAnswer,
+        limits: KeepLimits,
+    ) {
         database.keep(&UserId::new(user), name, &kept, limits).await.unwrap();
     }
 

@@ -71,7 +71,8 @@ mod tests {
     use crate::{AuditBreak, AuditLog, Database, MasterKey, StandingApprovals};
     use hydroid_core::id::{ComponentId, SessionId, UserId};
     use hydroid_core::ports::{
-        AnswerCache, Approvals, Clock, Journal, Question, Recall, RequestBudget, RequestWindow, StoreError,
+        AnswerCache, Approvals, Clock, Journal, Question, Recall, RequestBudget, RequestWindow,
+        StoreError,
     };
     use std::error::Error;
     use std::sync::Arc;

@@ -72,8 +72,12 @@ impl Catalog {
 
     fn provider(&self, name: &str) -> Result<Arc<Loaded>, ModelError> {
         let snapshot = self.snapshot();
-        let error =
-            |message| ModelError { kind: "not-found".into(), message, retry_after_ms: None, sent: false };
+        let error = |message| ModelError {
+            kind: "not-found".into(),
+            message,
+            retry_after_ms: None,
+            sent: false,
+        };
         match snapshot.by_name.get(name).map(|installed| &installed.status) {
             Some(Status::Ready(loaded)) => Ok(loaded.clone()),
             Some(Status::Refused(problem)) => {

@@ -83,7 +83,7 @@ impl Completion for Attempts {
                 Ok(events) => match broke_off(&events).filter(|_| !self.shown) {
                     Some(error) => {
                         self.answer = None;
-                        self.handed_on(&events);
+                        self.note_usage(&events);
                         error
                     }
                     None => return Ok(self.counted(events)),
@@ -144,7 +144,8 @@ impl Attempts {
 
     /// What is handed on, with what failed requests used added.
     fn counted(&mut self, events: Vec<ModelEvent>) -> Vec<ModelEvent> {
-        self.handed_on(&events);
+        self.note_usage(&events);
+        self.shown |= events.iter().any(shows);
         let spent = self.spent;
         let counted = events.into_iter().map(|event| match event {
             ModelEvent::Usage(mut usage) => {
@@ -156,12 +157,11 @@ impl Attempts {
         counted.collect()
     }
 
-    fn handed_on(&mut self, events: &[ModelEvent]) {
+    fn note_usage(&mut self, events: &[ModelEvent]) {
         for event in events {
             if let ModelEvent::Usage(usage) = event {
                 self.used = *usage;
             }
         }
-        self.shown |= events.iter().any(shows);
     }
 }

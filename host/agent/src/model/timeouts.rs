@@ -53,7 +53,8 @@ impl Model for Timeouts {
                 too_slow(self.first_event, "sent nothing of an answer", "first_event")
             })??;
             let counters = Arc::clone(&self.counters);
-            let timed = Timed { answer: Some(answer), first: Some(first), idle: self.idle, counters };
+            let timed =
+                Timed { answer: Some(answer), first: Some(first), idle: self.idle, counters };
             Ok(Box::new(timed) as Box<dyn Completion>)
         }
         .boxed()

@@ -212,8 +212,7 @@ fn components(findings: &mut Findings, ground: &Ground, catalog: &Catalog) -> Re
         }
     }
     for (provider, key) in in_use.iter().filter(|(provider, _)| catalog.get(provider).is_none()) {
-        findings
-            .broken(&format!("no component is called `{provider}`, which `{key}` names"))?;
+        findings.broken(&format!("no component is called `{provider}`, which `{key}` names"))?;
     }
     for name in read_grants(&ground.paths.grants_file())?.components.keys() {
         if !installed.iter().any(|component| component.name == *name) {

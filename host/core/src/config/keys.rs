@@ -216,12 +216,7 @@ pub const KEYS: &[Key] = &[
         "false",
         "Whether answers are kept, scrubbed, in your database, and given again to the very same request without asking a model.",
     ),
-    key(
-        "model.cache.max_age",
-        "time",
-        "\"24h\"",
-        "How long a kept answer is given again.",
-    ),
+    key("model.cache.max_age", "time", "\"24h\"", "How long a kept answer is given again."),
     key(
         "model.cache.max_size",
         "size",
@@ -312,12 +307,7 @@ pub const KEYS: &[Key] = &[
         "",
         "What that model costs, with the keys of `model.prices`.",
     ),
-    key(
-        "model.route.vision.provider",
-        "text",
-        "",
-        "The provider component of that model.",
-    ),
+    key("model.route.vision.provider", "text", "", "The provider component of that model."),
     key("model.temperature", "number", "", "Sampling temperature."),
     key(
         "model.timeouts.first_event",
@@ -325,12 +315,7 @@ pub const KEYS: &[Key] = &[
         "\"5m\"",
         "Longest time from asking a model to the first piece of its answer.",
     ),
-    key(
-        "model.timeouts.idle",
-        "time",
-        "\"2m\"",
-        "Longest time between two pieces of an answer.",
-    ),
+    key("model.timeouts.idle", "time", "\"2m\"", "Longest time between two pieces of an answer."),
     key(
         "policy.allow",
         "list",

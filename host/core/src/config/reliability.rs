@@ -117,16 +117,16 @@ impl Model {
     pub(super) fn check_reliability(&self, counts_money: bool) -> Result<(), ConfigError> {
         let wrong = |text: String| Err(ConfigError::Value(text));
         if self.retry.attempts == 0 {
-            return wrong("`model.retry.attempts` is at least 1, which sends each request once".into());
+            return wrong(
+                "`model.retry.attempts` is at least 1, which sends each request once".into(),
+            );
         }
         if self.timeouts.first_event.0 == 0 || self.timeouts.idle.0 == 0 {
             return wrong(
                 "`model.timeouts.first_event` and `model.timeouts.idle` are at least 1".into(),
             );
         }
-        if let Some(kind) =
-            self.fallback_on.iter().find(|kind| !KINDS.contains(&kind.as_str()))
-        {
+        if let Some(kind) = self.fallback_on.iter().find(|kind| !KINDS.contains(&kind.as_str())) {
             let kinds = KINDS.join(", ");
             return wrong(format!("`model.fallback_on` has `{kind}`; it lists some of {kinds}"));
         }
@@ -156,12 +156,7 @@ pub(super) fn route_without_a_caller(path: &str) -> Option<ConfigError> {
 
 impl Default for Retry {
     fn default() -> Self {
-        Self {
-            attempts: 4,
-            first_wait: Seconds(1),
-            longest_wait: Seconds(30),
-            total: Seconds(120),
-        }
+        Self { attempts: 4, first_wait: Seconds(1), longest_wait: Seconds(30), total: Seconds(120) }
     }
 }
 

@@ -147,7 +147,9 @@ mod tests {
     /// A generator of numbers that look random and are the same in each run.
     fn numbers(mut seed: u64) -> impl FnMut() -> u64 {
         move || {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             seed >> 11
         }
     }

@@ -25,7 +25,8 @@ pub const KINDS: [&str; 12] = [
 pub fn own_thinking(messages: Vec<Message>, provider: &ComponentId) -> Vec<Message> {
     let stripped = messages.into_iter().map(|mut message| {
         for part in &mut message.parts {
-            let is_own = matches!(&part.label.source, Source::Model { provider: by, .. } if by == provider);
+            let is_own =
+                matches!(&part.label.source, Source::Model { provider: by, .. } if by == provider);
             if let (false, Content::Thinking { opaque, .. }) = (is_own, &mut part.content) {
                 *opaque = None;
             }
@@ -63,8 +64,10 @@ mod tests {
             message(vec![thought("b", ""), said_by("b")]),
         ];
         let sent = own_thinking(messages, &ComponentId::new("b"));
-        let plain =
-            Part::new(Content::Thinking { text: "hm".into(), opaque: None }, Label::model(ComponentId::new("a"), "m"));
+        let plain = Part::new(
+            Content::Thinking { text: "hm".into(), opaque: None },
+            Label::model(ComponentId::new("a"), "m"),
+        );
         assert_eq!(
             sent,
             [
@@ -77,7 +80,8 @@ mod tests {
 
     #[test]
     fn a_conversation_with_one_provider_is_sent_as_it_is() {
-        let message = Message { role: Role::Assistant, parts: vec![thought("a", ""), said_by("a")] };
+        let message =
+            Message { role: Role::Assistant, parts: vec![thought("a", ""), said_by("a")] };
         let messages = vec![Message::user("hi"), message];
         assert_eq!(own_thinking(messages.clone(), &ComponentId::new("a")), messages);
     }

@@ -8,16 +8,8 @@ use sha2::{Digest, Sha256};
 /// Hexadecimal SHA-256 of a user and a request. Every part is written with its length or as JSON,
 /// so no two different requests run together into the same bytes.
 pub fn fingerprint(user: &UserId, request: &ModelRequest) -> String {
-    let ModelRequest {
-        provider,
-        model,
-        system,
-        messages,
-        tools,
-        max_tokens,
-        temperature,
-        options,
-    } = request;
+    let ModelRequest { provider, model, system, messages, tools, max_tokens, temperature, options } =
+        request;
     let tools: Vec<serde_json::Value> = tools
         .iter()
         .map(|tool| serde_json::json!([tool.name, tool.description, tool.input_schema]))

@@ -196,7 +196,12 @@ mod tests {
                 r#"{"what":"retrying","of":{"provider":"provider-x","model":"a"},"kind":"rate-limited","why":"slow down","wait_ms":2500,"attempt":2,"attempts":4,"sent":false}"#,
             ),
             (
-                ModelNews::FellBack { from: model("a"), to: model("b"), kind: "timeout".into(), why: "w".into() },
+                ModelNews::FellBack {
+                    from: model("a"),
+                    to: model("b"),
+                    kind: "timeout".into(),
+                    why: "w".into(),
+                },
                 r#"{"what":"fell_back","from":{"provider":"provider-x","model":"a"},"to":{"provider":"provider-x","model":"b"},"kind":"timeout","why":"w"}"#,
             ),
             (
@@ -219,10 +224,7 @@ mod tests {
 
     #[test]
     fn a_person_reads_what_happened_and_what_comes() {
-        assert_eq!(
-            retrying(2500, false).to_string(),
-            "rate limited, trying again in 3 s (2 of 4)"
-        );
+        assert_eq!(retrying(2500, false).to_string(), "rate limited, trying again in 3 s (2 of 4)");
         assert_eq!(
             retrying(200, true).to_string(),
             "rate limited, trying again in 0.2 s (2 of 4); the failed request may be billed too"

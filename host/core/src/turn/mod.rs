@@ -433,12 +433,7 @@ impl Turn {
         (ToolCall { id, name: sendable_name(&partial.name), arguments }, problem)
     }
 
-    fn step_ended(
-        &mut self,
-        stop: StopReason,
-        usage: Usage,
-        by: Option<&ModelRef>,
-    ) -> Vec<Effect> {
+    fn step_ended(&mut self, stop: StopReason, usage: Usage, by: Option<&ModelRef>) -> Vec<Effect> {
         self.usage += usage;
         let dollars = dollars(&usage, &self.prices_of(by));
         if let Some(more) = dollars {
@@ -774,7 +769,11 @@ impl Turn {
             Phase::New | Phase::Ended => {}
             Phase::Answering(answer) => {
                 effects.push(Effect::StopModel);
-                effects.extend(self.step_ended(StopReason::Other, answer.usage, answer.by.as_ref()));
+                effects.extend(self.step_ended(
+                    StopReason::Other,
+                    answer.usage,
+                    answer.by.as_ref(),
+                ));
             }
             Phase::Calling(calls) => {
                 for call in calls {

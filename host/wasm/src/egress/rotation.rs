@@ -63,7 +63,9 @@ impl Rotation {
         let mut all: Vec<Credential> = spares.into_iter().map(stand_in).collect();
         all.insert(0, credential);
         let resting = self.resting();
-        let until = |credential: &Credential| resting.get(&digest(credential)).filter(|until| **until > now);
+        let until = |credential: &Credential| {
+            resting.get(&digest(credential)).filter(|until| **until > now)
+        };
         let awake: VecDeque<_> =
             all.iter().filter(|one| until(one).is_none()).cloned().map(Some).collect();
         if !awake.is_empty() {
@@ -154,7 +156,8 @@ mod tests {
     #[test]
     fn only_answers_about_the_credential_put_it_to_rest() {
         let mut headers = HeaderMap::new();
-        let seconds = |status, headers: &HeaderMap| rest(status, headers).map(|time| time.as_secs());
+        let seconds =
+            |status, headers: &HeaderMap| rest(status, headers).map(|time| time.as_secs());
         for status in [200, 400, 404, 408, 500, 503] {
             assert_eq!(seconds(status, &headers), None, "{status}");
         }

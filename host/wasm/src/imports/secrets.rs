@@ -3,7 +3,9 @@
 use super::error;
 use crate::bindings::cap::secrets::{Host, HostSecret};
 use crate::bindings::core::types::{Error, ErrorKind};
-use crate::egress::{Credential, EgressError, Outgoing, Part, Spare, Target, check_supplied, covers};
+use crate::egress::{
+    Credential, EgressError, Outgoing, Part, Spare, Target, check_supplied, covers,
+};
 use crate::instance::{Equipment, SecretRule, State};
 use hydroid_core::capability::WebRule;
 use hydroid_core::id::UserId;

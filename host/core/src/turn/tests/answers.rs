@@ -94,7 +94,8 @@ fn a_model_failure_ends_the_turn_with_its_reason() {
 
 #[test]
 fn late_model_events_have_no_effect() {
-    let error = ModelError { kind: "x".into(), message: "late".into(), retry_after_ms: None, sent: false };
+    let error =
+        ModelError { kind: "x".into(), message: "late".into(), retry_after_ms: None, sent: false };
     check(
         vec![done(), says("more"), calls(&["a read"]), vec![Event::ModelFailed(error)], used(1, 1)],
         &["text done", "step ended EndTurn", "turn completed", "end"],
