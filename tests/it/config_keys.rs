@@ -15,6 +15,7 @@ mod name_server;
 mod policy;
 mod prices;
 mod recordings;
+mod reliability;
 mod secrets;
 mod server;
 mod surroundings;
@@ -32,6 +33,7 @@ fn a_key_without_a_test_fails() {
         keys(model::TESTED),
         keys(policy::TESTED),
         keys(prices::TESTED),
+        keys(reliability::TESTED),
         keys(secrets::TESTED),
         keys(surroundings::TESTED),
         keys(turn::TESTED),
