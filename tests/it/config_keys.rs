@@ -17,6 +17,7 @@ mod name_server;
 mod policy;
 mod prices;
 mod recordings;
+mod reliability;
 mod secrets;
 mod server;
 mod surroundings;
@@ -36,6 +37,7 @@ fn a_key_without_a_test_fails() {
         keys(models::TESTED),
         keys(policy::TESTED),
         keys(prices::TESTED),
+        keys(reliability::TESTED),
         keys(secrets::TESTED),
         keys(surroundings::TESTED),
         keys(turn::TESTED),

@@ -12,6 +12,7 @@ fn home(server: &Aimock) -> Home {
     let address = server.address();
     let home = Home::with_config(&format!(
         "[model]\nprovider = \"provider-openai\"\nname = \"gpt-test\"\n\
+         [model.retry]\nattempts = 2\nfirst_wait = 0\n\
          [egress]\nallow_private = [\"{address}\"]\n\
          [secrets.openai]\nfile = \"key.txt\"\nhosts = [\"http://{address}\"]\n\
          [components.provider-openai.config]\nbase_url = \"http://{address}/v1\"\n"
@@ -124,7 +125,9 @@ fn refusals_of_aimock_are_told_and_nothing_is_lost() {
     ] });
     let Some(server) = Aimock::start(&fixtures) else { return };
     let home = home(&server);
-    clean(home.run(&["ask", "too fast"]).code(3)).tells("Slow down please");
+    clean(home.run(&["ask", "too fast"]).code(3))
+        .tells("rate limited, trying again")
+        .tells("Slow down please");
     clean(home.run(&["ask", "who am i"]).code(3)).tells("Incorrect API key");
     let sessions = home.run(&["session", "list", "--json"]).code(0).json_lines();
     let newest = sessions[0][0]["id"].as_str().unwrap().to_owned();
@@ -152,6 +155,22 @@ fn chaos_of_aimock_ends_each_turn_with_a_sentence() {
     }
     server.chaos(&json!({ "dropRate": 0.0, "malformedRate": 0.0, "disconnectRate": 0.0 }));
     clean(home.run(&["ask", "hello"]).code(0)).says("Hello from the server.");
+}
+
+#[test]
+fn a_server_that_fails_every_second_time_is_outlasted() {
+    let fixtures = json!({ "fixtures": [ { "match": { "userMessage": "hello" }, "response": { "content": "Hello from the server." } } ] });
+    let Some(server) = Aimock::start(&fixtures) else { return };
+    let home = home(&server);
+    server.chaos(&json!({ "dropRate": 0.5 }));
+    // That all of so many fail happens once in a million runs.
+    let patient = ["--set", "model.retry.attempts=20", "--set", "model.breaker.failures=0"];
+    let hello = [&patient[..], &["ask", "hello"]].concat();
+    clean(home.run(&hello).code(0)).says("Hello from the server.");
+    server.chaos(&json!({ "dropRate": 1.0 }));
+    let before = server.requests().len();
+    clean(home.run(&["ask", "hello"]).code(3)).tells("(2 of 2)").tells("tried 2 times");
+    assert_eq!(server.requests().len() - before, 2);
 }
 
 #[test]

@@ -56,6 +56,10 @@ impl AnswerScrubber {
                 events.push(ModelEvent::Cited { uri: self.scrubber.scrub(&uri), title });
                 events
             }
+            ModelEvent::News(news) => {
+                let news = news.with_texts(|text| self.scrubber.scrub(text));
+                vec![ModelEvent::News(news)]
+            }
             ModelEvent::CallStarted { .. }
             | ModelEvent::Usage(_)
             | ModelEvent::Charged(_)

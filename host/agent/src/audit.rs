@@ -7,6 +7,7 @@ use hydroid_core::id::{CallId, SessionId, UserId};
 use hydroid_core::message::{Content, Label, Source};
 use hydroid_core::policy::Decision;
 use hydroid_core::ports::StandingApproval;
+use hydroid_core::reliability::{ModelNews, in_words as in_words_of};
 use hydroid_core::taint::in_words;
 
 /// The event of an entry; none for what is no decision and no call. `ran_ms` is how long the call
@@ -84,6 +85,34 @@ pub(crate) fn of_entry(
                 bytes: Some(size(&output.content)),
                 duration_ms: ran_ms,
                 ..event(AuditAction::CallEnded, tool, outcome)
+            }
+        }
+        Entry::ModelNews { turn, news } => {
+            let about = news.about();
+            let (action, outcome, rule) = match news {
+                ModelNews::Retrying { .. } => {
+                    (AuditAction::ModelRetried, AuditOutcome::Failed, news.to_string())
+                }
+                ModelNews::FellBack { to, kind, .. } => {
+                    let rule = format!("{}; {to} answers", in_words_of(kind));
+                    (AuditAction::ModelChanged, AuditOutcome::Failed, rule)
+                }
+                ModelNews::Routed { task, .. } => {
+                    let rule = format!("model.route.{task}");
+                    (AuditAction::ModelChanged, AuditOutcome::Allowed, rule)
+                }
+                ModelNews::LeftAlone { .. } => {
+                    (AuditAction::ModelLeftAlone, AuditOutcome::Failed, news.to_string())
+                }
+                ModelNews::Kept { .. } => {
+                    (AuditAction::AnswerReused, AuditOutcome::Allowed, "model.cache".to_owned())
+                }
+            };
+            AuditEvent {
+                turn: Some(turn.clone()),
+                component: Some(about.provider.clone()),
+                rule,
+                ..event(action, &about.model, outcome)
             }
         }
         Entry::TurnEnded { turn, outcome: Outcome::Stopped, .. } => AuditEvent {

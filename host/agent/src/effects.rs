@@ -339,7 +339,7 @@ fn spec_length(spec: &ToolSpec) -> usize {
 }
 
 fn model_error(message: String) -> ModelError {
-    ModelError { kind: "internal".to_owned(), message, retry_after_ms: None }
+    ModelError { kind: "internal".to_owned(), message, retry_after_ms: None, sent: false }
 }
 
 /// A date with its weekday, like `Sun, 22 Nov 2026`.

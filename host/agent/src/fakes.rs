@@ -2,7 +2,7 @@
 //! arguments say, a journal in memory and a client. Each checks the protocol itself and writes
 //! what is wrong to a list that every test ends by looking at.
 
-use crate::{Agent, AgentParts, OpenError, OpenSession, Session, SessionChoice};
+use crate::{Agent, AgentParts, ModelParts, OpenError, OpenSession, Session, SessionChoice};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use hydroid_core::audit::AuditEvent;
@@ -13,9 +13,10 @@ use hydroid_core::message::{Content, Message, Origin, Part, Role, StopReason};
 use hydroid_core::models::{Models, Services};
 use hydroid_core::policy::Mode;
 use hydroid_core::ports::{
-    Approvals, Audit, CallContext, Clock, Completion, Journal, KnownSecrets, Model, ModelError,
-    ModelEvent, ModelRequest, NewSession, SecretPlace, SecretPlaces, SecretValue, SessionSummary,
-    Sink, StandingApproval, StoreError, StoredEntry, Tools,
+    AnswerCache, Approvals, Audit, CallContext, Clock, Completion, Journal, KeepLimits, KeptAnswer,
+    KnownSecrets, Model, ModelError, ModelEvent, ModelRequest, NewSession, SecretPlace,
+    SecretPlaces, SecretValue, SessionSummary, Sink, StandingApproval, StoreError, StoredEntry,
+    Tools,
 };
 use hydroid_core::protocol::ServerMessage;
 use hydroid_core::scrub::{KnownSecret, LiveScrubber};
@@ -55,6 +56,10 @@ pub(crate) fn models(config: &Config) -> Models {
 pub(crate) enum Play {
     Batch(Vec<ModelEvent>),
     Fail(&'static str),
+    /// As `Fail`, with this error.
+    Error(ModelError),
+    /// The answer does not begin.
+    Refuse(ModelError),
     Panic,
     Hang,
     Forever,
@@ -88,6 +93,8 @@ pub(crate) struct FakeModel {
     pub(crate) requests: Mutex<Vec<ModelRequest>>,
     pub(crate) hangs: Notify,
     pub(crate) pulled: Arc<AtomicUsize>,
+    /// Answers that are not dropped.
+    pub(crate) open: Arc<AtomicUsize>,
     /// Tools that run; no model is asked meanwhile, not even in the next turn.
     running: Arc<AtomicUsize>,
     faults: Faults,
@@ -96,6 +103,26 @@ pub(crate) struct FakeModel {
 struct FakeCompletion {
     plays: VecDeque<Play>,
     pulled: Arc<AtomicUsize>,
+    _open: Guard,
+}
+
+impl FakeModel {
+    /// A model for tests without a session.
+    pub(crate) fn alone(script: Vec<Vec<Play>>) -> Self {
+        Self::new(script, Arc::default(), Faults::default())
+    }
+
+    fn new(script: Vec<Vec<Play>>, running: Arc<AtomicUsize>, faults: Faults) -> Self {
+        Self {
+            script: Mutex::new(script.into()),
+            requests: Mutex::default(),
+            hangs: Notify::new(),
+            pulled: Arc::default(),
+            open: Arc::default(),
+            running,
+            faults,
+        }
+    }
 }
 
 impl Model for FakeModel {
@@ -119,7 +146,14 @@ impl Model for FakeModel {
         if plays.iter().any(|play| matches!(play, Play::Hang)) {
             self.hangs.notify_one();
         }
-        let completion = FakeCompletion { plays: plays.into(), pulled: Arc::clone(&self.pulled) };
+        if let [Play::Refuse(error)] = plays.as_slice() {
+            let error = error.clone();
+            return async { Err(error) }.boxed();
+        }
+        self.open.fetch_add(1, Ordering::SeqCst);
+        let open = Guard(Arc::clone(&self.open));
+        let pulled = Arc::clone(&self.pulled);
+        let completion = FakeCompletion { plays: plays.into(), pulled, _open: open };
         async move { Ok(Box::new(completion) as Box<dyn Completion>) }.boxed()
     }
 }
@@ -134,6 +168,7 @@ impl Completion for FakeCompletion {
                 _ => match self.plays.pop_front() {
                     Some(Play::Batch(events)) => Ok(events),
                     Some(Play::Fail(message)) => Err(failure(message)),
+                    Some(Play::Error(error) | Play::Refuse(error)) => Err(error),
                     Some(Play::Panic) => panic!("the scripted model panics"),
                     Some(Play::Hang | Play::Forever) | None => Ok(Vec::new()),
                 },
@@ -144,7 +179,12 @@ impl Completion for FakeCompletion {
 }
 
 fn failure(message: &str) -> ModelError {
-    ModelError { kind: "unavailable".into(), message: message.into(), retry_after_ms: None }
+    ModelError {
+        kind: "unavailable".into(),
+        message: message.into(),
+        retry_after_ms: None,
+        sent: false,
+    }
 }
 
 /// Calls without their result right after them, and results without a call.
@@ -491,7 +531,7 @@ impl Sink for HeldClient {
     }
 }
 
-struct FakeClock;
+pub(crate) struct FakeClock;
 
 impl Clock for FakeClock {
     fn now_ms(&self) -> u64 {
@@ -530,6 +570,7 @@ pub(crate) struct FakeRecords {
     pub(crate) places: Mutex<BTreeSet<SecretPlace>>,
     /// The secret places cannot be read.
     pub(crate) places_are_lost: std::sync::atomic::AtomicBool,
+    pub(crate) kept: Mutex<BTreeMap<(UserId, String), KeptAnswer>>,
     /// The audit log cannot be written.
     pub(crate) audit_is_full: std::sync::atomic::AtomicBool,
 }
@@ -615,6 +656,30 @@ impl Audit for FakeRecords {
     }
 }
 
+impl AnswerCache for FakeRecords {
+    fn kept<'a>(
+        &'a self,
+        user: &'a UserId,
+        name: &'a str,
+        not_before_ms: u64,
+    ) -> BoxFuture<'a, Result<Option<KeptAnswer>, StoreError>> {
+        let found = self.kept.lock().unwrap().get(&(user.clone(), name.to_owned())).cloned();
+        let found = found.filter(|kept| kept.kept_ms >= not_before_ms);
+        async move { Ok(found) }.boxed()
+    }
+
+    fn keep<'a>(
+        &'a self,
+        user: &'a UserId,
+        name: &'a str,
+        answer: &'a KeptAnswer,
+        _: KeepLimits,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.kept.lock().unwrap().insert((user.clone(), name.to_owned()), answer.clone());
+        async { Ok(()) }.boxed()
+    }
+}
+
 // ---- all together ----
 
 /// An agent with all its fakes.
@@ -638,16 +703,33 @@ impl Host {
 
     /// With a configuration in TOML.
     pub(crate) fn with(config: &str, script: Vec<Vec<Play>>) -> Self {
+        Self::around(config, script, |model, _| model)
+    }
+
+    /// With the layers around the model that make it reliable.
+    pub(crate) fn reliable(config: &str, script: Vec<Vec<Play>>) -> Self {
+        Self::around(config, script, |inner, config| {
+            let parts = ModelParts {
+                inner,
+                kept: Arc::new(FakeRecords::default()),
+                clock: Arc::new(FakeClock),
+                scrubber: LiveScrubber::fixed(Vec::new(), Vec::new()).unwrap(),
+                random: Arc::new(|| 500),
+                counters: Arc::default(),
+            };
+            crate::reliable(parts, &config.model).unwrap()
+        })
+    }
+
+    fn around(
+        config: &str,
+        script: Vec<Vec<Play>>,
+        layers: impl FnOnce(Arc<dyn Model>, &Config) -> Arc<dyn Model>,
+    ) -> Self {
+        let config = Arc::new(Config::from_table(config.parse().unwrap()).unwrap());
         let faults = Faults::default();
         let tools = Arc::new(FakeTools::default());
-        let model = Arc::new(FakeModel {
-            script: Mutex::new(script.into()),
-            requests: Mutex::default(),
-            hangs: Notify::new(),
-            pulled: Arc::default(),
-            running: Arc::clone(&tools.running),
-            faults: faults.clone(),
-        });
+        let model = Arc::new(FakeModel::new(script, Arc::clone(&tools.running), faults.clone()));
         let journal = Arc::new(FakeJournal {
             sessions: Mutex::default(),
             appends: AtomicUsize::new(0),
@@ -667,9 +749,8 @@ impl Host {
         let turns = AtomicUsize::new(0);
         let records = Arc::new(FakeRecords::default());
         let (stop, stopped) = watch::channel(false);
-        let config = Config::from_table(config.parse().unwrap()).unwrap();
         let agent = Agent::new(AgentParts {
-            model: Arc::clone(&model) as Arc<dyn Model>,
+            model: layers(model.clone(), &config),
             tools: Arc::clone(&tools) as Arc<dyn Tools>,
             journal: Arc::clone(&journal) as Arc<dyn Journal>,
             approvals: Arc::clone(&records) as Arc<dyn Approvals>,
@@ -679,7 +760,7 @@ impl Host {
             clock: Arc::new(FakeClock),
             scrubber: LiveScrubber::following(known, Vec::new()).unwrap(),
             models: Arc::new(models(&config)),
-            config: Arc::new(config),
+            config,
             new_turn_id: Arc::new(move || format!("t{}", turns.fetch_add(1, Ordering::SeqCst) + 1)),
         });
         Self { agent, model, tools, journal, client, records, secrets, stop, shown, faults }
@@ -782,6 +863,7 @@ fn line(entry: &Entry) -> String {
         }
         Entry::StepEnded { .. } => "step ended".into(),
         Entry::Notice { text, .. } => format!("notice {text}"),
+        Entry::ModelNews { news, .. } => format!("news {news}"),
         Entry::TurnEnded { outcome, .. } => format!("ended {outcome:?}"),
     }
 }

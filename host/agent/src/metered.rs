@@ -45,11 +45,16 @@ impl Metered {
 
     async fn begin(
         &self,
-        request: ModelRequest,
+        mut request: ModelRequest,
         context: CallContext,
     ) -> Result<Box<dyn Completion>, ModelError> {
         let facts = self.models.facts(request.provider.as_str(), &request.model);
-        let prices = facts.map_err(|error| failed(format!("what is known of the model `{}` cannot be read: {error}; `hydroid model verify` says more", request.model)))?.prices;
+        let facts = facts.map_err(|error| failed(format!("what is known of the model `{}` cannot be read: {error}; `hydroid model verify` says more", request.model)))?;
+        // Another model than the one it was made for may answer less at once.
+        if let (Some(most), Some(limit)) = (request.max_tokens, facts.output) {
+            request.max_tokens = Some(most.min(limit));
+        }
+        let prices = facts.prices;
         self.afford(&request, &context, &prices).await?;
         let charge = Charge {
             user: context.user.clone(),
@@ -226,11 +231,11 @@ fn not_kept(error: StoreError) -> ModelError {
 }
 
 fn failed(message: String) -> ModelError {
-    ModelError { kind: "internal".to_owned(), message, retry_after_ms: None }
+    ModelError { kind: "internal".to_owned(), message, retry_after_ms: None, sent: false }
 }
 
 fn no_money(message: String) -> ModelError {
-    ModelError { kind: ModelError::BUDGET.to_owned(), message, retry_after_ms: None }
+    ModelError { kind: ModelError::BUDGET.to_owned(), message, retry_after_ms: None, sent: false }
 }
 
 impl std::fmt::Debug for Metered {

@@ -193,6 +193,9 @@ impl Renderer {
             Entry::Notice { text, .. } => {
                 self.line(&mut state, Style::Dim, &format!("note: {}", harmless(&text)))
             }
+            Entry::ModelNews { news, .. } => {
+                self.line(&mut state, Style::Dim, &format!("note: {}", harmless(&news.to_string())))
+            }
             Entry::TurnEnded { outcome, usage, dollars, .. } => {
                 self.ended(&mut state, &outcome, usage, dollars)
             }

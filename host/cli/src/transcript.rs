@@ -125,6 +125,7 @@ fn passages(entries: &[Entry]) -> Vec<Passage> {
                 name(&names, call_id)
             ))),
             Entry::Notice { text, .. } => passages.push(Passage::Note(text.clone())),
+            Entry::ModelNews { news, .. } => passages.push(Passage::Note(news.to_string())),
             Entry::TurnEnded { outcome, .. } => {
                 passages.extend(ending(outcome).map(|(_, text)| Passage::Note(text)))
             }

@@ -38,6 +38,12 @@ pub(crate) fn parse(path: &str, text: &str) -> Result<Value> {
                 "`{path}` is `{text}`; it is a list of tables like `[{{ effect = \"deny\", calls = \"file_*\" }}]`"
             ),
         },
+        "list of models" => match written() {
+            Some(value @ Value::Array(_)) => value,
+            _ => bail!(
+                "`{path}` is `{text}`; it is a list of tables like `[{{ provider = \"provider-openai\", name = \"small\" }}]`"
+            ),
+        },
         "bool" => match text {
             "true" => Value::Boolean(true),
             "false" => Value::Boolean(false),

@@ -11,7 +11,7 @@ use crate::secrets::{Programs, UserSecrets};
 use crate::terminal::{self, Terminal};
 use crate::{audited, log, models, release, stopped};
 use anyhow::{Context, Result, anyhow};
-use hydroid_agent::{Agent, AgentParts, Metered};
+use hydroid_agent::{Agent, AgentParts, Metered, ModelParts};
 use hydroid_core::config::Config;
 use hydroid_core::id::UserId;
 use hydroid_core::ports::{Clock, Journal, Model, Secrets, Tools};
@@ -227,18 +227,33 @@ impl Ground {
         Ok(database)
     }
 
+    /// A model asked reliably: each request that is sent passes the meter inside.
+    fn reliable(&self, inner: Arc<dyn Model>, database: &Database) -> Result<Arc<dyn Model>> {
+        let parts = ModelParts {
+            inner,
+            kept: Arc::new(database.clone()),
+            clock: Arc::new(SystemClock),
+            scrubber: self.scrubber.clone(),
+            // Without random numbers, requests are repeated at the same times as others are.
+            random: Arc::new(|| getrandom::u64().unwrap_or_default()),
+            counters: Arc::default(),
+        };
+        hydroid_agent::reliable(parts, &self.config.model).map_err(anyhow::Error::msg)
+    }
+
     /// What runs turns. A configured model that is not there and a budget that cannot be kept are
     /// found here, before anything is said.
     pub(crate) async fn agent(&self, catalog: &Arc<Catalog>, database: &Database) -> Result<Agent> {
         let models = Arc::new(models::open(&self.paths, &self.config)?);
         models::check(&models, catalog, &self.loaded).await?;
-        let model: Arc<dyn Model> = Arc::new(Metered::new(
+        let metered = Arc::new(Metered::new(
             catalog.clone(),
             Arc::new(database.clone()),
             Arc::new(SystemClock),
             models.clone(),
             &self.config,
         ));
+        let model = self.reliable(metered, database)?;
         let tools: Arc<dyn Tools> = catalog.clone();
         let journal: Arc<dyn Journal> = Arc::new(database.clone());
         Ok(Agent::new(AgentParts {

@@ -65,10 +65,20 @@ pub enum AuditAction {
     Redacted,
     /// A model was asked.
     ModelAsked,
+    /// A request to a model failed and was sent again.
+    ModelRetried,
+    /// Another model was asked than the one that is configured.
+    ModelChanged,
+    /// A model failed so often that it was left alone for a while.
+    ModelLeftAlone,
+    /// An answer was given that had been kept.
+    AnswerReused,
     /// A request was sent to another machine, or refused.
     Request,
     /// A secret was attached to a request, or refused.
     SecretUsed,
+    /// A service refused a secret, and the next one it may be replaced by was taken.
+    SecretRotated,
     /// A secret was stored, replaced or removed.
     SecretChanged,
     /// The vault's first half: an item was left with the host.
@@ -133,7 +143,7 @@ impl AuditEvent {
 
 impl AuditAction {
     /// Every action.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 25] = [
         Self::CallDecided,
         Self::ApprovalAnswered,
         Self::ApprovalGiven,
@@ -142,8 +152,13 @@ impl AuditAction {
         Self::CallEnded,
         Self::Redacted,
         Self::ModelAsked,
+        Self::ModelRetried,
+        Self::ModelChanged,
+        Self::ModelLeftAlone,
+        Self::AnswerReused,
         Self::Request,
         Self::SecretUsed,
+        Self::SecretRotated,
         Self::SecretChanged,
         Self::VaultRead,
         Self::VaultWritten,
@@ -167,8 +182,13 @@ impl AuditAction {
             Self::CallEnded => "call-ended",
             Self::Redacted => "redacted",
             Self::ModelAsked => "model-asked",
+            Self::ModelRetried => "model-retried",
+            Self::ModelChanged => "model-changed",
+            Self::ModelLeftAlone => "model-left-alone",
+            Self::AnswerReused => "answer-reused",
             Self::Request => "request",
             Self::SecretUsed => "secret-used",
+            Self::SecretRotated => "secret-rotated",
             Self::SecretChanged => "secret-changed",
             Self::VaultRead => "vault-read",
             Self::VaultWritten => "vault-written",

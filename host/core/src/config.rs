@@ -9,9 +9,11 @@ use std::collections::BTreeMap;
 
 mod budget;
 mod keys;
+mod reliability;
 
 pub use budget::{Budget, MoneyBudget, Span};
 pub use keys::{KEYS, Key};
+pub use reliability::{Breaker, ModelCache, OtherModel, Retry, Routes, Timeouts};
 
 /// Largest item a vault copy can be configured for; it is held in memory twice on its way.
 const LARGEST_VAULT_ITEM: u64 = 1 << 30;
@@ -67,6 +69,13 @@ pub struct Model {
     pub instructions: Option<String>,
     pub options: Option<toml::Table>,
     pub prices: Prices,
+    pub breaker: Breaker,
+    pub cache: ModelCache,
+    pub fallback: Vec<OtherModel>,
+    pub fallback_on: Vec<String>,
+    pub retry: Retry,
+    pub route: Routes,
+    pub timeouts: Timeouts,
 }
 
 /// US dollars per million tokens.
@@ -210,6 +219,7 @@ pub struct SecretSource {
     pub exec_env: Vec<String>,
     pub file: Option<String>,
     pub hosts: Vec<String>,
+    pub rotate: Vec<String>,
 }
 
 /// How stored secrets are sealed.
@@ -334,6 +344,7 @@ impl Config {
                 self.user
             ));
         }
+        self.model.check_reliability()?;
         let anybody = Who { user: self.user.clone(), agent: String::new(), channel: String::new() };
         if let Err(problem) = policy::configured(&self.policy, &anybody) {
             return wrong(problem);
@@ -390,6 +401,29 @@ impl Config {
         }
         for (name, secret) in &self.secrets {
             secret.check(name)?;
+            self.check_rotation(name, secret)?;
+        }
+        Ok(())
+    }
+}
+
+impl Config {
+    /// What a secret may be replaced by takes its place and its audience from it.
+    fn check_rotation(&self, name: &str, secret: &SecretSource) -> Result<(), ConfigError> {
+        let wrong = |text: String| Err(ConfigError::Value(text));
+        let mut seen = std::collections::BTreeSet::from([name]);
+        for other in &secret.rotate {
+            if !is_name(other) || !seen.insert(other) {
+                return wrong(format!(
+                    "`secrets.{name}.rotate` lists names of other secrets, each once, and never their values"
+                ));
+            }
+            let Some(source) = self.secrets.get(other) else { continue };
+            if !source.hosts.is_empty() || !source.rotate.is_empty() {
+                return wrong(format!(
+                    "`secrets.{other}` stands in for `{name}` (`secrets.{name}.rotate`) and goes where that one goes; take `hosts` and `rotate` out of it"
+                ));
+            }
         }
         Ok(())
     }
@@ -511,6 +545,9 @@ fn check_keys(prefix: &str, table: &toml::Table) -> Result<(), ConfigError> {
         match value {
             toml::Value::Table(inner) if leads_to_a_key(&path) => check_keys(&path, inner)?,
             _ => {
+                if let Some(error) = reliability::route_without_a_caller(&path) {
+                    return Err(error);
+                }
                 let known = KEYS.iter().map(|key| key.path);
                 return Err(ConfigError::UnknownKey {
                     hint: did_you_mean(&path, known),
@@ -642,6 +679,13 @@ impl Default for Model {
             instructions: None,
             options: None,
             prices: Prices::default(),
+            breaker: Breaker::default(),
+            cache: ModelCache::default(),
+            fallback: Vec::new(),
+            fallback_on: reliability::default_fallback_on(),
+            retry: Retry::default(),
+            route: Routes::default(),
+            timeouts: Timeouts::default(),
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::id::{CallId, ComponentId, TurnId};
 use crate::message::{Content, Label, Message, Part, Role, StopReason, Usage};
 use crate::money::Money;
 use crate::policy::Decision;
+use crate::reliability::ModelNews;
 use crate::tool::{Impact, Preview, ToolCall, ToolOutput};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -156,6 +157,14 @@ pub enum Entry {
         /// The text.
         text: String,
     },
+    /// The host tells what became of a request to a model: that it is sent again, or that another
+    /// model than the step began with answers.
+    ModelNews {
+        /// The turn.
+        turn: TurnId,
+        /// What happened.
+        news: ModelNews,
+    },
     /// The turn ended.
     TurnEnded {
         /// The turn.
@@ -297,6 +306,11 @@ impl Rebuild {
             Entry::CallFinished { call_id, output, label, .. } => {
                 self.results.push((call_id.clone(), output.clone(), label.clone()));
             }
+            Entry::ModelNews { news, .. } => {
+                if let Some(by) = news.answers() {
+                    self.model = Some(Label::model(by.provider.clone(), by.model.clone()));
+                }
+            }
             Entry::TurnEnded { .. } => self.close_step(),
             Entry::CallStarted { call_id, .. } => {
                 self.started.insert(call_id.clone());
@@ -358,6 +372,7 @@ impl Rebuild {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reliability::ModelRef;
 
     fn turn() -> TurnId {
         TurnId::new("t")
@@ -423,6 +438,16 @@ mod tests {
             output: ToolOutput::text("ok"),
             label: Label::host(),
         }
+    }
+
+    #[test]
+    fn what_another_model_said_is_labelled_with_that_model() {
+        let to = ModelRef { provider: ComponentId::new("q"), model: "n".into() };
+        let news = ModelNews::Routed { to, task: "vision".into() };
+        let mut entries = started();
+        entries.extend([Entry::ModelNews { turn: turn(), news }, text("hello")]);
+        let label = conversation(&entries)[1].parts[0].label.clone();
+        assert_eq!(label, Label::model(ComponentId::new("q"), "n"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! events and carry out what comes back.
 //!
 //! Read in this order: [`id`], [`message`], [`tool`], [`entry`], [`turn`], then [`capability`],
-//! [`manifest`], [`policy`], [`taint`], [`fence`], [`injection`], [`audit`], [`config`], [`money`], [`models`], then the seams [`ports`] and [`protocol`].
+//! [`manifest`], [`policy`], [`taint`], [`fence`], [`injection`], [`audit`], [`reliability`], [`config`], [`money`], [`models`], then the seams [`ports`] and [`protocol`].
 //! One word per thing; the words are in `docs/glossary.md`.
 
 pub mod arguments;
@@ -24,6 +24,7 @@ pub mod ports;
 pub mod prompt;
 pub mod protocol;
 pub mod recording;
+pub mod reliability;
 pub mod scrub;
 pub mod taint;
 pub mod tool;

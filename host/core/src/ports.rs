@@ -1,8 +1,10 @@
 //! Ports: the only traits between crates. `wasm` and `memory` implement them, `agent` uses them,
 //! `cli` brings them together. What is kept for components and for people has a file each.
 
+mod answer_cache;
 mod approvals;
 mod audit;
+mod cancel;
 mod key_values;
 mod known_secrets;
 mod ledger;
@@ -10,8 +12,10 @@ mod recall;
 mod request_budget;
 mod secret_places;
 
+pub use answer_cache::{AnswerCache, KeepLimits, KeptAnswer};
 pub use approvals::{Approvals, StandingApproval};
 pub use audit::Audit;
+pub use cancel::{CancelFlag, Cancelled};
 pub use key_values::{
     KeyError, KeyOwner, KeyValues, LARGEST_COMPONENT_STATE, LARGEST_VALUE, LONGEST_KEY, MOST_KEYS,
     check_key, check_value,
@@ -30,10 +34,11 @@ use crate::id::{CallId, ComponentId, SessionId, TurnId, UserId};
 use crate::message::{Message, StopReason, Usage};
 use crate::money::Money;
 use crate::protocol::ServerMessage;
+use crate::reliability::ModelNews;
 use crate::tool::{CheckedCall, Preview, ToolCall, ToolOutput, ToolSpec};
 use futures_core::future::BoxFuture;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Models offered by provider components.
 pub trait Model: Send + Sync {
@@ -72,8 +77,9 @@ pub struct ModelRequest {
     pub options: Option<serde_json::Value>,
 }
 
-/// One piece of an answer.
-#[derive(Clone, Debug, PartialEq)]
+/// One piece of an answer. The JSON shape is that of answers that are kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ModelEvent {
     /// Text to append.
     Text(String),
@@ -126,6 +132,8 @@ pub enum ModelEvent {
         /// JSON text.
         json: String,
     },
+    /// The host tells something of the request; the model did not say it.
+    News(ModelNews),
 }
 
 /// Why a model could not answer.
@@ -136,8 +144,10 @@ pub struct ModelError {
     pub kind: String,
     /// One sentence with what to do next.
     pub message: String,
-    /// When to try again, in milliseconds.
+    /// When to try again, in milliseconds; none where that does not help.
     pub retry_after_ms: Option<u32>,
+    /// The request may have reached the service, so sending it again may cost again.
+    pub sent: bool,
 }
 
 impl ModelError {
@@ -180,22 +190,6 @@ pub struct CallContext {
     pub progress: Arc<dyn Fn(Option<f32>, String) + Send + Sync>,
     /// Set when the call was handed something secret.
     pub secret: SawSecret,
-}
-
-/// The polite half of cancellation; the hard half is dropping the future.
-#[derive(Clone, Debug, Default)]
-pub struct CancelFlag(Arc<AtomicBool>);
-
-impl CancelFlag {
-    /// Asks the holder to stop.
-    pub fn cancel(&self) {
-        self.0.store(true, Ordering::Release);
-    }
-
-    /// True once somebody asked.
-    pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
 }
 
 impl std::fmt::Debug for CallContext {

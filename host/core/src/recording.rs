@@ -81,6 +81,7 @@ fn answer(conversation: &[Message], step: &[Entry]) -> Value {
             | Entry::CallStarted { .. }
             | Entry::CallFinished { .. }
             | Entry::Notice { .. }
+            | Entry::ModelNews { .. }
             | Entry::TurnEnded { .. } => {}
         }
     }

@@ -8,7 +8,7 @@
 //! [`hydroid_core::ports::Recall`], `request_budget` counts what components send
 //! ([`hydroid_core::ports::RequestBudget`]), `secrets` keeps sealed what only the holder of a
 //! [`MasterKey`] reads, `approvals` is what people allowed for good, `audit` is the chained log of
-//! what was done, `ledger` keeps what requests to models cost ([`hydroid_core::ports::Ledger`]),
+//! what was done, `kept_answers` implements [`hydroid_core::ports::AnswerCache`], `ledger` keeps what requests to models cost ([`hydroid_core::ports::Ledger`]),
 //! `failure` turns the database's codes into sentences.
 //!
 //! What is promised: an append that has returned survives `kill -9`; sequence numbers have no
@@ -21,6 +21,7 @@ mod audit;
 mod database;
 mod failure;
 mod journal;
+mod kept_answers;
 pub mod kv;
 mod ledger;
 mod migration;

@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0007_approvals.sql"),
     include_str!("../migrations/0008_secret_places.sql"),
     include_str!("../migrations/0009_model_requests.sql"),
+    include_str!("../migrations/0010_kept_answers.sql"),
 ];
 
 /// The version of the schema of a file; 0 if it is new.
@@ -72,8 +73,8 @@ mod tests {
     use crate::{AuditBreak, AuditLog, Database, MasterKey, StandingApprovals};
     use hydroid_core::id::{ComponentId, SessionId, UserId};
     use hydroid_core::ports::{
-        Approvals, Clock, Journal, Ledger, Question, Recall, RequestBudget, RequestWindow,
-        SecretPlaces, Since, StoreError,
+        AnswerCache, Approvals, Clock, Journal, Ledger, Question, Recall, RequestBudget,
+        RequestWindow, SecretPlaces, Since, StoreError,
     };
     use std::error::Error;
     use std::sync::Arc;
@@ -97,6 +98,7 @@ mod tests {
         include_str!("../migrations/fixtures/0007.sql"),
         include_str!("../migrations/fixtures/0008.sql"),
         include_str!("../migrations/fixtures/0009.sql"),
+        include_str!("../migrations/fixtures/0010.sql"),
     ];
 
     async fn file_with(path: &Path, sql: &str) {
@@ -197,6 +199,11 @@ mod tests {
                 let spent = database.spent(&local, Since::default()).await.unwrap();
                 assert_eq!((spent.requests, spent.unknown), (2, 1));
                 assert_eq!(spent.known.pico(), 21_000_000_001);
+            }
+            if version >= 10 {
+                let kept = database.kept(&local, "n1", 0).await.unwrap();
+                let kept = kept.map(|kept| (kept.events.len(), kept.kept_ms));
+                assert_eq!(kept, Some((2, 1_700_000_005_000)));
             }
         }
     }

@@ -494,8 +494,9 @@ fn secret_rules(
                 Some(_) | None => &want.hosts,
             };
             let audience = hosts.iter().filter_map(|host| host.parse().ok()).collect();
-            let rule =
-                SecretRule { audience, attach: want.attach.clone(), optional: want.optional };
+            let rotate = sources.get(name).map(|source| source.rotate.clone()).unwrap_or_default();
+            let attach = want.attach.clone();
+            let rule = SecretRule { audience, attach, optional: want.optional, rotate };
             (name.clone(), rule)
         })
         .collect()

@@ -54,6 +54,7 @@ pub(crate) fn model_error(error: &Error) -> ModelError {
         kind: kind_name(error.kind).to_owned(),
         message: error_text(error),
         retry_after_ms: error.retry_after_ms,
+        sent: error.sent,
     }
 }
 
@@ -188,6 +189,7 @@ pub(crate) fn event_size(event: &ModelEvent) -> usize {
         ModelEvent::CallEnded { .. }
         | ModelEvent::Usage(_)
         | ModelEvent::Charged(_)
-        | ModelEvent::Finished(_) => 16,
+        | ModelEvent::Finished(_)
+        | ModelEvent::News(_) => 16,
     }
 }

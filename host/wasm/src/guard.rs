@@ -58,28 +58,49 @@ pub(crate) async fn send(
         }
     };
     record(guard, event(AuditOutcome::Allowed, rule)).await?;
-    let used = credential.as_ref().filter(|credential| {
-        credential.audience.iter().any(|rule| crate::egress::covers(rule, &outgoing.target))
-    });
-    if let Some(credential) = used {
-        let used = AuditEvent {
-            rule: format!("for `{}`", outgoing.target.grantable()),
-            ..event_of(
-                equipment,
-                call,
-                AuditAction::SecretUsed,
-                &credential.name,
-                AuditOutcome::Allowed,
-            )
-        };
-        record(guard, used).await?;
-    }
-    let sent =
-        equipment.egress.send(&equipment.component, &equipment.grant, outgoing, credential).await;
+    let sent = send_with_any(equipment, call, guard, outgoing, credential).await;
     if let Err(problem) = &sent {
         record(guard, denied(problem)).await?;
     }
     sent
+}
+
+/// Sends a request with the first of a credential's values that the service does not refuse.
+async fn send_with_any(
+    equipment: &Equipment,
+    call: &CallContext,
+    guard: &Guard,
+    outgoing: Outgoing,
+    credential: Option<Credential>,
+) -> Result<Answer, EgressError> {
+    let (egress, component, grant) = (&equipment.egress, &equipment.component, &equipment.grant);
+    let secret_event = |action, name: &str, outcome, rule| AuditEvent {
+        rule,
+        ..event_of(equipment, call, action, name, outcome)
+    };
+    let mut left = egress.rotation().in_order(credential);
+    while let Some(Some(credential)) = left.pop_front() {
+        let covers = |rule| crate::egress::covers(rule, &outgoing.target);
+        if credential.audience.iter().any(covers) {
+            let rule = format!("for `{}`", outgoing.target.grantable());
+            let used = secret_event(
+                AuditAction::SecretUsed,
+                &credential.name,
+                AuditOutcome::Allowed,
+                rule,
+            );
+            record(guard, used).await?;
+        }
+        let request = outgoing.clone();
+        let answer = egress.send(component, grant, request, Some(credential.clone())).await?;
+        let is_refused = egress.rotation().rests(&credential, &answer);
+        let Some(Some(next)) = left.front().filter(|_| is_refused) else { return Ok(answer) };
+        let rule = format!("status {}; `{}` is sent instead", answer.status, next.name);
+        let outcome = AuditOutcome::Failed;
+        record(guard, secret_event(AuditAction::SecretRotated, &credential.name, outcome, rule))
+            .await?;
+    }
+    egress.send(component, grant, outgoing, None).await
 }
 
 /// The scrubber of the secrets as they are now. What cannot be searched is not sent.

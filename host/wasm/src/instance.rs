@@ -58,6 +58,8 @@ pub(crate) struct SecretRule {
     pub(crate) audience: Vec<WebRule>,
     pub(crate) attach: Attach,
     pub(crate) optional: bool,
+    /// Secrets whose values may be sent instead.
+    pub(crate) rotate: Vec<String>,
 }
 
 /// The data of a store.

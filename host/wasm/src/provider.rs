@@ -72,8 +72,12 @@ impl Catalog {
 
     fn provider(&self, name: &str) -> Result<Arc<Loaded>, ModelError> {
         let snapshot = self.snapshot();
-        let error =
-            |message| ModelError { kind: "not-found".into(), message, retry_after_ms: None };
+        let error = |message| ModelError {
+            kind: "not-found".into(),
+            message,
+            retry_after_ms: None,
+            sent: false,
+        };
         match snapshot.by_name.get(name).map(|installed| &installed.status) {
             Some(Status::Ready(loaded)) => Ok(loaded.clone()),
             Some(Status::Refused(problem)) => {
@@ -169,6 +173,7 @@ impl Answer {
                     equipment.component
                 ),
                 retry_after_ms: None,
+                sent: true,
             }
         })?;
         Ok(events)
@@ -180,7 +185,8 @@ fn trapped(store: &Store<State>, cause: Cause) -> ModelError {
         Cause::Deadline(_) => "timeout",
         Cause::Error(_) => "internal",
     };
-    ModelError { kind: kind.into(), message: trap::sentence(store, cause), retry_after_ms: None }
+    let message = trap::sentence(store, cause);
+    ModelError { kind: kind.into(), message, retry_after_ms: None, sent: true }
 }
 
 fn internal(error: &wasmtime::Error) -> ModelError {
@@ -189,6 +195,7 @@ fn internal(error: &wasmtime::Error) -> ModelError {
         kind: "internal".into(),
         message: "the provider could not be started".into(),
         retry_after_ms: None,
+        sent: false,
     }
 }
 
@@ -201,5 +208,6 @@ fn not_a_provider(loaded: &Loaded) -> ModelError {
             loaded.role
         ),
         retry_after_ms: None,
+        sent: false,
     }
 }

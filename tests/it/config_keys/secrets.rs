@@ -12,6 +12,7 @@ pub(super) const TESTED: &[Tested<Home>] = &[
     ("secrets.*.exec_env", exec_env),
     ("secrets.*.file", file),
     ("secrets.*.hosts", hosts),
+    ("secrets.*.rotate", rotate),
     ("secrets_store.master_key", master_key),
 ];
 
@@ -116,6 +117,25 @@ fn hosts(home: &Home) {
     let own = format!("secrets.test.hosts=[\"{}\"]", server.origin());
     dial(home, &server, &["secrets.test.file=key", &own]).says("200");
     assert_eq!(credential(&server.last()), "Bearer hunter2-hunter2");
+}
+
+/// The tool is told of the answer only; the audit log says that the first key was refused.
+fn rotate(home: &Home) {
+    home.write("second", "hunter3-hunter3\n");
+    let refused = "HTTP/1.1 401 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_owned();
+    let settings = ["secrets.test.file=key", "secrets.spare.file=second", HERE];
+    let server = Server::start(Reply::Raw(refused.clone()));
+    dial(home, &server, &settings).says("401");
+    let rotating = [&settings[..], &["secrets.test.rotate=[\"spare\"]"]].concat();
+    let server = Server::start(Reply::InTurn(vec![Reply::Raw(refused), Reply::Whole("ok".into())]));
+    let ran = dial(home, &server, &rotating).says("200");
+    assert!(!ran.stdout.contains("401") && !ran.stdout.contains("spare"), "{ran:?}");
+    let sent: Vec<String> =
+        server.received().iter().map(|received| credential(received).to_owned()).collect();
+    assert_eq!(sent, ["Bearer hunter2-hunter2", "Bearer hunter3-hunter3"]);
+    home.run(&["audit", "query", "--action", "secret-rotated"])
+        .code(0)
+        .says("`spare` is sent instead");
 }
 
 #[test]

@@ -3,7 +3,9 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
 
 /// How it answers.
 #[derive(Clone)]
@@ -16,6 +18,12 @@ pub(super) enum Reply {
     Together(usize),
     /// With a head, and then nothing more.
     HeadOnly,
+    /// With these bytes, and then the connection ends.
+    Raw(String),
+    /// With these bytes, and then nothing more.
+    Stalled(String),
+    /// With each in turn, and with the last from then on.
+    InTurn(Vec<Reply>),
     /// Not at all.
     Nothing,
 }
@@ -38,6 +46,8 @@ pub(super) struct Server {
 struct Shared {
     received: Mutex<Vec<Received>>,
     came: Condvar,
+    /// Connections that a client ended while it waited for more.
+    given_up: AtomicUsize,
 }
 
 impl Server {
@@ -71,6 +81,16 @@ impl Server {
         self.shared.received.lock().expect("no holder panics").clone()
     }
 
+    /// How often a client ended a connection while it waited for more, once that is so often.
+    #[track_caller]
+    pub(super) fn given_up(&self, times: usize) {
+        let until = Instant::now() + Duration::from_secs(20);
+        while self.shared.given_up.load(Ordering::SeqCst) < times {
+            assert!(Instant::now() < until, "the connection was left open");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// The newest request.
     #[track_caller]
     pub(super) fn last(&self) -> Received {
@@ -88,6 +108,13 @@ impl Received {
 fn answer(mut stream: TcpStream, shared: &Shared, reply: &Reply) -> std::io::Result<()> {
     let request = read(&stream)?;
     let mut received = shared.received.lock().expect("no holder panics");
+    let reply = match reply {
+        Reply::InTurn(replies) => {
+            let last = replies.last().expect("there is a reply");
+            replies.get(received.len()).unwrap_or(last)
+        }
+        reply => reply,
+    };
     received.push(request);
     shared.came.notify_all();
     if let Reply::Together(count) = reply {
@@ -97,15 +124,20 @@ fn answer(mut stream: TcpStream, shared: &Shared, reply: &Reply) -> std::io::Res
     drop(received);
     let body = match reply {
         Reply::Whole(body) => body,
-        Reply::Together(_) => "",
+        Reply::Together(_) | Reply::InTurn(_) => "",
+        Reply::Raw(bytes) => return stream.write_all(bytes.as_bytes()),
+        Reply::Stalled(bytes) => {
+            stream.write_all(bytes.as_bytes())?;
+            return until_closed(stream, shared);
+        }
         Reply::Lines(lines) => {
             return write!(stream, "HTTP/1.1 200 OK\r\nConnection: close\r\n{lines}\r\n");
         }
         Reply::HeadOnly => {
             write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")?;
-            return until_closed(stream);
+            return until_closed(stream, shared);
         }
-        Reply::Nothing => return until_closed(stream),
+        Reply::Nothing => return until_closed(stream, shared),
     };
     let length = body.len();
     write!(
@@ -114,8 +146,10 @@ fn answer(mut stream: TcpStream, shared: &Shared, reply: &Reply) -> std::io::Res
     )
 }
 
-fn until_closed(mut stream: TcpStream) -> std::io::Result<()> {
-    stream.read_to_end(&mut Vec::new()).map(drop)
+fn until_closed(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
+    let ended = stream.read_to_end(&mut Vec::new());
+    shared.given_up.fetch_add(1, Ordering::SeqCst);
+    ended.map(drop)
 }
 
 fn read(stream: &TcpStream) -> std::io::Result<Received> {

@@ -119,7 +119,7 @@ fn used(input: u64, output: u64) -> ModelEvent {
 }
 
 fn failure(kind: &str) -> ModelError {
-    ModelError { kind: kind.into(), message: "no".into(), retry_after_ms: None }
+    ModelError { kind: kind.into(), message: "no".into(), retry_after_ms: None, sent: false }
 }
 
 /// Asks once and pulls until the end; what was given out, and what happened meanwhile.

@@ -14,6 +14,7 @@ use hydroid_core::policy::CallPattern;
 use hydroid_core::ports::{Journal, Tools};
 use hydroid_wasm::check::CONTRACT;
 use hydroid_wasm::{Catalog, LoadError, Status};
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -191,14 +192,18 @@ fn components(findings: &mut Findings, ground: &Ground, catalog: &Catalog) -> Re
         findings.broken(&problem)?;
     }
     let installed = catalog.installed();
+    let in_use = providers_in_use(ground);
     for component in &installed {
         let name = exact(&component.name);
         match &component.status {
             Status::Ready(loaded) => {
                 findings.fine(&format!("component {name} ({}) is ready", loaded.role))?
             }
-            Status::Refused(error) if component.name == ground.config.model.provider => {
-                findings.broken(&format!("component {name} is the provider in use (`model.provider`) and is refused: {error}"))?;
+            Status::Refused(error) if in_use.contains_key(&component.name) => {
+                findings.broken(&format!(
+                    "component {name} is the provider in use (`{}`) and is refused: {error}",
+                    in_use[&component.name]
+                ))?;
             }
             // Turned off, not configured or not granted: that is somebody's decision.
             Status::Refused(
@@ -219,11 +224,8 @@ fn components(findings: &mut Findings, ground: &Ground, catalog: &Catalog) -> Re
             ))?;
         }
     }
-    if catalog.get(&ground.config.model.provider).is_none() {
-        findings.broken(&format!(
-            "no component is called `{}`, which `model.provider` names",
-            ground.config.model.provider
-        ))?;
+    for (provider, key) in in_use.iter().filter(|(provider, _)| catalog.get(provider).is_none()) {
+        findings.broken(&format!("no component is called `{provider}`, which `{key}` names"))?;
     }
     for name in read_grants(&ground.paths.grants_file())?.components.keys() {
         if !installed.iter().any(|component| component.name == *name) {
@@ -236,6 +238,15 @@ fn components(findings: &mut Findings, ground: &Ground, catalog: &Catalog) -> Re
         size as f64 / 1e6,
         ground.config.cache.max_size
     ))
+}
+
+/// The providers that may be asked, each with the first key that names it.
+fn providers_in_use(ground: &Ground) -> BTreeMap<String, String> {
+    let model = &ground.config.model;
+    let others = model.others().map(|(key, other)| (other.provider.clone(), key));
+    let main = [(model.provider.clone(), "model.provider".to_owned())];
+    // The last of two for one provider stays.
+    others.chain(main).collect()
 }
 
 /// A rule whose tool is misspelled denies nothing.

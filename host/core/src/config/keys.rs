@@ -217,6 +217,31 @@ pub const KEYS: &[Key] = &[
         "What is logged to standard error: error, warn, info, debug or trace.",
     ),
     key(
+        "model.breaker.failures",
+        "number",
+        "5",
+        "Failures in a row (not available, too slow) after which a model of a provider is left alone for a while; 0 for never. Counted in each process.",
+    ),
+    key(
+        "model.breaker.open",
+        "time",
+        "\"30s\"",
+        "How long a model is left alone then; after that one request finds out whether it is back.",
+    ),
+    key(
+        "model.cache.enabled",
+        "bool",
+        "false",
+        "Whether answers are kept, scrubbed, in your database, and given again to the very same request without asking a model.",
+    ),
+    key("model.cache.max_age", "time", "\"24h\"", "How long a kept answer is given again."),
+    key(
+        "model.cache.max_size",
+        "size",
+        "\"64MiB\"",
+        "Bytes of all kept answers; the oldest go first.",
+    ),
+    key(
         "model.catalog",
         "text",
         "",
@@ -227,6 +252,18 @@ pub const KEYS: &[Key] = &[
         "number",
         "",
         "Context window of the model; older turns are left out when a request would not fit. The catalog's when absent, and 128000 for a model it does not know.",
+    ),
+    key(
+        "model.fallback",
+        "list of models",
+        "[]",
+        "Models that are asked in turn when the one before could not answer: `provider` and `name`, and if wanted `options` and `prices`.",
+    ),
+    key(
+        "model.fallback_on",
+        "list",
+        "[\"conflict\", \"denied\", \"internal\", \"not-found\", \"other\", \"rate-limited\", \"timeout\", \"too-large\", \"unauthenticated\", \"unavailable\", \"unsupported\"]",
+        "Kinds of errors after which the next model of `model.fallback` is asked; `invalid-input` can be added.",
     ),
     key("model.instructions", "text", "", "Instructions added to the system prompt."),
     key(
@@ -263,6 +300,49 @@ pub const KEYS: &[Key] = &[
     key("model.prices.output", "number", "", "US dollars per million output tokens."),
     key("model.provider", "text", "\"provider-rehearsal\"", "The provider component that answers."),
     key(
+        "model.retry.attempts",
+        "number",
+        "4",
+        "How often a request is sent at the most when the service is rate limited, not available, too slow or drops the connection; 1 for no repetition. Nothing is sent again after a part of the answer was shown.",
+    ),
+    key(
+        "model.retry.first_wait",
+        "time",
+        "\"1s\"",
+        "Upper end of the random wait before the first repetition; it doubles with each further one. What a service names as the time to wait comes on top.",
+    ),
+    key(
+        "model.retry.longest_wait",
+        "time",
+        "\"30s\"",
+        "Longest single wait; a service that names a longer one is not waited for, and the time is told.",
+    ),
+    key(
+        "model.retry.total",
+        "time",
+        "\"2m\"",
+        "Longest time from the first request to the last repetition.",
+    ),
+    key(
+        "model.route.vision.name",
+        "text",
+        "",
+        "The model that answers when there is an image in the conversation, as its provider knows it.",
+    ),
+    key(
+        "model.route.vision.options",
+        "table",
+        "",
+        "Further settings for that model, instead of `model.options`.",
+    ),
+    key(
+        "model.route.vision.prices",
+        "table",
+        "",
+        "What that model costs, with the keys of `model.prices`.",
+    ),
+    key("model.route.vision.provider", "text", "", "The provider component of that model."),
+    key(
         "model.skip_validation",
         "bool",
         "false",
@@ -274,6 +354,13 @@ pub const KEYS: &[Key] = &[
         "",
         "Sampling temperature; left out of requests to a model that, as the catalog says, takes none.",
     ),
+    key(
+        "model.timeouts.first_event",
+        "time",
+        "\"5m\"",
+        "Longest time from asking a model to the first piece of its answer.",
+    ),
+    key("model.timeouts.idle", "time", "\"2m\"", "Longest time between two pieces of an answer."),
     key(
         "policy.allow",
         "list",
@@ -337,6 +424,12 @@ pub const KEYS: &[Key] = &[
         "list",
         "[]",
         "Hosts the secret may be sent to, instead of those of the component's manifest; the manifest's when empty. It holds for stored secrets too.",
+    ),
+    key(
+        "secrets.*.rotate",
+        "list",
+        "[]",
+        "Names of further secrets for the same place: when a service refuses one (401, 403, 429), the next is sent, and the first comes back after a while.",
     ),
     key(
         "secrets_store.master_key",

@@ -4,7 +4,9 @@
 
 use super::{Catalog, CatalogError, Modality, Model, Provider, Services, Wanted, suggestions};
 use crate::config::{Config, Prices};
+use crate::id::ComponentId;
 use crate::money::{PriceList, Rates};
+use crate::reliability::ModelRef;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -34,6 +36,8 @@ struct Configured {
     context: Option<u32>,
     output: Option<u32>,
     prices: Prices,
+    /// What the models beside the main one cost, as far as that is configured.
+    other_prices: BTreeMap<ModelRef, (String, Prices)>,
     base_urls: BTreeMap<String, String>,
     budgets: Vec<&'static str>,
 }
@@ -76,7 +80,7 @@ pub struct UnknownModel {
 /// A budget of money is set and nobody can tell what the model costs.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{key}` needs the price of `{model}`, which {why}: set `model.prices.input` and `model.prices.output` (US dollars per million tokens, 0 for a model that costs nothing), or take `{key}` out"
+    "`{key}` needs the price of `{model}`, which {why}: set {place} (US dollars per million tokens, 0 for a model that costs nothing), or take `{key}` out"
 )]
 pub struct Unpriced {
     /// The budget's key.
@@ -84,6 +88,8 @@ pub struct Unpriced {
     /// The model.
     pub model: String,
     why: &'static str,
+    /// The keys that would say what it costs.
+    place: String,
 }
 
 impl Models {
@@ -111,6 +117,7 @@ impl Models {
             context: model.context_tokens,
             output: model.max_output_tokens,
             prices: model.prices,
+            other_prices: model.other_prices(),
             base_urls: base_urls.collect(),
             budgets: config.money_budgets().into_iter().map(|budget| budget.key).collect(),
         };
@@ -150,6 +157,10 @@ impl Models {
         }
         let configured = &self.configured;
         if component != configured.provider || model != configured.name {
+            let asked = ModelRef { provider: ComponentId::new(component), model: model.to_owned() };
+            if let Some((_, prices)) = configured.other_prices.get(&asked) {
+                facts.prices = facts.prices.overridden(Rates::configured(prices));
+            }
             return Ok(facts);
         }
         Ok(Facts {
@@ -184,18 +195,28 @@ impl Models {
         }))
     }
 
-    /// The first budget of money that cannot be kept with the configured model.
+    /// The first budget of money that cannot be kept with the configured model, or with one that
+    /// may answer instead.
     pub fn unpriced(&self) -> Result<Option<Unpriced>, CatalogError> {
         let Some(key) = self.configured.budgets.first() else { return Ok(None) };
-        let (component, model) = (&self.configured.provider, &self.configured.name);
-        if self.facts(component, model)?.prices.is_known() {
-            return Ok(None);
+        let configured = &self.configured;
+        let others = configured.other_prices.iter().map(|(other, (key, _))| {
+            let place = format!("`prices = {{ input = …, output = … }}` in `{key}`");
+            (other.provider.as_str(), other.model.as_str(), place)
+        });
+        let place = "`model.prices.input` and `model.prices.output`".to_owned();
+        let main = (configured.provider.as_str(), configured.name.as_str(), place);
+        for (component, model, place) in std::iter::once(main).chain(others) {
+            if self.facts(component, model)?.prices.is_known() {
+                continue;
+            }
+            let why = match self.catalog_of(component) {
+                None => "no catalog has: its component speaks to a service of your own",
+                Some(_) => "the catalog does not have",
+            };
+            return Ok(Some(Unpriced { key, model: model.to_owned(), why, place }));
         }
-        let why = match self.catalog_of(component) {
-            None => "no catalog has: its component speaks to a service of your own",
-            Some(_) => "the catalog does not have",
-        };
-        Ok(Some(Unpriced { key, model: model.clone(), why }))
+        Ok(None)
     }
 
     /// A provider of the catalog, with the overlay over it.

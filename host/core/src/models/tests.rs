@@ -193,6 +193,11 @@ fn a_budget_without_a_price_is_named() {
     assert!(unpriced(&half).is_some());
     let whole = with("big-1-mini", &format!("prices = {{ input = 1.0, output = 0 }}\n{budget}"));
     assert_eq!(unpriced(&whole), None);
+    let other = "[[model.fallback]]\nprovider = \"mine\"\nname = \"n\"\n";
+    let told = unpriced(&with("big-1", &format!("{other}{budget}"))).unwrap();
+    assert!(told.contains("price of `n`") && told.contains("in `model.fallback[0]`"), "{told}");
+    let priced = format!("{other}prices = {{ input = 1.0, output = 2.0 }}\n{budget}");
+    assert_eq!(unpriced(&with("big-1", &priced)), None);
     let own = unpriced("[turn]\nmax_dollars = 1.0\n").unwrap();
     assert!(own.contains("`turn.max_dollars`") && own.contains("`model.prices.input`"), "{own}");
 }

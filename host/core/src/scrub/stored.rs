@@ -100,6 +100,10 @@ impl Scrubber {
                 Entry::CallFinished { turn, call_id, output, label }
             }
             Entry::Notice { turn, text } => Entry::Notice { turn, text: self.mask_known(&text) },
+            Entry::ModelNews { turn, news } => {
+                let news = news.with_texts(|text| self.mask_known(text));
+                Entry::ModelNews { turn, news }
+            }
             Entry::TurnEnded { turn, outcome, usage, dollars } => {
                 Entry::TurnEnded { turn, outcome: self.known_outcome(outcome), usage, dollars }
             }

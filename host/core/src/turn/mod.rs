@@ -374,6 +374,7 @@ impl Turn {
                 Vec::new()
             }
             ModelEvent::Other { .. } => Vec::new(),
+            ModelEvent::News(news) => record(Entry::ModelNews { turn, news }),
         }
     }
 

@@ -7,6 +7,7 @@ use super::credential::{Credential, attach, check_supplied, mask_headers};
 use super::denial::Denial;
 use super::mask::Mask;
 use super::resolver::Resolver;
+use super::rotation::Rotation;
 use super::signer::Tokens;
 use super::stop::Stop;
 use super::target::{BadUrl, Target};
@@ -56,6 +57,7 @@ pub struct Egress {
     lanes: Mutex<HashMap<ComponentId, Lane>>,
     permits: Arc<Semaphore>,
     tokens: Tokens,
+    rotation: Rotation,
     stop: Stop,
 }
 
@@ -261,6 +263,7 @@ impl Egress {
             lanes: Mutex::default(),
             permits,
             tokens: Tokens::default(),
+            rotation: Rotation::default(),
             stop: Stop::default(),
         }
     }
@@ -275,6 +278,11 @@ impl Egress {
     /// How many certificate authorities are trusted; an error says where they could come from.
     pub fn authorities(&self) -> Result<usize, String> {
         connect::authorities(self.settings.authorities.as_deref()).map(|roots| roots.len())
+    }
+
+    /// Which values of credentials rest.
+    pub(crate) fn rotation(&self) -> &Rotation {
+        &self.rotation
     }
 
     /// Limits in force.

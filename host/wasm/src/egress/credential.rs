@@ -4,6 +4,7 @@
 use super::client::{EgressError, Outgoing};
 use super::mask::Mask;
 use super::place::put;
+use super::rotation::Spare;
 use super::signer;
 use super::target::Target;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -29,6 +30,8 @@ pub struct Credential {
     pub value: SecretValue,
     /// The other secrets its signer uses.
     pub parts: Vec<Part>,
+    /// Values that may be sent instead when a service refuses this one.
+    pub spares: Vec<Spare>,
     /// Milliseconds since 1970, for signatures that tell the time.
     pub now_ms: u64,
     /// Where a value the service gave instead of this one is kept.
@@ -58,6 +61,7 @@ impl Credential {
             attach: Attach::Place(place),
             value,
             parts: Vec::new(),
+            spares: Vec::new(),
             now_ms: 0,
             keeper: None,
             scrubber: None,

@@ -3,7 +3,9 @@
 use super::error;
 use crate::bindings::cap::secrets::{Host, HostSecret};
 use crate::bindings::core::types::{Error, ErrorKind};
-use crate::egress::{Credential, EgressError, Outgoing, Part, Target, check_supplied, covers};
+use crate::egress::{
+    Credential, EgressError, Outgoing, Part, Spare, Target, check_supplied, covers,
+};
 use crate::instance::{Equipment, SecretRule, State};
 use hydroid_core::capability::WebRule;
 use hydroid_core::id::UserId;
@@ -57,7 +59,7 @@ pub(crate) fn credential(
             ));
         }
     };
-    let value = value(equipment, user, name)?.ok_or_else(|| unset(name))?;
+    let (first, spares) = values(equipment, user, name, rule)?;
     let mut parts = Vec::new();
     for part in part_names {
         let rule = granted(equipment, part)?;
@@ -71,12 +73,13 @@ pub(crate) fn credential(
         }
     }
     Ok(Credential {
-        name: name.to_owned(),
+        name: first.name,
         user: user.clone(),
         audience: rule.audience.clone(),
         attach: rule.attach.clone(),
-        value,
+        value: first.value,
         parts,
+        spares,
         now_ms: equipment.records.as_ref().map_or(0, |records| records.clock.now_ms()),
         keeper: Some(equipment.values.clone()),
         scrubber: equipment.guard.as_ref().map(|guard| guard.scrubber.clone()),
@@ -150,6 +153,40 @@ fn granted<'a>(equipment: &'a Equipment, name: &str) -> Result<&'a SecretRule, E
             ),
         )
     })
+}
+
+/// The value of a secret and those that may be sent instead. Where it has none itself, the first
+/// of the others takes its place.
+fn values(
+    equipment: &Equipment,
+    user: &UserId,
+    name: &str,
+    rule: &SecretRule,
+) -> Result<(Spare, Vec<Spare>), Error> {
+    let own = value(equipment, user, name)?;
+    if !rule.rotate.is_empty() && !matches!(rule.attach, Attach::Place(_)) {
+        return Err(error(
+            ErrorKind::Denied,
+            format!(
+                "the secret `{name}` is used by a signer, whose parts belong together, so no other can stand in for it; a person can take `secrets.{name}.rotate` out of the configuration"
+            ),
+        ));
+    }
+    let own = own.map(|value| Spare { name: name.to_owned(), value });
+    let mut spares: Vec<Spare> = own.into_iter().collect();
+    for other in &rule.rotate {
+        match equipment.values.value(user, other) {
+            Ok(found) => {
+                spares.extend(found.map(|value| Spare { name: other.clone(), value }));
+            }
+            // One that cannot be read must not keep the others from being used.
+            Err(problem) => tracing::warn!(%problem, "a secret cannot stand in for `{name}`"),
+        }
+    }
+    if spares.is_empty() {
+        return Err(unset(name));
+    }
+    Ok((spares.remove(0), spares))
 }
 
 fn value(equipment: &Equipment, user: &UserId, name: &str) -> Result<Option<SecretValue>, Error> {

@@ -222,6 +222,8 @@ pub(super) fn egress_error(problem: &EgressError) -> Error {
         EgressError::Budget { free_in: Some(seconds), .. } => {
             Some(u32::try_from(seconds.saturating_mul(1000)).unwrap_or(u32::MAX))
         }
+        // The next connection may hold, and the service named no time.
+        EgressError::Timeout(_) | EgressError::Connection { .. } => Some(0),
         _ => None,
     };
     Error { sent, retry_after_ms, ..error(kind, problem.to_string()) }

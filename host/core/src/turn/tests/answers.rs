@@ -84,6 +84,7 @@ fn a_model_failure_ends_the_turn_with_its_reason() {
         kind: "unauthenticated".into(),
         message: "set the key".into(),
         retry_after_ms: None,
+        sent: false,
     };
     check(
         vec![says("I"), one_call(0, "a", "write", &["{"], false), vec![Event::ModelFailed(error)]],
@@ -93,7 +94,8 @@ fn a_model_failure_ends_the_turn_with_its_reason() {
 
 #[test]
 fn late_model_events_have_no_effect() {
-    let error = ModelError { kind: "x".into(), message: "late".into(), retry_after_ms: None };
+    let error =
+        ModelError { kind: "x".into(), message: "late".into(), retry_after_ms: None, sent: false };
     check(
         vec![done(), says("more"), calls(&["a read"]), vec![Event::ModelFailed(error)], used(1, 1)],
         &["text done", "step ended EndTurn", "turn completed", "end"],

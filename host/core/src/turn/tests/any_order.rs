@@ -79,7 +79,8 @@ impl Ledger {
             | Entry::CallEdited { .. }
             | Entry::CallDecided { .. }
             | Entry::StepEnded { .. }
-            | Entry::Notice { .. } => {}
+            | Entry::Notice { .. }
+            | Entry::ModelNews { .. } => {}
         }
     }
 }
@@ -156,6 +157,7 @@ fn any_event(random: &mut Random, ids: &[ToolCall]) -> Event {
                 kind: "x".into(),
                 message: "y".into(),
                 retry_after_ms: None,
+                sent: false,
             }),
             _ => Event::Model(ModelEvent::Finished(StopReason::ToolUse)),
         },

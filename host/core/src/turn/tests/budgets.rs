@@ -93,6 +93,7 @@ fn a_request_that_was_not_sent_for_want_of_money_ends_the_turn_as_a_budget() {
         kind: ModelError::BUDGET.into(),
         message: "today has cost $2.0000 of $2.0000".into(),
         retry_after_ms: None,
+        sent: false,
     };
     check(
         vec![vec![Event::ModelFailed(error)]],

@@ -27,6 +27,8 @@ struct State {
     revoked: u32,
     /// The answer of the token endpoint instead of a token.
     refusal: Option<(u16, String)>,
+    /// Requests with this text are answered with this status.
+    refused: Vec<(String, u16)>,
 }
 
 impl Echo {
@@ -60,6 +62,12 @@ impl Echo {
     pub(super) fn revoke_all(&self) {
         let mut state = self.state.lock().unwrap();
         state.revoked = state.tokens;
+    }
+
+    /// Answers requests with this text so, and all others as ever.
+    pub(super) fn refuse(&self, refused: &[(&str, u16)]) {
+        let refused = refused.iter().map(|(text, status)| ((*text).to_owned(), *status));
+        self.state.lock().unwrap().refused = refused.collect();
     }
 
     pub(super) fn refuse_tokens(&self, status: u16, body: &str) {
@@ -107,6 +115,10 @@ impl Echo {
             let mut answer = serde_json::json!({"access_token": token, "token_type": "Bearer"});
             answer.as_object_mut().unwrap().extend(state.extra.clone());
             return (200, answer.to_string());
+        }
+        let refused = state.refused.iter().find(|(text, _)| request.contains(text));
+        if let Some((_, status)) = refused {
+            return (*status, "not with this".into());
         }
         let revoked = (1..=state.revoked).any(|number| request.contains(&format!("tok-{number}-")));
         if revoked {
