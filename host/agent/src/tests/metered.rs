@@ -222,6 +222,14 @@ async fn an_answer_that_breaks_off_costs_what_it_used_until_then() {
 }
 
 #[tokio::test]
+async fn a_count_that_no_end_follows_is_kept_with_the_first_piece() {
+    let scene = answering(vec![Ok(vec![used(10, 1)]), Ok(Vec::new())]);
+    let (_, happened) = ask(scene, PRICED).await;
+    // A turn that is cancelled after this drops the answer, and nothing more is written.
+    assert_eq!(happened[2..], ["settled 10+1 20000000", "given"]);
+}
+
+#[tokio::test]
 async fn a_refusal_costs_nothing_and_of_a_timeout_nobody_knows() {
     let refuses = |kind| Scene { refuses: Some(failure(kind)), ..Scene::default() };
     let (_, happened) = ask(refuses("rate-limited"), PRICED).await;
