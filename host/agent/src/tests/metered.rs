@@ -181,6 +181,7 @@ async fn a_request_is_kept_before_it_is_sent_and_its_cost_before_it_is_shown() {
     assert_eq!(
         given.unwrap(),
         [
+            ModelEvent::Charged(None),
             used(10, 1),
             cost(20_000_000),
             used(10, 2),
@@ -209,7 +210,8 @@ async fn a_request_is_kept_before_it_is_sent_and_its_cost_before_it_is_shown() {
 async fn an_unknown_price_is_unknown_and_tokens_are_counted() {
     let scene = answering(vec![Ok(vec![used(10, 1)])]);
     let (given, happened) = ask(scene, "").await;
-    assert_eq!(given.unwrap(), [used(10, 1), ModelEvent::Charged(None)]);
+    let unknown = ModelEvent::Charged(None);
+    assert_eq!(given.unwrap(), [unknown.clone(), used(10, 1), unknown]);
     assert!(happened.contains(&"settled 10+1 unknown".to_owned()), "{happened:?}");
 }
 

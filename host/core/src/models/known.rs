@@ -31,11 +31,17 @@ struct Configured {
     name: String,
     catalog: Option<String>,
     skip_validation: bool,
+    /// What stands above the catalog, by component and model.
+    overrides: BTreeMap<(String, String), Override>,
+    base_urls: BTreeMap<String, String>,
+    budgets: Vec<&'static str>,
+}
+
+/// What the configuration says of one model.
+struct Override {
     context: Option<u32>,
     output: Option<u32>,
     prices: Prices,
-    base_urls: BTreeMap<String, String>,
-    budgets: Vec<&'static str>,
 }
 
 /// What is known of one model. What is not there is not known.
@@ -103,14 +109,17 @@ impl Models {
             Some((name.clone(), base_url.to_owned()))
         });
         let model = &config.model;
+        let own = Override {
+            context: model.context_tokens,
+            output: model.max_output_tokens,
+            prices: model.prices,
+        };
         let configured = Configured {
             provider: model.provider.clone(),
             name: model.name.clone(),
             catalog: model.catalog.clone(),
             skip_validation: model.skip_validation,
-            context: model.context_tokens,
-            output: model.max_output_tokens,
-            prices: model.prices,
+            overrides: [((model.provider.clone(), model.name.clone()), own)].into(),
             base_urls: base_urls.collect(),
             budgets: config.money_budgets().into_iter().map(|budget| budget.key).collect(),
         };
@@ -148,14 +157,12 @@ impl Models {
         if self.services.is_free(component) {
             facts.prices = PriceList::free();
         }
-        let configured = &self.configured;
-        if component != configured.provider || model != configured.name {
-            return Ok(facts);
-        }
+        let key = (component.to_owned(), model.to_owned());
+        let Some(own) = self.configured.overrides.get(&key) else { return Ok(facts) };
         Ok(Facts {
-            context: configured.context.or(facts.context),
-            output: configured.output.or(facts.output),
-            prices: facts.prices.overridden(Rates::configured(&configured.prices)),
+            context: own.context.or(facts.context),
+            output: own.output.or(facts.output),
+            prices: facts.prices.overridden(Rates::configured(&own.prices)),
             ..facts
         })
     }
