@@ -142,8 +142,11 @@ impl Models {
         {
             return Some(catalog).filter(|catalog| !catalog.is_empty());
         }
-        let base_url = configured.base_urls.get(component).map(String::as_str);
-        self.services.catalog_of(component, base_url)
+        self.services.catalog_of(component, self.base_url(component))
+    }
+
+    fn base_url(&self, component: &str) -> Option<&str> {
+        self.configured.base_urls.get(component).map(String::as_str)
     }
 
     /// What is known of a component's model, the configuration's word included.
@@ -154,7 +157,7 @@ impl Models {
         };
         let found = found.as_ref().and_then(|provider| provider.models.get(model));
         let mut facts = found.map(Facts::of).unwrap_or_default();
-        if self.services.is_free(component) {
+        if self.services.is_free(component, self.base_url(component)) {
             facts.prices = PriceList::free();
         }
         let key = (component.to_owned(), model.to_owned());
