@@ -112,6 +112,12 @@ fn the_catalog_is_updated_from_a_file_and_a_broken_one_changes_nothing() {
         let now = std::fs::read_to_string(home.path("models.snapshot.json")).unwrap();
         assert_eq!(now, kept, "{broken}");
     }
+    let hostile = r#"{"acme": {"models": {"a\u001b[2Jb": {}}}}"#;
+    home.write("hostile.json", hostile);
+    let copy = Home::new();
+    let ran = copy.run(&["model", "update", "--from", &path(&home, "hostile.json")]).code(0);
+    let listed = copy.run(&["model", "list"]).code(0);
+    assert!(!ran.stdout.contains('\u{1b}') && !listed.stdout.contains('\u{1b}'), "{ran:?}");
     home.run(&["audit", "query", "--action", "config-changed"])
         .code(0)
         .says("the model catalog, from ")

@@ -161,10 +161,10 @@ impl Completion for MeteredCompletion {
         async move {
             match self.completion.next().await {
                 Ok(events) => {
-                    self.came |= !events.is_empty();
+                    let first = !std::mem::replace(&mut self.came, true);
                     let over = events.is_empty()
                         || events.iter().any(|event| matches!(event, ModelEvent::Finished(_)));
-                    let events = self.account.charged(events);
+                    let events = self.account.charged(events, first);
                     self.account.keep(over).await?;
                     Ok(events)
                 }
@@ -183,9 +183,13 @@ impl Completion for MeteredCompletion {
 }
 
 impl Account {
-    /// The events, each count of tokens with what they cost.
-    fn charged(&mut self, events: Vec<ModelEvent>) -> Vec<ModelEvent> {
+    /// The events, each count of tokens with what they cost. Until the first one nobody knows,
+    /// which is said at the beginning, since there may never be one.
+    fn charged(&mut self, events: Vec<ModelEvent>, first: bool) -> Vec<ModelEvent> {
         let mut charged = Vec::with_capacity(events.len());
+        if first && !events.is_empty() {
+            charged.push(ModelEvent::Charged(None));
+        }
         for event in events {
             if let ModelEvent::Usage(usage) = event {
                 self.usage = Some(usage);

@@ -121,7 +121,8 @@ pub enum ModelEvent {
     /// Usage so far; later ones replace earlier ones.
     Usage(Usage),
     /// What it has cost so far, as the host reckons; none when nobody can tell. Later ones replace
-    /// earlier ones. No component sends this.
+    /// earlier ones; an answer without one, such as one that was kept, costs nothing. No component
+    /// sends this.
     Charged(Option<Money>),
     /// The answer ended.
     Finished(StopReason),

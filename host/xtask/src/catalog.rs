@@ -11,38 +11,64 @@ use std::path::Path;
 use std::process::Command;
 
 /// The services that ship: those a component of ours or a preset speaks to.
-const SHIPPED: [&str; 31] = [
+const SHIPPED: [&str; 57] = [
+    "aihubmix",
     "alibaba",
+    "alibaba-cn",
     "amazon-bedrock",
     "anthropic",
     "azure",
+    "baseten",
     "cerebras",
+    "chutes",
     "cloudflare-ai-gateway",
     "cloudflare-workers-ai",
     "cohere",
     "deepinfra",
     "deepseek",
     "fireworks-ai",
+    "friendli",
     "github-models",
     "google",
     "google-vertex",
     "groq",
     "huggingface",
+    "inception",
+    "inference",
+    "io-net",
+    "llama",
     "lmstudio",
     "minimax",
     "mistral",
+    "modelscope",
     "moonshotai",
+    "moonshotai-cn",
+    "morph",
+    "nearai",
     "nebius",
+    "novita-ai",
     "nvidia",
     "ollama-cloud",
     "openai",
+    "opencode",
     "openrouter",
+    "ovhcloud",
     "perplexity",
+    "poe",
+    "requesty",
+    "scaleway",
+    "siliconflow",
+    "stepfun",
+    "synthetic",
     "togetherai",
+    "upstage",
     "venice",
     "vercel",
+    "wandb",
     "xai",
+    "xiaomi",
     "zai",
+    "zhipuai",
 ];
 
 /// Fields of a model that are kept, in models.dev's words.
@@ -135,8 +161,11 @@ fn collect(
     for entry in entries {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        // Links to files stand for them here: one service offers the models of another.
-        if path.is_dir() {
+        // Links to files stand for them here: one service offers the models of another. One that
+        // leads nowhere is no model to the generator of the site either.
+        if !path.exists() {
+            println!("left out, it leads nowhere: {}", path.display());
+        } else if path.is_dir() {
             collect(&path, &format!("{prefix}{name}/"), root, models)?;
         } else if let Some(stem) = name.strip_suffix(".toml") {
             models.insert(format!("{prefix}{stem}"), model(&path, root)?);
@@ -227,7 +256,8 @@ fn table(path: &Path) -> Result<toml::Table> {
 mod tests {
     use super::*;
 
-    /// A checkout with what the real one has: inheritance, an omission, folders and a link.
+    /// A checkout with what the real one has: inheritance, an omission, folders, a link, and one that
+    /// leads nowhere.
     fn checkout() -> tempfile::TempDir {
         let directory = tempfile::tempdir().unwrap();
         let write = |path: &str, text: &str| {
@@ -253,6 +283,8 @@ mod tests {
             directory.path().join("providers/acme/models/other.toml"),
         )
         .unwrap();
+        let nowhere = directory.path().join("providers/acme/models/nowhere.toml");
+        std::os::unix::fs::symlink("gone.toml", nowhere).unwrap();
         directory
     }
 

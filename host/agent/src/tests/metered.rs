@@ -182,6 +182,7 @@ async fn a_request_is_kept_before_it_is_sent_and_its_cost_before_it_is_shown() {
     assert_eq!(
         given.unwrap(),
         [
+            ModelEvent::Charged(None),
             used(10, 1),
             cost(20_000_000),
             used(10, 2),
@@ -210,7 +211,8 @@ async fn a_request_is_kept_before_it_is_sent_and_its_cost_before_it_is_shown() {
 async fn an_unknown_price_is_unknown_and_tokens_are_counted() {
     let scene = answering(vec![Ok(vec![used(10, 1)])]);
     let (given, happened) = ask(scene, "").await;
-    assert_eq!(given.unwrap(), [used(10, 1), ModelEvent::Charged(None)]);
+    let unknown = ModelEvent::Charged(None);
+    assert_eq!(given.unwrap(), [unknown.clone(), used(10, 1), unknown]);
     assert!(happened.contains(&"settled 10+1 unknown".to_owned()), "{happened:?}");
 }
 
@@ -220,6 +222,14 @@ async fn an_answer_that_breaks_off_costs_what_it_used_until_then() {
     let (given, happened) = ask(scene, PRICED).await;
     assert_eq!(given.unwrap_err().kind, "timeout");
     assert_eq!(happened[2..], ["settled 10+2 30000000", "given"]);
+}
+
+#[tokio::test]
+async fn a_count_that_no_end_follows_is_kept_with_the_first_piece() {
+    let scene = answering(vec![Ok(vec![used(10, 1)]), Ok(Vec::new())]);
+    let (_, happened) = ask(scene, PRICED).await;
+    // A turn that is cancelled after this drops the answer, and nothing more is written.
+    assert_eq!(happened[2..], ["settled 10+1 20000000", "given"]);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ mod update;
 use crate::args::Model;
 use crate::env::Environment;
 use crate::exit::{Exit, usage};
-use crate::harmless::exact;
+use crate::harmless::{exact, harmless};
 use crate::load::Setting;
 use crate::models::{self, Place};
 use crate::terminal;
@@ -176,7 +176,7 @@ async fn verify(ground: &Ground) -> Result<Exit> {
     let listed = known.unknown()?.is_some() && component_has_it(ground).await?;
     let (lines, usable) = shown::configured(&known, &ground.config, listed)?;
     for line in lines {
-        terminal::print_line(&line)?;
+        terminal::print_line(&harmless(&line))?;
     }
     Ok(if usable { Exit::Done } else { Exit::Error })
 }

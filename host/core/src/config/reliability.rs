@@ -5,7 +5,6 @@ use super::{ConfigError, Model, Prices, Seconds, Size};
 use crate::id::ComponentId;
 use crate::reliability::{Backoff, CircuitSettings, KINDS, ModelRef};
 use serde::Deserialize;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How often a failed request is sent again, and with which waits.
@@ -106,14 +105,6 @@ impl Model {
         let fallback = fallback.map(|(at, model)| (format!("model.fallback[{at}]"), model));
         let vision = self.route.vision.iter().map(|model| ("model.route.vision".to_owned(), model));
         fallback.chain(vision)
-    }
-
-    /// What the models beside the main one cost, each with its key. The first word on a model
-    /// counts.
-    pub fn other_prices(&self) -> BTreeMap<ModelRef, (String, Prices)> {
-        let prices: Vec<_> =
-            self.others().map(|(key, other)| (other.model(), (key, other.prices))).collect();
-        prices.into_iter().rev().collect()
     }
 
     /// What does not fit together.

@@ -4,7 +4,6 @@
 
 use super::{Catalog, CatalogError, Modality, Model, Provider, Services, Wanted, suggestions};
 use crate::config::{Config, Prices};
-use crate::id::ComponentId;
 use crate::money::{PriceList, Rates};
 use crate::reliability::ModelRef;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,13 +32,19 @@ struct Configured {
     name: String,
     catalog: Option<String>,
     skip_validation: bool,
+    /// What stands above the catalog, by component and model.
+    overrides: BTreeMap<(String, String), Override>,
+    /// The models beside the main one, each with the keys that would say what it costs.
+    others: Vec<(ModelRef, String)>,
+    base_urls: BTreeMap<String, String>,
+    budgets: Vec<&'static str>,
+}
+
+/// What the configuration says of one model.
+struct Override {
     context: Option<u32>,
     output: Option<u32>,
     prices: Prices,
-    /// What the models beside the main one cost, as far as that is configured.
-    other_prices: BTreeMap<ModelRef, (String, Prices)>,
-    base_urls: BTreeMap<String, String>,
-    budgets: Vec<&'static str>,
 }
 
 /// What is known of one model. What is not there is not known.
@@ -109,15 +114,28 @@ impl Models {
             Some((name.clone(), base_url.to_owned()))
         });
         let model = &config.model;
+        let own = Override {
+            context: model.context_tokens,
+            output: model.max_output_tokens,
+            prices: model.prices,
+        };
+        let mut overrides = BTreeMap::new();
+        let mut others = Vec::new();
+        for (key, other) in model.others() {
+            let place = format!("`prices = {{ input = …, output = … }}` in `{key}`");
+            others.push((other.model(), place));
+            let prices = Override { context: None, output: None, prices: other.prices };
+            // The first word on a model counts, and the main one's comes before all.
+            overrides.entry((other.provider.clone(), other.name.clone())).or_insert(prices);
+        }
+        overrides.insert((model.provider.clone(), model.name.clone()), own);
         let configured = Configured {
             provider: model.provider.clone(),
             name: model.name.clone(),
             catalog: model.catalog.clone(),
             skip_validation: model.skip_validation,
-            context: model.context_tokens,
-            output: model.max_output_tokens,
-            prices: model.prices,
-            other_prices: model.other_prices(),
+            overrides,
+            others,
             base_urls: base_urls.collect(),
             budgets: config.money_budgets().into_iter().map(|budget| budget.key).collect(),
         };
@@ -140,8 +158,11 @@ impl Models {
         {
             return Some(catalog).filter(|catalog| !catalog.is_empty());
         }
-        let base_url = configured.base_urls.get(component).map(String::as_str);
-        self.services.catalog_of(component, base_url)
+        self.services.catalog_of(component, self.base_url(component))
+    }
+
+    fn base_url(&self, component: &str) -> Option<&str> {
+        self.configured.base_urls.get(component).map(String::as_str)
     }
 
     /// What is known of a component's model, the configuration's word included.
@@ -152,21 +173,15 @@ impl Models {
         };
         let found = found.as_ref().and_then(|provider| provider.models.get(model));
         let mut facts = found.map(Facts::of).unwrap_or_default();
-        if self.services.is_free(component) {
+        if self.services.is_free(component, self.base_url(component)) {
             facts.prices = PriceList::free();
         }
-        let configured = &self.configured;
-        if component != configured.provider || model != configured.name {
-            let asked = ModelRef { provider: ComponentId::new(component), model: model.to_owned() };
-            if let Some((_, prices)) = configured.other_prices.get(&asked) {
-                facts.prices = facts.prices.overridden(Rates::configured(prices));
-            }
-            return Ok(facts);
-        }
+        let key = (component.to_owned(), model.to_owned());
+        let Some(own) = self.configured.overrides.get(&key) else { return Ok(facts) };
         Ok(Facts {
-            context: configured.context.or(facts.context),
-            output: configured.output.or(facts.output),
-            prices: facts.prices.overridden(Rates::configured(&configured.prices)),
+            context: own.context.or(facts.context),
+            output: own.output.or(facts.output),
+            prices: facts.prices.overridden(Rates::configured(&own.prices)),
             ..facts
         })
     }
@@ -200,10 +215,10 @@ impl Models {
     pub fn unpriced(&self) -> Result<Option<Unpriced>, CatalogError> {
         let Some(key) = self.configured.budgets.first() else { return Ok(None) };
         let configured = &self.configured;
-        let others = configured.other_prices.iter().map(|(other, (key, _))| {
-            let place = format!("`prices = {{ input = …, output = … }}` in `{key}`");
-            (other.provider.as_str(), other.model.as_str(), place)
-        });
+        let others = configured
+            .others
+            .iter()
+            .map(|(other, place)| (other.provider.as_str(), other.model.as_str(), place.clone()));
         let place = "`model.prices.input` and `model.prices.output`".to_owned();
         let main = (configured.provider.as_str(), configured.name.as_str(), place);
         for (component, model, place) in std::iter::once(main).chain(others) {

@@ -38,16 +38,19 @@ impl Services {
     /// The provider in the catalog, by a component's name and its `base_url` if that is
     /// configured; none for a service that no row is about, such as a server of one's own.
     pub fn catalog_of(&self, component: &str, base_url: Option<&str>) -> Option<&str> {
-        let same = |row: &&Service| {
-            row.component == component
-                && row.base_url.as_deref().map(trimmed) == base_url.map(trimmed)
-        };
-        self.rows.iter().find(same)?.catalog.as_deref()
+        self.row(component, base_url)?.catalog.as_deref()
     }
 
-    /// True for a component whose answers cost nothing, wherever they come from.
-    pub fn is_free(&self, component: &str) -> bool {
-        self.rows.iter().any(|row| row.free && row.component == component)
+    /// True for a component that answers at no cost, configured so.
+    pub fn is_free(&self, component: &str, base_url: Option<&str>) -> bool {
+        self.row(component, base_url).is_some_and(|row| row.free)
+    }
+
+    fn row(&self, component: &str, base_url: Option<&str>) -> Option<&Service> {
+        self.rows.iter().find(|row| {
+            row.component == component
+                && row.base_url.as_deref().map(trimmed) == base_url.map(trimmed)
+        })
     }
 }
 
@@ -70,13 +73,14 @@ mod tests {
         assert_eq!(services.catalog_of("p", Some("https://b.example/v1/")), Some("b"));
         assert_eq!(services.catalog_of("p", Some("http://127.0.0.1:8080/v1")), None);
         assert_eq!(services.catalog_of("q", None), None);
-        assert!(!services.is_free("p"));
+        assert!(!services.is_free("p", None));
     }
 
     #[test]
     fn a_component_may_cost_nothing_and_speak_to_no_service() {
         let services = Services::parse("[[service]]\ncomponent = \"p\"\nfree = true\n").unwrap();
-        assert!(services.is_free("p") && !services.is_free("q"));
+        assert!(services.is_free("p", None) && !services.is_free("q", None));
+        assert!(!services.is_free("p", Some("https://elsewhere.example")));
         assert_eq!(services.catalog_of("p", None), None);
     }
 

@@ -107,8 +107,8 @@ enum Phase {
 struct Answer {
     calls: BTreeMap<u32, PartialCall>,
     usage: Usage,
-    /// What it has cost so far, as far as that can be told.
-    charged: Option<Money>,
+    /// What it has cost so far, if that was reckoned: none inside when nobody can tell.
+    charged: Option<Option<Money>>,
     stop: Option<StopReason>,
     said_something: bool,
 }
@@ -366,7 +366,7 @@ impl Turn {
                 Vec::new()
             }
             ModelEvent::Charged(money) => {
-                answer.charged = money;
+                answer.charged = Some(money);
                 Vec::new()
             }
             ModelEvent::Finished(stop) => {
@@ -444,11 +444,13 @@ impl Turn {
     }
 
     fn step_ended(&mut self, stop: StopReason, answer: &Answer) -> Vec<Effect> {
-        let (usage, dollars) = (answer.usage, answer.charged);
+        let (usage, dollars) = (answer.usage, answer.charged.flatten());
         self.usage += usage;
-        match dollars {
-            Some(more) => self.dollars = Some(self.dollars.unwrap_or_default().plus(more)),
-            None => self.uncounted = true,
+        match answer.charged {
+            Some(Some(more)) => self.dollars = Some(self.dollars.unwrap_or_default().plus(more)),
+            Some(None) => self.uncounted = true,
+            // Nothing was sent, or nothing came of it.
+            None => {}
         }
         vec![Effect::Record(Entry::StepEnded { turn: self.id.clone(), stop, usage, dollars })]
     }

@@ -4,6 +4,7 @@
 
 use crate::audited::{Deed, audit};
 use crate::exit::{Exit, usage};
+use crate::harmless::harmless;
 use crate::models::{self, LARGEST};
 use crate::paths::replace_private;
 use crate::stopped::refuse_if_stopped;
@@ -56,7 +57,8 @@ pub(super) async fn run(ground: &Ground, from: Option<&str>) -> Result<Exit> {
     };
     audit(ground, deed).await?;
     replace_private(&place, text.as_bytes())?;
-    terminal::print_line(&changes(&old, &new).to_string())?;
+    // Names are somebody else's words.
+    terminal::print_line(&harmless(&changes(&old, &new).to_string()))?;
     terminal::say(&format!("{} models are in `{}`", count(&new), place.display()));
     Ok(Exit::Done)
 }

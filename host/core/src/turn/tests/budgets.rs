@@ -73,7 +73,12 @@ fn with_a_budget_no_request_follows_one_of_unknown_cost() {
     let settings = || Settings { money_budget: Some("budget.day_dollars"), ..settings() };
     let expect = "turn out of budget: the service did not say what a request used, so `budget.day_dollars` cannot be kept; say `go on` to continue, or take the budget out";
     check_budget(settings(), unpriced(1, 1), expect);
-    check_budget(settings(), Vec::new(), expect);
+    check_budget(settings(), vec![Event::Model(ModelEvent::Charged(None))], expect);
+    check_turn(
+        turn_with(settings(), policy()),
+        vec![done()],
+        &["text done", "step ended EndTurn", "turn completed", "end"],
+    );
 }
 
 #[test]
