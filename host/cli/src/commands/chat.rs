@@ -107,7 +107,10 @@ pub(crate) async fn run(
                         .styled(Style::Bad, &format!("error: {}", harmless(&format!("{error:#}")))),
                 ),
             },
-            Line::Cost => terminal::print_line(&cost(conversation.spent()))?,
+            Line::Cost => {
+                terminal::print_line(&cost(conversation.spent()))?;
+                terminal::print_line(&ground.model_counters.counts().to_string())?;
+            }
             Line::Help => terminal::print(&help())?,
             Line::New => {
                 conversation.close().await;
