@@ -241,7 +241,7 @@ impl Ground {
             random: Arc::new(|| getrandom::u64().unwrap_or_default()),
             counters: self.model_counters.clone(),
         };
-        hydroid_agent::reliable(parts, &self.config.model).map_err(anyhow::Error::msg)
+        hydroid_agent::reliable(parts, &self.config).map_err(anyhow::Error::msg)
     }
 
     /// What runs turns.

@@ -63,8 +63,8 @@ impl fmt::Display for ModelCounts {
             (self.refused, "not sent, the model being left alone"),
             (self.reused, "answered from what was kept"),
         ];
-        let some = further.into_iter().filter(|(count, _)| *count > 0);
-        some.map(|(count, what)| write!(f, ", {count} {what}")).collect()
+        let mut some = further.into_iter().filter(|(count, _)| *count > 0);
+        some.try_for_each(|(count, what)| write!(f, ", {count} {what}"))
     }
 }
 

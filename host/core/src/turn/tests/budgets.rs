@@ -96,7 +96,7 @@ fn another_models_answer_costs_its_own_price_and_nothing_known_when_it_has_none(
         let other_prices = [(other.clone(), prices)].into();
         let mut turn = turn_with(Settings { other_prices, ..settings() }, policy());
         let routed = ModelNews::Routed { to: to.clone(), task: "vision".into() };
-        let said = vec![vec![Event::Model(ModelEvent::News(routed))], used(100, 100), done()];
+        let said = [vec![Event::Model(ModelEvent::News(routed))], used(100, 100), done()];
         let effects = said.concat().into_iter().flat_map(|event| turn.handle(event));
         let spent = effects.filter_map(|effect| match effect {
             Effect::Record(Entry::StepEnded { dollars, .. }) => Some(dollars),
