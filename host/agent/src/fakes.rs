@@ -717,7 +717,7 @@ impl Host {
                 random: Arc::new(|| 500),
                 counters: Arc::default(),
             };
-            crate::reliable(parts, &config.model).unwrap()
+            crate::reliable(parts, config).unwrap()
         })
     }
 

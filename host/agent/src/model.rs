@@ -18,7 +18,7 @@ mod timeouts;
 pub use counters::{ModelCounters, ModelCounts};
 
 use futures_util::future::BoxFuture;
-use hydroid_core::config;
+use hydroid_core::config::Config;
 use hydroid_core::ports::{AnswerCache, Clock, Completion, Model, ModelError, ModelEvent};
 use hydroid_core::ports::{CallContext, ModelRequest};
 use hydroid_core::scrub::LiveScrubber;
@@ -52,7 +52,8 @@ type Next = Result<Vec<ModelEvent>, ModelError>;
 
 /// All layers, as configured, around a model. What they learn of models is shared by everybody
 /// who asks through it.
-pub fn reliable(parts: ModelParts, config: &config::Model) -> Result<Arc<dyn Model>, String> {
+pub fn reliable(parts: ModelParts, config: &Config) -> Result<Arc<dyn Model>, String> {
+    let (config, components) = (&config.model, &config.components);
     let ModelParts { inner, kept, clock, scrubber, random, counters } = parts;
     let timed = Arc::new(timeouts::Timeouts::new(inner, &config.timeouts, counters.clone()));
     let broken = Arc::new(breaker::Breaker::new(timed, config.breaker.circuit(), counters.clone()));
@@ -62,7 +63,8 @@ pub fn reliable(parts: ModelParts, config: &config::Model) -> Result<Arc<dyn Mod
     let mut model: Arc<dyn Model> = Arc::new(chain);
     if config.cache.enabled {
         let keeper = kept::Keeper { answers: kept, clock, scrubber };
-        model = Arc::new(kept::Kept::new(model, keeper, &config.cache, counters));
+        let keeping = kept::Kept::new(model, keeper, &config.cache, components, counters);
+        model = Arc::new(keeping?);
     }
     if let Some(vision) = &config.route.vision {
         model = Arc::new(route::Route::new(model, vision)?);

@@ -11,7 +11,7 @@ use crate::secrets::{Programs, UserSecrets};
 use crate::terminal::{self, Terminal};
 use crate::{audited, log, models, release, stopped};
 use anyhow::{Context, Result, anyhow};
-use hydroid_agent::{Agent, AgentParts, Metered, ModelParts};
+use hydroid_agent::{Agent, AgentParts, Metered, ModelCounters, ModelParts};
 use hydroid_core::config::Config;
 use hydroid_core::id::UserId;
 use hydroid_core::ports::{Clock, Journal, Model, Secrets, Tools};
@@ -43,6 +43,8 @@ pub(crate) struct Ground {
     pub(crate) scrubber: LiveScrubber,
     /// True while everything is stopped.
     pub(crate) stop: watch::Receiver<bool>,
+    /// How often models were asked in this process, and what became of it.
+    pub(crate) model_counters: Arc<ModelCounters>,
     /// How to speak to the person.
     pub(crate) terminal: Terminal,
 }
@@ -107,7 +109,8 @@ impl Ground {
         let scrubber = LiveScrubber::following(followed, mappings).map_err(anyhow::Error::msg)?;
         log::start(&config.log.level, scrubber.clone(), &paths.log(&config.user));
         let stop = stopped::watch(&paths)?;
-        Ok(Self { paths, loaded, config, secrets, keys, scrubber, stop, terminal })
+        let model_counters = Arc::default();
+        Ok(Self { paths, loaded, config, secrets, keys, scrubber, stop, model_counters, terminal })
     }
 
     /// Whose sessions these are.
@@ -236,9 +239,9 @@ impl Ground {
             scrubber: self.scrubber.clone(),
             // Without random numbers, requests are repeated at the same times as others are.
             random: Arc::new(|| getrandom::u64().unwrap_or_default()),
-            counters: Arc::default(),
+            counters: self.model_counters.clone(),
         };
-        hydroid_agent::reliable(parts, &self.config.model).map_err(anyhow::Error::msg)
+        hydroid_agent::reliable(parts, &self.config).map_err(anyhow::Error::msg)
     }
 
     /// What runs turns. A configured model that is not there and a budget that cannot be kept are

@@ -5,6 +5,8 @@ use super::server::{Reply, Server};
 use super::{Tested, check, run};
 use crate::support::hydroid::{Home, Ran};
 use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
+use std::time::{Duration, Instant};
 
 pub(super) const TESTED: &[Tested<()>] = &[
     ("model.breaker.failures", breaker_failures),
@@ -162,6 +164,33 @@ fn idle((): &()) {
     let settings = ["model.timeouts.idle=1s", "components.provider-openai.config.stream=true"];
     scene.ask(&settings).code(3).says("begun").tells("raise `model.timeouts.idle`");
     scene.server.given_up(1);
+    assert_eq!(scene.count(), 1);
+}
+
+#[test]
+fn an_answer_that_breaks_off_is_shown_as_far_as_it_came_and_not_asked_for_again() {
+    let piece = json!({ "choices": [{ "index": 0, "delta": { "content": "begun" } }] });
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n";
+    let broken = Reply::Raw(format!("{head}data: {piece}\n\n"));
+    let scene = Scene::new(vec![broken, completion()]);
+    let ran = scene.ask(&[AT_ONCE, OTHER, "components.provider-openai.config.stream=true"]);
+    let ran = ran.code(3).says("begun").tells("in the middle");
+    assert!(!ran.stderr.contains("trying again") && !ran.stdout.contains(ANSWER), "{ran:?}");
+    assert_eq!(scene.count(), 1);
+}
+
+#[test]
+fn a_stop_from_another_process_ends_a_wait_at_once() {
+    let scene = Scene::new(vec![limited(25_000), completion()]);
+    let mut asking = scene.home.start(&["ask", "--json", "hello"]);
+    let output = asking.stdout.take().expect("it was asked for");
+    let mut lines = BufReader::new(output).lines().map_while(Result::ok);
+    lines.find(|line| line.contains("retrying")).expect("the wait is told");
+    scene.home.run(&["stop", "--all"]).code(0);
+    let stopped = Instant::now();
+    assert_eq!(lines.filter(|line| line.contains("\"outcome\":\"stopped\"")).count(), 1);
+    assert!(stopped.elapsed() < Duration::from_secs(10), "{:?}", stopped.elapsed());
+    assert_eq!(asking.wait().expect("it ends").code(), Some(8));
     assert_eq!(scene.count(), 1);
 }
 

@@ -1,6 +1,7 @@
 //! How often the layers around a model did what, since the process began. A count, not a log: what
 //! happened to whom is in the journal and the audit log.
 
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Counts of one process, told by the layers and read by whoever shows them.
@@ -50,6 +51,39 @@ impl ModelCounters {
     }
 }
 
+/// One line for a person, of what there was.
+impl fmt::Display for ModelCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.requests == 1 { "" } else { "s" };
+        write!(f, "{} request{plural} to models", self.requests)?;
+        let further = [
+            (self.retries, "sent again"),
+            (self.timeouts, "cut off for taking too long"),
+            (self.fallbacks, "put to another model"),
+            (self.refused, "not sent, the model being left alone"),
+            (self.reused, "answered from what was kept"),
+        ];
+        let mut some = further.into_iter().filter(|(count, _)| *count > 0);
+        some.try_for_each(|(count, what)| write!(f, ", {count} {what}"))
+    }
+}
+
 pub(super) fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_happened_is_said() {
+        let plain = ModelCounts { requests: 1, ..ModelCounts::default() };
+        assert_eq!(plain.to_string(), "1 request to models");
+        let eventful = ModelCounts { requests: 4, retries: 2, reused: 1, ..plain };
+        assert_eq!(
+            eventful.to_string(),
+            "4 requests to models, 2 sent again, 1 answered from what was kept"
+        );
+    }
 }

@@ -2,11 +2,11 @@
 //! cost. Only whole answers of the model that was asked are kept, scrubbed as the journal's are.
 
 use super::counters::{ModelCounters, count};
-use super::{Next, Started, announced};
+use super::{Next, Started, announced, options_of};
 use crate::answer::AnswerScrubber;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use hydroid_core::config::ModelCache;
+use hydroid_core::config::{Component, ModelCache};
 use hydroid_core::id::UserId;
 use hydroid_core::message::StopReason;
 use hydroid_core::money::Money;
@@ -16,6 +16,8 @@ use hydroid_core::ports::{
 };
 use hydroid_core::reliability::{ModelNews, ModelRef, fingerprint};
 use hydroid_core::scrub::LiveScrubber;
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Where answers are kept, when, and what may be.
@@ -30,6 +32,8 @@ pub(super) struct Keeper {
 pub(super) struct Kept {
     inner: Arc<dyn Model>,
     keeper: Keeper,
+    /// What is configured for each component: with another address it is another service.
+    configured: BTreeMap<String, Value>,
     max_age_ms: u64,
     max_bytes: u64,
     counters: Arc<ModelCounters>,
@@ -64,10 +68,17 @@ impl Kept {
         inner: Arc<dyn Model>,
         keeper: Keeper,
         config: &ModelCache,
+        components: &BTreeMap<String, Component>,
         counters: Arc<ModelCounters>,
-    ) -> Self {
+    ) -> Result<Self, String> {
+        let configured = components.iter().map(|(name, component)| {
+            let settings = options_of(Some(&component.config))?.unwrap_or_default();
+            Ok((name.clone(), settings))
+        });
+        let configured = configured.collect::<Result<_, String>>()?;
         let max_age_ms = config.max_age.0.saturating_mul(1000);
-        Self { inner, keeper, max_age_ms, max_bytes: config.max_size.0, counters }
+        let max_bytes = config.max_size.0;
+        Ok(Self { inner, keeper, configured, max_age_ms, max_bytes, counters })
     }
 
     async fn find(&self, user: &UserId, name: &str) -> Option<KeptAnswer> {
@@ -86,7 +97,7 @@ impl Model for Kept {
     fn complete(&self, request: ModelRequest, context: CallContext) -> BoxFuture<'_, Started> {
         async move {
             let user = context.user.clone();
-            let name = fingerprint(&user, &request);
+            let name = fingerprint(&user, &request, self.configured.get(request.provider.as_str()));
             if let Some(found) = self.find(&user, &name).await {
                 count(&self.counters.reused);
                 let by = ModelRef { provider: request.provider, model: request.model };

@@ -47,9 +47,21 @@ impl Scene {
         script: Vec<Vec<Play>>,
         random: Arc<dyn Fn() -> u64 + Send + Sync>,
     ) -> Self {
+        Self::of(config, script, random, Arc::default())
+    }
+
+    fn keeping(config: &str, script: Vec<Vec<Play>>, records: Arc<FakeRecords>) -> Self {
+        Self::of(config, script, Arc::new(|| 500), records)
+    }
+
+    fn of(
+        config: &str,
+        script: Vec<Vec<Play>>,
+        random: Arc<dyn Fn() -> u64 + Send + Sync>,
+        records: Arc<FakeRecords>,
+    ) -> Self {
         let config = Config::from_table(config.parse().unwrap()).unwrap();
         let model = Arc::new(FakeModel::alone(script));
-        let records = Arc::new(FakeRecords::default());
         let counters: Arc<ModelCounters> = Arc::default();
         let known = KnownSecret { name: None, value: SecretValue::new(SECRET.to_owned()) };
         let parts = ModelParts {
@@ -60,7 +72,7 @@ impl Scene {
             random,
             counters: counters.clone(),
         };
-        let layers = reliable(parts, &config.model).unwrap();
+        let layers = reliable(parts, &config).unwrap();
         Self { model, layers, records, counters, cancel: CancelFlag::default() }
     }
 
@@ -261,13 +273,12 @@ async fn a_cancel_ends_the_wait_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_does_not_begin_is_dropped_and_asked_for_again() {
-    let config = "[model.timeouts]\nfirst_event = 60";
-    let scene = Scene::new(config, vec![vec![Play::Hang], says("hi")]);
+    let scene = Scene::new("", vec![vec![Play::Hang], says("hi")]);
     let began = Instant::now();
     let got = scene.hello().await;
     assert!(got[0].starts_with("news too slow, trying again"), "{got:?}");
     assert_eq!(got[1..], answered());
-    assert_eq!(began.elapsed(), Duration::from_millis(60_500));
+    assert_eq!(began.elapsed(), Duration::from_millis(300_500));
     assert_eq!(scene.model.open.load(Ordering::SeqCst), 0);
     assert_eq!(scene.counters.counts().timeouts, 1);
 }
@@ -460,6 +471,18 @@ async fn the_same_request_gets_the_answer_that_was_kept_at_no_cost() {
     assert_eq!(scene.counters.counts().reused, 1);
     let other = ModelRequest { messages: vec![Message::user("hello!")], ..request() };
     assert_eq!(scene.ask(other).await[0], "text other");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_of_another_service_under_the_same_name_is_not_given() {
+    let records = Arc::new(FakeRecords::default());
+    for (address, expect) in [("a", "text of a"), ("b", "text of b"), ("a", "news")] {
+        let config = format!("{CACHE}[components.p.config]\nbase_url = \"http://{address}\"");
+        let script = vec![says(&format!("of {address}"))];
+        let scene = Scene::keeping(&config, script, records.clone());
+        let got = scene.hello().await;
+        assert!(got[0].starts_with(expect), "{address}: {got:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -110,6 +110,7 @@ pub(crate) async fn run(
             Line::Cost => {
                 let spent = cost::of_session(&database, &ground.user(), conversation.id()).await?;
                 terminal::print_line(&spent)?;
+                terminal::print_line(&ground.model_counters.counts().to_string())?;
             }
             Line::Help => terminal::print(&help())?,
             Line::New => {

@@ -320,7 +320,7 @@ pub const KEYS: &[Key] = &[
     key(
         "model.retry.total",
         "time",
-        "\"2m\"",
+        "\"10m\"",
         "Longest time from the first request to the last repetition.",
     ),
     key(

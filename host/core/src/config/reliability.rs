@@ -144,7 +144,7 @@ pub(super) fn route_without_a_caller(path: &str) -> Option<ConfigError> {
 
 impl Default for Retry {
     fn default() -> Self {
-        Self { attempts: 4, first_wait: Seconds(1), longest_wait: Seconds(30), total: Seconds(120) }
+        Self { attempts: 4, first_wait: Seconds(1), longest_wait: Seconds(30), total: Seconds(600) }
     }
 }
 

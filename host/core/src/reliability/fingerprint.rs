@@ -3,14 +3,16 @@
 
 use crate::id::UserId;
 use crate::ports::ModelRequest;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// Hexadecimal SHA-256 of a user and a request. Every part is written with its length or as JSON,
+/// Hexadecimal SHA-256 of a user, a request and what is configured for the provider, such as the
+/// address it asks. Every part is written with its length or as JSON,
 /// so no two different requests run together into the same bytes.
-pub fn fingerprint(user: &UserId, request: &ModelRequest) -> String {
+pub fn fingerprint(user: &UserId, request: &ModelRequest, configured: Option<&Value>) -> String {
     let ModelRequest { provider, model, system, messages, tools, max_tokens, temperature, options } =
         request;
-    let tools: Vec<serde_json::Value> = tools
+    let tools: Vec<Value> = tools
         .iter()
         .map(|tool| serde_json::json!([tool.name, tool.description, tool.input_schema]))
         .collect();
@@ -26,6 +28,7 @@ pub fn fingerprint(user: &UserId, request: &ModelRequest) -> String {
         max_tokens,
         temperature.map(f32::to_bits),
         options,
+        configured,
     ]);
     Sha256::digest(asked.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -62,10 +65,10 @@ mod tests {
             claims_read_only: true,
         };
         let me = UserId::new("me");
-        let same = fingerprint(&me, &request());
-        assert_eq!(same, fingerprint(&me, &request()));
+        let same = fingerprint(&me, &request(), None);
+        assert_eq!(same, fingerprint(&me, &request(), None));
         assert_eq!(same.len(), 64);
-        let mut others = vec![fingerprint(&UserId::new("you"), &request())];
+        let mut others = vec![fingerprint(&UserId::new("you"), &request(), None)];
         let changes: [&dyn Fn(&mut ModelRequest); 9] = [
             &|request| request.provider = ComponentId::new("pm"),
             &|request| request.model = "n".into(),
@@ -80,8 +83,10 @@ mod tests {
         for change in changes {
             let mut changed = request();
             change(&mut changed);
-            others.push(fingerprint(&me, &changed));
+            others.push(fingerprint(&me, &changed, None));
         }
+        let elsewhere = serde_json::json!({ "base_url": "http://other" });
+        others.push(fingerprint(&me, &request(), Some(&elsewhere)));
         others.push(same);
         let count = others.len();
         others.sort();

@@ -13,7 +13,7 @@ const ALL: [(&str, &str); 3] = [("key", FIRST), ("key-2", SECOND), ("key-3", THI
 
 fn scene(component: &str, server: &Echo, secret: &str, values: &[(&str, &str)]) -> Scene {
     let manifest = format!(
-        "name = \"{component}\"\nversion = \"1.0.0\"\n[wants.web]\nreason = \"r\"\nhosts = [\"http://{0}\"]\n[secrets.id]\nattach = \"part\"\n[secrets.key]\nhosts = [\"http://{0}\"]\n{secret}\n",
+        "name = \"{component}\"\nversion = \"1.0.0\"\n[wants.web]\nreason = \"r\"\nhosts = [\"http://{0}\"]\n[secrets.key]\nhosts = [\"http://{0}\"]\n{secret}\n",
         server.address,
     );
     let config = format!(
@@ -98,7 +98,7 @@ async fn a_key_without_a_value_is_passed_over() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_belongs_together_is_not_rotated() {
     let server = Echo::start();
-    let sign = "[secrets.key.sign]\nkind = \"aws-sigv4\"\nregion = \"r\"\nservice = \"s3\"\naccess_key = \"id\"";
+    let sign = "[secrets.key.sign]\nkind = \"aws-sigv4\"\nregion = \"r\"\nservice = \"s3\"\naccess_key = \"id\"\n[secrets.id]\nattach = \"part\"";
     let scene = scene("test-tool-web", &server, sign, &ALL);
     let told = dial(&scene, &server, "/", json!({"secret": "key", "as_declared": true})).await;
     assert!(told.contains("take `secrets.key.rotate` out"), "{told}");
