@@ -11,6 +11,7 @@ use hydroid_core::ports::{
     CallContext, CancelFlag, ModelError, ModelEvent, ModelRequest, SawSecret, Tools,
 };
 use hydroid_core::prompt::{PromptInputs, system_prompt};
+use hydroid_core::reliability::has_image;
 use hydroid_core::scrub::Tally;
 use hydroid_core::tool::{CheckedCall, Preview, ToolCall, ToolOutput};
 use hydroid_core::turn::Event;
@@ -256,10 +257,15 @@ fn request(
     headless: bool,
 ) -> Result<ModelRequest, ModelError> {
     let model = &agent.config.model;
-    let facts = agent.models.facts(&model.provider, &model.name).map_err(|error| {
-        model_error(format!("what is known of the model `{}` cannot be read: {error}; `hydroid model verify` says more", model.name))
+    // What the model that will answer takes and has room for is what counts.
+    let (provider, name) = match model.route.vision.as_ref().filter(|_| has_image(&messages)) {
+        Some(vision) => (&vision.provider, &vision.name),
+        None => (&model.provider, &model.name),
+    };
+    let facts = agent.models.facts(provider, name).map_err(|error| {
+        model_error(format!("what is known of the model `{name}` cannot be read: {error}; `hydroid model verify` says more"))
     })?;
-    let messages = fit_media(messages, &model.name, &facts.takes).map_err(model_error)?;
+    let messages = fit_media(messages, name, &facts.takes).map_err(model_error)?;
     // A service refuses tools for a model that calls none.
     let tools = if facts.tool_call == Some(false) { Vec::new() } else { agent.tools.specs() };
     let date = date(agent.clock.now_ms());

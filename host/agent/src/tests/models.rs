@@ -31,6 +31,20 @@ async fn a_model_is_sent_only_what_it_takes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn with_a_route_for_images_it_is_its_model_that_must_take_them() {
+    let config = "[model]\nname = \"deaf\"\ncatalog = \"acme\"\n\
+        [model.route.vision]\nprovider = \"provider-other\"\nname = \"eye\"";
+    let host = Host::reliable(config, vec![says("a cat")]);
+    let session = host.new_session().await;
+    let ended = session.say(vec![image()]).await.unwrap().ended().await.unwrap();
+    assert_eq!(ended.outcome, Outcome::Completed);
+    let requests = host.model.requests.lock().unwrap().clone();
+    assert_eq!(requests[0].model, "eye");
+    assert!(serde_json::to_string(&requests[0].messages).unwrap().contains("AQID"));
+    host.check().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_has_the_limit_of_the_catalog() {
     let most = async |config: &str| {
         let host = Host::with(config, vec![says("hello")]);
