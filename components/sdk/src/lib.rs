@@ -74,7 +74,7 @@
 //! # Reading order
 //!
 //! [`tool`] and [`types`], then what a tool may call: [`fs`], [`config`], [`control`], [`log`].
-//! For a model service: [`provider`], then [`web`], [`sse`] and [`arguments`].
+//! For a model service: [`provider`], then [`web`], [`sse`], [`arguments`] and [`thinking`].
 //! [`bindings`] is the whole contract as generated, for whatever has no shorter form here.
 
 pub mod tool;
@@ -83,6 +83,7 @@ pub mod provider;
 
 pub mod arguments;
 pub mod sse;
+pub mod thinking;
 pub mod web;
 
 pub mod config;

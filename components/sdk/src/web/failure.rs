@@ -119,15 +119,18 @@ impl ServiceError {
             | "rate_limit_error"
             | "insufficient_quota"
             | "RESOURCE_EXHAUSTED" => ErrorKind::RateLimited,
+            "request_too_large" => ErrorKind::TooLarge,
+            "not_found_error" | "NOT_FOUND" => ErrorKind::NotFound,
             "invalid_request_error" | "INVALID_ARGUMENT" => ErrorKind::InvalidInput,
             "authentication_error" | "invalid_api_key" | "UNAUTHENTICATED" => {
                 ErrorKind::Unauthenticated
             }
             "permission_error"
+            | "billing_error"
             | "content_filter"
             | "content_policy_violation"
             | "PERMISSION_DENIED" => ErrorKind::Denied,
-            "timeout" | "DEADLINE_EXCEEDED" => ErrorKind::Timeout,
+            "timeout" | "timeout_error" | "DEADLINE_EXCEEDED" => ErrorKind::Timeout,
             // Services fail in the middle because of themselves far more often than not.
             _ => ErrorKind::Unavailable,
         }

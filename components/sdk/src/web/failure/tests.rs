@@ -137,5 +137,16 @@ fn failures_in_the_middle_were_sent() {
         stream(r#"{"error":{"code":"context_length_exceeded"}}"#),
         "TooLarge context_length_exceeded - true"
     );
+    for (code, expected) in [
+        ("overloaded_error", "Unavailable overloaded_error 1000 true"),
+        ("api_error", "Unavailable api_error 1000 true"),
+        ("rate_limit_error", "RateLimited rate_limit_error 1000 true"),
+        ("timeout_error", "Timeout timeout_error 1000 true"),
+        ("request_too_large", "TooLarge request_too_large - true"),
+        ("not_found_error", "NotFound not_found_error - true"),
+        ("billing_error", "Denied billing_error - true"),
+    ] {
+        assert_eq!(stream(&format!(r#"{{"error":{{"type":"{code}"}}}}"#)), expected);
+    }
     assert_eq!(stream("{}"), "Unavailable - 1000 true");
 }
