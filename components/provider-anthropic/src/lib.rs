@@ -4,6 +4,7 @@
 
 use hydroid_component::export_provider;
 use hydroid_component::provider::{Error, ErrorKind, EventSource, Model, Provider, Request};
+use hydroid_component::rate_limit;
 use hydroid_component::web::{self, Fetch, Response};
 use serde::de::DeserializeOwned;
 
@@ -13,7 +14,6 @@ mod wire;
 mod cache;
 mod convert;
 mod decode;
-mod limits;
 mod pause;
 
 use config::Config;
@@ -72,9 +72,8 @@ impl Provider for Anthropic {
         let schema_tool = convert::schema_tool(&request, &config)?;
         let body = convert::request(request, &config, schema_tool)?;
         let response = send(&body, &config)?;
-        let opening = limits::event(&response.headers);
-        let mut answer = decode::Answer::new(response, call_prefix, schema_tool);
-        answer.begin_with(opening);
+        let limits = rate_limit::event(&response.headers);
+        let mut answer = decode::Turn::new(response, limits, call_prefix, schema_tool);
         if body.may_pause() {
             let mut body = body;
             let mut left = config.max_pauses;

@@ -1,9 +1,10 @@
-//! One message of the service as events, block by block.
+//! Messages of the service as events, block by block.
 //!
-//! Not the reading of a body: `decode` cuts it into events first.
+//! Not the reading of a body: the SDK cuts it into events first.
 
 use std::collections::{BTreeMap, VecDeque};
 
+use hydroid_component::answer::{self, unreadable};
 use hydroid_component::arguments::{CallAssembler, CallPiece};
 use hydroid_component::provider::{
     Citation, Error, ErrorKind, Event, Ext, Reasoning, Stop, Usage,
@@ -13,7 +14,7 @@ use hydroid_component::web::ServiceError;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::{stop, unreadable};
+use super::MESSAGE;
 use crate::convert::CLAUDE;
 use crate::pause::Said;
 use crate::wire::{self, AnswerBlock, AnswerMessage, Delta, StreamEvent};
@@ -61,14 +62,9 @@ impl Decoder {
         self.said = Some(Said::default());
     }
 
-    /// The message has ended; nothing behind it counts.
-    pub(super) fn done(&self) -> bool {
-        self.done
-    }
-
-    /// The service wants to be asked again with what it said.
+    /// The service wants to be asked again with what it said, which was remembered.
     pub(super) fn paused(&self) -> bool {
-        self.finish.as_deref() == Some("pause_turn")
+        self.said.is_some() && self.finish.as_deref() == Some("pause_turn")
     }
 
     /// Forgets the message and returns what was said in it.
@@ -82,11 +78,7 @@ impl Decoder {
         self.said.as_mut().map(Said::take).unwrap_or_default()
     }
 
-    pub(super) fn event(
-        &mut self,
-        event: StreamEvent,
-        events: &mut VecDeque<Event>,
-    ) -> Result<(), Error> {
+    fn event(&mut self, event: StreamEvent, events: &mut VecDeque<Event>) -> Result<(), Error> {
         match event.kind.as_str() {
             "message_start" => self.start(event.message, events)?,
             "content_block_start" => {
@@ -119,45 +111,6 @@ impl Decoder {
         Ok(())
     }
 
-    /// A message that came as a whole.
-    pub(super) fn whole(
-        &mut self,
-        message: AnswerMessage,
-        events: &mut VecDeque<Event>,
-    ) -> Result<(), Error> {
-        if let Some(error) = &message.error {
-            return Err(ServiceError::from_json(error).into_stream_error());
-        }
-        if message.content.is_none() && message.kind.as_deref() != Some("message") {
-            return Ok(());
-        }
-        self.open = Some(message.id);
-        for (index, block) in (0..).zip(message.content.unwrap_or_default()) {
-            self.block(Some(index), &block, events)?;
-            self.end_block(Some(index), events)?;
-        }
-        self.count(message.usage.unwrap_or_default());
-        self.ending(message.stop_reason, message.stop_details, events);
-        Ok(())
-    }
-
-    /// Everything that came at the end; none if the message broke off.
-    pub(super) fn end(&mut self, events: &mut VecDeque<Event>) -> Result<Option<Stop>, Error> {
-        let Some(reason) = &self.finish else {
-            // Events that came are passed on, and the queue makes the missing end an error.
-            return if self.open.is_some() { Ok(None) } else { Err(nothing()) };
-        };
-        let stop = match stop(reason) {
-            // The one call was the answer.
-            Stop::ToolUse if self.schema_tool.is_some() && self.calls.is_empty() => Stop::EndTurn,
-            Stop::EndTurn if !self.calls.is_empty() => Stop::ToolUse,
-            stop => stop,
-        };
-        self.calls.end_all(events)?;
-        events.push_back(Event::Usage(self.usage()));
-        Ok(Some(stop))
-    }
-
     fn start(
         &mut self,
         message: Option<AnswerMessage>,
@@ -184,7 +137,7 @@ impl Decoder {
         events: &mut VecDeque<Event>,
     ) -> Result<(), Error> {
         let block: AnswerBlock = serde_json::from_str(raw.get())
-            .map_err(|error| unreadable(raw.get().as_bytes(), &error))?;
+            .map_err(|error| unreadable(MESSAGE, raw.get().as_bytes(), &error))?;
         if let Some(said) = &mut self.said {
             said.block(index, raw);
         }
@@ -330,6 +283,79 @@ impl Decoder {
     }
 }
 
+impl answer::Decoder for Decoder {
+    fn message(
+        &mut self,
+        name: &str,
+        data: &str,
+        events: &mut VecDeque<Event>,
+    ) -> Result<(), Error> {
+        // Services that imitate this one end with another one's mark.
+        if data == "[DONE]" {
+            return Ok(());
+        }
+        if name == "error" {
+            return Err(ServiceError::parse(data.as_bytes()).into_stream_error());
+        }
+        let event = serde_json::from_str(data)
+            .map_err(|error| unreadable(MESSAGE, data.as_bytes(), &error))?;
+        self.event(event, events)
+    }
+
+    fn whole(&mut self, body: &[u8], events: &mut VecDeque<Event>) -> Result<(), Error> {
+        let message: AnswerMessage =
+            serde_json::from_slice(body).map_err(|error| unreadable(MESSAGE, body, &error))?;
+        if let Some(error) = &message.error {
+            return Err(ServiceError::from_json(error).into_stream_error());
+        }
+        if message.content.is_none() && message.kind.as_deref() != Some("message") {
+            return Ok(());
+        }
+        self.open = Some(message.id);
+        for (index, block) in (0..).zip(message.content.unwrap_or_default()) {
+            self.block(Some(index), &block, events)?;
+            self.end_block(Some(index), events)?;
+        }
+        self.count(message.usage.unwrap_or_default());
+        self.ending(message.stop_reason, message.stop_details, events);
+        Ok(())
+    }
+
+    fn is_done(&self) -> bool {
+        self.done
+    }
+
+    fn end(&mut self, events: &mut VecDeque<Event>) -> Result<(), Error> {
+        let Some(reason) = &self.finish else {
+            // What came is passed on, and the queue makes the missing end an error.
+            return if self.open.is_some() { Ok(()) } else { Err(answer::nothing(MESSAGE)) };
+        };
+        let stop = match stop(reason) {
+            // The one call was the answer.
+            Stop::ToolUse if self.schema_tool.is_some() && self.calls.is_empty() => Stop::EndTurn,
+            Stop::EndTurn if !self.calls.is_empty() => Stop::ToolUse,
+            stop => stop,
+        };
+        self.calls.end_all(events)?;
+        events.push_back(Event::Usage(self.usage()));
+        if !self.paused() {
+            events.push_back(Event::Finish(stop));
+        }
+        Ok(())
+    }
+}
+
+fn stop(reason: &str) -> Stop {
+    match reason {
+        "end_turn" => Stop::EndTurn,
+        "max_tokens" | "model_context_window_exceeded" => Stop::MaxTokens,
+        "tool_use" => Stop::ToolUse,
+        "stop_sequence" => Stop::StopSequence,
+        "refusal" => Stop::Refusal,
+        _ => Stop::Other,
+    }
+}
+
 /// Input and output. Where the service sampled several times the totals leave some of it out,
 /// except where another model took over, whose numbers they are.
 fn totals(usage: &wire::Usage) -> (u32, u32) {
@@ -365,11 +391,6 @@ fn citation(citation: &Value) -> Option<Event> {
         title: text("title").or_else(|| text("document_title")),
         text: text("cited_text"),
     }))
-}
-
-fn nothing() -> Error {
-    let message = "the service sent no message: check the configured address";
-    Error { sent: true, ..Error::new(ErrorKind::Unavailable, message) }
 }
 
 fn begun_again() -> Error {

@@ -49,7 +49,7 @@ fn pieces(body: &[u8], size: usize, seed: u64) -> Pieces {
     Pieces(pieces)
 }
 
-fn play(answer: Answer<Pieces>) -> Vec<String> {
+fn play(answer: Turn<Pieces>) -> Vec<String> {
     let mut queue = EventQueue::new(answer);
     let mut shown = Vec::new();
     loop {
@@ -100,7 +100,7 @@ fn show(event: &Event) -> String {
 #[track_caller]
 fn played(body: &[u8], schema_tool: Option<&'static str>) -> Vec<String> {
     let answer =
-        |pieces: Pieces| play(Answer::new(pieces, "call_7".to_owned(), schema_tool));
+        |pieces: Pieces| play(Turn::new(pieces, None, "call_7".to_owned(), schema_tool));
     let whole = answer(pieces(body, 64 << 10, 0));
     for (size, seed) in [(1, 0), (7, 0), (0, 1), (0, 2), (0, 3)] {
         let cut = answer(pieces(body, size, seed));
@@ -371,7 +371,7 @@ fn nothing_is_read_after_the_end() {
     let body = message(&[], "end_turn");
     let mut pieces = pieces(body.as_bytes(), body.len(), 0);
     pieces.0.push_back(b"data: {oops\n\n".to_vec());
-    let shown = play(Answer::new(pieces, String::new(), None));
+    let shown = play(Turn::new(pieces, None, String::new(), None));
     assert_eq!(shown.last().map(String::as_str), Some("EndTurn"));
 }
 
@@ -400,7 +400,7 @@ fn a_paused_answer_is_taken_up_again_with_what_it_said() {
     );
     let handed_back = Rc::new(RefCell::new(Vec::new()));
     let seen = Rc::clone(&handed_back);
-    let mut answer = Answer::new(pieces(first.as_bytes(), 11, 0), "c".to_owned(), None);
+    let mut answer = Turn::new(pieces(first.as_bytes(), 11, 0), None, "c".to_owned(), None);
     answer.resume_by(Box::new(move |content| {
         seen.borrow_mut().extend(content.iter().map(|block| block.get().to_owned()));
         Ok(Some(pieces(second.as_bytes(), 5, 0)))
@@ -418,7 +418,7 @@ fn a_paused_answer_is_taken_up_again_with_what_it_said() {
             r#"{"content":[{"encrypted_content":"e/+="}],"tool_use_id":"s","type":"web_search_tool_result"}"#,
         ]
     );
-    let mut answer = Answer::new(pieces(first.as_bytes(), 11, 0), "c".to_owned(), None);
+    let mut answer = Turn::new(pieces(first.as_bytes(), 11, 0), None, "c".to_owned(), None);
     answer.resume_by(Box::new(|_| Ok(None)));
     assert_eq!(play(answer).last().map(String::as_str), Some("Other"));
 }
