@@ -54,8 +54,7 @@ fn mark_tools(tools: &mut [Tool], control: CacheControl) {
     match tools.last_mut() {
         Some(Tool::Ours(tool)) => tool.cache_control = Some(control),
         Some(Tool::Server(tool)) => {
-            if let (Some(tool), Ok(control)) =
-                (tool.as_object_mut(), serde_json::to_value(control))
+            if let (Some(tool), Ok(control)) = (tool.as_object_mut(), serde_json::to_value(control))
             {
                 tool.entry("cache_control").or_insert(control);
             }

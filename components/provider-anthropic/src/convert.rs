@@ -220,7 +220,11 @@ fn conversation(
             _ => messages.push(Message { role, content: blocks }),
         }
         if role == USER {
-            messages.last_mut().expect("pushed above").content.sort_by_key(|block| !is_result(block));
+            messages
+                .last_mut()
+                .expect("pushed above")
+                .content
+                .sort_by_key(|block| !is_result(block));
         }
         let position = messages.len() - 1;
         if message.cache && hints.messages.last() != Some(&position) {
@@ -280,19 +284,16 @@ fn assistant(said: Vec<Said>) -> Vec<Block> {
 }
 
 fn tool_use(call: ToolCall) -> Block {
-    let is_object = |raw: &RawValue| raw.get().trim_start().starts_with('{');
-    let input = match RawValue::from_string(call.args_json) {
-        Ok(raw) if is_object(&raw) => raw,
-        // The model wrote something else and was told so; it reads what it wrote.
-        Ok(raw) => object("arguments", raw.get()),
-        Err(_) => object("arguments", ""),
-    };
+    let is_object = call.args_json.trim_start().starts_with('{');
+    let raw = RawValue::from_string(call.args_json.clone()).ok().filter(|_| is_object);
+    let input = raw.unwrap_or_else(|| {
+        let written = call.args_json.trim();
+        // The service takes objects only; the model was told that it wrote something else, and
+        // reads what that was.
+        let value = if written.is_empty() { json!({}) } else { json!({"arguments": written}) };
+        serde_json::value::to_raw_value(&value).expect("a map of strings becomes JSON")
+    });
     Kind::ToolUse { id: identifier(&call.id), name: call.name, input }.into()
-}
-
-fn object(name: &str, text: &str) -> Box<RawValue> {
-    let value = if text.is_empty() { json!({}) } else { json!({ name: text }) };
-    serde_json::value::to_raw_value(&value).expect("a map of strings becomes JSON")
 }
 
 fn user(said: Vec<Said>, config: &Config) -> Vec<Block> {
@@ -356,8 +357,9 @@ fn blob(blob: Blob, config: &Config) -> Block {
             Ok(_) => notice(blob.name, "is empty"),
             Err(error) => {
                 let size = error.into_bytes().len();
-                let problem =
-                    format!("of type {media_type}, {size} bytes, which cannot be shown to the model");
+                let problem = format!(
+                    "of type {media_type}, {size} bytes, which cannot be shown to the model"
+                );
                 notice(blob.name, &problem)
             }
         },
@@ -410,21 +412,20 @@ pub fn model(listed: ListedModel) -> Model {
         | Features::CACHING
         | Features::IMAGES
         | Features::DOCUMENTS;
-    let features = listed.capabilities.as_ref().map_or(usual, |capabilities| {
-        let known = [
-            ("image_input", Features::IMAGES),
-            ("pdf_input", Features::DOCUMENTS),
-            ("thinking", Features::REASONING),
-            ("structured_outputs", Features::JSON_SCHEMA),
-        ];
-        let supported = |name: &str| capabilities.get(name)?.get("supported")?.as_bool();
-        known
-            .into_iter()
-            .filter(|(name, _)| supported(name) == Some(true))
-            .fold(Features::TOOLS | Features::STREAMING | Features::CACHING, |all, (_, feature)| {
-                all | feature
-            })
-    });
+    let features =
+        listed.capabilities.as_ref().map_or(usual, |capabilities| {
+            let known = [
+                ("image_input", Features::IMAGES),
+                ("pdf_input", Features::DOCUMENTS),
+                ("thinking", Features::REASONING),
+                ("structured_outputs", Features::JSON_SCHEMA),
+            ];
+            let supported = |name: &str| capabilities.get(name)?.get("supported")?.as_bool();
+            known.into_iter().filter(|(name, _)| supported(name) == Some(true)).fold(
+                Features::TOOLS | Features::STREAMING | Features::CACHING,
+                |all, (_, feature)| all | feature,
+            )
+        });
     Model {
         name: listed.display_name.unwrap_or_else(|| listed.id.clone()),
         id: listed.id,

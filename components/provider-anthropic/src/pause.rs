@@ -33,11 +33,8 @@ impl Said {
         let Some(block) = self.0.iter_mut().rev().find(|block| block.index == index) else {
             return;
         };
-        let texts = [
-            ("text", &delta.text),
-            ("thinking", &delta.thinking),
-            ("signature", &delta.signature),
-        ];
+        let texts =
+            [("text", &delta.text), ("thinking", &delta.thinking), ("signature", &delta.signature)];
         for (name, more) in texts {
             let Some(more) = more else { continue };
             match block.fields.get_mut(name) {

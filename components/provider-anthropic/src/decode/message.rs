@@ -6,9 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use hydroid_component::answer::{self, unreadable};
 use hydroid_component::arguments::{CallAssembler, CallPiece};
-use hydroid_component::provider::{
-    Citation, Error, ErrorKind, Event, Ext, Reasoning, Stop, Usage,
-};
+use hydroid_component::provider::{Citation, Error, ErrorKind, Event, Ext, Reasoning, Stop, Usage};
 use hydroid_component::thinking::{self, Signed};
 use hydroid_component::web::ServiceError;
 use serde_json::Value;
@@ -212,11 +210,7 @@ impl Decoder {
         Ok(())
     }
 
-    fn end_block(
-        &mut self,
-        index: Option<u32>,
-        events: &mut VecDeque<Event>,
-    ) -> Result<(), Error> {
+    fn end_block(&mut self, index: Option<u32>, events: &mut VecDeque<Event>) -> Result<(), Error> {
         if let Some(Open::Thinking(signed)) = self.blocks.remove(&index.unwrap_or_default()) {
             events.extend(signed.seal(CLAUDE));
         }

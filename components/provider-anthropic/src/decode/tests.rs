@@ -27,10 +27,8 @@ struct Numbers(u64);
 
 impl Numbers {
     fn below(&mut self, limit: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as usize % limit
     }
 }
@@ -99,8 +97,7 @@ fn show(event: &Event) -> String {
 /// What `body` becomes, which is the same for pieces of any size.
 #[track_caller]
 fn played(body: &[u8], schema_tool: Option<&'static str>) -> Vec<String> {
-    let answer =
-        |pieces: Pieces| play(Turn::new(pieces, None, "call_7".to_owned(), schema_tool));
+    let answer = |pieces: Pieces| play(Turn::new(pieces, None, "call_7".to_owned(), schema_tool));
     let whole = answer(pieces(body, 64 << 10, 0));
     for (size, seed) in [(1, 0), (7, 0), (0, 1), (0, 2), (0, 3)] {
         let cut = answer(pieces(body, size, seed));
@@ -185,7 +182,11 @@ fn published_answers_are_read_as_expected() {
             let (words, thinking, arguments) = said_by(&shown);
             let expected = said_in(&text);
             assert_eq!((&words, &thinking), (&expected.0, &expected.1), "{name}");
-            assert_eq!(arguments.trim_end_matches("{}"), expected.2.trim_end_matches("{}"), "{name}");
+            assert_eq!(
+                arguments.trim_end_matches("{}"),
+                expected.2.trim_end_matches("{}"),
+                "{name}"
+            );
         }
         all.push_str(&format!("== {name}\n{}\n\n", shown.join("\n")));
     }
@@ -194,14 +195,20 @@ fn published_answers_are_read_as_expected() {
         std::fs::write(&path, &all).expect("written");
     }
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(all == expected, "run `UPDATE=1 cargo test -p provider-anthropic` and look at the difference:\n{all}");
+    assert!(
+        all == expected,
+        "run `UPDATE=1 cargo test -p provider-anthropic` and look at the difference:\n{all}"
+    );
 }
 
 /// A message with these events between start and end.
 fn message(events: &[Value], reason: &str) -> String {
     let start = json!({"type": "message_start", "message": {"id": "m", "usage": {"input_tokens": 5, "output_tokens": 1}}});
     let delta = json!({"type": "message_delta", "delta": {"stop_reason": reason}, "usage": {"output_tokens": 9}});
-    let lines = [start].into_iter().chain(events.iter().cloned()).chain([delta, json!({"type": "message_stop"})]);
+    let lines = [start]
+        .into_iter()
+        .chain(events.iter().cloned())
+        .chain([delta, json!({"type": "message_stop"})]);
     stream(&lines.map(|event| event.to_string()).collect::<Vec<_>>().join("\n"))
 }
 
@@ -219,8 +226,12 @@ fn ends(index: u32) -> Value {
 
 #[test]
 fn parallel_calls_keep_their_arguments_byte_by_byte() {
-    let call = |index: u32, id: &str, name: &str| begins(index, json!({"type": "tool_use", "id": id, "name": name, "input": {}}));
-    let args = |index: u32, text: &str| piece(index, json!({"type": "input_json_delta", "partial_json": text}));
+    let call = |index: u32, id: &str, name: &str| {
+        begins(index, json!({"type": "tool_use", "id": id, "name": name, "input": {}}))
+    };
+    let args = |index: u32, text: &str| {
+        piece(index, json!({"type": "input_json_delta", "partial_json": text}))
+    };
     let events = [
         call(0, "toolu_a", "file_read"),
         args(0, "{\"pa"),
@@ -253,7 +264,13 @@ fn parallel_calls_keep_their_arguments_byte_by_byte() {
 fn a_whole_answer_keeps_arguments_as_they_are_written() {
     check(
         r#"{"type":"message","id":"m","content":[{"type":"tool_use","id":"a","name":"f","input":{ "z": 1.0, "a" : [ 2 ] }}],"stop_reason":"tool_use","usage":{"input_tokens":3,"output_tokens":4}}"#,
-        &["start 0 a f", "args 0 { \"z\": 1.0, \"a\" : [ 2 ] }", "end 0", "usage 3 4 None None None", "ToolUse"],
+        &[
+            "start 0 a f",
+            "args 0 { \"z\": 1.0, \"a\" : [ 2 ] }",
+            "end 0",
+            "usage 3 4 None None None",
+            "ToolUse",
+        ],
     );
 }
 
@@ -280,7 +297,11 @@ fn cached_tokens_are_input() {
     let delta = json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 7, "output_tokens_details": {"thinking_tokens": 4}}});
     check(
         &stream(&format!("{start}\n{delta}")),
-        &["usage 240 1 Some(200) Some(30) None", "usage 240 7 Some(200) Some(30) Some(4)", "EndTurn"],
+        &[
+            "usage 240 1 Some(200) Some(30) None",
+            "usage 240 7 Some(200) Some(30) Some(4)",
+            "EndTurn",
+        ],
     );
 }
 
@@ -289,7 +310,15 @@ fn sources_are_cited() {
     let page = json!({"type": "citations_delta", "citation": {"type": "page_location", "document_index": 1, "document_title": "Report", "cited_text": "so", "start_page_number": 2}});
     let found = json!({"type": "citations_delta", "citation": {"type": "search_result_location", "source": "https://e.org", "title": null, "cited_text": "x"}});
     check(
-        &message(&[begins(0, json!({"type": "text", "text": ""})), piece(0, page), piece(0, found), ends(0)], "end_turn"),
+        &message(
+            &[
+                begins(0, json!({"type": "text", "text": ""})),
+                piece(0, page),
+                piece(0, found),
+                ends(0),
+            ],
+            "end_turn",
+        ),
         &[
             "usage 5 1 None None None",
             "cites document:1 Some(\"Report\") Some(\"so\")",
@@ -311,7 +340,13 @@ fn the_arguments_of_the_schema_tool_are_the_answer() {
     let body = message(&events, "tool_use");
     assert_eq!(
         played(body.as_bytes(), Some("answer")),
-        ["usage 5 1 None None None", "text \"{\\\"n\\\"\"", "text \": 1}\"", "usage 5 9 None None None", "EndTurn"]
+        [
+            "usage 5 1 None None None",
+            "text \"{\\\"n\\\"\"",
+            "text \": 1}\"",
+            "usage 5 9 None None None",
+            "EndTurn"
+        ]
     );
 }
 
@@ -324,7 +359,9 @@ fn failures_in_the_middle() {
         assert_eq!(shown, ["usage 5 1 None None None", "text \"a\"", expected]);
     };
     let error = |kind: &str| {
-        format!("event: error\ndata: {{\"type\":\"error\",\"error\":{{\"type\":\"{kind}\",\"message\":\"Oh.\"}}}}\n\n")
+        format!(
+            "event: error\ndata: {{\"type\":\"error\",\"error\":{{\"type\":\"{kind}\",\"message\":\"Oh.\"}}}}\n\n"
+        )
     };
     let middle = "the service failed in the middle of its answer: Oh";
     check(&error("overloaded_error"), &format!("Unavailable sent true retry 1000: {middle}"));
@@ -334,8 +371,14 @@ fn failures_in_the_middle() {
     check(&error("invalid_request_error"), &format!("InvalidInput sent true: {middle}"));
     check(&error("permission_error"), &format!("Denied sent true: {middle}"));
     // A gateway that leaves the name of the event out.
-    check(&error("overloaded_error").replace("event: error\n", ""), &format!("Unavailable sent true retry 1000: {middle}"));
-    check("", "Unavailable sent true retry 1000: the service ended its answer in the middle: send the request again");
+    check(
+        &error("overloaded_error").replace("event: error\n", ""),
+        &format!("Unavailable sent true retry 1000: {middle}"),
+    );
+    check(
+        "",
+        "Unavailable sent true retry 1000: the service ended its answer in the middle: send the request again",
+    );
     check(
         "data: {oops\n\n",
         "Unavailable sent true: the service sent something that is no message: key must be a string at line 1 column 2 in `{oops`; check the configured address",
@@ -350,18 +393,29 @@ fn failures_in_the_middle() {
 fn a_whole_answer_that_is_an_error_says_so() {
     check(
         r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#,
-        &["Unavailable sent true retry 1000: the service failed in the middle of its answer: Overloaded"],
+        &[
+            "Unavailable sent true retry 1000: the service failed in the middle of its answer: Overloaded",
+        ],
     );
     check(
         "{\"type\":\"message\",\"content\":[",
-        &["Unavailable sent true: the service sent something that is no message: EOF while parsing a list at line 1 column 29 in `{\"type\":\"message\",\"content\":[`; check the configured address"],
+        &[
+            "Unavailable sent true: the service sent something that is no message: EOF while parsing a list at line 1 column 29 in `{\"type\":\"message\",\"content\":[`; check the configured address",
+        ],
     );
 }
 
 #[test]
 fn a_page_that_is_no_message_says_so() {
-    let expected = "Unavailable sent true: the service sent no message: check the configured address";
-    for body in ["<html>Welcome</html>", "", " \n", "{\"ok\":true}", "event: ping\ndata: {\"type\":\"ping\"}\n\n"] {
+    let expected =
+        "Unavailable sent true: the service sent no message: check the configured address";
+    for body in [
+        "<html>Welcome</html>",
+        "",
+        " \n",
+        "{\"ok\":true}",
+        "event: ping\ndata: {\"type\":\"ping\"}\n\n",
+    ] {
         check(body, &[expected]);
     }
 }
@@ -385,17 +439,27 @@ fn a_paused_answer_is_taken_up_again_with_what_it_said() {
             ends(0),
             begins(1, json!({"type": "text", "text": ""})),
             ends(1),
-            begins(2, json!({"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}})),
+            begins(
+                2,
+                json!({"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}),
+            ),
             piece(2, json!({"type": "input_json_delta", "partial_json": "{\"query\":"})),
             piece(2, json!({"type": "input_json_delta", "partial_json": " \"x\"}"})),
             ends(2),
-            begins(3, json!({"type": "web_search_tool_result", "tool_use_id": "s", "content": [{"encrypted_content": "e/+="}]})),
+            begins(
+                3,
+                json!({"type": "web_search_tool_result", "tool_use_id": "s", "content": [{"encrypted_content": "e/+="}]}),
+            ),
             ends(3),
         ],
         "pause_turn",
     );
     let second = message(
-        &[begins(0, json!({"type": "text", "text": ""})), piece(0, json!({"type": "text_delta", "text": "Found."})), ends(0)],
+        &[
+            begins(0, json!({"type": "text", "text": ""})),
+            piece(0, json!({"type": "text_delta", "text": "Found."})),
+            ends(0),
+        ],
         "end_turn",
     );
     let handed_back = Rc::new(RefCell::new(Vec::new()));
