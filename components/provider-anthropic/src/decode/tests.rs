@@ -150,7 +150,7 @@ fn said_by(shown: &[String]) -> (String, String, String) {
     let (mut text, mut thinking, mut arguments) = (String::new(), String::new(), String::new());
     for line in shown {
         let unquoted = |quoted: &str| -> String {
-            serde_json::from_str(&quoted.replace("\\'", "'").replace("\\u{", "\\u{"))
+            serde_json::from_str(&quoted.replace("\\'", "'"))
                 .expect("debug text without odd characters is JSON")
         };
         match line.split_once(' ') {
