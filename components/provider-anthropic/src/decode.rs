@@ -52,7 +52,9 @@ impl<B: Body> EventSource for Turn<B> {
         if flow == Flow::More || !self.answer.decoder().paused() {
             return Ok(flow);
         }
-        match resume(self.answer.decoder().begin_again())? {
+        let said = self.answer.decoder().begin_again();
+        // What was answered so far is there, whatever becomes of the rest.
+        match resume(said).map_err(|error| Error { sent: true, ..error })? {
             Some(body) => {
                 self.answer.go_on(body);
                 Ok(Flow::More)

@@ -39,7 +39,7 @@ impl Provider for Anthropic {
         for _ in 0..MAX_PAGES {
             let path = format!("models?limit=100{after}");
             let page: wire::ModelPage =
-                small_answer(prepared(Fetch::get(config.url(&path)), &config), "`models`")?;
+                small_answer(Fetch::get(config.url(&path)), &config, "; configure `models`")?;
             let last = page.last_id.filter(|_| page.has_more);
             models.extend(page.data.into_iter().map(convert::model));
             match last {
@@ -52,9 +52,10 @@ impl Provider for Anthropic {
 
     fn count_tokens(request: Request) -> Result<Option<u32>, Error> {
         let config: Config = hydroid_component::config::read()?;
-        let body = convert::request(request, &config, None)?.into_count();
+        let schema_tool = convert::schema_tool(&request, &config)?;
+        let body = convert::request(request, &config, schema_tool)?.into_count();
         let fetch = Fetch::post_json(config.url("messages/count_tokens"), &body)?;
-        match small_answer::<wire::TokenCount>(prepared(fetch, &config), "nothing") {
+        match small_answer::<wire::TokenCount>(fetch, &config, "") {
             Ok(count) => Ok(Some(count.input_tokens)),
             // Services that speak the protocol often leave counting out.
             Err(Error { kind: ErrorKind::NotFound | ErrorKind::Unsupported, .. }) => Ok(None),
@@ -103,27 +104,35 @@ fn output_limit(model: &str, config: &Config) -> Result<u32, Error> {
         return Ok(limit);
     }
     let path = format!("models/{}", convert::path_segment(model));
+    let advice = "; set `model.max_output_tokens`";
     let asked: Result<wire::ListedModel, Error> =
-        small_answer(prepared(Fetch::get(config.url(&path)), config), "nothing");
+        small_answer(Fetch::get(config.url(&path)), config, advice);
     match asked {
         Ok(wire::ListedModel { max_tokens: Some(limit), .. }) if limit > 0 => Ok(limit),
-        Err(error @ Error { kind: ErrorKind::Unauthenticated | ErrorKind::Denied, .. }) => {
-            Err(error)
-        }
-        Ok(_) | Err(_) => Err(Error::invalid_input(format!(
+        // Services that speak the protocol often tell nothing of their models.
+        Ok(_)
+        | Err(Error {
+            kind: ErrorKind::InvalidInput | ErrorKind::NotFound | ErrorKind::Unsupported,
+            ..
+        }) => Err(Error::invalid_input(format!(
             "`{model}` needs an output limit, and the service does not tell one: set `model.max_output_tokens`, or `max_output` of this model in `components.provider-anthropic.config.models`"
         ))),
+        Err(error) => Err(error),
     }
 }
 
-/// A short JSON answer; `mends` is the configuration key that makes it unnecessary.
-fn small_answer<T: DeserializeOwned>(fetch: Fetch, mends: &str) -> Result<T, Error> {
-    let mut response = fetch.send_for_success()?;
+/// A short JSON answer; `advice` is what makes it unnecessary.
+fn small_answer<T: DeserializeOwned>(
+    fetch: Fetch,
+    config: &Config,
+    advice: &str,
+) -> Result<T, Error> {
+    let mut response = prepared(fetch, config).send_for_success()?;
     let body = web::read_all(&mut response, MAX_SMALL_ANSWER)?;
     serde_json::from_slice(&body).map_err(|error| {
         Error::new(
             ErrorKind::Unavailable,
-            format!("the service's answer cannot be read: {error}; configure {mends}"),
+            format!("the service's answer cannot be read: {error}{advice}"),
         )
     })
 }

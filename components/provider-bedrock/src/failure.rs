@@ -65,6 +65,12 @@ pub fn of_status(status: u16, headers: &Headers, body: &[u8]) -> Error {
     error
 }
 
+/// The model answers, but not in a stream, or not with tools in one; nothing was done yet.
+pub fn is_about_streaming(error: &Error) -> bool {
+    matches!(error.kind, ErrorKind::InvalidInput | ErrorKind::Unsupported)
+        && error.message.to_lowercase().contains("streaming")
+}
+
 /// The error for an exception in the middle of a stream.
 pub fn of_exception(name: &str, body: &[u8]) -> Error {
     let value: Value = serde_json::from_slice(body).unwrap_or_default();
@@ -165,6 +171,18 @@ mod tests {
         let unsigned = [("x-amzn-errortype", "InvalidSignatureException")].into_iter().collect();
         let error = of_status(403, &unsigned, b"{}");
         assert!(error.message.ends_with("check the stored credentials and `region`"), "{error:?}");
+    }
+
+    #[test]
+    fn a_model_that_does_not_stream_is_known_by_what_the_service_says() {
+        let about = |status, message: &str| {
+            let body = json!({"message": message}).to_string();
+            is_about_streaming(&of_status(status, &Headers::default(), body.as_bytes()))
+        };
+        assert!(about(400, "This model doesn't support tool use in streaming mode."));
+        assert!(about(400, "The model is unsupported for Streaming."));
+        assert!(!about(400, "The model is unsupported."));
+        assert!(!about(429, "Too many streaming requests."));
     }
 
     #[test]

@@ -78,13 +78,23 @@ impl Provider for Bedrock {
         // The length of the conversation tells the answers of one conversation apart.
         let call_prefix = format!("call_{}", request.messages.len());
         let keeper = config.family(&request.model).keeper(&request.model);
-        let operation = if config.stream { "converse-stream" } else { "converse" };
-        let url = config.model_url(&request.model, operation);
+        let (stream, whole) = (
+            config.model_url(&request.model, "converse-stream"),
+            config.model_url(&request.model, "converse"),
+        );
         let schema_tool = convert::schema_tool(&request, &config)?;
         let body = convert::request(request, &config, schema_tool)?;
-        let fetch = Fetch::post_json(url, &body)?
-            .header("accept", "application/vnd.amazon.eventstream, application/json");
-        let response = send(fetch, &config)?;
+        let ask = |url: &str| {
+            let accept = "application/vnd.amazon.eventstream, application/json";
+            send(Fetch::post_json(url, &body)?.header("accept", accept), &config)
+        };
+        let response = match config.stream {
+            true => ask(&stream).or_else(|error| match failure::is_about_streaming(&error) {
+                true => ask(&whole),
+                false => Err(error),
+            })?,
+            false => ask(&whole)?,
+        };
         Ok(Box::new(decode::Turn::new(response, call_prefix, keeper, schema_tool)))
     }
 }

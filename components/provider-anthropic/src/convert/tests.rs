@@ -6,6 +6,10 @@ use hydroid_component::thinking::Signed;
 use super::*;
 
 mod caching;
+mod schema;
+
+/// What Anthropic's own client publishes of a request, see `tests/README.md`.
+const PUBLISHED: &str = include_str!("tests/published.json");
 
 fn request(messages: Vec<Turn>) -> Request {
     Request {
@@ -80,7 +84,14 @@ fn config(json: Value) -> Config {
 fn body(request: Request, config: &Config) -> Value {
     let schema_tool = schema_tool(&request, config).expect("no conflict");
     let body = super::request(request, config, schema_tool).expect("a body");
-    serde_json::to_value(body).expect("JSON")
+    let value = serde_json::to_value(body).expect("JSON");
+    let mut streamed = value.clone();
+    // Newer models take none of these, so the client has left them out; older ones do.
+    for name in ["temperature", "top_k", "top_p"] {
+        streamed.as_object_mut().expect("an object").remove(name);
+    }
+    schema::check(PUBLISHED, &streamed);
+    value
 }
 
 #[track_caller]

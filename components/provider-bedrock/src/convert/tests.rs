@@ -8,6 +8,11 @@ use hydroid_component::thinking::{self, Signed};
 use super::*;
 
 mod caching;
+#[path = "../../../provider-anthropic/src/convert/tests/schema.rs"]
+mod schema;
+
+/// What AWS's own client publishes of a request, see `tests/README.md`.
+const PUBLISHED: &str = include_str!("tests/published.json");
 
 const CLAUDE: &str = "us.anthropic.claude-sonnet-4-5-20250929-v1:0";
 const NOVA: &str = "amazon.nova-pro-v1:0";
@@ -85,7 +90,9 @@ fn config(json: Value) -> Config {
 fn body(request: Request, config: &Config) -> Value {
     let schema_tool = schema_tool(&request, config).expect("no conflict");
     let body = super::request(request, config, schema_tool).expect("a body");
-    serde_json::to_value(body).expect("JSON")
+    let value = serde_json::to_value(body).expect("JSON");
+    schema::check(PUBLISHED, &value);
+    value
 }
 
 #[track_caller]
