@@ -486,3 +486,30 @@ fn a_paused_answer_is_taken_up_again_with_what_it_said() {
     answer.resume_by(Box::new(|_| Ok(None)));
     assert_eq!(play(answer).last().map(String::as_str), Some("Other"));
 }
+
+/// Whatever is damaged, an answer ends as an answer or as an error, and nothing panics.
+#[test]
+fn damaged_answers_have_an_end() {
+    let mut numbers = Numbers(11);
+    for name in
+        ["refusal.chunks.txt", "tool-no-args.chunks.txt", "redacted-thinking.sse", "fallback.json"]
+    {
+        let text = std::fs::read_to_string(fixtures().join(name)).expect("a fixture");
+        let whole = if name.ends_with(".chunks.txt") { stream(&text) } else { text };
+        let whole = whole.into_bytes();
+        for seed in 0..60 {
+            let mut body = whole.clone();
+            for _ in 0..=seed % 3 {
+                let at = numbers.below(body.len());
+                body[at] = u8::try_from(numbers.below(256)).expect("a byte");
+            }
+            body.truncate(body.len() - numbers.below(body.len()) * usize::from(seed % 2 == 0));
+            let shown = play(Turn::new(pieces(&body, 0, seed), None, "c".to_owned(), None));
+            let last = shown.last().expect("an end");
+            let is_end = |end: &str| last == end || last.contains(" sent true");
+            let ends =
+                ["EndTurn", "ToolUse", "MaxTokens", "StopSequence", "Refusal", "Error", "Other"];
+            assert!(ends.into_iter().any(is_end), "{name}: {shown:?}");
+        }
+    }
+}

@@ -471,3 +471,36 @@ fn nothing_is_read_after_the_end() {
     let shown = play(Turn::new(body, String::new(), String::new(), None));
     assert_eq!(shown.last().map(String::as_str), Some("EndTurn"));
 }
+
+/// Whatever is damaged, an answer ends as an answer or as an error, and nothing panics.
+#[test]
+fn damaged_answers_have_an_end() {
+    let mut numbers = Numbers(11);
+    for name in [
+        "reasoning.chunks.txt",
+        "json-with-tools.1.chunks.txt",
+        "code-execution.bin",
+        "json-with-tools.1.json",
+    ] {
+        let bytes = std::fs::read(fixtures().join(name)).expect("a fixture");
+        let whole = match name.ends_with(".chunks.txt") {
+            true => stream(&String::from_utf8(bytes).expect("text")),
+            false => bytes,
+        };
+        for seed in 0..60 {
+            let mut body = whole.clone();
+            for _ in 0..=seed % 3 {
+                let at = numbers.below(body.len());
+                body[at] = u8::try_from(numbers.below(256)).expect("a byte");
+            }
+            body.truncate(body.len() - numbers.below(body.len()) * usize::from(seed % 2 == 0));
+            let shown =
+                play(Turn::new(pieces(&body, 0, seed), "c".to_owned(), String::new(), None));
+            let last = shown.last().expect("an end");
+            let is_end = |end: &str| last == end || last.contains(" sent true");
+            let ends =
+                ["EndTurn", "ToolUse", "MaxTokens", "StopSequence", "Refusal", "Error", "Other"];
+            assert!(ends.into_iter().any(is_end), "{name}: {shown:?}");
+        }
+    }
+}
