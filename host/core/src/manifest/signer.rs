@@ -94,7 +94,7 @@ pub enum TimestampUnit {
 /// AWS Signature Version 4. The credential is the secret access key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AwsSigV4 {
-    /// Region of the endpoint; none where each request names it, see [`REGION`].
+    /// Region of the endpoint; none where each request names it, which is written `{region}`.
     pub region: Option<String>,
     /// Name by which the service is signed for.
     pub service: String,

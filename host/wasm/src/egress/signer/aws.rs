@@ -60,7 +60,9 @@ pub(in crate::egress) fn sign(
         body_hash: &body_hash,
     });
     let Some(region) = &aws.region else {
-        return Err(credential.wrong("its signer takes the region from the request, which names none"));
+        return Err(
+            credential.wrong("its signer takes the region from the request, which names none")
+        );
     };
     let scope = Scope { time: &time, region, service: &aws.service };
     let text = scope.string_to_sign(&request.text);
