@@ -1,8 +1,12 @@
-//! Whole turns with `provider-openai` against a server that somebody else wrote.
+//! Whole turns with `provider-openai`, and below it with other providers, against a server that
+//! somebody else wrote.
 
 use crate::support::aimock::Aimock;
 use crate::support::hydroid::{Home, Ran};
 use serde_json::{Value, json};
+
+mod anthropic;
+mod bedrock;
 
 /// What must never be seen anywhere but at the server.
 const KEY: &str = "sk-test-9f8e7d6c5b4a3210ffee";

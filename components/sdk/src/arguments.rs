@@ -102,6 +102,11 @@ impl CallAssembler {
         Ok(())
     }
 
+    /// True if a call of this position of the service has begun and not ended.
+    pub fn is_open(&self, index: Option<u32>) -> bool {
+        self.calls.iter().any(|call| call.index == index && !call.ended)
+    }
+
     /// Ends the call at this position of the service, if it is open.
     pub fn end(&mut self, index: u32, events: &mut impl Extend<Event>) -> Result<(), Error> {
         match self.calls.iter().rposition(|call| call.index == Some(index)) {

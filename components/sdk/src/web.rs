@@ -73,6 +73,13 @@ impl Fetch {
         self.credential(name, Attach::Other(AS_DECLARED.to_owned()))
     }
 
+    /// Lets the host sign with the secret of this name as the manifest declares it, for this
+    /// region. The manifest leaves the region to the request with `region = "{region}"`.
+    #[must_use]
+    pub fn signed_credential(self, name: impl Into<String>, region: &str) -> Self {
+        self.credential(name, Attach::Other(format!("{AS_DECLARED} region={region}")))
+    }
+
     /// Lets the host attach the secret of this name at this place, which is the manifest's too.
     #[must_use]
     pub fn credential(mut self, name: impl Into<String>, attach: Attach) -> Self {

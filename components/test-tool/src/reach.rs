@@ -151,6 +151,8 @@ struct Dial {
     body: Option<String>,
     /// Attach the secret where the manifest says, whatever that is.
     as_declared: Option<bool>,
+    /// The same, and for this region.
+    region: Option<String>,
 }
 
 fn dial(arguments: Dial) -> Result<String, ToolError> {
@@ -179,9 +181,10 @@ fn fetch(arguments: &Dial, kept: &mut Vec<u8>) -> Result<String, Error> {
         body: arguments.body.clone().unwrap_or_default().into_bytes(),
         ..plain(&arguments.url)
     };
-    let attach = match arguments.as_declared {
-        Some(true) => Attach::Other("manifest".to_owned()),
-        Some(false) | None => Attach::Bearer,
+    let attach = match (&arguments.region, arguments.as_declared) {
+        (Some(region), _) => Attach::Other(format!("manifest region={region}")),
+        (None, Some(true)) => Attach::Other("manifest".to_owned()),
+        (None, Some(false) | None) => Attach::Bearer,
     };
     let response = web::fetch(&request, secret.as_ref().map(|secret| (secret, &attach)))?;
     let mut told = format!("{} from {}\n", response.status(), response.url());

@@ -11,7 +11,7 @@ pub use place::{BadPlace, Place};
 pub use secret::{Attach, SecretWant, audience};
 pub use signer::{
     AwsSigV4, ClientAuth, Hash, Hmac, KeyForm, OAuth2, OAuthGrant, SignatureForm, Signer,
-    Timestamp, TimestampUnit,
+    Timestamp, TimestampUnit, is_scope,
 };
 pub use text::{BadTemplate, Element, Piece, Template};
 

@@ -17,6 +17,8 @@ fn the_components_of_the_release_are_there() {
         .map(|row| row["name"].as_str().unwrap())
         .collect();
     for name in [
+        "provider-anthropic",
+        "provider-bedrock",
         "provider-rehearsal",
         "tool-files-read",
         "tool-files-write",

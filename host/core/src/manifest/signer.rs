@@ -94,14 +94,24 @@ pub enum TimestampUnit {
 /// AWS Signature Version 4. The credential is the secret access key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AwsSigV4 {
-    /// Region of the endpoint.
-    pub region: String,
+    /// Region of the endpoint; none where each request names it, which is written `{region}`.
+    pub region: Option<String>,
     /// Name by which the service is signed for.
     pub service: String,
     /// The part that is the access key's id.
     pub access_key: String,
     /// The part that is the session token, for temporary credentials.
     pub session_token: Option<String>,
+}
+
+/// Stands for a region that the component names with each request. It scopes a signature and
+/// opens nothing: the hosts of the credential do that.
+const REGION: &str = "{region}";
+
+/// True for a word that can be a region or a service.
+pub fn is_scope(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    !text.is_empty() && text.chars().all(fits)
 }
 
 /// An exchange for an access token.
@@ -202,7 +212,11 @@ impl fmt::Display for Signer {
                 write!(f, "never sent; signs `{}` by HMAC-{hash} into {}", hmac.text, hmac.place)
             }
             Self::AwsSigV4(aws) => {
-                write!(f, "never sent; signs for AWS service `{}` in `{}`", aws.service, aws.region)
+                write!(f, "never sent; signs for AWS service `{}` in ", aws.service)?;
+                match &aws.region {
+                    Some(region) => write!(f, "`{region}`"),
+                    None => f.write_str("the region of the request"),
+                }
             }
             Self::OAuth2(oauth) => {
                 let what = match oauth.grant {

@@ -9,7 +9,7 @@ use crate::imports::secrets::OpenSecret;
 use crate::instance::{Equipment, State};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use hydroid_core::manifest::{self, Place, Signer};
+use hydroid_core::manifest::{self, AwsSigV4, Place, Signer, is_scope};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use wasmtime::Result;
@@ -21,6 +21,9 @@ const LARGEST_READ: u32 = 1 << 20;
 /// What a guest says instead of a place to mean the one its manifest declares; the places and
 /// signers this track of the contract does not name are reached by it.
 const AS_DECLARED: &str = "manifest";
+
+/// What a guest says behind that to name the region its manifest leaves to it.
+const IN_REGION: &str = "manifest region=";
 
 /// An answer being read.
 #[derive(Debug)]
@@ -120,9 +123,17 @@ fn credential_for(
     name: &str,
     attach: &Attach,
 ) -> Result<crate::egress::Credential, Error> {
-    let credential = secrets::credential(&state.equipment, &state.call.user, name)?;
-    let fits = match (attach, &credential.attach) {
+    let mut credential = secrets::credential(&state.equipment, &state.call.user, name)?;
+    let region = match attach {
+        Attach::Other(word) => word.strip_prefix(IN_REGION),
+        _ => None,
+    };
+    let fits = match (attach, &mut credential.attach) {
         (Attach::Other(word), _) if word == AS_DECLARED => true,
+        (Attach::Other(_), manifest::Attach::Sign(Signer::AwsSigV4(aws))) if region.is_some() => {
+            aws.region.is_none() && name_region(aws, region)
+        }
+        (Attach::Other(_), _) if region.is_some() => false,
         (Attach::Other(place), _) => {
             let shown: String = place.chars().take(64).collect();
             return Err(error(
@@ -149,6 +160,12 @@ fn credential_for(
         ));
     }
     Ok(credential)
+}
+
+/// Fills in the region a manifest leaves open; false for a word that is none.
+fn name_region(aws: &mut AwsSigV4, region: Option<&str>) -> bool {
+    aws.region = region.filter(|region| is_scope(region)).map(str::to_owned);
+    aws.region.is_some()
 }
 
 fn is_place(wanted: &Attach, place: &Place) -> bool {

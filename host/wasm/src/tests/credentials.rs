@@ -199,6 +199,33 @@ async fn a_credential_is_for_its_path_and_its_place() {
     assert_eq!(server.requests().len(), 1);
 }
 
+/// A region scopes a signature; the hosts of the credential are what says where it goes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_region_is_the_requests_to_name_only_where_the_manifest_says_so() {
+    let server = Echo::start();
+    let secrets = "[secrets.id]\nattach = \"part\"\n[secrets.key]\nhosts = [\"HERE\"]\n[secrets.key.sign]\nkind = \"aws-sigv4\"\nregion = \"{region}\"\nservice = \"bedrock\"\naccess_key = \"id\"\n";
+    let open = scene_of("test-tool-web", &server, secrets);
+    let named = |region: &str| json!({"secret": "key", "region": region});
+    assert!(dial(&open, &server, "/", named("eu-west-3")).await.contains("200"));
+    let sent = server.requests().pop().unwrap();
+    assert!(sent.contains("/eu-west-3/bedrock/aws4_request"), "{sent}");
+    let declared = json!({"secret": "key", "as_declared": true});
+    let told = dial(&open, &server, "/", declared).await;
+    assert!(told.contains("takes the region from the request"), "{told}");
+    for region in ["", "eu west", "EU", "eu-west-3/s3/aws4_request", "ü"] {
+        let told = dial(&open, &server, "/", named(region)).await;
+        assert!(told.contains("in another place"), "{region}: {told}");
+    }
+    let fixed = scene_of("test-tool-web", &server, &secrets.replace("{region}", "us-east-1"));
+    let told = dial(&fixed, &server, "/", named("us-east-1")).await;
+    assert!(told.contains("in another place"), "{told}");
+    let placed = "[secrets.key]\nhosts = [\"HERE\"]\nattach = \"header:X-Key\"\n";
+    let placed = scene_of("test-tool-web", &server, placed);
+    let told = dial(&placed, &server, "/", named("us-east-1")).await;
+    assert!(told.contains("in another place"), "{told}");
+    assert_eq!(server.requests().len(), 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_set_is_named_with_the_command_that_sets_it() {
     let server = Echo::start();

@@ -137,5 +137,27 @@ fn failures_in_the_middle_were_sent() {
         stream(r#"{"error":{"code":"context_length_exceeded"}}"#),
         "TooLarge context_length_exceeded - true"
     );
+    for (code, expected) in [
+        ("overloaded_error", "Unavailable overloaded_error 1000 true"),
+        ("api_error", "Unavailable api_error 1000 true"),
+        ("rate_limit_error", "RateLimited rate_limit_error 1000 true"),
+        ("timeout_error", "Timeout timeout_error 1000 true"),
+        ("request_too_large", "TooLarge request_too_large - true"),
+        ("not_found_error", "NotFound not_found_error - true"),
+        ("billing_error", "Denied billing_error - true"),
+    ] {
+        assert_eq!(stream(&format!(r#"{{"error":{{"type":"{code}"}}}}"#)), expected);
+    }
     assert_eq!(stream("{}"), "Unavailable - 1000 true");
+}
+
+#[test]
+fn a_delay_in_the_body_is_read_where_no_header_has_one() {
+    let body = r#"{"error":{"code":429,"message":"Quota.","status":"RESOURCE_EXHAUSTED","details":[{"@type":"x"},{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"34.4s"}]}}"#;
+    check(429, &[], body, "RateLimited 429 34400 false");
+    check(429, &[("retry-after", "2")], body, "RateLimited 429 2000 false");
+    check(429, &[], &body.replace("34.4s", "soon"), "RateLimited 429 1000 false");
+    let body =
+        r#"{"error":{"code":400,"message":"API key not valid. Please pass a valid API key."}}"#;
+    check(400, &[], body, "Unauthenticated 400 - false");
 }

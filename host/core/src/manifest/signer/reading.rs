@@ -2,8 +2,8 @@
 //! fail for what was written there.
 
 use super::{
-    AwsSigV4, ClientAuth, Hash, Hmac, KeyForm, OAuth2, OAuthGrant, SignatureForm, Signer,
-    Timestamp, TimestampUnit,
+    AwsSigV4, ClientAuth, Hash, Hmac, KeyForm, OAuth2, OAuthGrant, REGION, SignatureForm, Signer,
+    Timestamp, TimestampUnit, is_scope,
 };
 use crate::capability::WebRule;
 use crate::manifest::fields::Fields;
@@ -129,14 +129,13 @@ fn aws(attach: Option<&str>, table: toml::Table) -> Result<AwsSigV4, String> {
     }
     let mut scope = |field: &str, example: &str| {
         let text = fields.required(field, example)?;
-        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if text.chars().all(fits) {
+        if is_scope(&text) || (field == "region" && text == REGION) {
             return Ok(text);
         }
         Err(format!("has `{field}` as `{text}`; write it like `{example}`"))
     };
     Ok(AwsSigV4 {
-        region: scope("region", "region = \"eu-central-1\"")?,
+        region: Some(scope("region", "region = \"eu-central-1\"")?).filter(|text| text != REGION),
         service: scope("service", "service = \"s3\"")?,
         access_key: fields.required("access_key", "access_key = \"aws-access-key\"")?,
         session_token: fields.text("session_token")?,
@@ -291,6 +290,11 @@ mod tests {
         let signer = parse(None, whole).unwrap();
         assert_eq!(signer.parts(), ["id", "st"]);
         assert!(signer.headers().contains(&"authorization"));
+        assert!(signer.to_string().ends_with("in `eu-west-1`"), "{signer}");
+        let open = parse(None, &whole.replace("eu-west-1", "{region}")).unwrap();
+        assert!(open.to_string().ends_with("in the region of the request"), "{open}");
+        refused(None, &whole.replace("s3", "{region}"), "write it like");
+        refused(None, &whole.replace("eu-west-1", ""), "region");
         refused(Some("bearer"), whole, "leave `attach` out");
         refused(None, "kind = \"aws-sigv4\"\nservice = \"s3\"", "region = \"eu-central-1\"");
         refused(

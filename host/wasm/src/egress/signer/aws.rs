@@ -59,7 +59,12 @@ pub(in crate::egress) fn sign(
         headers: &headers,
         body_hash: &body_hash,
     });
-    let scope = Scope { time: &time, region: &aws.region, service: &aws.service };
+    let Some(region) = &aws.region else {
+        return Err(
+            credential.wrong("its signer takes the region from the request, which names none")
+        );
+    };
+    let scope = Scope { time: &time, region, service: &aws.service };
     let text = scope.string_to_sign(&request.text);
     let signature = SecretValue::new(scope.signature(credential.value.expose(), &text));
     let authorization = Zeroizing::new(format!(
@@ -311,7 +316,7 @@ mod tests {
             value: SecretValue::new(value.into()),
         };
         let aws = AwsSigV4 {
-            region: "eu-west-1".into(),
+            region: Some("eu-west-1".into()),
             service: "s3".into(),
             access_key: "id".into(),
             session_token: Some("token".into()),
