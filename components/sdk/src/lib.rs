@@ -74,15 +74,19 @@
 //! # Reading order
 //!
 //! [`tool`] and [`types`], then what a tool may call: [`fs`], [`config`], [`control`], [`log`].
-//! For a model service: [`provider`], then [`web`], [`sse`] and [`arguments`].
+//! For a model service: [`provider`], then [`web`], [`answer`], [`arguments`], [`rate_limit`]
+//! and [`text_calls`]; [`sse`] is below `answer`.
 //! [`bindings`] is the whole contract as generated, for whatever has no shorter form here.
 
 pub mod tool;
 
 pub mod provider;
 
+pub mod answer;
 pub mod arguments;
+pub mod rate_limit;
 pub mod sse;
+pub mod text_calls;
 pub mod web;
 
 pub mod config;

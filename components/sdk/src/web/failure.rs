@@ -14,6 +14,8 @@ pub struct ServiceError {
     pub message: String,
     /// The service's code, or failing that its name for the type of error.
     pub code: Option<String>,
+    /// When to try again, where the body says so and not a header.
+    retry_ms: Option<u32>,
 }
 
 /// Characters of a service's message that are passed on; the rest seldom says more.
@@ -29,7 +31,11 @@ impl ServiceError {
     pub fn parse(body: &[u8]) -> Self {
         match serde_json::from_slice::<Value>(body) {
             Ok(value) => Self::from_json(&value),
-            Err(_) => Self { message: bounded(&String::from_utf8_lossy(body)), code: None },
+            Err(_) => Self {
+                message: bounded(&String::from_utf8_lossy(body)),
+                code: None,
+                retry_ms: None,
+            },
         }
     }
 
@@ -50,6 +56,7 @@ impl ServiceError {
         Self {
             message: bounded(&message.unwrap_or_default()),
             code: code.map(|code| bounded(&code)),
+            retry_ms: error.get("details").and_then(retry_info),
         }
     }
 
@@ -63,7 +70,8 @@ impl ServiceError {
             _ => false,
         };
         let permanent = self.is_permanent() || headers.get("x-should-retry") == Some("false");
-        let retry = (temporary && !permanent).then(|| retry_after_ms(headers).unwrap_or(RETRY_MS));
+        let retry = (temporary && !permanent)
+            .then(|| retry_after_ms(headers).or(self.retry_ms).unwrap_or(RETRY_MS));
         // Refused before any work, except where the work may have begun before it failed.
         let sent = matches!(status, 408 | 500 | 502 | 504);
         let message = self.sentence(
@@ -89,7 +97,8 @@ impl ServiceError {
         };
         let temporary =
             matches!(kind, ErrorKind::Unavailable | ErrorKind::RateLimited | ErrorKind::Timeout);
-        let retry_after_ms = (temporary && !self.is_permanent()).then_some(RETRY_MS);
+        let retry_after_ms =
+            (temporary && !self.is_permanent()).then_some(self.retry_ms.unwrap_or(RETRY_MS));
         let message =
             self.sentence("the service failed in the middle of its answer", String::new());
         Error { kind, message, code: self.code, retry_after_ms, sent: true, details_json: None }
@@ -99,6 +108,8 @@ impl ServiceError {
         match status {
             400 | 413 | 422 if self.is_about_context() => ErrorKind::TooLarge,
             401 => ErrorKind::Unauthenticated,
+            // One service says so of a key that it does not know.
+            400 if self.message.starts_with("API key not valid") => ErrorKind::Unauthenticated,
             402 | 403 | 451 => ErrorKind::Denied,
             404 | 410 => ErrorKind::NotFound,
             405 | 415 | 501 => ErrorKind::Unsupported,
@@ -194,6 +205,13 @@ fn retry_after_ms(headers: &Headers) -> Option<u32> {
     let now = httpdate::parse_http_date(headers.get("date")?).ok()?;
     let wait = until.duration_since(now).unwrap_or_default();
     Some(u32::try_from(wait.as_millis()).unwrap_or(u32::MAX))
+}
+
+/// The `retryDelay` of a `google.rpc.RetryInfo`, such as `34.4s`.
+fn retry_info(details: &Value) -> Option<u32> {
+    let delay = details.as_array()?.iter().find_map(|detail| detail.get("retryDelay")?.as_str())?;
+    let seconds: f64 = delay.strip_suffix('s')?.parse().ok()?;
+    (seconds.is_finite() && seconds >= 0.0).then(|| (seconds * 1000.0).ceil() as u32)
 }
 
 /// A JSON value as text: strings without their quotes.

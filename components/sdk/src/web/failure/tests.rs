@@ -139,3 +139,14 @@ fn failures_in_the_middle_were_sent() {
     );
     assert_eq!(stream("{}"), "Unavailable - 1000 true");
 }
+
+#[test]
+fn a_delay_in_the_body_is_read_where_no_header_has_one() {
+    let body = r#"{"error":{"code":429,"message":"Quota.","status":"RESOURCE_EXHAUSTED","details":[{"@type":"x"},{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"34.4s"}]}}"#;
+    check(429, &[], body, "RateLimited 429 34400 false");
+    check(429, &[("retry-after", "2")], body, "RateLimited 429 2000 false");
+    check(429, &[], &body.replace("34.4s", "soon"), "RateLimited 429 1000 false");
+    let body =
+        r#"{"error":{"code":400,"message":"API key not valid. Please pass a valid API key."}}"#;
+    check(400, &[], body, "Unauthenticated 400 - false");
+}
