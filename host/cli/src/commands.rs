@@ -9,6 +9,7 @@ mod config;
 mod debug;
 mod doctor;
 mod policy;
+mod provider;
 mod secret;
 mod session;
 mod stop;
@@ -39,6 +40,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit> {
     match arguments.command {
         Command::Ask(ask) => ask::run(ask, environment, settings).await,
         Command::Chat(chat) => chat::run(chat, environment, settings).await,
+        Command::Provider(command) => provider::run(command, environment, settings).await,
         Command::Component(command) => component::run(command, environment, &settings).await,
         Command::Session(command) => session::run(command, environment, settings).await,
         Command::Config(command) => config::run(command, environment, &settings).await,

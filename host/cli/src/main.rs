@@ -26,6 +26,8 @@ mod log;
 mod moment;
 mod occupied;
 mod paths;
+mod providers;
+
 #[cfg(test)]
 mod reference;
 mod release;
