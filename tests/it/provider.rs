@@ -1,5 +1,11 @@
 //! Whole turns with `provider-openai` against a server that somebody else wrote.
 
+mod turns;
+
+mod gemini;
+mod ollama;
+mod responses;
+
 use crate::support::aimock::Aimock;
 use crate::support::hydroid::{Home, Ran};
 use serde_json::{Value, json};

@@ -64,12 +64,14 @@ pub fn counted(request: GenerateRequest, model: &str) -> Value {
     json!({ "generateContentRequest": request })
 }
 
+type Options = Map<String, Value>;
+
 /// What goes into `generationConfig`, and what stands beside it.
 fn options(
     of_request: Option<&str>,
     model: &str,
     config: &Config,
-) -> Result<(Map<String, Value>, Map<String, Value>), Error> {
+) -> Result<(Options, Options), Error> {
     let mut options = config.options.clone();
     if let Some(text) = of_request {
         let own: Map<String, Value> = serde_json::from_str(text).map_err(|error| {

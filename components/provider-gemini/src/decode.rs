@@ -62,9 +62,11 @@ impl answer::Decoder for Decoder {
         };
         self.calls.end_all(events)?;
         events.extend(self.usage.map(Event::Usage));
-        // The service says `STOP` behind calls too.
-        let stop =
-            if stop == Stop::EndTurn && !self.calls.is_empty() { Stop::ToolUse } else { stop };
+        let stop = match stop {
+            // The service says `STOP` behind calls too, and gateways have words of their own.
+            Stop::EndTurn | Stop::Other if !self.calls.is_empty() => Stop::ToolUse,
+            stop => stop,
+        };
         events.push_back(Event::Finish(stop));
         Ok(())
     }

@@ -240,15 +240,15 @@ fn tool_result(result: ToolResult) -> Item {
     let mut parts: Vec<ContentPart> = result.content.into_iter().filter_map(part).collect();
     if result.is_error {
         // The service has no field for it.
-        parts.insert(0, ContentPart::InputText { text: "The tool failed:".to_owned() });
+        parts.insert(0, ContentPart::Text { text: "The tool failed:".to_owned() });
     }
     let mut texts = Vec::new();
     let only_text = parts.iter().all(|part| match part {
-        ContentPart::InputText { text } => {
+        ContentPart::Text { text } => {
             texts.push(text.as_str());
             true
         }
-        ContentPart::InputImage { .. } | ContentPart::InputFile { .. } => false,
+        ContentPart::Image { .. } | ContentPart::File { .. } => false,
     });
     let output = if only_text { Content::Text(texts.join("\n")) } else { Content::Parts(parts) };
     Item::Known(KnownItem::FunctionCallOutput { call_id: result.call_id, output })
@@ -266,14 +266,14 @@ fn texts(blocks: &[Block]) -> String {
 
 fn content(mut parts: Vec<ContentPart>) -> Content {
     match &mut parts[..] {
-        [ContentPart::InputText { text }] => Content::Text(std::mem::take(text)),
+        [ContentPart::Text { text }] => Content::Text(std::mem::take(text)),
         _ => Content::Parts(parts),
     }
 }
 
 fn part(part: Part) -> Option<ContentPart> {
     Some(match part {
-        Part::Text(text) | Part::Json(text) => ContentPart::InputText { text },
+        Part::Text(text) | Part::Json(text) => ContentPart::Text { text },
         Part::Blob(blob) => self::blob(blob),
         Part::Link(link) => self::link(link),
         Part::Other(_) => return None,
@@ -285,11 +285,11 @@ fn blob(blob: Blob) -> ContentPart {
     let media_type = blob.media_type.to_ascii_lowercase();
     let data = || format!("data:{media_type};base64,{}", data_encoding::BASE64.encode(&blob.data));
     if media_type.starts_with("image/") {
-        return ContentPart::InputImage { image_url: data(), detail: "auto" };
+        return ContentPart::Image { image_url: data(), detail: "auto" };
     }
     if media_type == "application/pdf" {
         let filename = blob.name.clone().unwrap_or_else(|| "document.pdf".to_owned());
-        return ContentPart::InputFile { filename, file_data: data() };
+        return ContentPart::File { filename, file_data: data() };
     }
     let name = blob.name.as_deref().unwrap_or("attachment");
     let text = match std::str::from_utf8(&blob.data) {
@@ -299,18 +299,18 @@ fn blob(blob: Blob) -> ContentPart {
             blob.data.len()
         ),
     };
-    ContentPart::InputText { text }
+    ContentPart::Text { text }
 }
 
 fn link(link: Link) -> ContentPart {
     if link.media_type.as_deref().is_some_and(|media_type| media_type.starts_with("image/")) {
-        return ContentPart::InputImage { image_url: link.uri, detail: "auto" };
+        return ContentPart::Image { image_url: link.uri, detail: "auto" };
     }
     let text = match link.title {
         Some(title) => format!("{title}: {}", link.uri),
         None => link.uri,
     };
-    ContentPart::InputText { text }
+    ContentPart::Text { text }
 }
 
 /// A model of the service's list, which says no more than the name.

@@ -189,7 +189,7 @@ impl TextCalls {
         self.skip();
         if let Some(at) = self.waiting.find(THOUGHT) {
             let rest = self.waiting.split_off(at);
-            think(std::mem::replace(&mut self.waiting, String::new()), events);
+            think(std::mem::take(&mut self.waiting), events);
             rest[THOUGHT.len()..].clone_into(&mut self.waiting);
             self.thinking = false;
             self.skip_spaces = true;
