@@ -2,6 +2,7 @@
 
 mod turns;
 
+mod choice;
 mod gemini;
 mod ollama;
 mod responses;
