@@ -34,6 +34,10 @@ impl answer::Decoder for Decoder {
         data: &str,
         events: &mut VecDeque<Event>,
     ) -> Result<(), Error> {
+        // Gateways that speak other formats too end with this.
+        if data == "[DONE]" {
+            return Ok(());
+        }
         let chunk = serde_json::from_str(data)
             .map_err(|error| unreadable(EXPECTED, data.as_bytes(), &error))?;
         self.chunk(chunk, events)
