@@ -1,6 +1,6 @@
 //! Whole turns with `provider-gemini` against a server that somebody else wrote.
 
-use super::turns;
+use super::{no_orphans, turns};
 use crate::support::aimock::Aimock;
 use crate::support::hydroid::Home;
 
@@ -11,7 +11,9 @@ fn home(server: &Aimock) -> Home {
 #[test]
 fn a_turn_with_parallel_tools() {
     let Some(server) = turns::server() else { return };
-    for request in turns::parallel_tools(&server, &home(&server)) {
+    let requests = turns::parallel_tools(&server, &home(&server));
+    no_orphans(&requests);
+    for request in requests {
         assert!(
             request["path"].as_str().unwrap().ends_with(":streamGenerateContent?alt=sse"),
             "{request}"
