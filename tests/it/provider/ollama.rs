@@ -97,5 +97,9 @@ fn a_model_that_is_not_there_is_fetched_if_that_is_wanted() {
     home.run(&["provider", "add", "ollama", "--url", &url, "--model", "m"]).code(0);
     home.run(&["ask", "hello"]).code(3).tells("`ollama pull m`").tells("config.pull true");
     home.run(&["config", "set", "components.provider-ollama.config.pull", "true"]).code(0);
+    home.run(&["provider", "test"])
+        .code(0)
+        .tells("m: pulling manifest")
+        .says("it works: answered `Here I am.`");
     home.run(&["ask", "hello"]).code(0).says("Here I am.");
 }

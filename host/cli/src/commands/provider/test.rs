@@ -64,6 +64,8 @@ struct Answer {
     thought: bool,
     usage: Usage,
     stop: Option<StopReason>,
+    /// What the service's headers say about rate limits.
+    limits: Option<serde_json::Value>,
 }
 
 async fn ask(ground: &Ground, model: &dyn Model) -> Result<Result<Answer, ModelError>> {
@@ -91,7 +93,7 @@ async fn ask(ground: &Ground, model: &dyn Model) -> Result<Result<Answer, ModelE
         turn: TurnId::new("provider-test"),
         call: None,
         cancel: CancelFlag::default(),
-        progress: Arc::new(|_, note| terminal::say(&harmless(&note))),
+        progress: Arc::new(|_, _| {}),
     };
     let mut completion = match model.complete(request, context).await {
         Ok(completion) => completion,
@@ -120,10 +122,30 @@ impl Answer {
             ModelEvent::CallStarted { .. }
             | ModelEvent::CallArguments { .. }
             | ModelEvent::CallEnded { .. }
-            | ModelEvent::Cited { .. }
-            | ModelEvent::Other { .. } => {}
+            | ModelEvent::Cited { .. } => {}
+            ModelEvent::Other { kind, json } => {
+                let Ok(value) = serde_json::from_str::<serde_json::Value>(&json) else { return };
+                match kind.as_str() {
+                    "hydroid/rate-limit" => self.limits = Some(value),
+                    "hydroid/progress" => {
+                        let message = value["message"].as_str().unwrap_or_default();
+                        terminal::say(&excerpt(&harmless(message), LONGEST_ANSWER));
+                    }
+                    _ => {}
+                }
+            }
         }
     }
+}
+
+/// `59 of 60 requests and 8900 of 9000 tokens are left`, as far as the service says so.
+fn left(limits: &serde_json::Value) -> Option<String> {
+    let of = |what: &str| {
+        let (left, limit) = (limits[what]["remaining"].as_u64()?, limits[what]["limit"].as_u64()?);
+        Some(format!("{left} of {limit} {what}"))
+    };
+    let parts: Vec<String> = ["requests", "tokens"].into_iter().filter_map(of).collect();
+    (!parts.is_empty()).then(|| format!("{} are left for now", parts.join(" and ")))
 }
 
 fn told(ground: &Ground, answer: &Answer, time: Duration) -> Result<Exit> {
@@ -143,6 +165,9 @@ fn told(ground: &Ground, answer: &Answer, time: Duration) -> Result<Exit> {
         }
         _ => format!("it took {} tokens of input and {} of output", usage.input, usage.output),
     })?;
+    if let Some(left) = answer.limits.as_ref().and_then(left) {
+        terminal::print_line(&left)?;
+    }
     if answer.text.trim().is_empty() {
         let why = match answer.stop {
             Some(StopReason::MaxTokens) => {
@@ -178,4 +203,31 @@ fn remedy(error: &ModelError, model: &str) -> Option<String> {
         _ => return None,
     };
     Some(remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn limits_are_told_as_far_as_they_are_known() {
+        let limits =
+            json!({ "requests": { "limit": 60, "remaining": 59 }, "tokens": { "limit": 9 } });
+        assert_eq!(left(&limits).as_deref(), Some("59 of 60 requests are left for now"));
+        assert_eq!(left(&json!({ "tokens": 3 })), None);
+    }
+
+    #[test]
+    fn a_remedy_is_given_once() {
+        let error = |kind: &str, message: &str| ModelError {
+            kind: kind.into(),
+            message: message.into(),
+            retry_after_ms: None,
+        };
+        assert!(remedy(&error("not-found", "no such model"), "m").unwrap().contains("`m`"));
+        assert!(remedy(&error("unauthenticated", "bad key"), "m").unwrap().contains("secret set"));
+        assert_eq!(remedy(&error("denied", "`hydroid component grant x` allows it"), "m"), None);
+        assert_eq!(remedy(&error("internal", "oops"), "m"), None);
+    }
 }
