@@ -82,9 +82,9 @@ pub(crate) fn configured(
     config: &Config,
     default: impl Fn(&str) -> Option<String>,
 ) -> Result<Option<String>> {
-    let component = &config.model.provider;
-    let written =
-        config.components.get(component).and_then(|its| its.config.get("base_url")?.as_str());
+    let its = config.components.get(&config.model.provider);
+    let component = its.and_then(|its| its.component.as_ref()).unwrap_or(&config.model.provider);
+    let written = its.and_then(|its| its.config.get("base_url")?.as_str());
     let Some(url) = written.map(str::to_owned).or_else(|| default(component)) else {
         return Ok(None);
     };

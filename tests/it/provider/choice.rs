@@ -75,6 +75,23 @@ fn another_service_leaves_nothing_of_the_one_before() {
 }
 
 #[test]
+fn two_services_of_one_component_stand_side_by_side() {
+    let (Some(one), Some(two)) = (turns::server(), turns::server()) else { return };
+    let home = Home::new();
+    for (name, server) in [("one", &one), ("two", &two)] {
+        let url = format!("http://{}/v1", server.address());
+        home.run(&["provider", "add", "vllm", "--url", &url, "--model", "m", "--as", name])
+            .code(0)
+            .says(&format!("{name} may connect to http://{}", server.address()));
+    }
+    for name in ["one", "two"] {
+        home.run(&["ask", "--provider", name, "hello"]).code(0).says("Hello from the server.");
+    }
+    assert_eq!((one.requests().len(), two.requests().len()), (1, 1));
+    home.run(&["provider", "add", "vllm", "--as", "A b"]).code(2).tells("is no name");
+}
+
+#[test]
 fn what_would_be_refused_changes_nothing() {
     let home = Home::with_config("[model]\nname = \"a\"\n");
     let before = config(&home);

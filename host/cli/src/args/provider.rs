@@ -38,6 +38,9 @@ pub(crate) struct AddService {
     /// The model to ask, as the service knows it.
     #[arg(long, value_name = "NAME")]
     pub(crate) model: Option<String>,
+    /// Set it up beside another service of the same component, as an instance of this name.
+    #[arg(long = "as", value_name = "NAME")]
+    pub(crate) instance: Option<String>,
     /// Send no key.
     #[arg(long)]
     pub(crate) no_secret: bool,

@@ -15,7 +15,7 @@ use anyhow::{Context, Result, anyhow};
 use hydroid_core::audit::AuditAction;
 use hydroid_core::capability::HostPattern;
 use hydroid_core::config::Config;
-use hydroid_core::manifest::Manifest;
+use hydroid_core::manifest::{Manifest, is_component_name};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use toml::Value;
@@ -61,8 +61,9 @@ pub(super) async fn add(
     };
     audit(&ground, deed).await?;
     replace_private(&file, after.as_bytes())?;
-    let granted = grant_host(&ground, &catalog, component, &plan.place.host).await;
-    if let Err(error) = granted {
+    // The instance is there only now.
+    let now = Ground::lay_to_look(environment, settings)?;
+    if let Err(error) = granted(&now, &plan).await {
         // Half of it would be a service that cannot be reached.
         replace_private(&file, before.unwrap_or_default().as_bytes())?;
         return Err(error.context("nothing was changed"));
@@ -70,17 +71,22 @@ pub(super) async fn add(
     for (key, value) in &plan.set {
         terminal::print_line(&format!("{key} = {value}"))?;
     }
-    terminal::print_line(&format!("{component} may connect to {}", plan.place.host))?;
-    // What is in force now may come from another place than this file.
-    let now = Ground::lay_to_look(environment, settings)?;
+    terminal::print_line(&format!("{} may connect to {}", plan.instance, plan.place.host))?;
     for step in remaining(&service, wish, &plan, &now) {
         terminal::say(&step);
     }
     Ok(Exit::Done)
 }
 
+async fn granted(ground: &Ground, plan: &Plan) -> Result<()> {
+    let catalog = ground.catalog_to_look_at().await?;
+    grant_host(ground, &catalog, &plan.instance, &plan.place.host).await
+}
+
 /// What will be written.
 struct Plan {
+    /// The component, or another instance of it.
+    instance: String,
     place: Place,
     /// The secret that will be sent.
     secret: Option<String>,
@@ -110,13 +116,25 @@ fn plan(
     }
     let place = place(&url)?;
     let secret = service.secret.clone().filter(|_| !wish.no_secret);
-    let under = |key: &str| format!("components.{}.config.{key}", service.component);
+    let instance = wish.instance.as_ref().unwrap_or(&service.component).clone();
+    if !is_component_name(&instance) {
+        return Err(usage(format!(
+            "`{instance}` is no name for an instance; use small letters, digits and `-`, like `{}`",
+            wish.name
+        )));
+    }
+    let under = |key: &str| format!("components.{instance}.config.{key}");
 
-    let mut set: Vec<(String, Value)> = vec![
-        ("model.provider".to_owned(), service.component.clone().into()),
+    let mut set: Vec<(String, Value)> =
+        vec![("model.provider".to_owned(), instance.clone().into())];
+    if instance != service.component {
+        let of = service.component.clone().into();
+        set.push((format!("components.{instance}.component"), of));
+    }
+    set.extend([
         (under("base_url"), url.into()),
         (under("api_key_secret"), secret.clone().unwrap_or_default().into()),
-    ];
+    ]);
     set.extend(service.config.iter().map(|(key, value)| (under(key), value.clone())));
     set.extend(wish.model.iter().map(|model| ("model.name".to_owned(), model.clone().into())));
     if let Some(secret) = &secret {
@@ -139,7 +157,7 @@ fn plan(
     let others = services.values().filter(|other| other.component == service.component);
     let keys: BTreeSet<String> = others.flat_map(|other| other.config.keys().cloned()).collect();
     let taken_out = keys.iter().map(|key| under(key)).collect();
-    Ok(Plan { place, secret, set, taken_out })
+    Ok(Plan { instance, place, secret, set, taken_out })
 }
 
 /// The address that will be written.
@@ -177,6 +195,7 @@ fn remaining(service: &Service, wish: &AddService, plan: &Plan, now: &Ground) ->
             now.config.model.name, service.title
         ));
     }
+    // What is in force may come from another place than the file.
     for (key, value) in &plan.set {
         let in_force = now.loaded.values.get(key).map(|(value, _)| value);
         if in_force.is_some_and(|in_force| in_force != value) {
@@ -202,6 +221,7 @@ mod tests {
             name: name.into(),
             url: url.map(str::to_owned),
             model: Some("m".into()),
+            instance: None,
             no_secret,
         };
         let path = format!(
