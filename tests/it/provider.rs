@@ -1,6 +1,13 @@
 //! Whole turns with `provider-openai`, and below it with other providers, against a server that
 //! somebody else wrote.
 
+mod turns;
+
+mod choice;
+mod gemini;
+mod ollama;
+mod responses;
+
 use crate::support::aimock::Aimock;
 use crate::support::hydroid::{Home, Ran};
 use serde_json::{Value, json};

@@ -21,7 +21,11 @@ pub struct Config {
     pub stream: bool,
     pub stream_usage: bool,
     pub strict_schema: bool,
-    pub send_reasoning: bool,
+    pub response_format: SchemaForm,
+    pub send_reasoning: SendReasoning,
+    pub text_tool_calls: TextToolCalls,
+    pub call_ids: CallIds,
+    pub cache_control: bool,
     pub first_byte_timeout_ms: Option<u32>,
     pub options: Map<String, Value>,
     pub models: Vec<ConfiguredModel>,
@@ -39,6 +43,39 @@ pub enum SystemRole {
 pub enum MaxTokensField {
     MaxCompletionTokens,
     MaxTokens,
+}
+
+/// How a response schema is asked for.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SchemaForm {
+    JsonSchema,
+    JsonObject,
+}
+
+/// Which of the earlier thinking goes back, and as which field.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum SendReasoning {
+    Never,
+    Details,
+    ReasoningContent,
+    Reasoning,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum TextToolCalls {
+    Auto,
+    Off,
+}
+
+/// What the service takes as identifier of a call.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallIds {
+    AsGiven,
+    NineCharacters,
 }
 
 #[derive(Debug, Deserialize)]
@@ -82,7 +119,11 @@ impl Default for Config {
             stream: true,
             stream_usage: true,
             strict_schema: true,
-            send_reasoning: false,
+            response_format: SchemaForm::JsonSchema,
+            send_reasoning: SendReasoning::Details,
+            text_tool_calls: TextToolCalls::Auto,
+            call_ids: CallIds::AsGiven,
+            cache_control: false,
             first_byte_timeout_ms: None,
             options: Map::new(),
             models: Vec::new(),
@@ -91,9 +132,12 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The address of `path` at the service.
+    /// The address of `path` at the service; a query of the configured address stays behind it.
     pub fn url(&self, path: &str) -> String {
-        format!("{}/{path}", self.base_url.trim_end_matches('/'))
+        match self.base_url.split_once('?') {
+            Some((base, query)) => format!("{}/{path}?{query}", base.trim_end_matches('/')),
+            None => format!("{}/{path}", self.base_url.trim_end_matches('/')),
+        }
     }
 }
 

@@ -2,114 +2,30 @@
 //!
 //! Not HTTP: it is fed with a body, whatever that is read from.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
+use hydroid_component::answer::{self, unreadable};
 use hydroid_component::arguments::{CallAssembler, CallPiece};
-use hydroid_component::provider::{
-    Citation, Error, ErrorKind, Event, EventSource, Flow, Reasoning, Stop, Usage,
-};
-use hydroid_component::sse::{SseEvent, SseReader};
-use hydroid_component::web::{Body, ServiceError};
+use hydroid_component::provider::{Citation, Error, Event, Reasoning, Stop, Usage};
+use hydroid_component::text_calls::TextCalls;
+use hydroid_component::web::ServiceError;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::wire::{CallDelta, Choice, Chunk, Delta};
+use crate::wire::{CallDelta, Choice, Chunk, Delta, Kept, ReasoningDetail};
 
-/// A whole answer, which holds text and arguments only.
-const MAX_WHOLE: usize = 32 << 20;
-
-/// One answer that is being read.
-pub struct Answer<B> {
-    body: B,
-    form: Form,
-    reader: SseReader,
-    decoder: Decoder,
-}
-
-/// How the service answers.
-enum Form {
-    /// The first byte that is no space decides; services are careless about media types.
-    Unknown,
-    Stream,
-    Whole(Vec<u8>),
-}
-
-impl<B: Body> Answer<B> {
-    /// Reads `body`; `call_prefix` begins the identifiers of calls without one.
-    pub fn new(body: B, call_prefix: String) -> Self {
-        let decoder = Decoder {
-            calls: CallAssembler::new(call_prefix),
-            finish: None,
-            usage: None,
-            refused: false,
-            seen: false,
-            done: false,
-        };
-        Self { body, form: Form::Unknown, reader: SseReader::default(), decoder }
-    }
-
-    fn take(&mut self, piece: &[u8], events: &mut VecDeque<Event>) -> Result<(), Error> {
-        if matches!(self.form, Form::Unknown) {
-            match piece.iter().find(|byte| !byte.is_ascii_whitespace()) {
-                Some(b'{' | b'[') => self.form = Form::Whole(Vec::new()),
-                Some(_) => self.form = Form::Stream,
-                None => return Ok(()),
-            }
-        }
-        match &mut self.form {
-            Form::Whole(whole) if whole.len() + piece.len() > MAX_WHOLE => {
-                let message = format!("the service's answer has more than {MAX_WHOLE} bytes");
-                Err(Error { sent: true, ..Error::new(ErrorKind::TooLarge, message) })
-            }
-            Form::Whole(whole) => {
-                whole.extend_from_slice(piece);
-                Ok(())
-            }
-            Form::Unknown | Form::Stream => {
-                let fed = self.reader.feed(piece);
-                self.decode_ready(events)?;
-                Ok(fed?)
-            }
-        }
-    }
-
-    fn decode_ready(&mut self, events: &mut VecDeque<Event>) -> Result<(), Error> {
-        while let Some(event) = self.reader.next_event() {
-            self.decoder.event(&event, events)?;
-        }
-        Ok(())
-    }
-
-    fn end(&mut self, events: &mut VecDeque<Event>) -> Result<(), Error> {
-        match std::mem::replace(&mut self.form, Form::Unknown) {
-            Form::Whole(whole) => {
-                let chunk =
-                    serde_json::from_slice(&whole).map_err(|error| unreadable(&whole, &error))?;
-                self.decoder.chunk(chunk, events)?;
-            }
-            Form::Stream | Form::Unknown => {
-                self.reader.finish()?;
-                self.decode_ready(events)?;
-            }
-        }
-        self.decoder.end(events)
-    }
-}
-
-impl<B: Body> EventSource for Answer<B> {
-    fn pull(&mut self, events: &mut VecDeque<Event>) -> Result<Flow, Error> {
-        // After `[DONE]` nothing can come; waiting for the connection to close may take long.
-        let piece = if self.decoder.done { None } else { self.body.read()? };
-        match piece {
-            Some(piece) => self.take(&piece, events).map(|()| Flow::More),
-            None => self.end(events).map(|()| Flow::End),
-        }
-    }
-}
+/// What is expected, for the sentence that says something else came.
+const EXPECTED: &str = "chat completion";
 
 /// Turns chunks into events. The end is kept back, because usage comes behind it.
-struct Decoder {
+pub struct Decoder {
     calls: CallAssembler,
+    text_calls: TextCalls,
+    kept: Kept,
+    details: Details,
+    /// Addresses of sources that were named already, and those that wait for the end.
+    cited: BTreeSet<String>,
+    sources: Vec<(String, Option<String>)>,
     finish: Option<Stop>,
     usage: Option<Usage>,
     refused: bool,
@@ -118,51 +34,129 @@ struct Decoder {
     done: bool,
 }
 
-impl Decoder {
-    fn event(&mut self, event: &SseEvent, events: &mut VecDeque<Event>) -> Result<(), Error> {
-        let data = event.data.trim();
-        if self.done || data.is_empty() {
-            return Ok(());
-        }
+impl answer::Decoder for Decoder {
+    fn message(
+        &mut self,
+        name: &str,
+        data: &str,
+        events: &mut VecDeque<Event>,
+    ) -> Result<(), Error> {
         if data == "[DONE]" {
             self.done = true;
             return Ok(());
         }
-        if event.event == "error" {
+        if name == "error" {
             return Err(ServiceError::parse(data.as_bytes()).into_stream_error());
         }
-        let chunk =
-            serde_json::from_str(data).map_err(|error| unreadable(data.as_bytes(), &error))?;
+        let chunk = serde_json::from_str(data)
+            .map_err(|error| unreadable(EXPECTED, data.as_bytes(), &error))?;
         self.chunk(chunk, events)
+    }
+
+    fn whole(&mut self, body: &[u8], events: &mut VecDeque<Event>) -> Result<(), Error> {
+        let chunk =
+            serde_json::from_slice(body).map_err(|error| unreadable(EXPECTED, body, &error))?;
+        self.chunk(chunk, events)
+    }
+
+    fn is_done(&self) -> bool {
+        self.done
+    }
+
+    fn end(&mut self, events: &mut VecDeque<Event>) -> Result<(), Error> {
+        let stop = match self.finish {
+            Some(stop) => stop,
+            None if self.done => Stop::EndTurn,
+            None if !self.seen => return Err(answer::nothing(EXPECTED)),
+            // The stream broke off; what came is passed on, and the queue makes it an error.
+            None => return Ok(()),
+        };
+        self.text_calls.end(&mut self.calls, events)?;
+        self.keep(events)?;
+        self.calls.end_all(events)?;
+        for (uri, title) in std::mem::take(&mut self.sources) {
+            if self.cited.insert(uri.clone()) {
+                events.push_back(Event::Citation(Citation { uri, title, text: None }));
+            }
+        }
+        events.extend(self.usage.map(Event::Usage));
+        let stop = match stop {
+            _ if self.refused => Stop::Refusal,
+            // Services that say `stop` behind calls mean the calls.
+            Stop::EndTurn | Stop::Other if !self.calls.is_empty() => Stop::ToolUse,
+            stop => stop,
+        };
+        events.push_back(Event::Finish(stop));
+        Ok(())
+    }
+}
+
+impl Decoder {
+    /// `call_prefix` begins the identifiers of calls without one.
+    pub fn new(call_prefix: String, model: String, text_calls: TextCalls) -> Self {
+        Self {
+            calls: CallAssembler::new(call_prefix),
+            text_calls,
+            kept: Kept { model, ..Kept::default() },
+            details: Details::default(),
+            cited: BTreeSet::new(),
+            sources: Vec::new(),
+            finish: None,
+            usage: None,
+            refused: false,
+            seen: false,
+            done: false,
+        }
     }
 
     fn chunk(&mut self, chunk: Chunk, events: &mut VecDeque<Event>) -> Result<(), Error> {
         self.seen = true;
-        if let Some(error) = chunk.error {
+        let groq = chunk.x_groq.map(|groq| (groq.error, groq.usage));
+        let (groq_error, groq_usage) = groq.unwrap_or_default();
+        if let Some(error) = chunk.error.or(groq_error) {
             return Err(ServiceError::from_json(&error).into_stream_error());
         }
+        // Each chunk has all of them, in the order the text counts them by.
+        let titled = chunk.search_results.into_iter().flatten();
+        let titled = titled.filter_map(|result| Some((result.url?, result.title)));
+        let bare = chunk.citations.iter().flatten().filter_map(Value::as_str);
+        let sources: Vec<_> = titled.chain(bare.map(|uri| (uri.to_owned(), None))).collect();
+        if !sources.is_empty() {
+            self.sources = sources;
+        }
+        let mut usage = chunk.usage.or(groq_usage);
         // Only one answer is asked for, so others, if a service sends them, are not ours.
         let first = |choice: &Choice| choice.index.unwrap_or_default() == 0;
         for choice in chunk.choices.unwrap_or_default().into_iter().filter(first) {
             if let Some(delta) = choice.delta {
                 self.delta(delta, events)?;
             }
+            if let Some(error) = choice.error {
+                return Err(ServiceError::from_json(&error).into_stream_error());
+            }
             if let Some(reason) = choice.finish_reason {
                 let stop_text = choice.stop_reason.is_some_and(|reason| reason.is_string());
                 self.finish = Some(stop(&reason, stop_text));
             }
+            usage = usage.or(choice.usage);
         }
-        self.usage = chunk.usage.map(usage).or(self.usage);
+        self.usage = usage.map(self::usage).or(self.usage);
         Ok(())
     }
 
     fn delta(&mut self, delta: Delta, events: &mut VecDeque<Event>) -> Result<(), Error> {
         let filled = |text: &String| !text.is_empty();
-        if let Some(text) = delta.reasoning_content.or(delta.reasoning).filter(filled) {
+        let said = delta.reasoning.and_then(|text| text.as_str().map(str::to_owned));
+        let details = delta.reasoning_details.unwrap_or_default();
+        let detailed: String = details.iter().map(|detail| detail_text(detail)).collect();
+        self.details.extend(details);
+        // The same thinking comes under several names.
+        let thought = delta.reasoning_content.filter(filled).or(said).filter(filled);
+        if let Some(text) = thought.or(Some(detailed)).filter(filled) {
             events.push_back(Event::Reasoning(Reasoning { text, opaque: None }));
         }
         if let Some(content) = delta.content {
-            self::content(content, events);
+            self.content(content, events)?;
         }
         if let Some(refusal) = delta.refusal.filter(filled) {
             self.refused = true;
@@ -171,11 +165,13 @@ impl Decoder {
         for citation in
             delta.annotations.unwrap_or_default().into_iter().filter_map(|note| note.url_citation)
         {
-            events.push_back(Event::Citation(Citation {
-                uri: citation.url,
-                title: citation.title,
-                text: None,
-            }));
+            if self.cited.insert(citation.url.clone()) {
+                events.push_back(Event::Citation(Citation {
+                    uri: citation.url,
+                    title: citation.title,
+                    text: citation.content.filter(filled),
+                }));
+            }
         }
         delta
             .tool_calls
@@ -184,7 +180,40 @@ impl Decoder {
             .try_for_each(|call| self.call(call, events))
     }
 
+    /// Text as a string, or as parts of which some are thinking.
+    fn content(&mut self, content: Value, events: &mut VecDeque<Event>) -> Result<(), Error> {
+        match content {
+            Value::String(text) if !text.is_empty() => {
+                self.text_calls.text(&text, &mut self.calls, events)?;
+            }
+            Value::Array(parts) => {
+                for part in parts {
+                    let text = part.get("text").and_then(Value::as_str);
+                    if let Some(text) = text.filter(|text| !text.is_empty()) {
+                        self.text_calls.text(text, &mut self.calls, events)?;
+                    }
+                    let thinking =
+                        part.get("thinking").and_then(Value::as_array).into_iter().flatten();
+                    for text in thinking.filter_map(|part| part.get("text")?.as_str()) {
+                        events.push_back(Event::Reasoning(Reasoning {
+                            text: text.to_owned(),
+                            opaque: None,
+                        }));
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
     fn call(&mut self, call: CallDelta, events: &mut VecDeque<Event>) -> Result<(), Error> {
+        self.text_calls.native(events);
+        if let (Some(id), Some(extra)) = (&call.id, call.extra_content)
+            && extra.get() != "null"
+        {
+            self.kept.extra_content.insert(id.clone(), extra);
+        }
         let (name, arguments) =
             call.function.map_or((None, None), |function| (function.name, function.arguments));
         let arguments =
@@ -198,52 +227,76 @@ impl Decoder {
         self.calls.add(piece, events)
     }
 
-    fn end(&mut self, events: &mut VecDeque<Event>) -> Result<(), Error> {
-        let stop = match self.finish {
-            Some(stop) => stop,
-            None if self.done => Stop::EndTurn,
-            None if !self.seen => {
-                let message = "the service sent no chat completion: check the configured address";
-                return Err(Error { sent: true, ..Error::new(ErrorKind::Unavailable, message) });
-            }
-            // The stream broke off; what came is passed on, and the queue makes it an error.
-            None => return Ok(()),
-        };
-        self.calls.end_all(events)?;
-        events.extend(self.usage.map(Event::Usage));
-        let stop = match stop {
-            _ if self.refused => Stop::Refusal,
-            // Services that say `stop` behind calls mean the calls.
-            Stop::EndTurn | Stop::Other if !self.calls.is_empty() => Stop::ToolUse,
-            stop => stop,
-        };
-        events.push_back(Event::Finish(stop));
+    /// Hands on what has to come back with the next request.
+    fn keep(&mut self, events: &mut VecDeque<Event>) -> Result<(), Error> {
+        self.kept.reasoning_details = std::mem::take(&mut self.details).finish()?;
+        if self.kept.reasoning_details.is_none() && self.kept.extra_content.is_empty() {
+            return Ok(());
+        }
+        let opaque = serde_json::to_vec(&self.kept)
+            .map_err(|error| Error::internal(format!("thinking does not become JSON: {error}")))?;
+        events.push_back(Event::Reasoning(Reasoning { text: String::new(), opaque: Some(opaque) }));
         Ok(())
     }
 }
 
-/// Text as a string, or as parts of which some are thinking.
-fn content(content: Value, events: &mut VecDeque<Event>) {
-    match content {
-        Value::String(text) if !text.is_empty() => events.push_back(Event::Text(text)),
-        Value::Array(parts) => {
-            for part in parts {
-                if let Some(text) =
-                    part.get("text").and_then(Value::as_str).filter(|text| !text.is_empty())
-                {
-                    events.push_back(Event::Text(text.to_owned()));
+/// Signed thinking. A stream has one piece of text in many details, which the service wants back
+/// as one.
+#[derive(Default)]
+struct Details(Vec<Box<RawValue>>);
+
+impl Details {
+    fn extend(&mut self, details: Vec<Box<RawValue>>) {
+        for detail in details {
+            match self.0.last().and_then(|last| merged(last, &detail)) {
+                Some(both) => {
+                    self.0.pop();
+                    self.0.push(both);
                 }
-                let thinking = part.get("thinking").and_then(Value::as_array).into_iter().flatten();
-                for text in thinking.filter_map(|part| part.get("text")?.as_str()) {
-                    events.push_back(Event::Reasoning(Reasoning {
-                        text: text.to_owned(),
-                        opaque: None,
-                    }));
-                }
+                None => self.0.push(detail),
             }
         }
-        _ => {}
     }
+
+    fn finish(self) -> Result<Option<Box<RawValue>>, Error> {
+        if self.0.is_empty() {
+            return Ok(None);
+        }
+        serde_json::value::to_raw_value(&self.0)
+            .map(Some)
+            .map_err(|error| Error::internal(format!("thinking does not become JSON: {error}")))
+    }
+}
+
+/// Two pieces of the same text as one; none if they are two things.
+fn merged(last: &RawValue, next: &RawValue) -> Option<Box<RawValue>> {
+    let mut both: serde_json::Map<String, Value> = serde_json::from_str(last.get()).ok()?;
+    let next: serde_json::Map<String, Value> = serde_json::from_str(next.get()).ok()?;
+    let field = match both.get("type")?.as_str()? {
+        "reasoning.text" => "text",
+        "reasoning.summary" => "summary",
+        _ => return None,
+    };
+    if both.get("type") != next.get("type") || both.get("index") != next.get("index") {
+        return None;
+    }
+    for (name, value) in next {
+        match (both.get_mut(&name), value) {
+            (Some(Value::String(text)), Value::String(more)) if name == field => {
+                text.push_str(&more);
+            }
+            (_, Value::Null) => {}
+            (_, value) => {
+                both.insert(name, value);
+            }
+        }
+    }
+    serde_json::value::to_raw_value(&both).ok()
+}
+
+fn detail_text(detail: &RawValue) -> String {
+    let detail: ReasoningDetail = serde_json::from_str(detail.get()).unwrap_or_default();
+    detail.text.or(detail.summary).unwrap_or_default()
 }
 
 /// The JSON text inside the string, or the object as it was written; `null` is nothing.
@@ -252,7 +305,7 @@ fn arguments_text(arguments: &RawValue) -> Result<Option<String>, Error> {
         "null" => Ok(None),
         text if text.starts_with('"') => serde_json::from_str(text)
             .map(Some)
-            .map_err(|error| unreadable(text.as_bytes(), &error)),
+            .map_err(|error| unreadable(EXPECTED, text.as_bytes(), &error)),
         text => Ok(Some(text.to_owned())),
     }
 }
@@ -273,21 +326,22 @@ fn stop(reason: &str, stop_text: bool) -> Stop {
 fn usage(usage: crate::wire::Usage) -> Usage {
     let prompt = usage.prompt_tokens_details;
     let cached = prompt.as_ref().and_then(|details| details.cached_tokens);
-    Usage {
-        input: usage.prompt_tokens.unwrap_or_default(),
-        output: usage.completion_tokens.unwrap_or_default(),
-        cache_read: cached.or(usage.prompt_cache_hit_tokens),
-        cache_write: prompt.and_then(|details| details.cache_write_tokens),
-        reasoning: usage.completion_tokens_details.and_then(|details| details.reasoning_tokens),
+    let input = usage.prompt_tokens.unwrap_or_default();
+    let mut output = usage.completion_tokens.unwrap_or_default();
+    let reasoning = usage.completion_tokens_details.and_then(|details| details.reasoning_tokens);
+    // Some services leave thinking out of the output; the sum tells.
+    if let (Some(thought), Some(total)) = (reasoning, usage.total_tokens)
+        && u64::from(input) + u64::from(output) + u64::from(thought) == u64::from(total)
+    {
+        output = output.saturating_add(thought);
     }
-}
-
-fn unreadable(data: &[u8], error: &serde_json::Error) -> Error {
-    let start: String = String::from_utf8_lossy(data).chars().take(200).collect();
-    let message = format!(
-        "the service sent something that is no chat completion: {error} in `{start}`; check the configured address"
-    );
-    Error { sent: true, ..Error::new(ErrorKind::Unavailable, message) }
+    Usage {
+        input,
+        output,
+        cache_read: cached.or(usage.prompt_cache_hit_tokens).or(usage.cached_tokens),
+        cache_write: prompt.and_then(|details| details.cache_write_tokens),
+        reasoning,
+    }
 }
 
 #[cfg(test)]

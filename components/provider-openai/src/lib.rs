@@ -1,11 +1,13 @@
 //! Models of any service that speaks OpenAI's chat completions.
 //!
 //! Not a holder of keys: the host attaches the credential outside the component.
-//! Prompt caching is the service's own doing, so `message.cache` has nothing to set here.
 
+use hydroid_component::answer::Answer;
 use hydroid_component::export_provider;
 use hydroid_component::provider::{Error, ErrorKind, EventSource, Model, Provider, Request};
-use hydroid_component::web::{self, Attach, Fetch};
+use hydroid_component::rate_limit;
+use hydroid_component::text_calls::TextCalls;
+use hydroid_component::web::{self, Fetch};
 
 mod config;
 mod wire;
@@ -13,7 +15,8 @@ mod wire;
 mod convert;
 mod decode;
 
-use config::Config;
+use config::{Config, TextToolCalls};
+use decode::Decoder;
 
 struct OpenAi;
 
@@ -44,18 +47,24 @@ impl Provider for OpenAi {
         let config: Config = hydroid_component::config::read()?;
         // The length of the conversation tells the answers of one conversation apart.
         let call_prefix = format!("call_{}", request.messages.len());
+        let text_calls = match config.text_tool_calls {
+            TextToolCalls::Auto => TextCalls::new(&request.tools),
+            TextToolCalls::Off => TextCalls::off(),
+        };
+        let decoder = Decoder::new(call_prefix, request.model.clone(), text_calls);
         let body = convert::request(request, &config)?;
         let fetch = Fetch::post_json(config.url("chat/completions"), &body)?
             .header("accept", "text/event-stream, application/json");
         let response = prepared(fetch, &config).send_for_success()?;
-        Ok(Box::new(decode::Answer::new(response, call_prefix)))
+        let limits = rate_limit::event(&response.headers);
+        Ok(Box::new(Answer::new(response, decoder).after(limits)))
     }
 }
 
 /// `fetch` with what every request to the service has.
 fn prepared(mut fetch: Fetch, config: &Config) -> Fetch {
     if !config.api_key_secret.is_empty() {
-        fetch = fetch.credential(&config.api_key_secret, Attach::Bearer);
+        fetch = fetch.declared_credential(&config.api_key_secret);
     }
     let named =
         [("OpenAI-Organization", &config.organization), ("OpenAI-Project", &config.project)];

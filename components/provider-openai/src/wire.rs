@@ -2,6 +2,8 @@
 //!
 //! Not the contract: `convert` and `decode` turn one into the other.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -53,10 +55,10 @@ pub const RESERVED: &[&str] = &[
 #[serde(tag = "role", rename_all = "snake_case")]
 pub enum ChatMessage {
     System {
-        content: String,
+        content: Content,
     },
     Developer {
-        content: String,
+        content: Content,
     },
     User {
         content: Content,
@@ -65,12 +67,17 @@ pub enum ChatMessage {
         content: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
         reasoning_content: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reasoning: Option<String>,
+        /// As the service wrote them.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reasoning_details: Option<Box<RawValue>>,
         #[serde(skip_serializing_if = "Vec::is_empty")]
         tool_calls: Vec<ToolCall>,
     },
     Tool {
         tool_call_id: String,
-        content: String,
+        content: Content,
     },
 }
 
@@ -85,10 +92,21 @@ pub enum Content {
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ContentPart {
-    Text { text: String },
-    ImageUrl { image_url: ImageUrl },
-    InputAudio { input_audio: InputAudio },
-    File { file: File },
+    Text {
+        text: String,
+        /// `{"type":"ephemeral"}` where a prompt cache may end.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cache_control: Option<Value>,
+    },
+    ImageUrl {
+        image_url: ImageUrl,
+    },
+    InputAudio {
+        input_audio: InputAudio,
+    },
+    File {
+        file: File,
+    },
 }
 
 #[derive(Debug, Serialize)]
@@ -114,6 +132,9 @@ pub struct ToolCall {
     #[serde(rename = "type")]
     pub kind: &'static str,
     pub function: CalledFunction,
+    /// What a service signed the call with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extra_content: Option<Box<RawValue>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -138,10 +159,10 @@ pub struct Function {
 }
 
 #[derive(Debug, Serialize)]
-pub struct ResponseFormat {
-    #[serde(rename = "type")]
-    pub kind: &'static str,
-    pub json_schema: NamedSchema,
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ResponseFormat {
+    JsonSchema { json_schema: NamedSchema },
+    JsonObject,
 }
 
 #[derive(Debug, Serialize)]
@@ -160,6 +181,31 @@ pub struct Chunk {
     pub usage: Option<Usage>,
     #[serde(default)]
     pub error: Option<Value>,
+    /// Addresses that one service cites, in each chunk anew.
+    #[serde(default)]
+    pub citations: Option<Vec<Value>>,
+    /// The same with titles.
+    #[serde(default)]
+    pub search_results: Option<Vec<SearchResult>>,
+    #[serde(default)]
+    pub x_groq: Option<Groq>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct SearchResult {
+    #[serde(default)]
+    pub url: Option<String>,
+    #[serde(default)]
+    pub title: Option<String>,
+}
+
+/// Where one service puts usage and failures of a stream.
+#[derive(Debug, Deserialize)]
+pub struct Groq {
+    #[serde(default)]
+    pub usage: Option<Usage>,
+    #[serde(default)]
+    pub error: Option<Value>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -173,6 +219,10 @@ pub struct Choice {
     /// Some services say here which stop text appeared.
     #[serde(default)]
     pub stop_reason: Option<Value>,
+    #[serde(default)]
+    pub error: Option<Value>,
+    #[serde(default)]
+    pub usage: Option<Usage>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -184,9 +234,12 @@ pub struct Delta {
     pub refusal: Option<String>,
     #[serde(default)]
     pub reasoning_content: Option<String>,
-    /// Another service's name for the same.
+    /// Another service's name for the same; a third has an object there.
     #[serde(default)]
-    pub reasoning: Option<String>,
+    pub reasoning: Option<Value>,
+    /// Thinking with signatures.
+    #[serde(default)]
+    pub reasoning_details: Option<Vec<Box<RawValue>>>,
     #[serde(default)]
     pub tool_calls: Option<Vec<CallDelta>>,
     #[serde(default)]
@@ -201,6 +254,8 @@ pub struct CallDelta {
     pub id: Option<String>,
     #[serde(default)]
     pub function: Option<FunctionDelta>,
+    #[serde(default)]
+    pub extra_content: Option<Box<RawValue>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -218,11 +273,22 @@ pub struct Annotation {
     pub url_citation: Option<UrlCitation>,
 }
 
+/// One piece of signed thinking, as far as it is read.
+#[derive(Debug, Default, Deserialize)]
+pub struct ReasoningDetail {
+    #[serde(default)]
+    pub text: Option<String>,
+    #[serde(default)]
+    pub summary: Option<String>,
+}
+
 #[derive(Debug, Deserialize)]
 pub struct UrlCitation {
     pub url: String,
     #[serde(default)]
     pub title: Option<String>,
+    #[serde(default)]
+    pub content: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -231,6 +297,10 @@ pub struct Usage {
     pub prompt_tokens: Option<u32>,
     #[serde(default)]
     pub completion_tokens: Option<u32>,
+    #[serde(default)]
+    pub total_tokens: Option<u32>,
+    #[serde(default)]
+    pub cached_tokens: Option<u32>,
     #[serde(default)]
     pub prompt_tokens_details: Option<PromptDetails>,
     #[serde(default)]
@@ -244,7 +314,7 @@ pub struct Usage {
 pub struct PromptDetails {
     #[serde(default)]
     pub cached_tokens: Option<u32>,
-    #[serde(default)]
+    #[serde(default, alias = "cache_creation_input_tokens")]
     pub cache_write_tokens: Option<u32>,
 }
 
@@ -285,4 +355,16 @@ pub struct ListedModel {
 pub struct Architecture {
     #[serde(default)]
     pub input_modalities: Vec<String>,
+}
+
+/// What `Reasoning::opaque` of this component holds.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub struct Kept {
+    /// Signatures are of use only to the model that made them.
+    pub model: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning_details: Option<Box<RawValue>>,
+    /// `extra_content` of calls, by the identifier of the call.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub extra_content: BTreeMap<String, Box<RawValue>>,
 }

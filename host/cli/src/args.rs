@@ -2,11 +2,14 @@
 
 mod authority;
 mod model;
+mod provider;
 
 pub(crate) use authority::{
     Answer, Approval, Audit, AuditFormat, Check, Given, Label, Mode, Policy, Query, Stop,
 };
 pub(crate) use model::{Cost, Model};
+
+pub(crate) use provider::{AddService, Provider};
 
 use crate::exit;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -42,6 +45,9 @@ pub(crate) enum Command {
     ///
     /// Ctrl-C cancels a turn, Ctrl-D ends; `/help` lists what else there is.
     Chat(Chat),
+    /// Choose which service answers, and try it.
+    #[command(subcommand, arg_required_else_help = true)]
+    Provider(Provider),
     /// See and change what is installed, and what it may do.
     #[command(subcommand, arg_required_else_help = true)]
     Component(Component),

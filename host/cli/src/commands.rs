@@ -12,6 +12,7 @@ mod doctor;
 mod label;
 mod model;
 mod policy;
+mod provider;
 mod secret;
 mod session;
 mod stop;
@@ -42,6 +43,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit> {
     match arguments.command {
         Command::Ask(ask) => ask::run(ask, environment, settings).await,
         Command::Chat(chat) => chat::run(chat, environment, settings).await,
+        Command::Provider(command) => provider::run(command, environment, settings).await,
         Command::Component(command) => component::run(command, environment, &settings).await,
         Command::Model(command) => model::run(command, environment, &settings).await,
         Command::Cost(cost) => cost::run(cost, environment, &settings).await,

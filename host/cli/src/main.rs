@@ -28,6 +28,8 @@ mod models;
 mod moment;
 mod occupied;
 mod paths;
+mod providers;
+
 #[cfg(test)]
 mod reference;
 mod release;

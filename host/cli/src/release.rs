@@ -1,11 +1,13 @@
 //! The components of the release: inside the binary, or in the build directory of a development
 //! build. What they may do is decided elsewhere.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use flate2::read::DeflateDecoder;
+use hydroid_core::config::Component;
+use hydroid_core::id::ComponentId;
 use hydroid_core::manifest::Manifest;
 use hydroid_wasm::{FirstParty, component};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
 include!(concat!(env!("OUT_DIR"), "/release.rs"));
@@ -48,6 +50,42 @@ pub(crate) fn bundle() -> Result<BTreeSet<String>> {
     let components =
         components.context("the list of components in this binary has no default bundle")?;
     Ok(components.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect())
+}
+
+impl Release {
+    /// Adds what the configuration names another instance of one: the same bytes under a name,
+    /// and so a configuration and grants, of its own. It is bundled as the other is.
+    pub(crate) fn add_instances(
+        &mut self,
+        configured: &BTreeMap<String, Component>,
+        bundle: &mut BTreeSet<String>,
+    ) -> Result<()> {
+        let named = |first: &FirstParty, name: &str| first.manifest.name.as_str() == name;
+        for (name, of) in
+            configured.iter().filter_map(|(name, its)| Some((name, its.component.as_ref()?)))
+        {
+            let taken = self.components.iter().any(|first| named(first, name));
+            let original = self.components.iter().find(|first| named(first, of));
+            let Some(original) = original.filter(|_| !taken) else {
+                let problem = match taken {
+                    true => format!("`{name}` is the name of a component already"),
+                    false => format!("no component of the release is called `{of}`"),
+                };
+                bail!(
+                    "`components.{name}.component` is `{of}`, but {problem}; `hydroid component list` shows what there is"
+                );
+            };
+            let manifest =
+                Manifest { name: ComponentId::new(name.as_str()), ..original.manifest.clone() };
+            let (digest, bytes_of) = (original.digest.clone(), of.clone());
+            let wasm = Box::new(move || wasm(&bytes_of).map_err(|error| format!("{error:#}")));
+            if bundle.contains(of) {
+                bundle.insert(name.clone());
+            }
+            self.components.push(FirstParty { manifest, digest, wasm });
+        }
+        Ok(())
+    }
 }
 
 /// Finds the components of the release.

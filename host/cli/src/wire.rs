@@ -152,17 +152,19 @@ impl Ground {
         let workspace = self.workspace()?;
         let counter = Counter { budget: Arc::new(database.clone()), clock: Arc::new(SystemClock) };
         let egress = self.egress(Some(counter))?;
-        let release = release::release()?;
+        let mut release = release::release()?;
         for problem in &release.problems {
             tracing::warn!("{problem}");
         }
+        let mut bundle = release::bundle()?;
+        release.add_instances(&config.components, &mut bundle)?;
         let grants = self.paths.grants_file();
         let secrets: Arc<dyn Secrets> = self.secrets.clone();
         let catalog = Catalog::open(CatalogSettings {
             engine,
             cache,
             first_party: release.components,
-            bundle: release::bundle()?,
+            bundle,
             directory,
             grants: Box::new(move || read_grants(&grants).map_err(|error| format!("{error:#}"))),
             workspace: Arc::new(workspace),

@@ -154,6 +154,7 @@ pub struct Limits {
 #[serde(default, deny_unknown_fields)]
 #[expect(missing_docs, reason = "documented once, in KEYS")]
 pub struct Component {
+    pub component: Option<String>,
     pub enabled: bool,
     pub config: toml::Table,
     pub limits: LimitOverrides,
@@ -350,6 +351,11 @@ impl Config {
             return wrong(problem);
         }
         for (name, component) in &self.components {
+            if component.component.is_some() && !crate::manifest::is_component_name(name) {
+                return wrong(format!(
+                    "`components.{name}.component` gives a component a name that none can have; use small letters, digits and `-`, like `groq`"
+                ));
+            }
             let limits = &component.limits;
             if limits
                 .memory
@@ -740,7 +746,12 @@ impl Default for Limits {
 
 impl Default for Component {
     fn default() -> Self {
-        Self { enabled: true, config: toml::Table::new(), limits: LimitOverrides::default() }
+        Self {
+            component: None,
+            enabled: true,
+            config: toml::Table::new(),
+            limits: LimitOverrides::default(),
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use super::{Tested, call, check, run};
 use crate::support::hydroid::{Home, test_component};
 
 pub(super) const TESTED: &[Tested<Home>] = &[
+    ("components.*.component", another_instance),
     ("components.*.config", config),
     ("components.*.enabled", enabled),
     ("components.*.limits.call", call_time),
@@ -27,6 +28,18 @@ fn stops(home: &Home, setting: &str, tool: &str, arguments: &str, sentence: &str
     let of_another = format!("components.tool-json.{setting}");
     call(home, &[&own], "test-tool-pure", tool, arguments).code(1).says(sentence);
     call(home, &[&of_another], "test-tool-pure", tool, arguments).code(0);
+}
+
+fn another_instance(home: &Home) {
+    let ask = ["ask", "--provider", "twin", "what time is it"];
+    run(home, &[], &ask).code(3).tells("no component is called `twin`");
+    let twin = "components.twin.component=provider-rehearsal";
+    run(home, &[twin], &ask).code(0);
+    run(home, &[twin], &["component", "inspect", "twin"]).code(0).says("role    provider");
+    run(home, &["components.twin.component=nothing"], &ask)
+        .code(1)
+        .tells("no component of the release");
+    run(home, &["components.tool-json.component=tool-time"], &ask).code(1).tells("already");
 }
 
 fn config(home: &Home) {

@@ -1,41 +1,12 @@
 //! Requests and the JSON they become.
 
 use hydroid_component::provider::{Reasoning, ToolCall as ContractCall};
+use test_wire::{PublishedSchema, conversations, file, request as of_messages, result, says, text};
 
 use super::*;
 
 fn request(messages: Vec<Message>) -> Request {
-    Request {
-        model: "m".to_owned(),
-        messages,
-        tools: Vec::new(),
-        tool_choice: None,
-        max_tokens: None,
-        temperature: None,
-        stop: Vec::new(),
-        response_schema: None,
-        options_json: None,
-    }
-}
-
-fn says(role: Role, blocks: Vec<Block>) -> Message {
-    Message { role, blocks, cache: false }
-}
-
-fn text(text: &str) -> Block {
-    Block::Part(Part::Text(text.to_owned()))
-}
-
-fn file(media_type: &str, name: Option<&str>, data: &[u8]) -> Part {
-    Part::Blob(Blob {
-        media_type: media_type.to_owned(),
-        data: data.to_vec(),
-        name: name.map(str::to_owned),
-    })
-}
-
-fn result(id: &str, content: Vec<Part>, is_error: bool) -> Block {
-    Block::ToolResult(ToolResult { call_id: id.to_owned(), content, is_error })
+    Request { model: "m".to_owned(), ..of_messages(messages) }
 }
 
 fn call(id: &str, args: &str) -> Block {
@@ -199,8 +170,11 @@ fn thinking_is_sent_back_only_where_it_is_wanted() {
         ]
     };
     check_messages(messages(), json!([{"role": "assistant", "content": "4"}]));
-    let body = super::request(request(messages()), &config(json!({"send_reasoning": true})))
-        .expect("a body");
+    let body = super::request(
+        request(messages()),
+        &config(json!({"send_reasoning": "reasoning_content"})),
+    )
+    .expect("a body");
     assert_eq!(
         serde_json::to_value(body.messages).expect("JSON"),
         json!([{"role": "assistant", "content": "4", "reasoning_content": "hm"}])
@@ -242,4 +216,96 @@ fn listed_models_claim_what_the_service_says() {
         model.features,
         Features::TOOLS | Features::STREAMING | Features::IMAGES | Features::REASONING
     );
+}
+
+#[test]
+fn every_request_fits_the_published_schema() {
+    let schema = PublishedSchema::named("CreateChatCompletionRequest");
+    for settings in
+        [json!({}), json!({"system_role": "developer", "stream": false, "cache_control": true})]
+    {
+        let config = config(settings);
+        for (name, request) in conversations() {
+            let body = super::request(request, &config)
+                .unwrap_or_else(|error| panic!("{name}: {error:?}"));
+            schema.check(&serde_json::to_value(body).expect("JSON"));
+        }
+    }
+    assert!(
+        !schema.fits(&json!({"model": "m", "messages": [{"role": "user"}]})),
+        "the schema sees something"
+    );
+}
+
+#[test]
+fn signed_thinking_goes_back_to_the_model_that_signed_it() {
+    let kept = r#"{"model":"m","reasoning_details":[{ "signature":"S+/=" }],"extra_content":{"a":{"google":{"s":"x"}}}}"#;
+    let thought =
+        || Block::Reasoning(Reasoning { text: "hm".to_owned(), opaque: Some(kept.into()) });
+    let messages = || vec![says(Role::Assistant, vec![thought(), text("4"), call("a", "{}")])];
+    let body = super::request(request(messages()), &Config::default()).expect("a body");
+    let sent = serde_json::to_string(&body.messages).expect("JSON");
+    assert!(sent.contains(r#""reasoning_details":[{ "signature":"S+/=" }]"#), "{sent}");
+    assert!(sent.contains(r#""extra_content":{"google":{"s":"x"}}"#), "{sent}");
+    for (model, settings) in [("other", json!({})), ("m", json!({"send_reasoning": "never"}))] {
+        let request = Request { model: model.to_owned(), ..request(messages()) };
+        let body = super::request(request, &config(settings)).expect("a body");
+        let sent = serde_json::to_string(&body.messages).expect("JSON");
+        assert!(!sent.contains("google") && !sent.contains("signature"), "{sent}");
+    }
+}
+
+#[test]
+fn a_service_that_knows_only_json_reads_the_schema() {
+    check(
+        Request {
+            response_schema: Some("{\"type\":\"object\"}".to_owned()),
+            ..request(vec![
+                says(Role::System, vec![text("be kind")]),
+                says(Role::User, vec![text("hi")]),
+            ])
+        },
+        &config(json!({"response_format": "json_object", "stream": false})),
+        json!({
+            "model": "m",
+            "messages": [
+                {"role": "system", "content": "be kind"},
+                {"role": "system", "content": "Answer with one JSON object and nothing else. It must fit this JSON Schema:\n{\"type\":\"object\"}"},
+                {"role": "user", "content": "hi"},
+            ],
+            "response_format": {"type": "json_object"},
+            "stream": false,
+        }),
+    );
+}
+
+#[test]
+fn identifiers_of_nine_characters_stay_pairs() {
+    let messages = vec![
+        says(Role::Assistant, vec![call("call_1", "{}"), call("abcDEF123", "{}")]),
+        says(Role::Tool, vec![result("call_1", vec![], false), result("abcDEF123", vec![], false)]),
+    ];
+    let body = super::request(request(messages), &config(json!({"call_ids": "nine_characters"})));
+    let sent = serde_json::to_value(body.expect("a body").messages).expect("JSON");
+    let first = sent[0]["tool_calls"][0]["id"].as_str().expect("an identifier");
+    assert!(first.len() == 9 && first.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{first}");
+    assert_eq!(sent[1]["tool_call_id"], first);
+    assert_eq!(sent[2]["tool_call_id"], "abcDEF123");
+}
+
+#[test]
+fn a_cache_may_end_where_the_host_says() {
+    let system = Message { cache: true, ..says(Role::System, vec![text("long")]) };
+    let body = super::request(request(vec![system]), &config(json!({"cache_control": true})));
+    assert_eq!(
+        serde_json::to_value(body.expect("a body").messages).expect("JSON"),
+        json!([{"role": "system", "content": [{"type": "text", "text": "long", "cache_control": {"type": "ephemeral"}}]}])
+    );
+}
+
+#[test]
+fn a_query_of_the_address_stays_behind_the_path() {
+    let of = |base: &str| config(json!({"base_url": base})).url("models");
+    assert_eq!(of("https://a.example/v1/"), "https://a.example/v1/models");
+    assert_eq!(of("https://a.example/d?api-version=1"), "https://a.example/d/models?api-version=1");
 }

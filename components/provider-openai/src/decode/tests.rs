@@ -1,73 +1,26 @@
 //! Answers in the shapes of several services, and the events they are, for pieces of any size.
 
-use hydroid_component::provider::EventQueue;
+use std::path::Path;
+
+use hydroid_component::answer::Answer;
+use hydroid_component::provider::ToolDefinition;
+use serde_json::json;
+use test_wire::{Pieces, assembled, fragments, golden, pieces, play, published};
 
 use super::*;
 
-/// A body that comes in the given pieces.
-struct Pieces(VecDeque<Vec<u8>>);
-
-impl Body for Pieces {
-    fn read(&mut self) -> Result<Option<Vec<u8>>, Error> {
-        Ok(self.0.pop_front())
-    }
-}
-
-/// Cuts `body` into pieces of `size` bytes, or of arbitrary sizes for 0.
-fn pieces(body: &[u8], size: usize, mut seed: u64) -> Pieces {
-    let mut rest = body;
-    let mut pieces = VecDeque::new();
-    while !rest.is_empty() {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let wanted = if size == 0 { (seed >> 33) as usize % 40 + 1 } else { size };
-        let (piece, after) = rest.split_at(wanted.min(rest.len()));
-        pieces.push_back(piece.to_vec());
-        rest = after;
-    }
-    Pieces(pieces)
-}
-
-fn play(body: Pieces) -> Vec<String> {
-    let mut queue = EventQueue::new(Answer::new(body, "call_7".to_owned()));
-    let mut shown = Vec::new();
-    loop {
-        match queue.next(3, || false) {
-            Ok(events) if events.is_empty() => return shown,
-            Ok(events) => shown.extend(events.iter().map(show)),
-            Err(error) => {
-                shown.push(
-                    format!("{:?} {} {}", error.kind, error.sent, error.message)
-                        .replace("ErrorKind::", ""),
-                );
-                return shown;
-            }
-        }
-    }
-}
-
-fn show(event: &Event) -> String {
-    match event {
-        Event::Text(text) => format!("text {text}"),
-        Event::Reasoning(reasoning) => format!("thought {}", reasoning.text),
-        Event::ToolCallStart(start) => format!("start {} {} {}", start.index, start.id, start.name),
-        Event::ToolCallArgs(args) => format!("args {} {}", args.index, args.fragment),
-        Event::ToolCallEnd(index) => format!("end {index}"),
-        Event::Citation(citation) => format!("cites {} {:?}", citation.uri, citation.title),
-        Event::Usage(usage) => format!(
-            "usage {} {} {:?} {:?} {:?}",
-            usage.input, usage.output, usage.cache_read, usage.cache_write, usage.reasoning
-        ),
-        Event::Finish(stop) => format!("{stop:?}").replace("Stop::", ""),
-        Event::Other(ext) => format!("other {}", ext.kind),
-    }
+fn answer(body: Pieces) -> Answer<Pieces, Decoder> {
+    let tool = ToolDefinition {
+        name: "look".to_owned(),
+        description: String::new(),
+        input_schema: "{}".to_owned(),
+    };
+    Answer::new(body, Decoder::new("call_7".to_owned(), "m".to_owned(), TextCalls::new([&tool])))
 }
 
 #[track_caller]
 fn check(body: &str, expected: &[&str]) {
-    for (size, seed) in [(1, 0), (64 << 10, 0), (7, 0), (0, 1), (0, 2), (0, 3)] {
-        let actual = play(pieces(body.as_bytes(), size, seed));
-        assert_eq!(actual, expected, "pieces of {size} bytes, seed {seed}");
-    }
+    test_wire::check(body, answer, expected);
 }
 
 #[test]
@@ -217,5 +170,120 @@ fn nothing_is_read_after_done() {
     let body = chunk("\"delta\":{},\"finish_reason\":\"stop\"") + "data: [DONE]\n\n";
     let mut pieces = pieces(body.as_bytes(), body.len(), 0);
     pieces.0.push_back(b"data: {oops\n\n".to_vec());
-    assert_eq!(play(pieces), ["EndTurn"]);
+    assert_eq!(play(answer(pieces)), ["EndTurn"]);
+}
+
+#[test]
+fn published_answers_of_services() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/decode/published");
+    golden(&directory, |_, body| answer(body));
+}
+
+#[test]
+fn published_calls_keep_their_arguments() {
+    let mut seed = 1;
+    for some in published().chunks(4) {
+        let mut chunks = Vec::new();
+        let mut open: Vec<_> = some
+            .iter()
+            .enumerate()
+            .map(|(index, call)| {
+                chunks.push(json!([{"index": index, "id": format!("c{index}"), "function": {"name": call.name}}]));
+                (index, fragments(&call.arguments, &mut seed).into_iter())
+            })
+            .collect();
+        // The calls come side by side.
+        while !open.is_empty() {
+            open.retain_mut(|(index, fragments)| {
+                let fragment = fragments.next();
+                chunks.extend(
+                    fragment
+                        .iter()
+                        .map(|text| json!([{"index": *index, "function": {"arguments": text}}])),
+                );
+                fragment.is_some()
+            });
+        }
+        let mut body: String = chunks
+            .into_iter()
+            .map(|calls| {
+                format!("data: {}\n\n", json!({"choices": [{"delta": {"tool_calls": calls}}]}))
+            })
+            .collect();
+        body += "data: [DONE]\n\n";
+        assert_eq!(assembled(answer(pieces(body.as_bytes(), 0, seed))), some);
+    }
+}
+
+#[test]
+fn signed_thinking_is_put_together_and_kept() {
+    let body = chunk(
+        "\"delta\":{\"reasoning\":\"a\",\"reasoning_details\":[{\"type\":\"reasoning.text\",\"text\":\"a\",\"signature\":null,\"index\":0}]}",
+    ) + &chunk(
+        "\"delta\":{\"reasoning_details\":[{\"type\":\"reasoning.text\",\"text\":\"b\",\"index\":0},{\"type\":\"reasoning.text\",\"signature\":\"S+/=\",\"index\":0},{ \"type\":\"reasoning.encrypted\", \"data\":\"X\"}]}",
+    ) + &chunk("\"delta\":{\"content\":\"c\"},\"finish_reason\":\"stop\"");
+    check(
+        &body,
+        &[
+            "thought a",
+            "thought b",
+            "text c",
+            "thought  keeps {\"model\":\"m\",\"reasoning_details\":[{\"index\":0,\"signature\":\"S+/=\",\"text\":\"ab\",\"type\":\"reasoning.text\"},{ \"type\":\"reasoning.encrypted\", \"data\":\"X\"}]}",
+            "EndTurn",
+        ],
+    );
+}
+
+#[test]
+fn what_a_call_is_signed_with_is_kept() {
+    let body = chunk(
+        "\"delta\":{\"tool_calls\":[{\"id\":\"f1\",\"function\":{\"name\":\"look\",\"arguments\":\"{}\"},\"extra_content\":{\"google\": {\"thought_signature\":\"s\"}}}]},\"finish_reason\":\"tool_calls\"",
+    );
+    check(
+        &body,
+        &[
+            "start 0 f1 look",
+            "args 0 {}",
+            "thought  keeps {\"model\":\"m\",\"extra_content\":{\"f1\":{\"google\": {\"thought_signature\":\"s\"}}}}",
+            "end 0",
+            "ToolUse",
+        ],
+    );
+}
+
+#[test]
+fn a_call_in_the_text_is_a_call() {
+    let body = chunk("\"delta\":{\"content\":\"See.<tool_\"}")
+        + &chunk(
+            "\"delta\":{\"content\":\"call>{\\\"name\\\":\\\"look\\\"}</tool_call>\"},\"finish_reason\":\"stop\"",
+        );
+    check(&body, &["text See.", "start 0 call_7_0 look", "args 0 {}", "end 0", "ToolUse"]);
+}
+
+#[test]
+fn usage_of_services_that_count_otherwise() {
+    let body = |usage: &str| {
+        chunk("\"delta\":{},\"finish_reason\":\"stop\"")
+            + &format!("data: {{\"usage\":{usage}}}\n\n")
+    };
+    check(
+        &body(
+            r#"{"prompt_tokens":5,"completion_tokens":2,"total_tokens":10,"completion_tokens_details":{"reasoning_tokens":3}}"#,
+        ),
+        &["usage 5 5 None None Some(3)", "EndTurn"],
+    );
+    check(
+        &body(r#"{"prompt_tokens":5,"completion_tokens":2,"cached_tokens":4}"#),
+        &["usage 5 2 Some(4) None None", "EndTurn"],
+    );
+}
+
+#[test]
+fn failures_of_one_choice_are_failures() {
+    check(
+        &chunk(
+            "\"delta\":{\"content\":\"a\"},\"finish_reason\":\"error\",\"error\":{\"code\":429,\"message\":\"Slow.\"}",
+        ),
+        &["text a", "RateLimited true the service failed in the middle of its answer: Slow"],
+    );
 }

@@ -108,7 +108,12 @@ pub(super) fn read(
         };
     };
     if form.is_fence() {
-        return read_fence(text, over, tools);
+        // A fence that is open stays so until another one comes.
+        let closes = text.get(searched..).is_none_or(|rest| rest.contains(FENCE));
+        return match over || searched == 0 || closes {
+            true => read_fence(text, over, tools),
+            false => Found::Unfinished { searched: before_end(text, FENCE.len()) },
+        };
     }
     let body_start = form.opener.len();
     let mut from = searched.max(body_start);
@@ -130,11 +135,16 @@ pub(super) fn read(
         };
     }
     // The closer may be half here.
-    let mut searched = text.len().saturating_sub(closer.len()).max(from.min(text.len()));
-    while !text.is_char_boundary(searched) {
-        searched -= 1;
+    Found::Unfinished { searched: before_end(text, closer.len()).max(from.min(text.len())) }
+}
+
+/// The byte at which a marker of this length may have begun that the end of the text cuts.
+fn before_end(text: &str, length: usize) -> usize {
+    let mut at = text.len().saturating_sub(length);
+    while !text.is_char_boundary(at) {
+        at -= 1;
     }
-    Found::Unfinished { searched }
+    at
 }
 
 enum Body {
@@ -220,7 +230,7 @@ fn read_fence(text: &str, over: bool, tools: &Tools) -> Found {
         let Some((json, after)) = body.split_once("\n```") else {
             return match over {
                 true => Found::Nothing,
-                false => Found::Unfinished { searched: 0 },
+                false => Found::Unfinished { searched: before_end(text, FENCE.len()) },
             };
         };
         match json_calls(json.trim(), tools) {

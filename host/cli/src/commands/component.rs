@@ -6,7 +6,7 @@ mod inspect;
 mod install;
 mod portrait;
 
-use crate::args::Component;
+use crate::args::{Component, Grant};
 use crate::env::Environment;
 use crate::exit::{Exit, usage};
 use crate::harmless::{exact, harmless};
@@ -14,6 +14,7 @@ use crate::load::Setting;
 use crate::terminal::{self, indented, table};
 use crate::wire::Ground;
 use anyhow::Result;
+use hydroid_core::capability::{HostPattern, WebRule};
 use hydroid_core::config::did_you_mean;
 use hydroid_wasm::{Catalog, Installed, LoadError, Status};
 use portrait::Portrait;
@@ -49,6 +50,33 @@ pub(crate) async fn run(
             grant::revoke(&ground, &catalog, &name, profile.as_deref(), &hosts).await
         }
     }
+}
+
+/// Grants `web` for one more host, if the component may not connect there yet.
+pub(super) async fn grant_host(
+    ground: &Ground,
+    catalog: &Catalog,
+    name: &str,
+    host: &str,
+) -> Result<()> {
+    let portrait = Portrait::of(ground, catalog, &*find(catalog, name)?)?;
+    let granted = |rule: &WebRule| {
+        rule.path.to_string().is_empty()
+            && host.parse().is_ok_and(|host: HostPattern| rule.host == host)
+    };
+    if portrait.grant.web.iter().any(granted) {
+        return Ok(());
+    }
+    let wish = Grant {
+        name: name.to_owned(),
+        profile: "web".to_owned(),
+        hosts: vec![host.to_owned()],
+        only: false,
+        methods: Vec::new(),
+        secrets: Vec::new(),
+        files_and_web: false,
+    };
+    grant::grant(ground, catalog, &wish).await.map(drop)
 }
 
 fn list(ground: &Ground, catalog: &Catalog, as_json: bool) -> Result<Exit> {

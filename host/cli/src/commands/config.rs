@@ -170,7 +170,7 @@ fn deed(key: &str, value: &toml::Value) -> Deed<'static> {
 }
 
 /// The text with one key set, comments and order kept.
-fn edited(text: &str, key: &str, value: &toml::Value) -> Result<String> {
+pub(super) fn edited(text: &str, key: &str, value: &toml::Value) -> Result<String> {
     let mut document: DocumentMut = text
         .parse()
         .map_err(|error: toml_edit::TomlError| anyhow::anyhow!("{}", error.to_string().trim()))?;
@@ -212,8 +212,28 @@ fn edited(text: &str, key: &str, value: &toml::Value) -> Result<String> {
     Ok(document.to_string())
 }
 
+/// The text without one key, if it has it; a table that is empty then stays.
+pub(super) fn without(text: &str, key: &str) -> Result<String> {
+    let mut document: DocumentMut = text
+        .parse()
+        .map_err(|error: toml_edit::TomlError| anyhow::anyhow!("{}", error.to_string().trim()))?;
+    let mut table: &mut dyn toml_edit::TableLike = document.as_table_mut();
+    let mut segments = key.split('.').peekable();
+    while let Some(segment) = segments.next() {
+        if segments.peek().is_none() {
+            table.remove(segment);
+            break;
+        }
+        match table.get_mut(segment).and_then(Item::as_table_like_mut) {
+            Some(inner) => table = inner,
+            None => break,
+        }
+    }
+    Ok(document.to_string())
+}
+
 /// The whole file must be one that the host would take.
-fn check(text: &str, file: &Path) -> Result<()> {
+pub(super) fn check(text: &str, file: &Path) -> Result<()> {
     let table: toml::Table = text.parse().context("the edited file would not be TOML")?;
     match Config::from_table(table) {
         Ok(_) => Ok(()),
@@ -262,6 +282,17 @@ mod tests {
             "deny".into(),
             "[policy]\nchanges = \"ask\"\nnetwork = \"deny\"\n",
         );
+    }
+
+    #[test]
+    fn a_key_is_taken_out_and_nothing_else() {
+        let text = "# mine\n[a.b]\nc = 1 # one\nd = { e = 2, f = 3 }\n";
+        assert_eq!(without(text, "a.b.c").unwrap(), "# mine\n[a.b]\nd = { e = 2, f = 3 }\n");
+        assert_eq!(
+            without(text, "a.b.d.e").unwrap(),
+            "# mine\n[a.b]\nc = 1 # one\nd = { f = 3 }\n"
+        );
+        assert_eq!(without(text, "a.x.c").unwrap(), text);
     }
 
     #[test]

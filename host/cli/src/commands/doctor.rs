@@ -217,7 +217,13 @@ fn components(findings: &mut Findings, ground: &Ground, catalog: &Catalog) -> Re
     }
     for component in &installed {
         let declared = component.manifest.iter().flat_map(|manifest| &manifest.secrets);
-        for (name, _) in declared.filter(|(name, _)| !ground.secrets.has(name)) {
+        // One that may be missing is, unless the configuration names it.
+        let configured = ground.config.components.get(&component.name).map(|its| &its.config);
+        let named = |secret: &str| {
+            configured.is_some_and(|its| its.values().any(|value| value.as_str() == Some(secret)))
+        };
+        let wanted = declared.filter(|(name, secret)| !secret.optional || named(name));
+        for (name, _) in wanted.filter(|(name, _)| !ground.secrets.has(name)) {
             findings.note(&format!(
                 "secret `{name}` of {} is not set; `hydroid secret set {name}` sets it",
                 component.name

@@ -54,6 +54,12 @@ pub const KEYS: &[Key] = &[
         "",
         "The component's own configuration, checked against the schema in its manifest. It never holds a secret.",
     ),
+    key(
+        "components.*.component",
+        "text",
+        "",
+        "A component of the release that this name is another instance of, with its own configuration, grants and limits: two services of one provider component side by side.",
+    ),
     key("components.*.enabled", "bool", "true", "Whether the component is loaded."),
     key("components.*.limits.call", "time", "", "Replaces `limits.call` for this component."),
     key("components.*.limits.fuel", "number", "", "Replaces `limits.fuel` for this component."),

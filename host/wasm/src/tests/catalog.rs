@@ -200,7 +200,10 @@ fn the_check_agrees_with_the_linker_for_every_subset_of_grants() {
     let engine = scene.catalog.engine().engine();
     let linkers = Linkers::new(engine);
     let components = [
+        "provider-gemini",
+        "provider-ollama",
         "provider-openai",
+        "provider-openai-responses",
         "provider-rehearsal",
         "tool-files-read",
         "tool-files-write",

@@ -386,7 +386,12 @@ fn show(ground: &Ground, catalog: &Catalog, name: &str) -> Result<Exit> {
         let methods = if methods.is_empty() { "any method".to_owned() } else { methods.join(", ") };
         terminal::print_line(&format!("  {}{} ({methods})", rule.host, rule.path))?;
     }
-    for secret in &grant.secrets {
+    let declared = portrait.manifest.as_ref().map(|manifest| &manifest.secrets);
+    let unused = |name: &str| {
+        declared.and_then(|declared| declared.get(name)).is_some_and(|secret| secret.optional)
+            && !ground.secrets.has(name)
+    };
+    for secret in grant.secrets.iter().filter(|name| !unused(name)) {
         terminal::print_line(&format!("  with the secret {}", harmless(secret)))?;
     }
     for reason in &portrait.reasons {

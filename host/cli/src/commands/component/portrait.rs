@@ -115,7 +115,9 @@ fn configured_hosts(ground: &Ground) -> BTreeMap<String, Vec<String>> {
 /// The bytes of an installed component.
 pub(super) fn bytes(ground: &Ground, installed: &Installed) -> Result<Vec<u8>> {
     if installed.place == RELEASE {
-        return release::wasm(&installed.name);
+        let configured = ground.config.components.get(&installed.name);
+        let of = configured.and_then(|its| its.component.as_ref());
+        return release::wasm(of.unwrap_or(&installed.name));
     }
     read(&ground.paths.components().join(&installed.place))
 }
