@@ -144,7 +144,7 @@ fn an_unknown_output_limit_is_told_with_both_keys_by_aimock() {
 #[test]
 fn a_missing_key_of_anthropic_is_told_before_anything_is_sent() {
     let home = Home::with_config(
-        "[model]\nprovider = \"provider-anthropic\"\nname = \"m\"\nmax_output_tokens = 100\n",
+        "[model]\nprovider = \"provider-anthropic\"\nname = \"claude-sonnet-4-5\"\nmax_output_tokens = 100\n",
     );
     home.run(&["ask", "hello"]).code(3).tells("`hydroid secret set anthropic`");
 }

@@ -171,7 +171,7 @@ impl Models {
             None => None,
             Some(id) => self.provider(id)?,
         };
-        let found = found.as_ref().and_then(|provider| provider.models.get(model));
+        let found = found.as_ref().and_then(|provider| self.listed(component, provider, model));
         let mut facts = found.map(Facts::of).unwrap_or_default();
         if self.services.is_free(component, self.base_url(component)) {
             facts.prices = PriceList::free();
@@ -199,7 +199,8 @@ impl Models {
                 Some(_) => Err(self.no_such_provider(id)),
             };
         };
-        if configured.skip_validation || provider.models.contains_key(&configured.name) {
+        let listed = self.listed(&configured.provider, &provider, &configured.name);
+        if configured.skip_validation || listed.is_some() {
             return Ok(None);
         }
         let known = provider.models.keys().map(String::as_str);
@@ -208,6 +209,18 @@ impl Models {
             model: configured.name.clone(),
             hint: suggestions(&configured.name, known),
         }))
+    }
+
+    fn listed<'a>(
+        &self,
+        component: &str,
+        provider: &'a Provider,
+        model: &str,
+    ) -> Option<&'a Model> {
+        let base_url = self.base_url(component);
+        self.services
+            .listed_as(component, base_url, model)
+            .find_map(|name| provider.models.get(name))
     }
 
     /// The first budget of money that cannot be kept with the configured model, or with one that

@@ -19,6 +19,9 @@ struct Service {
     /// Its `base_url`; without one the row is about a component that is configured with none.
     base_url: Option<String>,
     catalog: Option<String>,
+    /// What the service writes before the name of a model to say where it runs.
+    #[serde(default)]
+    prefixes: Vec<String>,
     /// It runs on this machine and costs nothing.
     #[serde(default)]
     free: bool,
@@ -39,6 +42,20 @@ impl Services {
     /// configured; none for a service that no row is about, such as a server of one's own.
     pub fn catalog_of(&self, component: &str, base_url: Option<&str>) -> Option<&str> {
         self.row(component, base_url)?.catalog.as_deref()
+    }
+
+    /// The names under which the catalog may have a model of the component: as it is, then without
+    /// what only says where it runs.
+    pub fn listed_as<'a>(
+        &'a self,
+        component: &str,
+        base_url: Option<&str>,
+        model: &'a str,
+    ) -> impl Iterator<Item = &'a str> {
+        let prefixes = self.row(component, base_url).map(|row| row.prefixes.as_slice());
+        let without = prefixes.unwrap_or_default().iter();
+        std::iter::once(model)
+            .chain(without.filter_map(move |prefix| model.strip_prefix(prefix.as_str())))
     }
 
     /// True for a component that answers at no cost, configured so.
@@ -82,6 +99,20 @@ mod tests {
         assert!(services.is_free("p", None) && !services.is_free("q", None));
         assert!(!services.is_free("p", Some("https://elsewhere.example")));
         assert_eq!(services.catalog_of("p", None), None);
+    }
+
+    #[test]
+    fn a_model_is_listed_without_what_says_where_it_runs() {
+        let services = Services::parse(
+            "[[service]]\ncomponent = \"p\"\ncatalog = \"a\"\nprefixes = [\"us.\", \"eu.\"]\n",
+        )
+        .unwrap();
+        let names = |component: &str, model: &'static str| -> Vec<String> {
+            services.listed_as(component, None, model).map(str::to_owned).collect()
+        };
+        assert_eq!(names("p", "eu.big"), ["eu.big", "big"]);
+        assert_eq!(names("p", "big"), ["big"]);
+        assert_eq!(names("q", "eu.big"), ["eu.big"]);
     }
 
     #[test]

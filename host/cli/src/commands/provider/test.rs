@@ -9,7 +9,9 @@ use crate::wire::Ground;
 use anyhow::{Context, Result};
 use hydroid_core::id::{ComponentId, SessionId, TurnId};
 use hydroid_core::message::{Content, Label, Message, Part, Role, StopReason, Usage};
-use hydroid_core::ports::{CallContext, CancelFlag, Model, ModelError, ModelEvent, ModelRequest};
+use hydroid_core::ports::{
+    CallContext, CancelFlag, Model, ModelError, ModelEvent, ModelRequest, SawSecret,
+};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -94,6 +96,7 @@ async fn ask(ground: &Ground, model: &dyn Model) -> Result<Result<Answer, ModelE
         call: None,
         cancel: CancelFlag::default(),
         progress: Arc::new(|_, _| {}),
+        secret: SawSecret::default(),
     };
     let mut completion = match model.complete(request, context).await {
         Ok(completion) => completion,
@@ -122,7 +125,9 @@ impl Answer {
             ModelEvent::CallStarted { .. }
             | ModelEvent::CallArguments { .. }
             | ModelEvent::CallEnded { .. }
-            | ModelEvent::Cited { .. } => {}
+            | ModelEvent::Cited { .. }
+            | ModelEvent::Charged(_)
+            | ModelEvent::News(_) => {}
             ModelEvent::Other { kind, json } => {
                 let Ok(value) = serde_json::from_str::<serde_json::Value>(&json) else { return };
                 match kind.as_str() {
@@ -224,6 +229,7 @@ mod tests {
             kind: kind.into(),
             message: message.into(),
             retry_after_ms: None,
+            sent: false,
         };
         assert!(remedy(&error("not-found", "no such model"), "m").unwrap().contains("`m`"));
         assert!(remedy(&error("unauthenticated", "bad key"), "m").unwrap().contains("secret set"));
