@@ -123,7 +123,7 @@ mod tests {
             secret.sort();
             secret
         };
-        assert_eq!(found().await, [first.clone()]);
+        assert_eq!(found().await, std::slice::from_ref(&first));
         database.update(&local(), &second, note("salary is 8", "s"), 2).await.unwrap();
         assert_eq!(found().await, [first.clone(), second.clone()]);
         let newest = Question { limit: 9, ..Question::default() };
