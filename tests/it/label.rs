@@ -67,3 +67,23 @@ fn what_a_session_writes_after_it_read_something_secret_is_secret_too() {
     assert!(reads_a_secret(&home, "read copy.txt"));
     assert!(reads_a_secret(&home, "recall salary"));
 }
+
+/// However the call is written, it is the place that is read which counts.
+#[test]
+fn no_spelling_of_a_call_hides_what_it_reads_or_writes() {
+    let home = with_a_copy();
+    for search in [
+        r#"call file_search {"pattern":"salary"}"#,
+        r#"call file_search {"pattern":"/*salary"}"#,
+        r#"call file_search {"pattern":"salary","glob":"/*tax*"}"#,
+        r#"call file_read {"path":"./x/../tax.txt"}"#,
+    ] {
+        assert!(reads_a_secret(&home, search), "{search}");
+    }
+    let say = r#"read tax.txt then call file_write {"path":" lead.txt","content":"seven"}"#;
+    home.run(&["ask", say, "--allow", "file_write"]).code(0);
+    assert!(home.shared(" lead.txt").exists());
+    let marked = marked(&home);
+    assert!(marked.contains(&"file:/shared/ lead.txt".to_owned()), "{marked:?}");
+    assert!(reads_a_secret(&home, r#"call file_read {"path":"./ lead.txt"}"#));
+}

@@ -8,6 +8,7 @@ use crate::entry::Entry;
 use crate::message::{Content, Label, Origin, Part, Source, Trust};
 use crate::policy::resource::host_of;
 use crate::tool::{CheckedCall, Impact, Resource, ResourceKind};
+use std::collections::BTreeSet;
 
 /// Sources named to the person; more are counted.
 const MOST_NAMED: usize = 3;
@@ -31,6 +32,8 @@ pub struct Taint {
     secret: bool,
     /// What the person said, lower case.
     said: String,
+    /// Whole URLs the person said, as they would be sent.
+    said_urls: BTreeSet<String>,
     /// Bytes of path and query that went to hosts the person named, in this turn.
     carried: usize,
 }
@@ -123,6 +126,7 @@ impl Taint {
             && let Content::Text { text } = &part.content
             && self.said.len() + text.len() <= MOST_SAID
         {
+            self.said_urls.extend(urls_in(text));
             self.said.push_str(&text.to_lowercase());
             self.said.push('\n');
         }
@@ -172,7 +176,7 @@ impl Taint {
 
     /// A whole URL that was said may be as long as it is.
     fn said_whole(&self, target: &Resource) -> bool {
-        self.said.contains(&target.text.to_lowercase())
+        self.said_urls.contains(&target.text)
     }
 
     /// Bytes behind the host that the person did not say themselves.
@@ -198,6 +202,17 @@ impl Taint {
                 ends && !before.is_some_and(part_of_name)
             })
     }
+}
+
+/// The URLs in a text, as they would be sent.
+fn urls_in(text: &str) -> impl Iterator<Item = String> {
+    let words = text.split(|c: char| c.is_whitespace() || "\"'`<>()[]{}|".contains(c));
+    words.filter(|word| word.contains("://")).filter_map(|word| {
+        let word = word.trim_end_matches(['.', ',', ';', ':', '!', '?']);
+        let mut url = url::Url::parse(word).ok()?;
+        url.set_fragment(None);
+        Some(url.to_string())
+    })
 }
 
 /// A source as a person reads it.
@@ -310,6 +325,17 @@ mod tests {
         let entries = [said("look at docs.example"), page()];
         let long = format!("https://docs.example/?d={}", "x".repeat(MOST_CARRIED));
         check(&entries, &fetch(&long), true);
+    }
+
+    #[test]
+    fn only_the_very_url_that_was_said_may_be_long() {
+        let long = format!("https://docs.example/{}", "aB".repeat(MOST_CARRIED));
+        let fetch = |url: &str| call(Impact::Network, json!({"url": url}));
+        let entries = [said(&format!("read \"{long}\", please")), page()];
+        check(&entries, &fetch(&long), false);
+        check(&entries, &fetch(&long.to_uppercase()), true);
+        check(&entries, &fetch(long.strip_suffix("aB").unwrap()), true);
+        check(&entries, &fetch(&format!("{long}?x")), true);
     }
 
     #[test]

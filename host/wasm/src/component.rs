@@ -341,7 +341,8 @@ fn origin(imports: &[Import], grant: &Grant, first_party: bool, resources: &[Res
             .iter()
             .any(|profile| grant.profiles.contains(profile));
     let of_kind = |kind: ResourceKind| {
-        let mut found = resources.iter().filter(|found| found.kind == kind);
+        // What only looks like one may be something else, and nothing is known then.
+        let mut found = resources.iter().filter(|found| found.kind == kind && found.declared);
         match (found.next(), found.next()) {
             (Some(one), None) => Some(one.text.clone()),
             _ => None,

@@ -172,6 +172,9 @@ pub(super) fn raw(text: &str, wanted: Wanted<'_>) -> Result<Raw, CatalogError> {
     }
 }
 
+/// Models of one provider; the largest published one has some hundreds.
+const MOST_MODELS: usize = 10_000;
+
 /// One provider of its value. Models are read one by one, so that an error says which it is.
 pub(super) fn provider(id: &str, value: Value) -> Result<Provider, CatalogError> {
     let wrong = |problem: String| CatalogError::Provider { provider: id.to_owned(), problem };
@@ -185,6 +188,9 @@ pub(super) fn provider(id: &str, value: Value) -> Result<Provider, CatalogError>
     };
     let mut provider: Provider =
         serde_json::from_value(Value::Object(fields)).map_err(|error| wrong(error.to_string()))?;
+    if models.len() > MOST_MODELS {
+        return Err(wrong(format!("it has more than {MOST_MODELS} models")));
+    }
     for (model, value) in models {
         let read = serde_json::from_value(value).map_err(|error| CatalogError::Model {
             provider: id.to_owned(),

@@ -13,11 +13,46 @@ const DEEPEST: usize = 128;
 pub fn resources(schema: &Value, arguments: &Value) -> Vec<Resource> {
     let mut found = Vec::new();
     collect(Some(schema), schema, arguments, &mut String::new(), 0, &mut found);
+    if !found.iter().any(|one| one.declared && one.kind == ResourceKind::Path) {
+        found.extend(left_out(schema));
+    }
     let spelled: Vec<Resource> = found.iter().filter_map(spelled_plainly).collect();
     found.extend(spelled);
     found.sort();
     found.dedup();
     found
+}
+
+/// Where file tools look when they are told nothing.
+const EVERYWHERE: &str = "/shared";
+
+/// The argument of what stands for paths that a call leaves out; no pointer is written so.
+const LEFT_OUT: &str = "left out";
+
+/// True for a path that the call does not say.
+pub fn is_left_out(found: &Resource) -> bool {
+    found.argument == LEFT_OUT
+}
+
+/// What is meant by a call that says none of the paths its tool has: what the schema says, or
+/// everything. Otherwise an argument that only looks like a path would stand for them.
+fn left_out(schema: &Value) -> Vec<Resource> {
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let properties = properties.into_iter().flatten().map(|(_, property)| property);
+    let paths = properties.filter(|property| {
+        resolved(property, schema).and_then(declared_kind) == Some(ResourceKind::Path)
+    });
+    paths
+        .map(|property| {
+            let default = property.get("default").and_then(Value::as_str);
+            Resource {
+                kind: ResourceKind::Path,
+                text: normal_path(default.unwrap_or(EVERYWHERE)),
+                argument: LEFT_OUT.to_owned(),
+                declared: true,
+            }
+        })
+        .collect()
 }
 
 /// The argument of what stands for all that was not looked at; no pointer is written so.
@@ -130,9 +165,9 @@ fn declared_kind(schema: &Value) -> Option<ResourceKind> {
 }
 
 fn looks_like(text: &str) -> ResourceKind {
-    let text = text.trim_start();
+    let start = text.trim_start();
     let is_url = ["http://", "https://"].iter().any(|scheme| {
-        text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+        start.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
     });
     let one_line = !text.contains('\n');
     match text {
@@ -154,9 +189,8 @@ fn normal_url(text: &str) -> String {
 }
 
 /// An absolute path without `.`, `..` and empty parts. A relative one is below `/shared`, as
-/// every file tool reads it.
+/// every file tool reads it; white space is a part of a name.
 pub fn normal_path(text: &str) -> String {
-    let text = text.trim();
     let whole = if text.starts_with('/') { text.to_owned() } else { format!("/shared/{text}") };
     let mut parts: Vec<&str> = Vec::new();
     for part in whole.split('/') {

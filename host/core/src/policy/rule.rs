@@ -203,7 +203,10 @@ fn fits(
         Rule::Allow => {
             // Something else it would reach is not what was allowed.
             let other = resources.iter().any(|found| {
-                found.declared && found.kind != kind && found.kind != ResourceKind::Text
+                found.declared
+                    && found.kind != kind
+                    && found.kind != ResourceKind::Text
+                    && !resource::is_left_out(found)
             });
             let declared = resources.iter().any(|found| found.declared && found.kind == kind);
             let mut ours = resources
@@ -218,7 +221,11 @@ fn fits(
 fn fits_text(resources: &[Resource], effect: Rule, covers: impl Fn(&Resource) -> bool) -> bool {
     match effect {
         Rule::Ask | Rule::Deny => resources.iter().any(covers),
-        Rule::Allow => !resources.is_empty() && resources.iter().all(covers),
+        Rule::Allow => {
+            let mut said =
+                resources.iter().filter(|found| !resource::is_left_out(found)).peekable();
+            said.peek().is_some() && said.all(covers)
+        }
     }
 }
 
@@ -454,6 +461,18 @@ mod tests {
         check("file_*", Rule::Allow, "file_read", json!({}), true);
         check("file_*", Rule::Allow, "web_fetch", json!({}), false);
         check("*", Rule::Deny, "web_fetch", json!({}), true);
+    }
+
+    /// A tool that is told no path takes the whole of what it may read.
+    #[test]
+    fn what_only_looks_like_a_path_stands_for_none_that_was_left_out() {
+        let allow = |arguments, expect| {
+            check("file_search(/shared/notes/**)", Rule::Allow, "file_search", arguments, expect);
+        };
+        allow(json!({"path": "notes", "pattern": "/*salary"}), true);
+        allow(json!({"pattern": "/shared/notes/|salary"}), false);
+        allow(json!({"path": null, "pattern": "/shared/notes/"}), false);
+        allow(json!({"path": " /shared/notes/x"}), false);
     }
 
     #[test]

@@ -147,7 +147,8 @@ pub(super) fn attach(
         outgoing.headers.remove(name);
     }
     outgoing.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    let mut shown = Vec::new();
+    let mut shown: Vec<SecretValue> =
+        credential.spares.iter().map(|spare| spare.value.clone()).collect();
     match &credential.attach {
         Attach::Place(place) => {
             if let Place::Basic(user) = place {

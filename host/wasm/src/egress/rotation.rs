@@ -62,6 +62,14 @@ impl Rotation {
         };
         let mut all: Vec<Credential> = spares.into_iter().map(stand_in).collect();
         all.insert(0, credential);
+        // Whichever is sent, what comes back is masked of all: the service may know several.
+        let values: Vec<Spare> = all
+            .iter()
+            .map(|one| Spare { name: one.name.clone(), value: one.value.clone() })
+            .collect();
+        for one in &mut all {
+            one.spares.clone_from(&values);
+        }
         let resting = self.resting();
         let until = |credential: &Credential| {
             resting.get(&digest(credential)).filter(|until| **until > now)
@@ -151,6 +159,15 @@ mod tests {
         assert_eq!(order(&rotation, at(0)), ["b"], "all rest, and this one comes back first");
         assert_eq!(order(&rotation, at(61)), ["a", "b"]);
         assert_eq!(order(&rotation, at(91)), ["a", "b", "c"]);
+    }
+
+    /// The service knows each value that it was sent, and may send any of them back.
+    #[test]
+    fn whichever_is_sent_all_are_masked() {
+        for one in Rotation::default().in_order(Some(credential())).into_iter().flatten() {
+            let values: Vec<&str> = one.spares.iter().map(|spare| spare.value.expose()).collect();
+            assert_eq!(values, ["a", "b", "c"], "{}", one.name);
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::wire::Ground;
 use anyhow::{Context, Result, anyhow};
 use hydroid_core::audit::AuditAction;
 use hydroid_core::capability::HostPattern;
-use hydroid_core::config::Config;
+use hydroid_core::config::{Config, Prices};
 use hydroid_core::manifest::{Manifest, is_component_name};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -188,6 +188,26 @@ fn remaining(service: &Service, wish: &AddService, plan: &Plan, now: &Ground) ->
             "the key is missing: `hydroid secret set {secret}` stores it{variable}; you get one at {}",
             service.docs
         ));
+    }
+    let sets = |start: &str| plan.set.iter().any(|(key, _)| key.starts_with(start));
+    if let Some(secret) = &plan.secret {
+        if now.secrets.has(secret) && sets(&format!("secrets.{secret}.hosts")) {
+            steps.push(format!(
+                "the key that is stored as `{secret}` goes to {} from now on and nowhere else; if it is another service's, `hydroid secret set {secret}` replaces it",
+                plan.place.host
+            ));
+        }
+        if plan.place.host.starts_with("http://") && !sets("egress.allow_private") {
+            steps.push(format!(
+                "the key and what you say go to {} without TLS, so whoever is in between reads them; `https://` in `--url` is better",
+                plan.place.host
+            ));
+        }
+    }
+    if now.config.model.prices != Prices::default() {
+        steps.push(
+            "`model.prices` is as before and stands above the catalog's prices; if it is another service's, take it out of the configuration file".to_owned(),
+        );
     }
     if wish.model.is_none() {
         steps.push(format!(
