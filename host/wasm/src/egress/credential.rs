@@ -30,7 +30,8 @@ pub struct Credential {
     pub value: SecretValue,
     /// The other secrets its signer uses.
     pub parts: Vec<Part>,
-    /// Values that may be sent instead when a service refuses this one.
+    /// Values that may be sent instead when a service refuses this one; whichever is sent, what
+    /// comes back is masked of all.
     pub spares: Vec<Spare>,
     /// Milliseconds since 1970, for signatures that tell the time.
     pub now_ms: u64,
