@@ -7,7 +7,7 @@ use hydroid_core::policy::resource::{normal_path, resources};
 use hydroid_core::policy::{
     CallPattern, Decision, Mode, Policy, PolicyRule, Rule, RuleOrigin, decide, scope_of,
 };
-use hydroid_core::tool::{CheckedCall, Impact, Resource, ResourceKind, ToolCall};
+use hydroid_core::tool::{CheckedCall, Impact, Reach, Resource, ResourceKind, ToolCall};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
@@ -78,6 +78,7 @@ fn call(tool: &str, arguments: &[&str]) -> CheckedCall {
         impact: Impact::Changes,
         resources: resources(&schema, &arguments),
         origin: Origin::Unknown,
+        reach: Reach::default(),
         preview: None,
     }
 }

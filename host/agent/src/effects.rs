@@ -164,7 +164,7 @@ pub(crate) fn run_tool(turn: &TurnContext, checked: CheckedCall) -> Job {
             if let Err(problem) = secrecy::before(&turn, &checked).await {
                 return (ToolOutput::error(problem), Tally::default(), false);
             }
-            let origin = checked.origin.clone();
+            let reader = secrecy::Reader::of(&checked);
             let output = turn.agent.tools.run(checked, context).await;
             let mut tally = Tally::default();
             let scrubber = turn.agent.scrubber.current();
@@ -174,7 +174,7 @@ pub(crate) fn run_tool(turn: &TurnContext, checked: CheckedCall) -> Job {
                 .map(|content| scrubber.scrub_content_counted(content, &mut tally))
                 .collect();
             let output = ToolOutput { content, is_error: output.is_error };
-            match secrecy::after(&turn, &origin, &saw, &tally).await {
+            match secrecy::after(&turn, &reader, &saw, &tally).await {
                 Ok(secret) => (output, tally, secret),
                 Err(problem) => (ToolOutput::error(problem), tally, true),
             }

@@ -21,7 +21,7 @@ use hydroid_core::ports::{
 use hydroid_core::protocol::ServerMessage;
 use hydroid_core::scrub::{KnownSecret, LiveScrubber};
 use hydroid_core::tool::{
-    CheckedCall, Impact, Preview, Resource, ResourceKind, ToolCall, ToolOutput, ToolSpec,
+    CheckedCall, Impact, Preview, Reach, Resource, ResourceKind, ToolCall, ToolOutput, ToolSpec,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -270,9 +270,16 @@ impl Tools for FakeTools {
             component: ComponentId::new("tool-fake"),
             impact,
             resources: file.iter().map(resource).collect(),
-            origin: match file {
-                Some(path) => Origin::File { path: Some(path) },
-                None => Origin::Computed,
+            // With `web` it is the call of a component that reaches the web as well.
+            origin: match (&file, arguments["web"].as_bool()) {
+                (Some(_), Some(true)) => Origin::Host { host: None },
+                (Some(path), _) => Origin::File { path: Some(path.clone()) },
+                (None, _) => Origin::Computed,
+            },
+            reach: Reach {
+                reads_files: file.is_some(),
+                writes_files: file.is_some() && impact != Impact::ReadOnly,
+                keeps_state: arguments["state"].as_bool() == Some(true),
             },
             preview: None,
         })

@@ -3,11 +3,12 @@
 //! secret may still do is decided in `core::taint`.
 
 use crate::effects::TurnContext;
+use hydroid_core::id::ComponentId;
 use hydroid_core::message::Origin;
 use hydroid_core::policy::resource::normal_path;
 use hydroid_core::ports::{SawSecret, SecretPlace};
 use hydroid_core::scrub::Tally;
-use hydroid_core::tool::{CheckedCall, Impact, ResourceKind};
+use hydroid_core::tool::{CheckedCall, Impact, Reach, ResourceKind};
 use std::collections::BTreeSet;
 
 /// Where a tool may have written that does not say where.
@@ -19,19 +20,24 @@ const VAULT: &str = "/vault";
 /// Marks what this call may write to, if what it writes may be secret. The error is for the model:
 /// the call must not run.
 pub(crate) async fn before(turn: &TurnContext, checked: &CheckedCall) -> Result<(), String> {
-    let writes_files = match checked.impact {
-        Impact::Vault => true,
-        Impact::Edits | Impact::Changes => matches!(checked.origin, Origin::File { .. }),
-        Impact::ReadOnly | Impact::Network => false,
-    };
-    if !writes_files {
+    let vault = checked.impact == Impact::Vault;
+    let writes_files = vault || checked.reach.writes_files;
+    if !writes_files && !checked.reach.keeps_state {
         return Ok(());
     }
-    let secret = checked.impact == Impact::Vault
-        || marked(turn).await?.contains(&SecretPlace::Session(turn.session.clone()));
+    let secret = vault || marked(turn).await?.contains(&SecretPlace::Session(turn.session.clone()));
     if !secret {
         return Ok(());
     }
+    let mut written = if writes_files { files_of(checked) } else { BTreeSet::new() };
+    if checked.reach.keeps_state {
+        written.insert(SecretPlace::State(checked.component.clone()));
+    }
+    mark(turn, written).await
+}
+
+/// The files a call says it writes; everywhere if it says nothing.
+fn files_of(checked: &CheckedCall) -> BTreeSet<SecretPlace> {
     let mut written: BTreeSet<SecretPlace> = checked
         .resources
         .iter()
@@ -43,35 +49,68 @@ pub(crate) async fn before(turn: &TurnContext, checked: &CheckedCall) -> Result<
     if written.is_empty() {
         written.extend(EVERYWHERE.map(|path| SecretPlace::File(path.to_owned())));
     }
-    mark(turn, written).await
+    written
 }
 
 /// True if what came back is secret; the session is marked then. The error is for the model,
 /// which must not see the result.
 pub(crate) async fn after(
     turn: &TurnContext,
-    origin: &Origin,
+    reader: &Reader,
     saw: &SawSecret,
     tally: &Tally,
 ) -> Result<bool, String> {
     // What lies beside a secret of the person's is theirs alone too; what only looks like a
     // credential may be an example in a manual.
     let beside = tally.kinds.iter().any(|kind| kind.starts_with("secret"));
-    let from_place = match origin {
-        Origin::File { path: Some(path) } => {
-            let path = normal_path(path);
-            marked(turn).await?.iter().any(|place| place.is_read_by(&path))
-        }
-        Origin::File { path: None } => {
-            marked(turn).await?.iter().any(|place| matches!(place, SecretPlace::File(_)))
-        }
-        Origin::Computed | Origin::Memory | Origin::Host { .. } | Origin::Unknown => false,
+    let from_place = if reader.reads_places() {
+        marked(turn).await?.iter().any(|place| reader.may_have_read(place))
+    } else {
+        false
     };
     let secret = beside || from_place || saw.is_set();
     if secret {
         mark(turn, [SecretPlace::Session(turn.session.clone())].into()).await?;
     }
     Ok(secret)
+}
+
+/// What a call may have read of what is kept.
+pub(crate) struct Reader {
+    component: ComponentId,
+    origin: Origin,
+    reach: Reach,
+}
+
+impl Reader {
+    /// Of this call.
+    pub(crate) fn of(checked: &CheckedCall) -> Self {
+        Self {
+            component: checked.component.clone(),
+            origin: checked.origin.clone(),
+            reach: checked.reach,
+        }
+    }
+
+    fn reads_places(&self) -> bool {
+        let Reach { reads_files, writes_files: _, keeps_state } = self.reach;
+        reads_files || keeps_state || matches!(self.origin, Origin::File { .. })
+    }
+
+    fn may_have_read(&self, place: &SecretPlace) -> bool {
+        match (place, &self.origin) {
+            (SecretPlace::State(component), _) => {
+                self.reach.keeps_state && *component == self.component
+            }
+            (SecretPlace::File(_), Origin::File { path: Some(path) }) => {
+                place.is_read_by(&normal_path(path))
+            }
+            // It says nothing of which, or it reads files and more.
+            (SecretPlace::File(_), Origin::File { path: None }) => true,
+            (SecretPlace::File(_), _) => self.reach.reads_files,
+            (SecretPlace::Session(_) | SecretPlace::Note(_), _) => false,
+        }
+    }
 }
 
 async fn marked(turn: &TurnContext) -> Result<BTreeSet<SecretPlace>, String> {

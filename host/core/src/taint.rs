@@ -243,7 +243,7 @@ mod tests {
     use crate::id::{CallId, ComponentId, TurnId};
     use crate::message::Message;
     use crate::policy::resource::resources;
-    use crate::tool::{ToolCall, ToolOutput};
+    use crate::tool::{Reach, ToolCall, ToolOutput};
     use serde_json::{Value, json};
 
     fn said(text: &str) -> Entry {
@@ -275,6 +275,7 @@ mod tests {
             impact,
             resources: resources(&schema, &arguments),
             origin: Origin::Unknown,
+            reach: Reach::default(),
             preview: None,
         }
     }

@@ -64,8 +64,22 @@ pub struct CheckedCall {
     pub resources: Vec<Resource>,
     /// What its result is made of.
     pub origin: Origin,
+    /// What it can read and write of what is kept.
+    pub reach: Reach,
     /// What a person is shown beside the arguments when asked: a difference, a size, a target.
     pub preview: Option<Preview>,
+}
+
+/// What a call can read and write of what is kept, proven from imports and grant, whatever else
+/// the component reaches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// Files of the workspace.
+    pub reads_files: bool,
+    /// The same, to change them.
+    pub writes_files: bool,
+    /// The component's own state, from one session to the next.
+    pub keeps_state: bool,
 }
 
 /// Something an argument names that the call would reach.

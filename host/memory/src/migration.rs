@@ -20,6 +20,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0008_secret_places.sql"),
     include_str!("../migrations/0009_model_requests.sql"),
     include_str!("../migrations/0010_kept_answers.sql"),
+    include_str!("../migrations/0011_secret_state.sql"),
 ];
 
 /// The version of the schema of a file; 0 if it is new.
@@ -99,6 +100,7 @@ mod tests {
         include_str!("../migrations/fixtures/0008.sql"),
         include_str!("../migrations/fixtures/0009.sql"),
         include_str!("../migrations/fixtures/0010.sql"),
+        include_str!("../migrations/fixtures/0011.sql"),
     ];
 
     async fn file_with(path: &Path, sql: &str) {
@@ -193,7 +195,8 @@ mod tests {
             if version >= 8 {
                 let places = database.marked(&local).await.unwrap();
                 let places: Vec<String> = places.iter().map(ToString::to_string).collect();
-                assert_eq!(places, ["file:/shared/a"]);
+                let state = if version >= 11 { &["state:tool-notes"][..] } else { &[] };
+                assert_eq!(places, [&["file:/shared/a"], state].concat());
             }
             if version >= 9 {
                 let spent = database.spent(&local, Since::default()).await.unwrap();

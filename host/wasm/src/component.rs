@@ -20,7 +20,7 @@ use hydroid_core::manifest::{Manifest, ManifestError};
 use hydroid_core::message::Origin;
 use hydroid_core::policy::resource::host_of;
 use hydroid_core::ports::{CallContext, CancelFlag, SawSecret, Secrets};
-use hydroid_core::tool::{Impact, Resource, ResourceKind};
+use hydroid_core::tool::{Impact, Reach, Resource, ResourceKind};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -309,6 +309,11 @@ impl Loaded {
         origin(&self.imports, &self.equipment.grant, self.first_party, resources)
     }
 
+    /// What a call can read and write of what is kept.
+    pub(crate) fn reach(&self) -> Reach {
+        reach(&self.imports, &self.equipment.grant)
+    }
+
     /// A store for a call that may take `time`.
     pub(crate) fn store(
         &self,
@@ -328,18 +333,12 @@ pub fn impact(imports: &[Import], grant: &Grant) -> Impact {
 /// What a result is made of. Code of others may have anything built in, so only what came with
 /// the release and reaches nothing counts as computed.
 fn origin(imports: &[Import], grant: &Grant, first_party: bool, resources: &[Resource]) -> Origin {
-    let used = |interface: &str| {
-        imports.iter().any(|import| import.interface == interface) && grant.links(interface)
-    };
+    let used = |interface: &str| links(imports, grant, interface);
     let capabilities = imports
         .iter()
         .filter(|import| matches!(import.class, check::Class::Capability(_)))
         .filter(|import| grant.links(&import.interface))
         .count();
-    let noise_reads = imports.iter().any(|import| import.interface == "wasi:filesystem/types")
-        && [Profile::FileReadOnly, Profile::FileReadWrite]
-            .iter()
-            .any(|profile| grant.profiles.contains(profile));
     let of_kind = |kind: ResourceKind| {
         // What only looks like one may be something else, and nothing is known then.
         let mut found = resources.iter().filter(|found| found.kind == kind && found.declared);
@@ -351,7 +350,7 @@ fn origin(imports: &[Import], grant: &Grant, first_party: bool, resources: &[Res
     if used("hydroid:cap/web") || used("wasi:http/outgoing-handler") {
         return Origin::Host { host: of_kind(ResourceKind::Url).and_then(|url| host_of(&url)) };
     }
-    if used("hydroid:cap/fs-read") || noise_reads {
+    if reach(imports, grant).reads_files {
         return Origin::File { path: of_kind(ResourceKind::Path) };
     }
     if used("hydroid:cap/vault-names") {
@@ -361,6 +360,25 @@ fn origin(imports: &[Import], grant: &Grant, first_party: bool, resources: &[Res
         return Origin::Memory;
     }
     if capabilities == 0 && first_party { Origin::Computed } else { Origin::Unknown }
+}
+
+/// What is kept and can be read or changed, by our own interfaces or by those of WASI.
+fn reach(imports: &[Import], grant: &Grant) -> Reach {
+    let used = |interface: &str| links(imports, grant, interface);
+    let noise = imports.iter().any(|import| import.interface == "wasi:filesystem/types");
+    let granted = |profile: Profile| noise && grant.profiles.contains(&profile);
+    let writes_files = used("hydroid:cap/fs-write") || granted(Profile::FileReadWrite);
+    Reach {
+        reads_files: used("hydroid:cap/fs-read")
+            || granted(Profile::FileReadOnly)
+            || granted(Profile::FileReadWrite),
+        writes_files,
+        keeps_state: used("hydroid:cap/kv"),
+    }
+}
+
+fn links(imports: &[Import], grant: &Grant, interface: &str) -> bool {
+    imports.iter().any(|import| import.interface == interface) && grant.links(interface)
 }
 
 fn import_impact(import: &Import, grant: &Grant) -> Impact {

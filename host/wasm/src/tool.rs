@@ -69,6 +69,7 @@ impl Tools for Catalog {
             component: loaded.name().clone(),
             impact: loaded.impact(),
             origin: loaded.origin_of(&resources),
+            reach: loaded.reach(),
             resources,
             preview: None,
         })

@@ -70,3 +70,35 @@ async fn a_result_that_nobody_could_look_up_is_not_shown_to_the_model() {
     assert!(journal.contains("could not look up what is secret"), "{journal}");
     assert!(!journal.contains("\"ok\""), "{journal}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_component_that_reaches_files_and_the_web_has_read_what_is_marked() {
+    let host = Host::new(vec![
+        calls(&["a read {\"file\":\"/shared/b\",\"web\":true}"]),
+        says("1"),
+        calls(&["b read {}"]),
+        says("2"),
+    ]);
+    host.records.places.lock().unwrap().insert(SecretPlace::File("/shared/a".into()));
+    sessions(&host, &["s1", "s2"]).await;
+    assert_eq!(secret_results(&host, "s1"), [true]);
+    assert_eq!(secret_results(&host, "s2"), [false]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_component_keeps_after_a_secret_was_read_is_secret_in_the_next_session() {
+    let host = Host::new(vec![
+        calls(&["a read {\"state\":true}"]),
+        says("1"),
+        calls(&["b read {\"do\":\"see a secret\"}"]),
+        calls(&["c read {\"state\":true}"]),
+        says("2"),
+        calls(&["d read {\"state\":true}", "e read {}"]),
+        says("3"),
+    ]);
+    sessions(&host, &["s1", "s2", "s3"]).await;
+    assert_eq!(secret_results(&host, "s1"), [false]);
+    assert_eq!(secret_results(&host, "s2"), [true, true]);
+    assert_eq!(secret_results(&host, "s3"), [true, false]);
+    assert_eq!(places(&host), ["session:s2", "session:s3", "state:tool-fake"]);
+}

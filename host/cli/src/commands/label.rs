@@ -57,6 +57,9 @@ fn meaning(place: &SecretPlace) -> &'static str {
         }
         SecretPlace::Session(_) => "has read something secret",
         SecretPlace::Note(_) => "was written after something secret was read",
+        SecretPlace::State(_) => {
+            "a component that keeps things was called after something secret was read"
+        }
     }
 }
 

@@ -421,7 +421,7 @@ mod tests {
     use crate::id::CallId;
     use crate::message::Origin;
     use crate::policy::resource::resources;
-    use crate::tool::{Impact, ToolCall};
+    use crate::tool::{Impact, Reach, ToolCall};
     use serde_json::{Value, json};
 
     fn call(tool: &str, arguments: Value) -> CheckedCall {
@@ -439,6 +439,7 @@ mod tests {
             impact: Impact::Changes,
             resources: resources(&schema, &arguments),
             origin: Origin::Unknown,
+            reach: Reach::default(),
             preview: None,
         }
     }

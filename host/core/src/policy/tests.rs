@@ -3,6 +3,7 @@
 use super::*;
 use crate::id::{CallId, ComponentId};
 use crate::message::Origin;
+use crate::tool::Reach;
 use crate::tool::ToolCall;
 use serde_json::{Value, json};
 
@@ -41,6 +42,7 @@ fn call(name: &str, impact: Impact, arguments: Value) -> CheckedCall {
         impact,
         resources: resource::resources(&schema, &arguments),
         origin: Origin::Unknown,
+        reach: Reach::default(),
         preview: None,
     }
 }

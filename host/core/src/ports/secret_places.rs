@@ -3,7 +3,7 @@
 //! secret, whichever session put it there.
 
 use super::StoreError;
-use crate::id::{SessionId, UserId};
+use crate::id::{ComponentId, SessionId, UserId};
 use futures_core::future::BoxFuture;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -33,7 +33,7 @@ pub trait SecretPlaces: Send + Sync {
     ) -> BoxFuture<'a, Result<bool, StoreError>>;
 }
 
-/// One place. It is written `file:/shared/x`, `session:ID` or `note:note-7`.
+/// One place. It is written `file:/shared/x`, `session:ID`, `note:note-7` or `state:COMPONENT`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SecretPlace {
     /// A file, or everything in a directory, as components see it.
@@ -42,22 +42,25 @@ pub enum SecretPlace {
     Session(SessionId),
     /// A note, by its identifier.
     Note(String),
+    /// What a component keeps for itself.
+    State(ComponentId),
 }
 
 /// A text that names no place.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is no place; it is `file:/shared/…`, `session:ID` or `note:ID`, as `hydroid label list` shows it"
+    "`{0}` is no place; it is `file:/shared/…`, `session:ID`, `note:ID` or `state:COMPONENT`, as `hydroid label list` shows it"
 )]
 pub struct BadPlace(String);
 
 impl SecretPlace {
-    /// `file`, `session` or `note`, and which.
+    /// `file`, `session`, `note` or `state`, and which.
     pub fn parts(&self) -> (&'static str, &str) {
         match self {
             Self::File(path) => ("file", path),
             Self::Session(session) => ("session", session.as_str()),
             Self::Note(id) => ("note", id),
+            Self::State(component) => ("state", component.as_str()),
         }
     }
 
@@ -87,6 +90,7 @@ impl FromStr for SecretPlace {
         match text.split_once(':') {
             Some(("file", path)) if path.starts_with('/') => Ok(Self::File(path.to_owned())),
             Some(("session", id)) if !id.is_empty() => Ok(Self::Session(SessionId::new(id))),
+            Some(("state", name)) if !name.is_empty() => Ok(Self::State(ComponentId::new(name))),
             Some(("note", id)) if !id.is_empty() => Ok(Self::Note(id.to_owned())),
             _ => Err(BadPlace(text.to_owned())),
         }
@@ -127,10 +131,10 @@ mod tests {
 
     #[test]
     fn places_print_as_they_are_read() {
-        for text in ["file:/shared/a:b", "session:s-1", "note:note-7"] {
+        for text in ["file:/shared/a:b", "session:s-1", "note:note-7", "state:tool-a"] {
             assert_eq!(text.parse::<SecretPlace>().unwrap().to_string(), text);
         }
-        for bad in ["", "file:a", "/shared/a", "note:", "session:", "user:x"] {
+        for bad in ["", "file:a", "/shared/a", "note:", "session:", "state:", "user:x"] {
             assert!(bad.parse::<SecretPlace>().is_err(), "{bad}");
         }
     }

@@ -229,6 +229,7 @@ fn check_of(call: &ToolCall) -> Event {
                 &serde_json::from_str(&call.arguments).unwrap(),
             ),
             origin: Origin::Unknown,
+            reach: crate::tool::Reach::default(),
             preview: None,
         }),
         None => Err(format!("no tool `{}`", call.name)),

@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use hydroid_core::id::ComponentId;
 use hydroid_core::message::{Message, StopReason};
 use hydroid_core::ports::{Model, ModelEvent, ModelRequest, Tools};
-use hydroid_core::tool::Impact;
+use hydroid_core::tool::{Impact, Reach};
 
 #[tokio::test]
 async fn files_are_written_read_edited_and_deleted() {
@@ -41,6 +41,25 @@ async fn impact_is_proven_from_imports() {
         ("tool-web", Impact::Network),
     ] {
         assert_eq!(scene.loaded(name).impact(), impact, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_call_may_read_and_write_is_proven_whatever_else_it_reaches() {
+    let names =
+        ["test-tool-files", "test-tool-state", "tool-files-read", "tool-files-write", "tool-json"];
+    let scene = scene(&names, "");
+    let nothing = Reach::default();
+    let reads = Reach { reads_files: true, ..nothing };
+    let writes = Reach { writes_files: true, ..reads };
+    for (name, reach) in [
+        ("test-tool-files", reads),
+        ("test-tool-state", Reach { keeps_state: true, ..nothing }),
+        ("tool-files-read", reads),
+        ("tool-files-write", writes),
+        ("tool-json", nothing),
+    ] {
+        assert_eq!(scene.loaded(name).reach(), reach, "{name}");
     }
 }
 
