@@ -194,6 +194,13 @@ impl Ground {
     /// The directories components see.
     pub(crate) fn workspace(&self) -> Result<Workspace> {
         let directory = &self.loaded.workspace;
+        // One of ours is made in silence; the name of another may be a slip.
+        if !directory.exists() && !directory.starts_with(&self.paths.data) {
+            terminal::say(&format!(
+                "the workspace `{}` was not there; it is made now",
+                directory.display()
+            ));
+        }
         private_directory(directory)?;
         Workspace::open(directory, self.config.workspace.allow_hard_links)
             .with_context(|| format!("the workspace `{}` cannot be opened", directory.display()))

@@ -52,7 +52,7 @@ pub(crate) enum Approval {
         #[arg(long, value_name = "NAME")]
         component: Option<String>,
         /// After how many days it ends; never if absent.
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=36_500))]
         days: Option<u32>,
     },
     /// Take back what was allowed for good.
@@ -77,7 +77,7 @@ pub(crate) struct Answer {
     #[arg(long, value_name = "TOOL(PATTERN)")]
     pub(crate) calls: Option<String>,
     /// After how many days `always` ends; never if absent.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=36_500))]
     pub(crate) days: Option<u32>,
     /// Why it is denied; the model reads it.
     #[arg(long, value_name = "TEXT")]

@@ -16,6 +16,7 @@ use crate::terminal::{self, table};
 use crate::wire::{self, Ground, SystemClock};
 use anyhow::Result;
 use hydroid_agent::SessionChoice;
+use hydroid_core::arguments::normalise;
 use hydroid_core::audit::AuditAction;
 use hydroid_core::config::did_you_mean;
 use hydroid_core::id::{ComponentId, SessionId};
@@ -248,12 +249,14 @@ fn answer_of(given: &Answer) -> Result<ApprovalAnswer> {
         Given::Once => ApprovalAnswer::Once,
         Given::Session => ApprovalAnswer::Session { calls: given.calls.clone() },
         Given::Always => ApprovalAnswer::Always { calls: given.calls.clone(), days: given.days },
-        Given::Edit => ApprovalAnswer::Edit {
-            arguments: given
+        Given::Edit => {
+            let arguments = given
                 .arguments
                 .clone()
-                .ok_or_else(|| usage("`edit` needs the arguments: `--arguments '{…}'`"))?,
-        },
+                .ok_or_else(|| usage("`edit` needs the arguments: `--arguments '{…}'`"))?;
+            normalise(&arguments).map_err(usage)?;
+            ApprovalAnswer::Edit { arguments }
+        }
         Given::Deny => ApprovalAnswer::Deny { reason: given.reason.clone() },
     })
 }
@@ -338,6 +341,11 @@ async fn allow(
         exact(&calls),
         days.map(|days| format!(", for {days} days")).unwrap_or_default()
     ))?;
+    if tool.chars().all(|letter| letter == '*') {
+        terminal::say(
+            "that is every tool there is and will be, copies out of the vault excepted; a name and a place say less: `hydroid approval allow 'file_write(/shared/notes/**)'`",
+        );
+    }
     Ok(Exit::Done)
 }
 
@@ -428,6 +436,7 @@ mod tests {
         refused(Answer { reason: Some("x".into()), ..given(Given::Once) }, "`deny`");
         refused(Answer { arguments: Some("{}".into()), ..given(Given::Deny) }, "`edit`");
         refused(given(Given::Edit), "--arguments");
+        refused(Answer { arguments: Some("{bad".into()), ..given(Given::Edit) }, "JSON");
         assert_eq!(answer_of(&given(Given::Once)).unwrap(), ApprovalAnswer::Once);
     }
 }

@@ -14,10 +14,11 @@ use hydroid_core::config::did_you_mean;
 use hydroid_core::entry::Entry;
 use hydroid_core::id::{CallId, ComponentId, TurnId};
 use hydroid_core::message::{Label, Origin};
+use hydroid_core::policy::resource::normal_path;
 use hydroid_core::policy::{Decision, Policy, Ruling, Who, decide};
 use hydroid_core::ports::{Approvals, Clock, Tools};
 use hydroid_core::taint::Taint;
-use hydroid_core::tool::{CheckedCall, ResourceKind, ToolCall, ToolOutput, ToolSpec};
+use hydroid_core::tool::{CheckedCall, Impact, ResourceKind, ToolCall, ToolOutput, ToolSpec};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -88,6 +89,9 @@ fn as_text(policy: &Policy, call: &CheckedCall, made_up: &[String], ruling: &Rul
         };
         text.push_str(&line("names", &format!("{kind} {}", exact(&found.text))));
     }
+    if let Some(path) = out_of_reach(call) {
+        text.push_str(&line("but", &outside(&path)));
+    }
     text.push_str(&line("mode", policy.mode.id()));
     let rows: Vec<Vec<String>> = policy
         .rules
@@ -121,12 +125,33 @@ fn as_json(policy: &Policy, call: &CheckedCall, made_up: &[String], ruling: &Rul
         "component": call.component,
         "impact": call.impact,
         "resources": call.resources,
+        "out_of_reach": out_of_reach(call),
         "mode": policy.mode,
         "rules": rules,
         "decision": decision,
         "by": ruling.rule,
         "reason": reason,
     })
+}
+
+/// A path that no file tool opens, whatever is decided.
+fn out_of_reach(call: &CheckedCall) -> Option<String> {
+    let below = |path: &str, root: &str| {
+        path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let vault = call.impact == Impact::Vault;
+    call.resources
+        .iter()
+        .filter(|found| found.kind == ResourceKind::Path && found.declared)
+        .map(|found| normal_path(&found.text))
+        .find(|path| {
+            let within = below(path, "/shared") || below(path, "/tmp");
+            !within && !(vault && below(path, "/vault"))
+        })
+}
+
+fn outside(path: &str) -> String {
+    format!("`{}` is not under /shared or /tmp, so no file tool opens it", exact(path))
 }
 
 fn in_words(decision: &Decision) -> (&'static str, Option<&str>) {
@@ -158,8 +183,13 @@ enum Behind<'a> {
 fn typed_call(specs: &[ToolSpec], text: &str, arguments: Option<&str>) -> Result<Typed> {
     let (name, behind) = split(text.trim());
     let Some(spec) = specs.iter().find(|spec| spec.name == name) else {
-        let hint = did_you_mean(name, specs.iter().map(|spec| spec.name.as_str()));
-        return Err(usage(format!("no tool is called `{name}`{hint}")));
+        let known = || specs.iter().map(|spec| spec.name.as_str());
+        let hint = did_you_mean(name, known());
+        let known: Vec<&str> = known().collect();
+        return Err(usage(format!(
+            "no tool is called `{name}`{hint}; tools: {}",
+            known.join(", ")
+        )));
     };
     let (arguments, made_up) = match (arguments, behind) {
         (Some(json), Behind::Nothing) => (json.to_owned(), Vec::new()),
@@ -289,7 +319,6 @@ fn some_value(schema: &Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hydroid_core::tool::Impact;
 
     fn tool(input_schema: Value) -> Vec<ToolSpec> {
         vec![ToolSpec {
