@@ -10,6 +10,7 @@ mod preview;
 mod records;
 mod state;
 mod vault;
+mod vault_hostile;
 mod vault_killed;
 mod vault_protocol;
 mod wat;
