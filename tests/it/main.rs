@@ -14,6 +14,7 @@ mod escape;
 mod label;
 mod models;
 mod policy;
+mod protocol;
 mod provider;
 mod secret;
 mod stop;

@@ -19,7 +19,7 @@ use hydroid_core::id::{CallId, ComponentId, SessionId, TurnId, UserId};
 use hydroid_core::message::{Content, Label, Part};
 use hydroid_core::policy::{Decision, Mode, Policy, PolicyRule, Who};
 use hydroid_core::ports::{ModelError, ModelEvent, NewSession, StandingApproval, StoreError};
-use hydroid_core::protocol::{ApprovalAnswer, ServerMessage};
+use hydroid_core::protocol::{ApprovalAnswer, SessionMessage};
 use hydroid_core::taint::Taint;
 use hydroid_core::turn::{Effect, Event, Turn, open_questions};
 use std::collections::{BTreeMap, VecDeque};
@@ -467,7 +467,7 @@ impl Actor {
             News::Progress { id, fraction, note } => {
                 if running.tools.contains_key(&id) {
                     let session = self.session.clone();
-                    self.clients.show(&ServerMessage::Progress {
+                    self.clients.show(&SessionMessage::Progress {
                         session,
                         call_id: id,
                         fraction,
@@ -588,9 +588,10 @@ impl Actor {
             if let Some(running) = &mut self.running {
                 running.recorded(&entry);
             }
-            self.clients.show(&ServerMessage::Entry {
+            self.clients.show(&SessionMessage::Entry {
                 session: self.session.clone(),
                 seq,
+                at_ms: now_ms,
                 entry: entry.clone(),
             });
             self.entries.push(entry);

@@ -119,7 +119,18 @@ pub(crate) fn of_entry(
             turn: Some(turn.clone()),
             ..event(AuditAction::EmergencyStop, "turn", AuditOutcome::Denied)
         },
+        Entry::SettingsChanged { settings } => {
+            let mode = settings.mode.map(|mode| format!("mode {mode:?}"));
+            let model = settings.model.as_ref().map(|model| format!("model {model}"));
+            let what: Vec<String> = mode.into_iter().chain(model).collect();
+            AuditEvent {
+                rule: what.join(", "),
+                ..event(AuditAction::ConfigChanged, "session", AuditOutcome::Allowed)
+            }
+        }
         Entry::TurnStarted { .. }
+        | Entry::Steered { .. }
+        | Entry::Rewound { .. }
         | Entry::Text { .. }
         | Entry::Thinking { .. }
         | Entry::Cited { .. }

@@ -10,7 +10,7 @@
 //! that panics is dropped at once.
 
 use hydroid_core::ports::Sink;
-use hydroid_core::protocol::ServerMessage;
+use hydroid_core::protocol::SessionMessage;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -74,7 +74,7 @@ pub struct Shown {
 
 #[expect(clippy::large_enum_variant, reason = "nearly every delivery is a message")]
 enum Delivery {
-    Message(ServerMessage),
+    Message(SessionMessage),
     /// Everything before this was shown.
     Flush(oneshot::Sender<()>),
     /// Nothing follows, although the session goes on.
@@ -99,7 +99,7 @@ impl Client {
     }
 
     /// False if the client is gone.
-    fn send(&mut self, message: ServerMessage) -> bool {
+    fn send(&mut self, message: SessionMessage) -> bool {
         self.sent += 1;
         self.queue.send(Delivery::Message(message)).is_ok()
     }
@@ -119,8 +119,8 @@ impl Clients {
         self.others.push(client);
     }
 
-    pub(crate) fn show(&mut self, message: &ServerMessage) {
-        let transient = matches!(message, ServerMessage::Progress { .. });
+    pub(crate) fn show(&mut self, message: &SessionMessage) {
+        let transient = matches!(message, SessionMessage::Progress { .. });
         if let Some(opener) = &mut self.opener
             && !(transient && opener.is_behind())
             && !opener.send(message.clone())
@@ -193,8 +193,8 @@ fn deliver(
         match delivery {
             Delivery::Message(message) => {
                 let seq = match &message {
-                    ServerMessage::Entry { seq, .. } => Some(*seq),
-                    ServerMessage::Progress { .. } => None,
+                    SessionMessage::Entry { seq, .. } => Some(*seq),
+                    SessionMessage::Progress { .. } | SessionMessage::State { .. } => None,
                 };
                 if catch_unwind(AssertUnwindSafe(|| sink.emit(message))).is_err() {
                     tracing::warn!("a client was dropped: it panicked");

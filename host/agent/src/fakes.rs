@@ -18,7 +18,7 @@ use hydroid_core::ports::{
     SecretPlaces, SecretValue, SessionSummary, Sink, StandingApproval, StoreError, StoredEntry,
     Tools,
 };
-use hydroid_core::protocol::ServerMessage;
+use hydroid_core::protocol::SessionMessage;
 use hydroid_core::scrub::{KnownSecret, LiveScrubber};
 use hydroid_core::tool::{
     CheckedCall, Impact, Preview, Reach, Resource, ResourceKind, ToolCall, ToolOutput, ToolSpec,
@@ -495,13 +495,13 @@ impl Journal for FakeJournal {
 
 pub(crate) struct FakeClient {
     journal: Arc<FakeJournal>,
-    shown: mpsc::UnboundedSender<ServerMessage>,
+    shown: mpsc::UnboundedSender<SessionMessage>,
     faults: Faults,
 }
 
 impl Sink for FakeClient {
-    fn emit(&self, message: ServerMessage) {
-        if let ServerMessage::Entry { session, seq, entry } = &message
+    fn emit(&self, message: SessionMessage) {
+        if let SessionMessage::Entry { session, seq, entry, .. } = &message
             && !self.journal.has(session, *seq, entry)
         {
             self.faults.add(format!("shown before it was written: {seq} {entry:?}"));
@@ -530,9 +530,9 @@ impl HeldClient {
 }
 
 impl Sink for HeldClient {
-    fn emit(&self, message: ServerMessage) {
+    fn emit(&self, message: SessionMessage) {
         drop(self.changed.wait_while(self.let_go.lock().unwrap(), |let_go| !*let_go).unwrap());
-        if let ServerMessage::Entry { seq, .. } = message {
+        if let SessionMessage::Entry { seq, .. } = message {
             self.seen.lock().unwrap().push(seq);
         }
     }
@@ -699,7 +699,7 @@ pub(crate) struct Host {
     pub(crate) records: Arc<FakeRecords>,
     pub(crate) secrets: Arc<FakeSecrets>,
     pub(crate) stop: watch::Sender<bool>,
-    shown: mpsc::UnboundedReceiver<ServerMessage>,
+    shown: mpsc::UnboundedReceiver<SessionMessage>,
     faults: Faults,
 }
 
@@ -805,7 +805,7 @@ impl Host {
     /// Waits until the client was shown an entry of which this is true.
     pub(crate) async fn shown(&mut self, wanted: impl Fn(&Entry) -> bool) {
         while let Some(message) = self.shown.recv().await {
-            if matches!(&message, ServerMessage::Entry { entry, .. } if wanted(entry)) {
+            if matches!(&message, SessionMessage::Entry { entry, .. } if wanted(entry)) {
                 return;
             }
         }
@@ -822,8 +822,8 @@ impl Host {
         let mut shown = Vec::new();
         while shown.len() < stored.len() {
             match self.shown.recv().await {
-                Some(ServerMessage::Entry { seq, entry, .. }) => shown.push((seq, entry)),
-                Some(ServerMessage::Progress { .. }) => {}
+                Some(SessionMessage::Entry { seq, entry, .. }) => shown.push((seq, entry)),
+                Some(SessionMessage::Progress { .. } | SessionMessage::State { .. }) => {}
                 None => break,
             }
         }
@@ -852,6 +852,11 @@ fn line(entry: &Entry) -> String {
         Entry::TurnStarted { parts, .. } => {
             format!("said {}", texts(parts.iter().map(|part| &part.content)))
         }
+        Entry::Steered { parts, .. } => {
+            format!("steered {}", texts(parts.iter().map(|part| &part.content)))
+        }
+        Entry::Rewound { to } => format!("rewound {to:?}"),
+        Entry::SettingsChanged { settings } => format!("settings {:?}", settings.model),
         Entry::StepStarted { step, .. } => format!("step {step}"),
         Entry::Text { text, .. } => format!("text {text}"),
         Entry::Thinking { text, .. } => format!("thinking {text}"),

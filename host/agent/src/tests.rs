@@ -15,7 +15,7 @@ use hydroid_core::id::{CallId, ComponentId, SessionId, TurnId, UserId};
 use hydroid_core::message::{Content, Role, StopReason, Usage};
 use hydroid_core::policy::{Mode, PolicyRule, Rule, RuleOrigin};
 use hydroid_core::ports::{ModelEvent, Sink};
-use hydroid_core::protocol::{ApprovalAnswer, ServerMessage};
+use hydroid_core::protocol::{ApprovalAnswer, SessionMessage};
 use hydroid_core::tool::ToolCall;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -399,7 +399,7 @@ struct BadClient {
 }
 
 impl Sink for BadClient {
-    fn emit(&self, _: ServerMessage) {
+    fn emit(&self, _: SessionMessage) {
         assert!(!self.panics, "the client panics");
         std::thread::park();
     }

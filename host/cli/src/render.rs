@@ -10,7 +10,7 @@ use hydroid_core::message::{Content, Usage};
 use hydroid_core::money::Money;
 use hydroid_core::policy::Decision;
 use hydroid_core::ports::{Sink, Spent};
-use hydroid_core::protocol::ServerMessage;
+use hydroid_core::protocol::SessionMessage;
 use hydroid_core::tool::{Impact, Preview, ToolCall, ToolOutput};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -200,7 +200,11 @@ impl Renderer {
                 self.ended(&mut state, &outcome, usage, dollars)
             }
             Entry::TurnStarted { .. } => (state.steps, state.unpriced) = (0, 0),
-            Entry::Thinking { .. } | Entry::CallDecided { .. } => {}
+            Entry::Thinking { .. }
+            | Entry::CallDecided { .. }
+            | Entry::Steered { .. }
+            | Entry::Rewound { .. }
+            | Entry::SettingsChanged { .. } => {}
         }
     }
 
@@ -267,14 +271,14 @@ impl Renderer {
 }
 
 impl Sink for Renderer {
-    fn emit(&self, message: ServerMessage) {
+    fn emit(&self, message: SessionMessage) {
         if self.mode == Mode::Json {
             self.emit_json(message);
             return;
         }
         match message {
-            ServerMessage::Entry { entry, .. } => self.show(entry),
-            ServerMessage::Progress { call_id, fraction, note, .. } => {
+            SessionMessage::Entry { entry, .. } => self.show(entry),
+            SessionMessage::Progress { call_id, fraction, note, .. } => {
                 let mut state = self.state();
                 let name = state.name(&call_id);
                 let percent = fraction
@@ -286,12 +290,13 @@ impl Sink for Renderer {
                     &format!("  {}{percent} {}", exact(&name), excerpt(&note, RESULT)),
                 );
             }
+            SessionMessage::State { .. } => {}
         }
     }
 }
 
 impl Renderer {
-    fn emit_json(&self, message: ServerMessage) {
+    fn emit_json(&self, message: SessionMessage) {
         let mut state = self.state();
         match serde_json::to_value(&message) {
             Ok(value) if !state.output_gone => {
@@ -302,11 +307,13 @@ impl Renderer {
             Err(error) => terminal::say(&format!("a message cannot be written as JSON: {error}")),
         }
         match message {
-            ServerMessage::Entry { entry: entry @ Entry::ApprovalAsked { .. }, .. } => {
+            SessionMessage::Entry { entry: entry @ Entry::ApprovalAsked { .. }, .. } => {
                 drop(state);
                 self.hand_on(&entry);
             }
-            ServerMessage::Entry { .. } | ServerMessage::Progress { .. } => {}
+            SessionMessage::Entry { .. }
+            | SessionMessage::Progress { .. }
+            | SessionMessage::State { .. } => {}
         }
     }
 }

@@ -84,6 +84,10 @@ fn passages(entries: &[Entry]) -> Vec<Passage> {
     for entry in entries {
         match entry {
             Entry::TurnStarted { parts, .. } => passages.push(Passage::Said(said(parts))),
+            Entry::Steered { parts, .. } => passages.push(Passage::Said(said(parts))),
+            Entry::Rewound { .. } => passages.push(Passage::Note(
+                "the conversation was taken back to an earlier place".to_owned(),
+            )),
             Entry::Text { text, .. } => match passages.last_mut() {
                 Some(Passage::Answered(answer)) => answer.push_str(text),
                 _ => passages.push(Passage::Answered(text.clone())),
@@ -130,6 +134,7 @@ fn passages(entries: &[Entry]) -> Vec<Passage> {
                 passages.extend(ending(outcome).map(|(_, text)| Passage::Note(text)))
             }
             Entry::StepStarted { .. }
+            | Entry::SettingsChanged { .. }
             | Entry::Thinking { .. }
             | Entry::ApprovalAsked { .. }
             | Entry::CallDecided { .. }

@@ -6,6 +6,7 @@ use crate::id::{CallId, ComponentId, TurnId};
 use crate::message::{Content, Label, Message, Part, Role, StopReason, Usage};
 use crate::money::Money;
 use crate::policy::Decision;
+use crate::protocol::SessionSettings;
 use crate::reliability::ModelNews;
 use crate::tool::{Impact, Preview, ToolCall, ToolOutput};
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,24 @@ pub enum Entry {
         turn: TurnId,
         /// The message.
         parts: Vec<Part>,
+    },
+    /// The person said something into a running turn; the model reads it before its next step.
+    Steered {
+        /// The turn.
+        turn: TurnId,
+        /// The message.
+        parts: Vec<Part>,
+    },
+    /// The conversation forgets a turn and all that follows it.
+    Rewound {
+        /// The first turn that is forgotten; all of them when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<TurnId>,
+    },
+    /// The session has other settings of its own, from its next turn on.
+    SettingsChanged {
+        /// All of them.
+        settings: SessionSettings,
     },
     /// A model was asked.
     StepStarted {
@@ -250,6 +269,10 @@ struct Rebuild {
     seen: BTreeSet<CallId>,
     started: BTreeSet<CallId>,
     results: Vec<(CallId, ToolOutput, Label)>,
+    /// What the person said into the step.
+    steered: Vec<Part>,
+    /// Where each turn begins among the messages.
+    turns: Vec<(TurnId, usize)>,
     /// What a person put in place of a call's arguments.
     edited: BTreeMap<CallId, String>,
     model: Option<Label>,
@@ -258,9 +281,15 @@ struct Rebuild {
 impl Rebuild {
     fn take(&mut self, entry: &Entry) {
         match entry {
-            Entry::TurnStarted { parts, .. } => {
+            Entry::TurnStarted { turn, parts } => {
                 self.close_step();
+                self.turns.push((turn.clone(), self.messages.len()));
                 self.messages.push(Message { role: Role::User, parts: parts.clone() });
+            }
+            Entry::Steered { parts, .. } => self.steered.extend(parts.iter().cloned()),
+            Entry::Rewound { to } => {
+                self.close_step();
+                self.forget(to.as_ref());
             }
             Entry::StepStarted { provider, model, .. } => {
                 self.close_step();
@@ -321,7 +350,21 @@ impl Rebuild {
             Entry::ApprovalAsked { .. }
             | Entry::CallDecided { .. }
             | Entry::StepEnded { .. }
+            | Entry::SettingsChanged { .. }
             | Entry::Notice { .. } => {}
+        }
+    }
+
+    /// Forgets a turn and what follows; a turn that was forgotten before is no longer there.
+    fn forget(&mut self, to: Option<&TurnId>) {
+        let from = match to {
+            None => Some(0),
+            Some(turn) => self.turns.iter().position(|(known, _)| known == turn),
+        };
+        if let Some(from) = from {
+            let begins = self.turns.get(from).map_or(0, |(_, begins)| *begins);
+            self.messages.truncate(begins);
+            self.turns.truncate(from);
         }
     }
 
@@ -335,10 +378,17 @@ impl Rebuild {
             self.messages.push(Message { role: Role::Assistant, parts });
         }
         let asked = std::mem::take(&mut self.asked);
-        let mut results = std::mem::take(&mut self.results);
-        if asked.is_empty() {
-            return;
+        let results = std::mem::take(&mut self.results);
+        if !asked.is_empty() {
+            self.close_calls(asked, results);
         }
+        let parts = std::mem::take(&mut self.steered);
+        if !parts.is_empty() {
+            self.messages.push(Message { role: Role::User, parts });
+        }
+    }
+
+    fn close_calls(&mut self, asked: Vec<ToolCall>, mut results: Vec<(CallId, ToolOutput, Label)>) {
         let parts = asked
             .into_iter()
             .map(|call| {
@@ -448,6 +498,39 @@ mod tests {
         entries.extend([Entry::ModelNews { turn: turn(), news }, text("hello")]);
         let label = conversation(&entries)[1].parts[0].label.clone();
         assert_eq!(label, Label::model(ComponentId::new("q"), "n"));
+    }
+
+    fn steered(text: &str) -> Entry {
+        Entry::Steered { turn: turn(), parts: Message::user(text).parts }
+    }
+
+    #[test]
+    fn what_is_said_into_a_turn_stands_after_the_step() {
+        check(
+            vec![text("let me"), steered("faster"), received("a"), finished("a")],
+            &["User: hi", "Assistant: let me | call a", "Tool: result a", "User: faster"],
+        );
+        check(vec![steered("one"), text("ok")], &["User: hi", "Assistant: ok", "User: one"]);
+    }
+
+    #[test]
+    fn a_conversation_forgets_from_a_turn_on() {
+        let second =
+            Entry::TurnStarted { turn: TurnId::new("t2"), parts: Message::user("b").parts };
+        let rewound = |to: Option<&str>| Entry::Rewound { to: to.map(TurnId::new) };
+        let again = Entry::TurnStarted { turn: TurnId::new("t3"), parts: Message::user("c").parts };
+        let both = vec![text("yes"), second, text("no")];
+        let with = |more: Vec<Entry>| [both.clone(), more].concat();
+        check(with(vec![rewound(Some("t2"))]), &["User: hi", "Assistant: yes"]);
+        check(
+            with(vec![rewound(Some("t2")), again.clone(), rewound(Some("t2"))]),
+            &["User: hi", "Assistant: yes", "User: c"],
+        );
+        check(with(vec![rewound(None), again]), &["User: c"]);
+        check(
+            with(vec![rewound(Some("other"))]),
+            &["User: hi", "Assistant: yes", "User: b", "Assistant: no"],
+        );
     }
 
     #[test]

@@ -35,7 +35,7 @@ use crate::entry::Entry;
 use crate::id::{CallId, ComponentId, SessionId, TurnId, UserId};
 use crate::message::{Message, StopReason, Usage};
 use crate::money::Money;
-use crate::protocol::ServerMessage;
+use crate::protocol::SessionMessage;
 use crate::reliability::ModelNews;
 use crate::tool::{CheckedCall, Preview, ToolCall, ToolOutput, ToolSpec};
 use futures_core::future::BoxFuture;
@@ -347,5 +347,5 @@ pub trait Clock: Send + Sync {
 /// A client of a session.
 pub trait Sink: Send + Sync {
     /// Shows something that is in the journal already, or is transient by nature.
-    fn emit(&self, message: ServerMessage);
+    fn emit(&self, message: SessionMessage);
 }

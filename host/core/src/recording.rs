@@ -74,6 +74,9 @@ fn answer(conversation: &[Message], step: &[Entry]) -> Value {
                 }
             }
             Entry::TurnStarted { .. }
+            | Entry::Steered { .. }
+            | Entry::Rewound { .. }
+            | Entry::SettingsChanged { .. }
             | Entry::StepStarted { .. }
             | Entry::ApprovalAsked { .. }
             | Entry::CallEdited { .. }

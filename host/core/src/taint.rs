@@ -66,6 +66,11 @@ impl Taint {
                     self.take_part(part);
                 }
             }
+            Entry::Steered { parts, .. } => {
+                for part in parts {
+                    self.take_part(part);
+                }
+            }
             Entry::CallFinished { label, output, .. } if !output.content.is_empty() => {
                 self.take_label(label);
             }

@@ -107,7 +107,13 @@ impl Scrubber {
             Entry::TurnEnded { turn, outcome, usage, dollars } => {
                 Entry::TurnEnded { turn, outcome: self.known_outcome(outcome), usage, dollars }
             }
-            Entry::StepStarted { .. } | Entry::StepEnded { .. } => entry,
+            Entry::Steered { turn, parts } => {
+                Entry::Steered { turn, parts: self.known_parts(parts) }
+            }
+            Entry::StepStarted { .. }
+            | Entry::StepEnded { .. }
+            | Entry::Rewound { .. }
+            | Entry::SettingsChanged { .. } => entry,
         }
     }
 

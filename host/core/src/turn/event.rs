@@ -11,6 +11,8 @@ use crate::tool::{CheckedCall, Preview, ToolOutput};
 pub enum Event {
     /// The person said something; the first event of a turn.
     UserSaid(Vec<Part>),
+    /// The person said something more while the turn runs.
+    Steered(Vec<Part>),
 
     // ---- the model ----
     /// A piece of the answer.

@@ -92,6 +92,8 @@ pub struct Turn {
     uncounted: bool,
     last_calls: Vec<(String, String)>,
     repeats: u32,
+    /// Something was said that the model has not read yet.
+    steered: bool,
 }
 
 #[derive(Debug)]
@@ -145,6 +147,7 @@ impl Turn {
             uncounted: false,
             last_calls: Vec::new(),
             repeats: 0,
+            steered: false,
         }
     }
 
@@ -232,6 +235,10 @@ impl Turn {
                 effects.extend(self.next_step());
                 effects
             }
+            (Phase::Answering(_) | Phase::Calling(_), Event::Steered(parts)) => {
+                self.steered = true;
+                vec![Effect::Record(Entry::Steered { turn: self.id.clone(), parts })]
+            }
             (Phase::Answering(_), Event::Model(event)) => self.model_said(event),
             (Phase::Answering(_), Event::ModelEnded) => self.model_ended(),
             (Phase::Answering(answer), Event::ModelFailed(error)) => {
@@ -271,6 +278,7 @@ impl Turn {
             (
                 _,
                 Event::UserSaid(_)
+                | Event::Steered(_)
                 | Event::Model(_)
                 | Event::ModelEnded
                 | Event::ModelFailed(_)
@@ -290,6 +298,7 @@ impl Turn {
             return self.end(Outcome::BudgetReached { reason });
         }
         self.step += 1;
+        self.steered = false;
         self.phase = Phase::Answering(Answer::default());
         vec![
             Effect::Record(Entry::StepStarted {
@@ -400,6 +409,9 @@ impl Turn {
         if received.is_empty() {
             let outcome = if stop == StopReason::Error {
                 Outcome::Failed { reason: SERVICE_FAILED.to_owned() }
+            } else if self.steered {
+                effects.extend(self.next_step());
+                return effects;
             } else {
                 effects.extend(self.final_notice(stop, answer.said_something));
                 Outcome::Completed

@@ -118,6 +118,9 @@ fn render_one(effect: &Effect) -> String {
 fn render_entry(entry: &Entry) -> String {
     match entry {
         Entry::TurnStarted { .. } => "turn started".into(),
+        Entry::Steered { .. } => "steered".into(),
+        Entry::Rewound { .. } => "rewound".into(),
+        Entry::SettingsChanged { .. } => "settings changed".into(),
         Entry::StepStarted { step, .. } => format!("step {step}"),
         Entry::Text { text, .. } => format!("text {text}"),
         Entry::Thinking { text, .. } => format!("thinking {text}"),

@@ -71,6 +71,9 @@ impl Ledger {
             }
             Entry::TurnEnded { .. } => self.ended = true,
             Entry::TurnStarted { .. }
+            | Entry::Steered { .. }
+            | Entry::Rewound { .. }
+            | Entry::SettingsChanged { .. }
             | Entry::StepStarted { .. }
             | Entry::Text { .. }
             | Entry::Thinking { .. }
