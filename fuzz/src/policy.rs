@@ -79,6 +79,7 @@ fn call(tool: &str, arguments: &[&str]) -> CheckedCall {
         resources: resources(&schema, &arguments),
         origin: Origin::Unknown,
         reach: Reach::default(),
+        hooked: None,
         preview: None,
     }
 }

@@ -11,17 +11,21 @@ use crate::audit;
 use crate::clients::{Client, Clients, Shown};
 use crate::effects::{self, Job, News, Report, TurnContext};
 use crate::history;
+use crate::hooks::{self, Opening};
 use crate::session::{AnswerError, Command, SayError, TurnEnd, TurnError, TurnReport};
 use crate::sessions::{AgentParts, Entered, OpenSession};
 use crate::settings;
 use hydroid_core::entry::{self, DecidedBy, Entry};
+use hydroid_core::hook::HookPoint;
 use hydroid_core::id::{CallId, ComponentId, SessionId, TurnId, UserId};
-use hydroid_core::message::{Content, Label, Part};
+use hydroid_core::message::{Content, Label, Part, StopReason};
 use hydroid_core::policy::{Decision, Mode, Policy, PolicyRule, Who};
 use hydroid_core::ports::{ModelError, ModelEvent, NewSession, StandingApproval, StoreError};
 use hydroid_core::protocol::{ApprovalAnswer, SessionMessage};
 use hydroid_core::taint::Taint;
+use hydroid_core::tool::ToolCall;
 use hydroid_core::turn::{Effect, Event, Turn, open_questions};
+use serde_json::json;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +46,8 @@ pub(crate) struct Actor {
     running: Option<Running>,
     /// Tasks of an ended turn that are in their grace period; the next turn waits for them.
     stopping: JoinSet<()>,
+    /// Hooks that are told and not waited for.
+    looking_on: JoinSet<()>,
     _entered: Entered,
     agent: Arc<AgentParts>,
     user: UserId,
@@ -128,6 +134,7 @@ impl Actor {
         Self {
             running: None,
             stopping: JoinSet::new(),
+            looking_on: JoinSet::new(),
             _entered: entered,
             stop: agent.stop.clone(),
             agent,
@@ -206,6 +213,7 @@ impl Actor {
             self.restored = Some((Vec::new(), end));
             self.carry_out(effects, VecDeque::new()).await;
         }
+        self.tell(HookPoint::SessionStart, TurnId::new(""), self.portrait());
         loop {
             if *self.stop.borrow_and_update() {
                 self.stop_everything().await;
@@ -215,6 +223,8 @@ impl Actor {
             }
             self.start_next_turn().await;
             if self.closed && self.running.is_none() && self.stopping.is_empty() {
+                self.tell(HookPoint::SessionEnd, TurnId::new(""), self.portrait());
+                while self.looking_on.join_next().await.is_some() {}
                 for closer in std::mem::take(&mut self.closers) {
                     drop(closer.send(self.clients.flushed()));
                 }
@@ -229,12 +239,32 @@ impl Actor {
                 },
                 Ok(()) = self.stop.changed() => {}
                 Some(_) = self.stopping.join_next() => {}
+                Some(_) = self.looking_on.join_next() => {}
                 () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     self.handle(vec![Event::TimeElapsed]).await;
                 }
                 Some(report) = next_report(&mut self.clients, &mut self.reports) => self.report(report).await,
             }
         }
+    }
+
+    /// The subject of its beginning and its end.
+    fn portrait(&self) -> serde_json::Value {
+        json!({ "channel": self.who.channel, "mode": self.mode.id(), "headless": self.headless })
+    }
+
+    /// Tells those who only look on; nobody waits for them but the end of the session.
+    fn tell(&mut self, point: HookPoint, turn: TurnId, subject: serde_json::Value) {
+        let hooks = Arc::clone(&self.agent.hooks);
+        if !hooks.wants(point, None) {
+            return;
+        }
+        let subject = hooks::scrubbed(&self.agent.scrubber.current(), subject);
+        let context = hooks::context(&self.user, &self.session, turn);
+        self.looking_on.spawn(async move {
+            let told = hooks.ask(point, None, subject, context);
+            drop(tokio::time::timeout(hooks::LOOKING_ON, told).await);
+        });
     }
 
     // ---- commands ----
@@ -289,6 +319,7 @@ impl Actor {
             drop(said.ended.send(end));
         }
         self.handle(vec![Event::EmergencyStop]).await;
+        self.looking_on.shutdown().await;
         self.stopping.shutdown().await;
     }
 
@@ -357,8 +388,8 @@ impl Actor {
     async fn start_next_turn(&mut self) {
         while self.running.is_none() && self.stopping.is_empty() {
             let Some(said) = self.queue.pop_front() else { return };
-            let parts = match self.begin(said.parts).await {
-                Ok(parts) => parts,
+            let opening = match self.begin(said.parts).await {
+                Ok(opening) => opening,
                 Err(error) => {
                     let end = TurnEnd { result: Err(error), shown: self.clients.flushed() };
                     drop(said.ended.send(end));
@@ -368,15 +399,33 @@ impl Actor {
             self.turns += 1;
             let turn = self.new_turn();
             self.running = Some(self.running_turn(turn, said.ended));
-            self.handle(vec![Event::UserSaid(parts)]).await;
+            // Where a hook has the word, the turn is over before the model is asked.
+            let events = match opening {
+                Opening::Turn(parts) => vec![Event::UserSaid(parts)],
+                Opening::Denied(parts, word) => {
+                    let message = word.to_string();
+                    let kind = "denied".to_owned();
+                    let denied = ModelError { kind, message, retry_after_ms: None, sent: false };
+                    vec![Event::UserSaid(parts), Event::ModelFailed(denied)]
+                }
+                Opening::Replied(parts, word) => vec![
+                    Event::UserSaid(parts),
+                    Event::Model(ModelEvent::Text(word.text)),
+                    Event::Model(ModelEvent::Finished(StopReason::EndTurn)),
+                    Event::ModelEnded,
+                ],
+            };
+            self.handle(events).await;
         }
     }
 
-    /// Readies the session for a turn about these parts, and scrubs them.
-    async fn begin(&mut self, parts: Vec<Part>) -> Result<Vec<Part>, TurnError> {
+    /// Readies the session for a turn about these parts: scrubs them, and lets hooks have their
+    /// word before anything of them is kept.
+    async fn begin(&mut self, parts: Vec<Part>) -> Result<Opening, TurnError> {
         let parts = self.scrubbed(parts).await?;
-        self.make_ready(&parts).await.map_err(TurnError::Journal)?;
-        Ok(parts)
+        let opening = hooks::opening(&self.agent, &self.who, &self.session, parts).await;
+        self.make_ready(opening.parts()).await.map_err(TurnError::Journal)?;
+        Ok(opening)
     }
 
     /// Sees to it that the session is in the journal, is known and has no open turn.
@@ -446,12 +495,21 @@ impl Actor {
                 running.model = None;
                 events.push(match result {
                     Ok(()) => Event::ModelEnded,
-                    Err(error) => Event::ModelFailed(ModelError {
-                        message: self.agent.scrubber.current().scrub(&error.message),
-                        ..error
-                    }),
+                    Err(error) => {
+                        let message = self.agent.scrubber.current().scrub(&error.message);
+                        running.context.tell_failure(json!({
+                            "where": "model",
+                            "kind": error.kind,
+                            "message": message,
+                        }));
+                        Event::ModelFailed(ModelError { message, ..error })
+                    }
                 });
                 events
+            }
+            News::CallChecked { id, result } => {
+                running.tools.remove(&id);
+                vec![Event::CallChecked { id, result }]
             }
             News::CallPreviewed { id, preview } => {
                 running.tools.remove(&id);
@@ -489,9 +547,23 @@ impl Actor {
         let Some(running) = &mut self.running else { return };
         let mut records = Vec::new();
         let mut actions = Vec::new();
-        for call in collect(effects, &mut records, &mut actions) {
-            events.push_back(effects::check_call(&*self.agent.tools, &call));
-        }
+        let hooks = &*self.agent.hooks;
+        let tools = &*self.agent.tools;
+        // A call that hooks are asked about is checked beside; the others at once.
+        let check = |calls: Vec<ToolCall>, actions: &mut Vec<Effect>| {
+            calls
+                .into_iter()
+                .filter_map(|call| {
+                    if hooks.wants(HookPoint::BeforeTool, Some(&call.name)) {
+                        actions.push(Effect::CheckCall(call));
+                        return None;
+                    }
+                    Some(effects::check_call(tools, &call))
+                })
+                .collect::<Vec<Event>>()
+        };
+        let calls = collect(effects, &mut records, &mut actions);
+        events.extend(check(calls, &mut actions));
         while let Some(event) = events.pop_front() {
             if matches!(event, Event::CancelRequested | Event::TimeElapsed | Event::EmergencyStop) {
                 // What was held back was said before the turn is stopped.
@@ -504,9 +576,12 @@ impl Actor {
                 }
             }
             let effects = running.turn.handle(event);
-            for call in collect(effects, &mut records, &mut actions) {
-                events.push_back(effects::check_call(&*self.agent.tools, &call));
-            }
+            let calls = collect(effects, &mut records, &mut actions);
+            events.extend(check(calls, &mut actions));
+        }
+        if actions.iter().any(|action| matches!(action, Effect::End)) {
+            // What would be dropped with its turn is not begun.
+            actions.retain(|action| !begins_something(action));
         }
         match self.record(records).await {
             Ok(()) => {
@@ -619,7 +694,11 @@ impl Actor {
             Effect::StopModel => self.stopping.extend_with(running.model.take()),
             Effect::StopTool(id) => self.stopping.extend_with(running.tools.remove(&id)),
             Effect::End => self.end(None),
-            Effect::Record(_) | Effect::CheckCall(_) | Effect::Remember { .. } => {}
+            Effect::CheckCall(call) => {
+                let id = call.id.clone();
+                running.tools.insert(id, effects::check_hooked_call(&running.context, call));
+            }
+            Effect::Record(_) | Effect::Remember { .. } => {}
         }
     }
 
@@ -633,6 +712,9 @@ impl Actor {
 
     fn end(&mut self, error: Option<StoreError>) {
         let Some(running) = self.running.take() else { return };
+        if let Some(subject) = hooks::turn_ended(&self.entries) {
+            self.tell(HookPoint::TurnEnd, running.context.turn.clone(), subject);
+        }
         self.allowed = running.turn.session_approvals().cloned().collect();
         self.stopping.extend_with(running.model.into_iter().chain(running.tools.into_values()));
         let result = match (error, running.report) {
@@ -710,7 +792,7 @@ fn collect(
     effects: Vec<Effect>,
     records: &mut Vec<Entry>,
     actions: &mut Vec<Effect>,
-) -> Vec<hydroid_core::tool::ToolCall> {
+) -> Vec<ToolCall> {
     let mut checks = Vec::new();
     for effect in effects {
         match effect {
@@ -726,6 +808,13 @@ fn collect(
         }
     }
     checks
+}
+
+fn begins_something(effect: &Effect) -> bool {
+    matches!(
+        effect,
+        Effect::AskModel | Effect::CheckCall(_) | Effect::PreviewCall(_) | Effect::RunTool(_)
+    )
 }
 
 /// Pieces of text that arrived together are one entry, and so are pieces of thinking.

@@ -1,11 +1,13 @@
 //! Running models and tools: each in a task of its own, watched by the session that started it.
 //! A failure, also a panic, becomes a report to the session; nothing here changes its state.
 
+use crate::hooks;
 use crate::secrecy;
 use crate::sessions::AgentParts;
 use futures_util::FutureExt as _;
+use hydroid_core::hook::HookPoint;
 use hydroid_core::id::{CallId, TurnId};
-use hydroid_core::message::{Label, Message};
+use hydroid_core::message::{Label, Message, Origin, StopReason};
 use hydroid_core::models::{Facts, fit_media};
 use hydroid_core::ports::{
     CallContext, CancelFlag, ModelError, ModelEvent, ModelRequest, SawSecret, Tools,
@@ -13,9 +15,10 @@ use hydroid_core::ports::{
 use hydroid_core::prompt::{PromptInputs, system_prompt};
 use hydroid_core::reliability::has_image;
 use hydroid_core::scrub::Tally;
-use hydroid_core::tool::{CheckedCall, Preview, ToolCall, ToolOutput};
+use hydroid_core::tool::{CheckedCall, Hooked, Preview, ToolCall, ToolOutput};
 use hydroid_core::turn::Event;
 use hydroid_core::{context, fence, tool::ToolSpec};
+use serde_json::json;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -50,6 +53,7 @@ pub(crate) struct Report {
 pub(crate) enum News {
     Answer(Vec<ModelEvent>),
     AnswerEnded(Result<(), ModelError>),
+    CallChecked { id: CallId, result: Result<CheckedCall, String> },
     CallPreviewed { id: CallId, preview: Option<Preview> },
     CallFinished { id: CallId, output: ToolOutput, label: Label, redactions: u32 },
     Progress { id: CallId, fraction: Option<f32>, note: String },
@@ -96,10 +100,31 @@ impl Drop for Job {
 
 /// Checks a call. A panic in a schema must not end the session.
 pub(crate) fn check_call(tools: &dyn Tools, call: &ToolCall) -> Event {
-    let result = catch_unwind(AssertUnwindSafe(|| tools.check(call))).unwrap_or_else(|_| {
-        Err(format!("the arguments of `{}` could not be checked because of a defect in the host; do not repeat this call", call.name))
-    });
+    let result = catch_unwind(AssertUnwindSafe(|| tools.check(call)))
+        .unwrap_or_else(|_| Err(uncheckable(call)));
     Event::CallChecked { id: call.id.clone(), result }
+}
+
+/// Checks a call that hooks want to be asked about, asks them, and reports.
+pub(crate) fn check_hooked_call(turn: &TurnContext, call: ToolCall) -> Job {
+    let cancel = CancelFlag::default();
+    let turn = turn.clone();
+    let task = tokio::spawn(async move {
+        let checking = hooks::before_tool(&turn, &*turn.agent.tools, &call);
+        let result = AssertUnwindSafe(checking)
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| Err(uncheckable(&call)));
+        turn.report(News::CallChecked { id: call.id, result }).await;
+    });
+    Job { cancel, task }
+}
+
+fn uncheckable(call: &ToolCall) -> String {
+    format!(
+        "the arguments of `{}` could not be checked because of a defect in the host; do not repeat this call",
+        call.name
+    )
 }
 
 /// Asks the model and reports its answer piece by piece.
@@ -150,11 +175,8 @@ pub(crate) fn run_tool(turn: &TurnContext, checked: CheckedCall) -> Job {
     let turn = turn.clone();
     let task = tokio::spawn(async move {
         let id = checked.call.id.clone();
-        let label = Label::tool(
-            checked.component.clone(),
-            checked.call.name.clone(),
-            checked.origin.clone(),
-        );
+        let (component, name) = (checked.component.clone(), checked.call.name.clone());
+        let label = Label::tool(component.clone(), name.clone(), checked.origin.clone());
         let defect = format!(
             "the tool `{}` of `{}` stopped because of a defect; it may or may not have had an effect",
             checked.call.name, checked.component
@@ -162,32 +184,59 @@ pub(crate) fn run_tool(turn: &TurnContext, checked: CheckedCall) -> Job {
         let saw = context.secret.clone();
         let run = AssertUnwindSafe(async {
             if let Err(problem) = secrecy::before(&turn, &checked).await {
-                return (ToolOutput::error(problem), Tally::default(), false);
+                return (ToolOutput::error(problem), Tally::default(), false, false);
             }
             let reader = secrecy::Reader::of(&checked);
-            let output = turn.agent.tools.run(checked, context).await;
-            let mut tally = Tally::default();
-            let scrubber = turn.agent.scrubber.current();
-            let content = output
-                .content
-                .into_iter()
-                .map(|content| scrubber.scrub_content_counted(content, &mut tally))
-                .collect();
-            let output = ToolOutput { content, is_error: output.is_error };
-            match secrecy::after(&turn, &reader, &saw, &tally).await {
-                Ok(secret) => (output, tally, secret),
-                Err(problem) => (ToolOutput::error(problem), tally, true),
+            let mut tries = 0;
+            loop {
+                tries += 1;
+                let output = match checked.hooked.as_deref() {
+                    Some(Hooked::Reply(word)) => ToolOutput::text(word.text.clone()),
+                    Some(Hooked::Ask(_)) | None => {
+                        turn.agent.tools.run(checked.clone(), context.clone()).await
+                    }
+                };
+                let mut tally = Tally::default();
+                let output = scrubbed(&turn, output, &mut tally);
+                let secret = match secrecy::after(&turn, &reader, &saw, &tally).await {
+                    Ok(secret) => secret,
+                    Err(problem) => return (ToolOutput::error(problem), tally, true, false),
+                };
+                match hooks::after_tool(&turn, &checked, output, tries).await {
+                    hooks::Kept::Output(output, false) => return (output, tally, secret, false),
+                    hooks::Kept::Output(output, true) => {
+                        let output = scrubbed(&turn, output, &mut tally);
+                        return (output, tally, secret, true);
+                    }
+                    hooks::Kept::Again => {}
+                }
             }
         });
-        let (output, tally, secret) = run
+        let (output, tally, secret, by_hook) = run
             .catch_unwind()
             .await
-            .unwrap_or_else(|_| (ToolOutput::error(defect), Tally::default(), false));
+            .unwrap_or_else(|_| (ToolOutput::error(defect), Tally::default(), false, false));
+        if output.is_error {
+            turn.tell_failure(json!({
+                "where": "tool",
+                "tool": name,
+                "content": output.content,
+            }));
+        }
+        // What a hook made of it is the hook's word, whatever the tool reached.
+        let label = if by_hook { Label::tool(component, name, Origin::Unknown) } else { label };
         let label = Label { secret, ..label };
         let redactions = tally.redactions;
         turn.report(News::CallFinished { id, output, label, redactions }).await;
     });
     Job { cancel, task }
+}
+
+fn scrubbed(turn: &TurnContext, output: ToolOutput, tally: &mut Tally) -> ToolOutput {
+    let scrubber = turn.agent.scrubber.current();
+    let content = output.content.into_iter();
+    let content = content.map(|content| scrubber.scrub_content_counted(content, tally)).collect();
+    ToolOutput { content, is_error: output.is_error }
 }
 
 impl TurnContext {
@@ -239,15 +288,69 @@ async fn answer(
         model_error(format!("the model was not asked, because the conversation cannot be searched for secrets now: {problem}"))
     })?;
     let messages = messages.into_iter().map(|message| scrubber.known_message(message)).collect();
-    let request = request(&turn.agent, messages, turn.headless)?;
-    let mut completion = turn.agent.model.complete(request, context).await?;
-    loop {
-        let events = completion.next().await?;
-        if events.is_empty() {
+    let model = &turn.agent.config.model;
+    let of = (model.provider.as_str(), model.name.as_str());
+    let messages = match hooks::before_model(turn, of, messages).await? {
+        hooks::Asked::Send(messages) => messages,
+        hooks::Asked::Reply(text) => {
+            let events = vec![ModelEvent::Text(text), ModelEvent::Finished(StopReason::EndTurn)];
+            turn.report(News::Answer(events)).await;
             return Ok(());
         }
-        turn.report(News::Answer(events)).await;
+    };
+    let request = request(&turn.agent, messages, turn.headless)?;
+    if !turn.agent.hooks.wants(HookPoint::AfterModel, None) {
+        let mut completion = turn.agent.model.complete(request, context).await?;
+        loop {
+            let events = completion.next().await?;
+            if events.is_empty() {
+                return Ok(());
+            }
+            turn.report(News::Answer(events)).await;
+        }
     }
+    judged(turn, of, request, context).await
+}
+
+/// Asks the model and lets hooks judge the whole answer before anything of it is shown.
+async fn judged(
+    turn: &TurnContext,
+    of: (&str, &str),
+    request: ModelRequest,
+    context: CallContext,
+) -> Result<(), ModelError> {
+    let mut request = request;
+    let mut spent = hooks::Spent::default();
+    for tries in 0.. {
+        let mut completion = turn.agent.model.complete(request.clone(), context.clone()).await?;
+        let mut answer = Vec::new();
+        loop {
+            let events = completion.next().await?;
+            if events.is_empty() {
+                break;
+            }
+            answer.extend(events);
+        }
+        match hooks::after_model(turn, of, answer.clone()).await? {
+            hooks::Answered::Show(events) => {
+                turn.report(News::Answer(spent.beside(events))).await;
+                return Ok(());
+            }
+            hooks::Answered::Again(word) if tries < hooks::MOST_RETRIES => {
+                spent.add(&answer);
+                let system = request.system;
+                let system = format!("{system}\n\nYour last answer was not accepted. {word}");
+                request = ModelRequest { system, ..request };
+            }
+            hooks::Answered::Again(word) => {
+                return Err(model_error(format!(
+                    "{word}; the model was asked {} times, and no answer was accepted",
+                    tries + 1
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The request for a conversation: as much of it as fits beside instructions and tools.

@@ -2,6 +2,8 @@
 //! arguments say, a journal in memory and a client. Each checks the protocol itself and writes
 //! what is wrong to a list that every test ends by looking at.
 
+pub(crate) mod hooks;
+
 use crate::{Agent, AgentParts, ModelParts, OpenError, OpenSession, Session, SessionChoice};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -13,8 +15,8 @@ use hydroid_core::message::{Content, Message, Origin, Part, Role, StopReason};
 use hydroid_core::models::{Models, Services};
 use hydroid_core::policy::Mode;
 use hydroid_core::ports::{
-    AnswerCache, Approvals, Audit, CallContext, Clock, Completion, Journal, KeepLimits, KeptAnswer,
-    KnownSecrets, Model, ModelError, ModelEvent, ModelRequest, NewSession, SecretPlace,
+    AnswerCache, Approvals, Audit, CallContext, Clock, Completion, Hooks, Journal, KeepLimits,
+    KeptAnswer, KnownSecrets, Model, ModelError, ModelEvent, ModelRequest, NewSession, SecretPlace,
     SecretPlaces, SecretValue, SessionSummary, Sink, StandingApproval, StoreError, StoredEntry,
     Tools,
 };
@@ -281,6 +283,7 @@ impl Tools for FakeTools {
                 writes_files: file.is_some() && impact != Impact::ReadOnly,
                 keeps_state: arguments["state"].as_bool() == Some(true),
             },
+            hooked: None,
             preview: None,
         })
     }
@@ -697,6 +700,7 @@ pub(crate) struct Host {
     pub(crate) journal: Arc<FakeJournal>,
     pub(crate) client: Arc<FakeClient>,
     pub(crate) records: Arc<FakeRecords>,
+    pub(crate) hooks: Arc<hooks::FakeHooks>,
     pub(crate) secrets: Arc<FakeSecrets>,
     pub(crate) stop: watch::Sender<bool>,
     shown: mpsc::UnboundedReceiver<SessionMessage>,
@@ -756,9 +760,11 @@ impl Host {
         let turns = AtomicUsize::new(0);
         let records = Arc::new(FakeRecords::default());
         let (stop, stopped) = watch::channel(false);
+        let hooks = Arc::<hooks::FakeHooks>::default();
         let agent = Agent::new(AgentParts {
             model: layers(model.clone(), &config),
             tools: Arc::clone(&tools) as Arc<dyn Tools>,
+            hooks: Arc::clone(&hooks) as Arc<dyn Hooks>,
             journal: Arc::clone(&journal) as Arc<dyn Journal>,
             approvals: Arc::clone(&records) as Arc<dyn Approvals>,
             secret_places: Arc::clone(&records) as Arc<dyn SecretPlaces>,
@@ -770,7 +776,7 @@ impl Host {
             config,
             new_turn_id: Arc::new(move || format!("t{}", turns.fetch_add(1, Ordering::SeqCst) + 1)),
         });
-        Self { agent, model, tools, journal, client, records, secrets, stop, shown, faults }
+        Self { agent, model, tools, journal, client, records, hooks, secrets, stop, shown, faults }
     }
 
     pub(crate) async fn open(&self, choice: SessionChoice) -> Result<Session, OpenError> {

@@ -17,6 +17,7 @@ mod effects;
 #[cfg(test)]
 mod fakes;
 mod history;
+mod hooks;
 mod metered;
 mod model;
 mod secrecy;

@@ -10,7 +10,7 @@ use hydroid_core::id::{CallId, SessionId, UserId};
 use hydroid_core::models::Models;
 use hydroid_core::policy::{Mode, PolicyRule};
 use hydroid_core::ports::{
-    Approvals, Audit, Clock, Journal, Model, SecretPlaces, Sink, StoreError, Tools,
+    Approvals, Audit, Clock, Hooks, Journal, Model, SecretPlaces, Sink, StoreError, Tools,
 };
 use hydroid_core::scrub::{LiveScrubber, Scrubber};
 use std::collections::BTreeMap;
@@ -27,6 +27,8 @@ pub struct AgentParts {
     pub model: Arc<dyn Model>,
     /// Tools.
     pub tools: Arc<dyn Tools>,
+    /// Who is asked at the points of the loop.
+    pub hooks: Arc<dyn Hooks>,
     /// The journal.
     pub journal: Arc<dyn Journal>,
     /// What people allowed for good.

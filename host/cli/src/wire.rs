@@ -272,6 +272,7 @@ impl Ground {
             model,
             models,
             tools,
+            hooks: Arc::new(hydroid_core::ports::NoHooks),
             journal,
             approvals: Arc::new(approvals(database)),
             secret_places: Arc::new(database.clone()),

@@ -3,7 +3,7 @@
 //! events and carry out what comes back.
 //!
 //! Read in this order: [`id`], [`message`], [`tool`], [`entry`], [`turn`], then [`capability`],
-//! [`manifest`], [`policy`], [`taint`], [`fence`], [`injection`], [`audit`], [`reliability`], [`config`], [`money`], [`models`], then the seams [`ports`] and [`protocol`].
+//! [`manifest`], [`policy`], [`taint`], [`fence`], [`hook`], [`injection`], [`audit`], [`reliability`], [`config`], [`money`], [`models`], then the seams [`ports`] and [`protocol`].
 //! One word per thing; the words are in `docs/glossary.md`.
 
 pub mod arguments;
@@ -13,6 +13,7 @@ pub mod config;
 pub mod context;
 pub mod entry;
 pub mod fence;
+pub mod hook;
 pub mod id;
 pub mod injection;
 pub mod manifest;

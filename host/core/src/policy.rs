@@ -289,16 +289,16 @@ fn narrowed(
         .rules
         .iter()
         .any(|rule| rule.effect == Rule::Allow && rule.names_a_target() && rule.applies(call));
-    if named && !narrowing.secret {
+    if named && !narrowing.each_time {
         return ruling;
     }
     let reason = format!("{}, and {}", can(call), narrowing.reason);
-    by_key("what the session has read", Decision::Ask { reason })
+    by_key(narrowing.rule, Decision::Ask { reason })
 }
 
 fn without_a_person(call: &CheckedCall, narrowing: Option<&Narrowing>, ruling: Ruling) -> Ruling {
     let Decision::Ask { reason } = ruling.decision else { return ruling };
-    if narrowing.is_some_and(|narrowing| narrowing.secret) {
+    if narrowing.is_some_and(|narrowing| narrowing.each_time) {
         let reason = format!(
             "{reason}, so a person approves it each time, and nobody can be asked here; ask for it in a terminal, with `hydroid chat` or `hydroid ask`"
         );

@@ -6,6 +6,7 @@ mod approvals;
 mod audit;
 mod cancel;
 mod embedder;
+mod hooks;
 mod key_values;
 mod known_secrets;
 mod ledger;
@@ -18,6 +19,7 @@ pub use approvals::{Approvals, StandingApproval};
 pub use audit::Audit;
 pub use cancel::{CancelFlag, Cancelled};
 pub use embedder::{EmbedError, EmbedPurpose, Embedder, EmbedderDescription};
+pub use hooks::{Hooks, NoHooks};
 pub use key_values::{
     KeyError, KeyOwner, KeyValues, LARGEST_COMPONENT_STATE, LARGEST_VALUE, LONGEST_KEY, MOST_KEYS,
     check_key, check_value,

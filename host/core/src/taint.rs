@@ -5,6 +5,7 @@
 //! stays in the host, such as a file in the workspace, is not narrowed.
 
 use crate::entry::Entry;
+use crate::hook::HookWord;
 use crate::message::{Content, Label, Origin, Part, Source, Trust};
 use crate::policy::resource::host_of;
 use crate::tool::{CheckedCall, Impact, Resource, ResourceKind};
@@ -43,8 +44,25 @@ pub struct Taint {
 pub struct Narrowing {
     /// A sentence that goes on from what the call does.
     pub reason: String,
-    /// Something secret is in the conversation: no rule stands in for a person.
-    pub secret: bool,
+    /// What it rests on.
+    pub rule: &'static str,
+    /// Something secret is in the conversation, or a hook wants it so: no rule stands in for a
+    /// person.
+    pub each_time: bool,
+}
+
+/// What a narrowing of this module rests on.
+const WHAT_WAS_READ: &str = "what the session has read";
+
+impl Narrowing {
+    /// A hook wants a person asked, whatever was read.
+    pub fn by_hook(word: &HookWord, read: Option<Self>) -> Self {
+        let reason = match read {
+            Some(read) => format!("{word}; {}", read.reason),
+            None => word.to_string(),
+        };
+        Self { reason, rule: "a hook", each_time: true }
+    }
 }
 
 impl Taint {
@@ -105,7 +123,8 @@ impl Taint {
             return Some(Narrowing {
                 reason: "this session has read something secret, which could be sent along"
                     .to_owned(),
-                secret: true,
+                rule: WHAT_WAS_READ,
+                each_time: true,
             });
         }
         if self.said_every_target(call) {
@@ -120,7 +139,8 @@ impl Taint {
             reason: format!(
                 "this session has read {named}{more}, which may have given the order, and you did not name where this goes"
             ),
-            secret: false,
+            rule: WHAT_WAS_READ,
+            each_time: false,
         })
     }
 
@@ -281,6 +301,7 @@ mod tests {
             resources: resources(&schema, &arguments),
             origin: Origin::Unknown,
             reach: Reach::default(),
+            hooked: None,
             preview: None,
         }
     }
@@ -411,6 +432,6 @@ mod tests {
         ];
         let narrowing =
             Taint::of(&entries).narrows(&call(Impact::Changes, json!({"to": "bob@example.com"})));
-        assert!(narrowing.is_some_and(|narrowing| narrowing.secret));
+        assert!(narrowing.is_some_and(|narrowing| narrowing.each_time));
     }
 }

@@ -1,5 +1,6 @@
 //! Tools as the turn sees them: what is offered, what is called, what comes back.
 
+use crate::hook::HookWord;
 use crate::id::{CallId, ComponentId};
 use crate::message::{Content, Origin};
 use serde::{Deserialize, Serialize};
@@ -66,6 +67,8 @@ pub struct CheckedCall {
     pub origin: Origin,
     /// What it can read and write of what is kept.
     pub reach: Reach,
+    /// What hooks said of it.
+    pub hooked: Option<Box<Hooked>>,
     /// What a person is shown beside the arguments when asked: a difference, a size, a target.
     pub preview: Option<Preview>,
 }
@@ -80,6 +83,15 @@ pub struct Reach {
     pub writes_files: bool,
     /// The component's own state, from one session to the next.
     pub keeps_state: bool,
+}
+
+/// What hooks said of a call before a rule decided on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hooked {
+    /// A person is to be asked, whatever rules say.
+    Ask(HookWord),
+    /// This is the result; the call does not run.
+    Reply(HookWord),
 }
 
 /// Something an argument names that the call would reach.

@@ -70,6 +70,7 @@ impl Tools for Catalog {
             impact: loaded.impact(),
             origin: loaded.origin_of(&resources),
             reach: loaded.reach(),
+            hooked: None,
             resources,
             preview: None,
         })

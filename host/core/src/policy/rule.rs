@@ -440,6 +440,7 @@ mod tests {
             resources: resources(&schema, &arguments),
             origin: Origin::Unknown,
             reach: Reach::default(),
+            hooked: None,
             preview: None,
         }
     }

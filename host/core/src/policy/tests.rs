@@ -43,6 +43,7 @@ fn call(name: &str, impact: Impact, arguments: Value) -> CheckedCall {
         resources: resource::resources(&schema, &arguments),
         origin: Origin::Unknown,
         reach: Reach::default(),
+        hooked: None,
         preview: None,
     }
 }
@@ -52,7 +53,11 @@ fn write() -> CheckedCall {
 }
 
 fn read_something() -> Narrowing {
-    Narrowing { reason: "the session has read a web page".into(), secret: false }
+    Narrowing {
+        reason: "the session has read a web page".into(),
+        rule: "what the session has read",
+        each_time: false,
+    }
 }
 
 /// The decision by its first word, and its reason.
@@ -135,7 +140,7 @@ fn what_narrows_a_standing_approval_is_no_answer_of_the_person() {
     let standing = RuleOrigin::Standing { id: "x".into() };
     let mut policy = with(vec![rule(Rule::Allow, "web_fetch(https://docs.rs/**)", standing)]);
     policy.headless = true;
-    let secret = Narrowing { secret: true, ..read_something() };
+    let secret = Narrowing { each_time: true, ..read_something() };
     let ruling = decide(&policy, &fetch, Some(&secret));
     assert_eq!(ruling.origin, None);
     let Decision::Deny { reason } = ruling.decision else { panic!() };
@@ -207,7 +212,7 @@ fn what_was_read_narrows_a_general_permission_but_not_a_named_target() {
     assert_eq!(decision, "ask");
     assert!(reason.contains("has read a web page"), "{reason}");
     assert_eq!(decided(&named, &fetch, Some(&read_something())).0, "allow");
-    let secret = Narrowing { secret: true, ..read_something() };
+    let secret = Narrowing { each_time: true, ..read_something() };
     assert_eq!(decided(&named, &fetch, Some(&secret)).0, "ask");
     let headless = Policy { mode: Mode::Headless, ..general };
     let (decision, reason) = decided(&headless, &fetch, Some(&read_something()));

@@ -26,8 +26,8 @@ use crate::money::Money;
 use crate::policy::{self, CallPattern, Decision, Policy, PolicyRule, Rule, RuleOrigin, Ruling};
 use crate::ports::{ModelError, ModelEvent};
 use crate::protocol::ApprovalAnswer;
-use crate::taint::Taint;
-use crate::tool::{CheckedCall, Impact, Preview, ToolCall, ToolOutput};
+use crate::taint::{Narrowing, Taint};
+use crate::tool::{CheckedCall, Hooked, Impact, Preview, ToolCall, ToolOutput};
 use call::{Call, State};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -565,12 +565,16 @@ impl Turn {
             }
             (Ok(checked), Some(_)) => effects.extend(self.edited_call_checked(id, checked)),
             (Ok(checked), None) => {
-                let narrowing = self.taint.narrows(&checked);
+                let read = self.taint.narrows(&checked);
+                let narrowing = match checked.hooked.as_deref() {
+                    Some(Hooked::Ask(word)) => Some(Narrowing::by_hook(word, read)),
+                    Some(Hooked::Reply(_)) | None => read,
+                };
                 let ruling = policy::decide(&self.policy, &checked, narrowing.as_ref());
                 if ruling.decision == Decision::Allow {
                     self.taint.carry(&checked);
                 }
-                if narrowing.is_some_and(|narrowing| narrowing.secret) {
+                if narrowing.is_some_and(|narrowing| narrowing.each_time) {
                     self.each_time.insert(id.clone());
                 }
                 effects.extend(self.ruled(id, checked, ruling));

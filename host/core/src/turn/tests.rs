@@ -233,6 +233,7 @@ fn check_of(call: &ToolCall) -> Event {
             ),
             origin: Origin::Unknown,
             reach: crate::tool::Reach::default(),
+            hooked: None,
             preview: None,
         }),
         None => Err(format!("no tool `{}`", call.name)),
