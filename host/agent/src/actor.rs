@@ -11,7 +11,7 @@ use crate::audit;
 use crate::clients::{Client, Clients, Shown};
 use crate::effects::{self, Job, News, Report, TurnContext};
 use crate::history;
-use crate::hooks::{self, Opening};
+use crate::hooks::{self, Opened, Opening};
 use crate::session::{AnswerError, Command, SayError, TurnEnd, TurnError, TurnReport};
 use crate::sessions::{AgentParts, Entered, OpenSession};
 use crate::settings;
@@ -400,21 +400,22 @@ impl Actor {
             let turn = self.new_turn();
             self.running = Some(self.running_turn(turn, said.ended));
             // Where a hook has the word, the turn is over before the model is asked.
-            let events = match opening {
-                Opening::Turn(parts) => vec![Event::UserSaid(parts)],
-                Opening::Denied(parts, word) => {
-                    let message = word.to_string();
-                    let kind = "denied".to_owned();
+            let Opening { parts, notices, word } = opening;
+            let mut events = vec![Event::UserSaid(parts)];
+            events.extend(notices.iter().map(|word| Event::Noticed(word.to_string())));
+            match word {
+                Opened::Turn => {}
+                Opened::Denied(word) => {
+                    let (kind, message) = ("denied".to_owned(), word.to_string());
                     let denied = ModelError { kind, message, retry_after_ms: None, sent: false };
-                    vec![Event::UserSaid(parts), Event::ModelFailed(denied)]
+                    events.push(Event::ModelFailed(denied));
                 }
-                Opening::Replied(parts, word) => vec![
-                    Event::UserSaid(parts),
+                Opened::Replied(word) => events.extend([
                     Event::Model(ModelEvent::Text(word.text)),
                     Event::Model(ModelEvent::Finished(StopReason::EndTurn)),
                     Event::ModelEnded,
-                ],
-            };
+                ]),
+            }
             self.handle(events).await;
         }
     }
@@ -424,7 +425,7 @@ impl Actor {
     async fn begin(&mut self, parts: Vec<Part>) -> Result<Opening, TurnError> {
         let parts = self.scrubbed(parts).await?;
         let opening = hooks::opening(&self.agent, &self.who, &self.session, parts).await;
-        self.make_ready(opening.parts()).await.map_err(TurnError::Journal)?;
+        self.make_ready(&opening.parts).await.map_err(TurnError::Journal)?;
         Ok(opening)
     }
 
@@ -522,6 +523,7 @@ impl Actor {
                 }
                 vec![Event::CallFinished { id, output, label }]
             }
+            News::Noticed(text) => vec![Event::Noticed(text)],
             News::Progress { id, fraction, note } => {
                 if running.tools.contains_key(&id) {
                     let session = self.session.clone();

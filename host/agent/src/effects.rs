@@ -56,6 +56,7 @@ pub(crate) enum News {
     CallChecked { id: CallId, result: Result<CheckedCall, String> },
     CallPreviewed { id: CallId, preview: Option<Preview> },
     CallFinished { id: CallId, output: ToolOutput, label: Label, redactions: u32 },
+    Noticed(String),
     Progress { id: CallId, fraction: Option<f32>, note: String },
 }
 
@@ -240,7 +241,7 @@ fn scrubbed(turn: &TurnContext, output: ToolOutput, tally: &mut Tally) -> ToolOu
 }
 
 impl TurnContext {
-    async fn report(&self, news: News) {
+    pub(crate) async fn report(&self, news: News) {
         // The session may be gone; then nobody wants to know.
         drop(self.reports.send(Report { turn: self.number, news }).await);
     }

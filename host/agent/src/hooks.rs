@@ -8,7 +8,7 @@ mod tool;
 pub(crate) use model::{Answered, Asked, Spent, after_model, before_model};
 pub(crate) use tool::{Kept, after_tool, before_tool};
 
-use crate::effects::TurnContext;
+use crate::effects::{News, TurnContext};
 use crate::sessions::AgentParts;
 use hydroid_core::entry::{Entry, Outcome};
 use hydroid_core::hook::{HookPoint, HookVerdict, HookWord};
@@ -29,22 +29,24 @@ pub(crate) const LOOKING_ON: Duration = Duration::from_secs(10);
 
 /// What becomes of something a person said.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Opening {
-    /// A turn about these parts.
-    Turn(Vec<Part>),
-    /// No model is asked; the parts are what is kept of what was said.
-    Denied(Vec<Part>, HookWord),
-    /// No model is asked, and this is the answer.
-    Replied(Vec<Part>, HookWord),
+pub(crate) struct Opening {
+    /// What is kept of it.
+    pub(crate) parts: Vec<Part>,
+    /// What the person is told beside.
+    pub(crate) notices: Vec<HookWord>,
+    /// Who has the word now.
+    pub(crate) word: Opened,
 }
 
-impl Opening {
-    /// What is kept of what was said.
-    pub(crate) fn parts(&self) -> &[Part] {
-        match self {
-            Self::Turn(parts) | Self::Denied(parts, _) | Self::Replied(parts, _) => parts,
-        }
-    }
+/// Who has the word after a person.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Opened {
+    /// A model.
+    Turn,
+    /// Nobody: a hook did not let it in.
+    Denied(HookWord),
+    /// A hook, and this is the answer.
+    Replied(HookWord),
 }
 
 /// A context for a question that belongs to no turn, or to one as a whole.
@@ -68,36 +70,34 @@ pub(crate) async fn opening(
     parts: Vec<Part>,
 ) -> Opening {
     if !agent.hooks.wants(HookPoint::TurnStart, None) {
-        return Opening::Turn(parts);
+        return Opening { parts, notices: Vec::new(), word: Opened::Turn };
     }
     let message = Message { role: Role::User, parts };
     let subject = json!({ "channel": who.channel, "parts": message.parts });
     let subject = scrubbed(&agent.scrubber.current(), subject);
     let context = context(&who.user, session, TurnId::new(""));
     let outcome = agent.hooks.ask(HookPoint::TurnStart, None, subject, context).await;
-    let changed = outcome.replaced.then(|| {
+    let notices = outcome.notices;
+    let denied =
+        |word| Opening { parts: withheld(), notices: notices.clone(), word: Opened::Denied(word) };
+    let parts = if outcome.replaced {
         let parts = outcome.subject.get("parts").cloned().unwrap_or_default();
-        serde_json::from_value::<Vec<Part>>(parts).ok()
-    });
-    let parts = match changed {
-        None => message.parts,
-        Some(Some(parts)) => {
-            let changed = Message { role: Role::User, parts };
-            if only_texts_differ(&message, &changed) {
-                changed.parts
-            } else {
-                return Opening::Denied(withheld(), unfit("of what was said, more than texts"));
-            }
+        let Ok(parts) = serde_json::from_value::<Vec<Part>>(parts) else {
+            return denied(unfit("what was said into no message"));
+        };
+        let changed = Message { role: Role::User, parts };
+        if !only_texts_differ(&message, &changed) {
+            return denied(unfit("of what was said, more than texts"));
         }
-        Some(None) => return Opening::Denied(withheld(), unfit("what was said into no message")),
+        changed.parts
+    } else {
+        message.parts
     };
     match outcome.verdict {
-        HookVerdict::Proceed => Opening::Turn(parts),
-        HookVerdict::Reply(word) => Opening::Replied(parts, word),
+        HookVerdict::Proceed => Opening { parts, notices, word: Opened::Turn },
+        HookVerdict::Reply(word) => Opening { parts, notices, word: Opened::Replied(word) },
         // There is nothing yet that a person could decide on or that could be done again.
-        HookVerdict::Deny(word) | HookVerdict::Ask(word) | HookVerdict::Retry(word) => {
-            Opening::Denied(withheld(), word)
-        }
+        HookVerdict::Deny(word) | HookVerdict::Ask(word) | HookVerdict::Retry(word) => denied(word),
     }
 }
 
@@ -185,7 +185,11 @@ impl TurnContext {
     ) -> hydroid_core::hook::HookOutcome {
         let subject = scrubbed(&self.agent.scrubber.current(), subject);
         let context = context(&self.user, &self.session, self.turn.clone());
-        self.agent.hooks.ask(point, tool, subject, context).await
+        let mut outcome = self.agent.hooks.ask(point, tool, subject, context).await;
+        for word in std::mem::take(&mut outcome.notices) {
+            self.report(News::Noticed(word.to_string())).await;
+        }
+        outcome
     }
 
     /// Tells those who look on that something failed; nobody waits for them.

@@ -37,6 +37,8 @@ pub struct HookOutcome {
     pub subject: Value,
     /// Somebody changed it.
     pub replaced: bool,
+    /// What the person is told beside.
+    pub notices: Vec<HookWord>,
     /// What is done.
     pub verdict: HookVerdict,
 }
@@ -129,7 +131,7 @@ impl HookPoint {
 impl HookOutcome {
     /// Nobody had anything against it.
     pub fn proceed(subject: Value) -> Self {
-        Self { subject, replaced: false, verdict: HookVerdict::Proceed }
+        Self { subject, replaced: false, notices: Vec::new(), verdict: HookVerdict::Proceed }
     }
 }
 

@@ -49,6 +49,12 @@ impl FakeHooks {
         *self.hang.lock().unwrap() = Some(point);
     }
 
+    /// A word beside.
+    pub(crate) fn notices(&self, point: HookPoint, text: &str) {
+        let notices = vec![word(text)];
+        self.with(point, |subject| HookOutcome { notices, ..HookOutcome::proceed(subject) });
+    }
+
     fn with(&self, point: HookPoint, answer: impl FnOnce(Value) -> HookOutcome + Send + 'static) {
         let mut answers = self.answers.lock().unwrap();
         answers.entry(point).or_default().push_back(Box::new(answer));

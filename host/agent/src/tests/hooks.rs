@@ -215,3 +215,18 @@ async fn a_hook_never_reads_a_secret() {
     assert!(asked.contains("before") || asked.contains("BeforeTool"), "{asked}");
     assert!(!asked.contains(SECRET), "{asked}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_notice_is_shown_and_changes_nothing() {
+    let host = Host::new(vec![calls(&["a read {}"]), says("done")]);
+    for point in [HookPoint::TurnStart, HookPoint::AfterTool] {
+        host.hooks.notices(point, &format!("seen at {point}"));
+    }
+    let session = host.new_session().await;
+    assert_eq!(turn(&session, "go").await, Outcome::Completed);
+    let journal = format!("{:?}", host.journal.stored("s"));
+    for notice in ["says: seen at turn-start", "says: seen at after-tool"] {
+        assert!(journal.contains(notice), "{notice}: {journal}");
+    }
+    host.check().await;
+}

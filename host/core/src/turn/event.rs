@@ -54,6 +54,9 @@ pub enum Event {
         label: Label,
     },
 
+    /// Somebody has a word for the person beside what happens.
+    Noticed(String),
+
     // ---- endings ----
     /// The person wants the turn to stop.
     CancelRequested,

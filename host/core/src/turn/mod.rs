@@ -239,6 +239,9 @@ impl Turn {
                 self.steered = true;
                 vec![Effect::Record(Entry::Steered { turn: self.id.clone(), parts })]
             }
+            (Phase::Answering(_) | Phase::Calling(_), Event::Noticed(text)) => {
+                vec![Effect::Record(Entry::Notice { turn: self.id.clone(), text })]
+            }
             (Phase::Answering(_), Event::Model(event)) => self.model_said(event),
             (Phase::Answering(_), Event::ModelEnded) => self.model_ended(),
             (Phase::Answering(answer), Event::ModelFailed(error)) => {
@@ -287,6 +290,7 @@ impl Turn {
                 | Event::EmergencyStop
                 | Event::Answered { .. }
                 | Event::CallFinished { .. }
+                | Event::Noticed(_)
                 | Event::CancelRequested
                 | Event::TimeElapsed,
             ) => Vec::new(),
