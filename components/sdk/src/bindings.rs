@@ -42,3 +42,19 @@ pub mod provider {
         },
     });
 }
+
+/// Exports of a hook component.
+pub mod hook {
+    wit_bindgen::generate!({
+        path: "../../wit/hook",
+        world: "hydroid:hook/hook-world",
+        pub_export_macro: true,
+        default_bindings_module: "hydroid_component::bindings::hook",
+        with: {
+            "hydroid:core/types@0.1.0": crate::bindings::imports::hydroid::core::types,
+            "hydroid:core/log@0.1.0": crate::bindings::imports::hydroid::core::log,
+            "hydroid:core/config@0.1.0": crate::bindings::imports::hydroid::core::config,
+            "hydroid:core/control@0.1.0": crate::bindings::imports::hydroid::core::control,
+        },
+    });
+}

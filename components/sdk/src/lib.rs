@@ -74,13 +74,15 @@
 //! # Reading order
 //!
 //! [`tool`] and [`types`], then what a tool may call: [`fs`], [`config`], [`control`], [`log`].
-//! For a model service: [`provider`], then [`web`], [`answer`], [`arguments`], [`thinking`],
+//! For points of the loop: [`hook`]. For a model service: [`provider`], then [`web`], [`answer`], [`arguments`], [`thinking`],
 //! [`rate_limit`] and [`text_calls`]; [`sse`] is below `answer`.
 //! [`bindings`] is the whole contract as generated, for whatever has no shorter form here.
 
 pub mod tool;
 
 pub mod provider;
+
+pub mod hook;
 
 pub mod answer;
 pub mod arguments;
