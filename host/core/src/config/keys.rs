@@ -223,6 +223,12 @@ pub const KEYS: &[Key] = &[
         "What is logged to standard error: error, warn, info, debug or trace.",
     ),
     key(
+        "memory.embedder",
+        "text",
+        "\"embedder-model2vec\"",
+        "The component that turns texts into vectors, so that they are found by meaning too; `none` for keywords alone. Another one makes the vectors anew.",
+    ),
+    key(
         "model.breaker.failures",
         "number",
         "5",
