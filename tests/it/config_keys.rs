@@ -10,7 +10,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 mod budget;
 mod components;
 mod egress;
+mod hooks;
 mod limits;
+mod memory;
 mod model;
 mod models;
 mod name_server;
@@ -32,7 +34,9 @@ fn a_key_without_a_test_fails() {
         keys(budget::TESTED),
         keys(components::TESTED),
         keys(egress::TESTED),
+        keys(hooks::TESTED),
         keys(limits::TESTED),
+        keys(memory::TESTED),
         keys(model::TESTED),
         keys(models::TESTED),
         keys(policy::TESTED),

@@ -13,8 +13,8 @@ use wit_parser::{
 };
 
 /// Every package, each after those it names.
-const PACKAGES: [&str; 8] =
-    ["core", "cap", "tool", "provider", "channel", "embedder", "hook", "host"];
+const PACKAGES: [&str; 9] =
+    ["core", "cap", "tool", "provider", "channel", "embedder", "hook", "parser", "host"];
 
 /// All packages, read together.
 fn contract() -> Resolve {

@@ -27,6 +27,38 @@ pub mod tool {
     });
 }
 
+/// Exports of an embedder component.
+pub mod embedder {
+    wit_bindgen::generate!({
+        path: "../../wit/embedder",
+        world: "hydroid:embedder/embedder-world",
+        pub_export_macro: true,
+        default_bindings_module: "hydroid_component::bindings::embedder",
+        with: {
+            "hydroid:core/types@0.1.0": crate::bindings::imports::hydroid::core::types,
+            "hydroid:core/log@0.1.0": crate::bindings::imports::hydroid::core::log,
+            "hydroid:core/config@0.1.0": crate::bindings::imports::hydroid::core::config,
+            "hydroid:core/control@0.1.0": crate::bindings::imports::hydroid::core::control,
+        },
+    });
+}
+
+/// Exports of a parser component.
+pub mod parser {
+    wit_bindgen::generate!({
+        path: "../../wit/parser",
+        world: "hydroid:parser/parser-world",
+        pub_export_macro: true,
+        default_bindings_module: "hydroid_component::bindings::parser",
+        with: {
+            "hydroid:core/types@0.1.0": crate::bindings::imports::hydroid::core::types,
+            "hydroid:core/log@0.1.0": crate::bindings::imports::hydroid::core::log,
+            "hydroid:core/config@0.1.0": crate::bindings::imports::hydroid::core::config,
+            "hydroid:core/control@0.1.0": crate::bindings::imports::hydroid::core::control,
+        },
+    });
+}
+
 /// Exports of a provider component.
 pub mod provider {
     wit_bindgen::generate!({

@@ -74,7 +74,8 @@
 //! # Reading order
 //!
 //! [`tool`] and [`types`], then what a tool may call: [`fs`], [`config`], [`control`], [`log`].
-//! For points of the loop: [`hook`]. For a model service: [`provider`], then [`web`], [`answer`], [`arguments`], [`thinking`],
+//! For vectors: [`embedder`]. For documents: [`parser`]. For points of the loop: [`hook`].
+//! For a model service: [`provider`], then [`web`], [`answer`], [`arguments`], [`thinking`],
 //! [`rate_limit`] and [`text_calls`]; [`sse`] is below `answer`.
 //! [`bindings`] is the whole contract as generated, for whatever has no shorter form here.
 
@@ -82,7 +83,11 @@ pub mod tool;
 
 pub mod provider;
 
+pub mod embedder;
+
 pub mod hook;
+
+pub mod parser;
 
 pub mod answer;
 pub mod arguments;

@@ -21,7 +21,7 @@ use hydroid_wasm::cache::CompiledCache;
 use hydroid_wasm::egress::{Counter, Egress, EgressSettings};
 use hydroid_wasm::files::Workspace;
 use hydroid_wasm::grants::Grants;
-use hydroid_wasm::{Catalog, CatalogSettings, WasmEngine};
+use hydroid_wasm::{Catalog, CatalogSettings, InstalledEmbedder, WasmEngine};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -121,6 +121,12 @@ impl Ground {
     /// The installed components, loaded, with what they and the person keep.
     pub(crate) fn catalog(&self, database: &Database) -> Result<Arc<Catalog>> {
         self.catalog_of(self.paths.components(), database)
+    }
+
+    /// What turns texts into vectors, unless that is switched off.
+    pub(crate) fn embedder(&self, catalog: &Arc<Catalog>) -> Option<InstalledEmbedder> {
+        let name = self.config.memory.embedder()?;
+        Some(InstalledEmbedder::new(catalog.clone(), name))
     }
 
     /// The installed components, loaded to be looked at: nothing they keep is within reach.
@@ -272,7 +278,7 @@ impl Ground {
             model,
             models,
             tools,
-            hooks: Arc::new(hydroid_core::ports::NoHooks),
+            hooks: catalog.clone(),
             journal,
             approvals: Arc::new(approvals(database)),
             secret_places: Arc::new(database.clone()),

@@ -99,6 +99,8 @@ pub enum AuditAction {
     EmergencyStop,
     /// A person said that a place holds nothing secret any more.
     LabelCleared,
+    /// A hook did not simply let something go on, or could not be asked.
+    HookAnswered,
 }
 
 /// What came of it.
@@ -143,7 +145,7 @@ impl AuditEvent {
 
 impl AuditAction {
     /// Every action.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::CallDecided,
         Self::ApprovalAnswered,
         Self::ApprovalGiven,
@@ -169,6 +171,7 @@ impl AuditAction {
         Self::ConfigChanged,
         Self::EmergencyStop,
         Self::LabelCleared,
+        Self::HookAnswered,
     ];
 
     /// As it is stored and queried.
@@ -199,6 +202,7 @@ impl AuditAction {
             Self::ConfigChanged => "config-changed",
             Self::EmergencyStop => "emergency-stop",
             Self::LabelCleared => "label-cleared",
+            Self::HookAnswered => "hook-answered",
         }
     }
 }

@@ -26,6 +26,8 @@ const LARGEST_VAULT_ITEM: u64 = 1 << 30;
 pub struct Config {
     pub user: UserId,
     pub workspace: Workspace,
+    pub memory: Memory,
+    pub hooks: Hooks,
     pub model: Model,
     pub turn: Turn,
     pub policy: Policy,
@@ -53,6 +55,21 @@ pub struct Workspace {
 #[expect(missing_docs, reason = "documented once, in KEYS")]
 pub struct Vault {
     pub max_item: Size,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented once, in KEYS")]
+pub struct Hooks {
+    #[serde(rename = "use")]
+    pub in_use: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented once, in KEYS")]
+pub struct Memory {
+    pub embedder: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -650,6 +667,8 @@ impl Default for Config {
         Self {
             user: UserId::new("local"),
             workspace: Workspace::default(),
+            memory: Memory::default(),
+            hooks: Hooks::default(),
             model: Model::default(),
             turn: Turn::default(),
             policy: Policy::default(),
@@ -669,6 +688,19 @@ impl Default for Config {
 impl Default for Vault {
     fn default() -> Self {
         Self { max_item: Size(64 << 20) }
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self { embedder: "embedder-model2vec".into() }
+    }
+}
+
+impl Memory {
+    /// The component that makes vectors; none if it is switched off.
+    pub fn embedder(&self) -> Option<&str> {
+        (self.embedder != "none").then_some(self.embedder.as_str())
     }
 }
 

@@ -2,8 +2,12 @@
 //! [`crate::ports::Hooks`]; what is done with an answer stands where the point is.
 
 use crate::id::ComponentId;
+use globset::{Glob, GlobSet, GlobSetBuilder};
 use serde_json::Value;
 use std::fmt;
+
+/// Bytes of the name of a tool, with room for stars.
+const LONGEST_PATTERN: usize = 128;
 
 /// A point at which hooks are asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -128,6 +132,37 @@ impl HookPoint {
     }
 }
 
+/// Names of tools, as a hook writes them.
+#[derive(Clone, Debug)]
+pub struct ToolPatterns {
+    /// None for all.
+    names: Option<GlobSet>,
+}
+
+impl ToolPatterns {
+    /// Those whose names fit one of these, where `*` stands for anything; all if there is none.
+    pub fn new(patterns: &[String]) -> Result<Self, String> {
+        if patterns.is_empty() {
+            return Ok(Self { names: None });
+        }
+        let mut set = GlobSetBuilder::new();
+        for pattern in patterns {
+            let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '*');
+            if pattern.is_empty() || pattern.len() > LONGEST_PATTERN || !pattern.chars().all(fits) {
+                let shown: String = pattern.chars().take(LONGEST_PATTERN).collect();
+                return Err(format!("`{shown}` is no name of a tool, with `*` for anything"));
+            }
+            set.add(Glob::new(pattern).map_err(|error| error.to_string())?);
+        }
+        set.build().map(|names| Self { names: Some(names) }).map_err(|error| error.to_string())
+    }
+
+    /// True if this one is among them.
+    pub fn has(&self, tool: &str) -> bool {
+        self.names.as_ref().is_none_or(|names| names.is_match(tool))
+    }
+}
+
 impl HookOutcome {
     /// Nobody had anything against it.
     pub fn proceed(subject: Value) -> Self {
@@ -157,6 +192,19 @@ mod tests {
             assert_eq!(HookPoint::of_name(point.name()), Some(point));
         }
         assert_eq!(HookPoint::of_name("before_tool"), None);
+    }
+
+    #[test]
+    fn a_star_stands_for_anything_and_nothing_for_all() {
+        let patterns = |patterns: &[&str]| {
+            ToolPatterns::new(&patterns.iter().map(|&name| name.to_owned()).collect::<Vec<_>>())
+        };
+        assert!(patterns(&[]).unwrap().has("file_read"));
+        let web = patterns(&["web_*", "time_now"]).unwrap();
+        assert!(web.has("web_fetch") && web.has("time_now") && !web.has("time_add"));
+        for bad in ["", "{a,b", "[a", "a b", "a/b"] {
+            assert!(patterns(&[bad]).is_err(), "{bad}");
+        }
     }
 
     #[test]

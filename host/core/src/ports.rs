@@ -10,6 +10,7 @@ mod hooks;
 mod key_values;
 mod known_secrets;
 mod ledger;
+mod parsers;
 mod recall;
 mod request_budget;
 mod secret_places;
@@ -26,6 +27,7 @@ pub use key_values::{
 };
 pub use known_secrets::KnownSecrets;
 pub use ledger::{Charge, Grouping, Ledger, RequestNumber, Since, Spent, SpentBy};
+pub use parsers::{ParseError, ParsedDocument, ParsedSection, Parsers};
 pub use recall::{
     Hit, LONGEST_NOTE, LONGEST_SCRATCHPAD, LONGEST_TAG, MOST_HITS, MOST_NOTES, MOST_TAGS, Note,
     Origin, Question, Recall, RecallError, Source, check_scratchpad, normal_tag,

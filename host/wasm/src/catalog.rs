@@ -277,6 +277,11 @@ impl Catalog {
         &*self.shared.settings.audit
     }
 
+    /// Finds secrets in what is passed on.
+    pub(crate) fn scrubber(&self) -> hydroid_core::scrub::Scrubber {
+        self.shared.settings.scrubber.current()
+    }
+
     /// The configuration the components run under.
     pub(crate) fn config(&self) -> &config::Config {
         &self.shared.settings.config

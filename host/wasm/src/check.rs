@@ -56,6 +56,8 @@ pub enum Role {
     Embedder,
     /// Is asked at points of the loop.
     Hook,
+    /// Finds the text in documents.
+    Parser,
 }
 
 /// Why a component is not run.
@@ -109,11 +111,13 @@ pub enum Refusal {
     },
     /// No role.
     #[error(
-        "it exports none of the roles of this host (tool, provider); a tool exports `hydroid:tool/tool@{CONTRACT}`"
+        "it exports none of the roles of this host (tool, provider, embedder, parser, hook); a tool exports `hydroid:tool/tool@{CONTRACT}`"
     )]
     NoRole,
     /// A role whose host side is not there.
-    #[error("it is a {role}, and this version of the host runs tools and providers")]
+    #[error(
+        "it is a {role}, and this version of the host runs tools, providers, embedders, parsers and hooks"
+    )]
     RoleNotBuilt {
         /// The role.
         role: Role,
@@ -170,6 +174,7 @@ pub fn role(engine: &Engine, component: &Component) -> Result<Role, Refusal> {
             "hydroid:channel/channel" => Role::Channel,
             "hydroid:embedder/embedder" => Role::Embedder,
             "hydroid:hook/hook" => Role::Hook,
+            "hydroid:parser/parser" => Role::Parser,
             _ => continue,
         };
         if !same_track(version) {
@@ -179,7 +184,9 @@ pub fn role(engine: &Engine, component: &Component) -> Result<Role, Refusal> {
     }
     match roles.as_slice() {
         [] => Err(Refusal::NoRole),
-        [role @ (Role::Tool | Role::Provider)] => Ok(*role),
+        [role @ (Role::Tool | Role::Provider | Role::Embedder | Role::Parser | Role::Hook)] => {
+            Ok(*role)
+        }
         [role] => Err(Refusal::RoleNotBuilt { role: *role }),
         several => Err(Refusal::SeveralRoles {
             roles: several.iter().map(Role::to_string).collect::<Vec<_>>().join(", "),
@@ -205,6 +212,7 @@ impl std::fmt::Display for Role {
             Self::Channel => "channel",
             Self::Embedder => "embedder",
             Self::Hook => "hook",
+            Self::Parser => "parser",
         })
     }
 }

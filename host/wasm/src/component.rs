@@ -1,20 +1,25 @@
 //! One component from bytes to something callable: digest, manifest, check, link, and what it
 //! says about itself, asked without any authority.
 
-use crate::bindings::{providers, tools};
+use crate::bindings::core::types::Error;
+use crate::bindings::{embedders, hooks, parsers, providers, tools};
 use crate::cache::{self, CompiledCache};
 use crate::check::{self, Import, Refusal, Role};
 use crate::egress::Egress;
+use crate::embedder::{self, Embedding};
 use crate::engine::WasmEngine;
 use crate::files::Workspace;
 use crate::guard::Guard;
+use crate::hook::Hooking;
 use crate::instance::{self, Equipment, Records, SecretRule, State};
 use crate::limits::Limits;
 use crate::linker::Linkers;
+use crate::parser::Parsing;
 use crate::schema;
 use crate::trap;
 use hydroid_core::capability::{Grant, Profile};
 use hydroid_core::config::{self, is_name};
+use hydroid_core::hook::HookPoint;
 use hydroid_core::id::{ComponentId, SessionId, TurnId, UserId};
 use hydroid_core::manifest::{Manifest, ManifestError};
 use hydroid_core::message::Origin;
@@ -33,7 +38,7 @@ use wasmtime::component::InstancePre;
 /// Name of the custom section that holds the manifest, so that one `.wasm` is complete.
 pub const MANIFEST_SECTION: &str = "hydroid:manifest";
 
-/// Time a component has to say what its tools are.
+/// Time a component has to say what it is.
 const DEFINITIONS_TIME: Duration = Duration::from_secs(2);
 
 /// Tools one component may offer; each is sent to the model with every request.
@@ -84,6 +89,9 @@ pub struct Definition {
 pub(crate) enum Pre {
     Tool(tools::AllToolsPre<State>),
     Provider(providers::AllProvidersPre<State>),
+    Embedder(Embedding),
+    Parser(Parsing),
+    Hook(Hooking),
 }
 
 /// Characters of an engine's message that are kept: its first sentence, and no dump of the input.
@@ -112,7 +120,7 @@ pub enum LoadError {
     /// wasmtime does not link it.
     #[error("it does not link: {0}")]
     Link(String),
-    /// What it says about its tools cannot be used.
+    /// What it says about itself cannot be used.
     #[error("{0}")]
     Definitions(String),
     /// Its configuration does not fit its schema.
@@ -232,11 +240,7 @@ pub(crate) fn load(
     let instance = linker
         .instantiate_pre(&component)
         .map_err(|error| LoadError::Link(format!("{error:#}")))?;
-    let pre = pre(role, instance)?;
-    let definitions = match &pre {
-        Pre::Tool(pre) => definitions(around, pre, &equipment)?,
-        Pre::Provider(_) => Vec::new(),
-    };
+    let (pre, definitions) = introduce(around, role, instance, &equipment, &imports)?;
     Ok(Loaded {
         manifest,
         digest,
@@ -272,6 +276,32 @@ impl Loaded {
     pub fn offered(&self) -> &[Definition] {
         let internal = self.grant().profiles.contains(&Profile::VaultWriteStep);
         if internal { &[] } else { &self.definitions }
+    }
+
+    /// What it is as an embedder; none for other roles.
+    pub fn embedder(&self) -> Option<&embedder::Description> {
+        match &self.pre {
+            Pre::Embedder(embedding) => Some(&embedding.description),
+            Pre::Tool(_) | Pre::Provider(_) | Pre::Parser(_) | Pre::Hook(_) => None,
+        }
+    }
+
+    /// Points it is asked at, if it is a hook; empty for other roles.
+    pub fn points(&self) -> impl Iterator<Item = HookPoint> {
+        let hooking = match &self.pre {
+            Pre::Hook(hooking) => Some(hooking),
+            Pre::Tool(_) | Pre::Provider(_) | Pre::Embedder(_) | Pre::Parser(_) => None,
+        };
+        hooking.into_iter().flat_map(|hooking| hooking.points())
+    }
+
+    /// Endings of the names of documents it reads; empty for other roles.
+    pub fn reads(&self) -> impl Iterator<Item = &String> {
+        let parsing = match &self.pre {
+            Pre::Parser(parsing) => Some(parsing),
+            Pre::Tool(_) | Pre::Provider(_) | Pre::Embedder(_) | Pre::Hook(_) => None,
+        };
+        parsing.into_iter().flat_map(|parsing| &parsing.extensions)
     }
 
     /// What its imports and its grant make possible, whatever it claims.
@@ -444,16 +474,41 @@ impl std::fmt::Debug for Definition {
     }
 }
 
-fn pre(role: Role, instance: InstancePre<State>) -> Result<Pre, LoadError> {
+/// What can be called, and the tools it offers, as it says itself.
+fn introduce(
+    around: &Surroundings<'_>,
+    role: Role,
+    instance: InstancePre<State>,
+    equipment: &Arc<Equipment>,
+    imports: &[Import],
+) -> Result<(Pre, Vec<Definition>), LoadError> {
     let link = |error: wasmtime::Error| LoadError::Link(format!("{error:#}"));
     match role {
-        Role::Tool => tools::AllToolsPre::new(instance).map(Pre::Tool).map_err(link),
+        Role::Tool => {
+            let pre = tools::AllToolsPre::new(instance).map_err(link)?;
+            let definitions = definitions(around.engine, &pre, equipment)?;
+            Ok((Pre::Tool(pre), definitions))
+        }
         Role::Provider => {
-            providers::AllProvidersPre::new(instance).map(Pre::Provider).map_err(link)
+            let pre = providers::AllProvidersPre::new(instance).map_err(link)?;
+            Ok((Pre::Provider(pre), Vec::new()))
         }
-        Role::Channel | Role::Embedder | Role::Hook => {
-            Err(LoadError::Refused(vec![Refusal::RoleNotBuilt { role }]))
+        Role::Embedder => {
+            let pre = embedders::AllEmbeddersPre::new(instance).map_err(link)?;
+            let embedding = Embedding::introduced(around.engine, pre, equipment, imports)?;
+            Ok((Pre::Embedder(embedding), Vec::new()))
         }
+        Role::Parser => {
+            let pre = parsers::AllParsersPre::new(instance).map_err(link)?;
+            let parsing = Parsing::introduced(around.engine, pre, equipment)?;
+            Ok((Pre::Parser(parsing), Vec::new()))
+        }
+        Role::Hook => {
+            let pre = hooks::AllHooksPre::new(instance).map_err(link)?;
+            let hooking = Hooking::introduced(around.engine, pre, equipment)?;
+            Ok((Pre::Hook(hooking), Vec::new()))
+        }
+        Role::Channel => Err(LoadError::Refused(vec![Refusal::RoleNotBuilt { role }])),
     }
 }
 
@@ -521,13 +576,14 @@ fn secret_rules(
         .collect()
 }
 
-/// Asks a component for its tools with nothing granted: its capabilities are linked, or it could
-/// not be instantiated, and each of them refuses.
-fn definitions(
-    around: &Surroundings<'_>,
-    pre: &tools::AllToolsPre<State>,
+/// Asks a component about itself with nothing granted: its capabilities are linked, or it could
+/// not be instantiated, and each of them refuses. `what` ends the sentence "it could not say …".
+pub(crate) fn ask<T>(
+    engine: &WasmEngine,
     equipment: &Arc<Equipment>,
-) -> Result<Vec<Definition>, LoadError> {
+    what: &str,
+    question: impl AsyncFnOnce(&mut Store<State>) -> wasmtime::Result<Result<T, Error>>,
+) -> Result<T, LoadError> {
     let link = |error: wasmtime::Error| LoadError::Link(format!("{error:#}"));
     let powerless = Arc::new(Equipment {
         component: equipment.component.clone(),
@@ -544,16 +600,9 @@ fn definitions(
         wants_preopens: false,
     });
     let time = DEFINITIONS_TIME;
-    let mut store =
-        instance::store(around.engine.engine(), &powerless, nobody(), Instant::now() + time)
-            .map_err(link)?;
-    let asked = block_on(async {
-        let asking = async {
-            let bindings = pre.instantiate_async(&mut store).await?;
-            bindings.hydroid_tool_tool().call_definitions(&mut store).await
-        };
-        tokio::time::timeout(time, asking).await
-    });
+    let mut store = instance::store(engine.engine(), &powerless, nobody(), Instant::now() + time)
+        .map_err(link)?;
+    let asked = block_on(async { tokio::time::timeout(time, question(&mut store)).await });
     let answer = match asked {
         Ok(Ok(answer)) => answer,
         Ok(Err(error)) => {
@@ -562,16 +611,27 @@ fn definitions(
         Err(_) => {
             trap::sentence(&store, trap::Cause::Deadline(time));
             return Err(LoadError::Definitions(format!(
-                "it did not say within {} s what its tools are",
+                "it did not say within {} s {what}",
                 time.as_secs()
             )));
         }
     };
-    let written = answer.map_err(|error| {
+    answer.map_err(|error| {
         LoadError::Definitions(format!(
-            "it could not say what its tools are: {}",
+            "it could not say {what}: {}",
             crate::convert::error_text(&error)
         ))
+    })
+}
+
+fn definitions(
+    engine: &WasmEngine,
+    pre: &tools::AllToolsPre<State>,
+    equipment: &Arc<Equipment>,
+) -> Result<Vec<Definition>, LoadError> {
+    let written = ask(engine, equipment, "what its tools are", async |store| {
+        let bindings = pre.instantiate_async(&mut *store).await?;
+        bindings.hydroid_tool_tool().call_definitions(store).await
     })?;
     if written.len() > MOST_TOOLS {
         return Err(LoadError::Definitions(format!(

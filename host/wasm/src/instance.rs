@@ -125,19 +125,44 @@ pub(crate) fn store(
     };
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.limiter);
-    store.set_hostcall_fuel(limits.host_call_bytes);
-    store.set_epoch_deadline(1);
+    refill(&mut store)?;
     store.epoch_deadline_async_yield_and_update(1);
-    // An engine counts for all components or for none, so one without a limit gets all there is.
-    if limits.fuel.is_some() || store.get_fuel().is_ok() {
-        store.set_fuel(limits.fuel.unwrap_or(u64::MAX))?;
-    }
     // Counts every call into the host, WASI's too.
     store.call_hook(|mut context, hook| match hook {
         CallHook::CallingHost => context.data_mut().count_host_call(),
         CallHook::CallingWasm | CallHook::ReturningFromWasm | CallHook::ReturningFromHost => Ok(()),
     });
     Ok(store)
+}
+
+/// Makes a store ready for another call: what is counted for each call begins anew, while the
+/// memory it holds stays counted.
+pub(crate) fn renew(
+    store: &mut Store<State>,
+    call: CallContext,
+    deadline: Instant,
+) -> wasmtime::Result<()> {
+    let state = store.data_mut();
+    let equipment = state.equipment.clone();
+    state.requests = Arc::new(AtomicU32::new(0));
+    state.hooks = Hooks::new(equipment.clone(), call.clone(), state.requests.clone());
+    state.call = call;
+    state.deadline = deadline;
+    state.logged = Logged::default();
+    state.host_calls_left = equipment.limits.host_calls;
+    refill(store)
+}
+
+/// What one call may use up in the engine.
+fn refill(store: &mut Store<State>) -> wasmtime::Result<()> {
+    let limits = store.data().equipment.limits;
+    store.set_hostcall_fuel(limits.host_call_bytes);
+    store.set_epoch_deadline(1);
+    // An engine counts for all components or for none, so one without a limit gets all there is.
+    if limits.fuel.is_some() || store.get_fuel().is_ok() {
+        store.set_fuel(limits.fuel.unwrap_or(u64::MAX))?;
+    }
+    Ok(())
 }
 
 impl State {

@@ -5,7 +5,7 @@
 //! Read in this order: [`engine`] (one engine, a clock that ticks), [`limits`], [`cache`]
 //! (compiled code on disk), [`check`] (what a component imports against what it was granted),
 //! [`grants`] (the operator's file), `linker` and `instance` (one grant builds both the linker
-//! and the store), [`catalog`] (what is installed), then the roles `tool` and `provider`, the
+//! and the store), [`catalog`] (what is installed), then the roles `tool`, `provider`, `embedder`, `parser` and `hook`, the
 //! host functions under `imports`, and [`egress`].
 
 #![expect(
@@ -20,14 +20,17 @@ pub mod check;
 pub mod component;
 mod convert;
 pub mod egress;
+mod embedder;
 pub mod engine;
 pub mod files;
 pub mod grants;
 mod guard;
+mod hook;
 mod imports;
 mod instance;
 pub mod limits;
 mod linker;
+mod parser;
 mod preview;
 mod provider;
 mod schema;
@@ -42,6 +45,7 @@ extern crate self as hydroid_wasm;
 
 pub use catalog::{Catalog, CatalogSettings, Examined, FirstParty, Installed, Status};
 pub use component::{Definition, LoadError, Loaded};
+pub use embedder::{Description, InstalledEmbedder};
 pub use engine::WasmEngine;
 pub use provider::OfferedModel;
 

@@ -11,7 +11,7 @@ use crate::{audited, models, release, stopped, terminal};
 use anyhow::Result;
 use hydroid_core::config::{Policy, did_you_mean};
 use hydroid_core::policy::CallPattern;
-use hydroid_core::ports::{Journal, Tools};
+use hydroid_core::ports::{Embedder, Journal, Tools};
 use hydroid_wasm::check::CONTRACT;
 use hydroid_wasm::{Catalog, LoadError, Status};
 use std::collections::BTreeMap;
@@ -73,6 +73,8 @@ pub(crate) async fn run(environment: Arc<Environment>, settings: &[Setting]) -> 
             components(&mut findings, &ground, &catalog)?;
             rules(&findings, &ground, &catalog)?;
             model(&mut findings, &ground, &catalog).await?;
+            memory(&mut findings, &ground, &catalog).await?;
+            hooks(&mut findings, &ground, &catalog)?;
         }
         Err(error) => findings.broken(&format!("the components: {error:#}"))?,
     }
@@ -179,6 +181,32 @@ fn network(findings: &mut Findings, ground: &Ground) -> Result<()> {
         },
         Err(error) => findings.broken(&format!("{error:#}")),
     }
+}
+
+/// Whether there is something that turns texts into vectors.
+async fn memory(findings: &mut Findings, ground: &Ground, catalog: &Arc<Catalog>) -> Result<()> {
+    let Some(embedder) = ground.embedder(catalog) else {
+        return findings
+            .note("texts are found by keywords alone, since `memory.embedder` is `none`");
+    };
+    match embedder.describe().await {
+        Ok(its) => findings.fine(&format!(
+            "vectors of {} numbers are made by {} with the model {}",
+            its.dimensions, ground.config.memory.embedder, its.model
+        )),
+        Err(error) => findings.broken(&format!("the memory's vectors: {error}")),
+    }
+}
+
+/// Whether those who are to be asked can be.
+fn hooks(findings: &mut Findings, ground: &Ground, catalog: &Catalog) -> Result<()> {
+    for name in &ground.config.hooks.in_use {
+        match catalog.hook_problem(name) {
+            None => findings.fine(&format!("the hook `{name}` is asked"))?,
+            Some(problem) => findings.broken(&problem)?,
+        }
+    }
+    Ok(())
 }
 
 fn components(findings: &mut Findings, ground: &Ground, catalog: &Catalog) -> Result<()> {

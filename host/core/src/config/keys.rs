@@ -165,6 +165,12 @@ pub const KEYS: &[Key] = &[
     ),
     key("egress.total", "time", "\"10m\"", "Longest time for a whole request and its answer."),
     key(
+        "hooks.use",
+        "list",
+        "[]",
+        "Components that are asked at points of the loop, like `hook-injection-warner`. One that is listed and cannot be asked stops what it would be asked about.",
+    ),
+    key(
         "limits.call",
         "time",
         "\"30s\"",
@@ -221,6 +227,12 @@ pub const KEYS: &[Key] = &[
         "text",
         "\"warn\"",
         "What is logged to standard error: error, warn, info, debug or trace.",
+    ),
+    key(
+        "memory.embedder",
+        "text",
+        "\"embedder-model2vec\"",
+        "The component that turns texts into vectors, so that they are found by meaning too; `none` for keywords alone. Another one makes the vectors anew.",
     ),
     key(
         "model.breaker.failures",

@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, channel};
 const KEY: &str = "sk-live-0123456789abcdef";
 
 /// A server that answers `ok` and tells what it was sent.
-fn server() -> (SocketAddr, Receiver<String>) {
+pub(super) fn server() -> (SocketAddr, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let (tell, told) = channel();

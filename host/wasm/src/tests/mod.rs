@@ -4,7 +4,9 @@ mod calls;
 mod catalog;
 mod credentials;
 mod egress;
+mod embedder;
 mod guarded;
+mod hook;
 mod hostile;
 mod preview;
 mod records;
@@ -42,7 +44,7 @@ static ENGINE: LazyLock<WasmEngine> = LazyLock::new(|| WasmEngine::new(false).un
 /// A host with a folder of its own.
 pub(crate) struct Scene {
     pub(crate) directory: tempfile::TempDir,
-    pub(crate) catalog: Catalog,
+    pub(crate) catalog: Arc<Catalog>,
     pub(crate) grants: Arc<Mutex<Grants>>,
     pub(crate) records: Arc<Records>,
     pub(crate) scrubber: LiveScrubber,
@@ -151,6 +153,7 @@ pub(crate) fn scene_adapted(
         config: Arc::new(config),
     })
     .unwrap();
+    let catalog = Arc::new(catalog);
     Scene { directory, catalog, grants, records, scrubber }
 }
 

@@ -111,6 +111,19 @@ fn role(page: &mut Page, portrait: &Portrait) {
         count => format!("  {count} tools: {}", tools.join(", ")),
     };
     page.line("role", &format!("{role} (hydroid:{role}/{role}@{CONTRACT}){tools}"));
+    let points = portrait.points();
+    if !points.is_empty() {
+        page.line("asked at", &points.join(", "));
+    }
+    let reads = portrait.reads();
+    if !reads.is_empty() {
+        page.line("reads", &reads.join(", "));
+    }
+    if let Some(its) = portrait.embedder() {
+        let length = if its.normalized { " of length 1" } else { "" };
+        let text = format!("{}: vectors of {} numbers{length}", its.model, its.dimensions);
+        page.line("model", &harmless(&text));
+    }
 }
 
 fn capabilities(page: &mut Page, imports: &[Import], grant: &Grant) {

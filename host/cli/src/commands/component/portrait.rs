@@ -8,7 +8,7 @@ use hydroid_core::capability::Grant;
 use hydroid_core::manifest::Manifest;
 use hydroid_wasm::grants::Subject;
 use hydroid_wasm::limits::Limits;
-use hydroid_wasm::{Catalog, Examined, Installed, Loaded, Status};
+use hydroid_wasm::{Catalog, Description, Examined, Installed, Loaded, Status};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
@@ -98,6 +98,21 @@ impl Portrait {
     /// What it is for, if it can be told.
     pub(super) fn role(&self) -> Option<String> {
         self.examined.as_ref().map(|examined| examined.role.to_string())
+    }
+
+    /// What it says of its vectors, if it is an embedder and loaded.
+    pub(super) fn embedder(&self) -> Option<&Description> {
+        self.loaded.as_ref().and_then(|loaded| loaded.embedder())
+    }
+
+    /// Points it is asked at, if it is a hook and loaded.
+    pub(super) fn points(&self) -> Vec<String> {
+        self.loaded.iter().flat_map(|loaded| loaded.points()).map(|it| it.to_string()).collect()
+    }
+
+    /// Endings of the names of documents it reads, if it is loaded.
+    pub(super) fn reads(&self) -> Vec<String> {
+        self.loaded.iter().flat_map(|loaded| loaded.reads()).cloned().collect()
     }
 
     /// Tools it offers, if it is loaded.
