@@ -50,7 +50,7 @@ impl Guest for Misbehaving {
                     std::hint::black_box(&all);
                 }
             }
-            "answer at length" => other("hydroid/reply", "x".repeat(16 << 20)),
+            "answer at length" => other("hydroid/reply", "x".repeat(4 << 20)),
             "replace by nonsense" => Answer::Replace("{\"a\":".repeat(2000)),
             other => return Err(Error::internal(format!("`{other}` is nothing it does"))),
         })
