@@ -115,7 +115,9 @@ pub enum Refusal {
     )]
     NoRole,
     /// A role whose host side is not there.
-    #[error("it is a {role}, and this version of the host runs tools, providers, embedders and parsers")]
+    #[error(
+        "it is a {role}, and this version of the host runs tools, providers, embedders and parsers"
+    )]
     RoleNotBuilt {
         /// The role.
         role: Role,

@@ -473,9 +473,7 @@ fn introduce(
             let parsing = Parsing::introduced(around.engine, pre, equipment)?;
             Ok((Pre::Parser(parsing), Vec::new()))
         }
-        Role::Channel | Role::Hook => {
-            Err(LoadError::Refused(vec![Refusal::RoleNotBuilt { role }]))
-        }
+        Role::Channel | Role::Hook => Err(LoadError::Refused(vec![Refusal::RoleNotBuilt { role }])),
     }
 }
 
@@ -567,9 +565,8 @@ pub(crate) fn ask<T>(
         wants_preopens: false,
     });
     let time = DEFINITIONS_TIME;
-    let mut store =
-        instance::store(engine.engine(), &powerless, nobody(), Instant::now() + time)
-            .map_err(link)?;
+    let mut store = instance::store(engine.engine(), &powerless, nobody(), Instant::now() + time)
+        .map_err(link)?;
     let asked = block_on(async { tokio::time::timeout(time, question(&mut store)).await });
     let answer = match asked {
         Ok(Ok(answer)) => answer,

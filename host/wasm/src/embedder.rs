@@ -21,9 +21,7 @@ use batch::Batches;
 use futures_util::future::{BoxFuture, FutureExt};
 use hydroid_core::config::did_you_mean;
 use hydroid_core::id::UserId;
-use hydroid_core::ports::{
-    CallContext, EmbedError, EmbedPurpose, Embedder, EmbedderDescription,
-};
+use hydroid_core::ports::{CallContext, EmbedError, EmbedPurpose, Embedder, EmbedderDescription};
 use std::sync::Arc;
 use tokio::time::Instant;
 use warm::{Warm, WarmInstances};

@@ -12,7 +12,9 @@ fn settings_of_the_memory_have_an_effect() {
 
 fn embedder(home: &Home) {
     let doctor = |setting: &str| run(home, &[setting], &["doctor"]);
-    run(home, &[], &["doctor"]).code(0).says("by embedder-model2vec with the model all-MiniLM-L6-v2");
+    run(home, &[], &["doctor"])
+        .code(0)
+        .says("by embedder-model2vec with the model all-MiniLM-L6-v2");
     doctor("memory.embedder=embedder-hash")
         .code(0)
         .says("vectors of 256 numbers are made by embedder-hash with the model blake3-words");

@@ -185,9 +185,8 @@ fn network(findings: &mut Findings, ground: &Ground) -> Result<()> {
 /// Whether there is something that turns texts into vectors.
 async fn memory(findings: &mut Findings, ground: &Ground, catalog: &Arc<Catalog>) -> Result<()> {
     let Some(embedder) = ground.embedder(catalog) else {
-        return findings.note(
-            "texts are found by keywords alone, since `memory.embedder` is `none`",
-        );
+        return findings
+            .note("texts are found by keywords alone, since `memory.embedder` is `none`");
     };
     match embedder.describe().await {
         Ok(its) => findings.fine(&format!(

@@ -55,7 +55,9 @@ impl Description {
             return Err("it says that it takes no text in a call; `max-batch` is at least 1".into());
         }
         if said.max_input_tokens == Some(0) {
-            return Err("it says that it looks at no token; `max-input-tokens` is at least 1".into());
+            return Err(
+                "it says that it looks at no token; `max-input-tokens` is at least 1".into()
+            );
         }
         let options = said.options_json.unwrap_or_default();
         let is_object = |text: &str| {

@@ -7,6 +7,7 @@ mod egress;
 mod embedder;
 mod guarded;
 mod hostile;
+mod parser;
 mod preview;
 mod records;
 mod state;
