@@ -31,8 +31,7 @@ pub(crate) fn table(config: &Config) -> Result<Vec<u8>, Error> {
 
 fn read(path: &str, file: &str, key: &str, expect: &Option<String>) -> Result<Vec<u8>, Error> {
     let bytes = fs::read(&format!("{path}/{file}"), LARGEST_FILE)?;
-    let found: String =
-        Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let found: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     match expect {
         Some(expect) if *expect == found => Ok(bytes),
         Some(_) => Err(Error::new(

@@ -16,12 +16,7 @@ const KNOWN: &[Known] = &[
     model("all-minilm", 384, "", ""),
     model("bge-large", 1024, QUESTION, ""),
     model("bge-m3", 1024, "", ""),
-    model(
-        "embeddinggemma",
-        768,
-        "task: search result | query: ",
-        "title: none | text: ",
-    ),
+    model("embeddinggemma", 768, "task: search result | query: ", "title: none | text: "),
     model("mxbai-embed-large", 1024, QUESTION, ""),
     model("nomic-embed-text", 768, "search_query: ", "search_document: "),
     model("snowflake-arctic-embed", 1024, QUESTION, ""),

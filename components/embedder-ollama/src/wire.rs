@@ -106,7 +106,10 @@ mod tests {
         let input = |json: &str| sent(json, Purpose::Query)["input"][0].clone();
         assert_eq!(input("{}"), "search_query: Why is the sky blue?");
         assert_eq!(input(r#"{"query_prefix": ""}"#), "Why is the sky blue?");
-        assert_eq!(input(r#"{"model": "own:1b", "query_prefix": "Q: "}"#), "Q: Why is the sky blue?");
+        assert_eq!(
+            input(r#"{"model": "own:1b", "query_prefix": "Q: "}"#),
+            "Q: Why is the sky blue?"
+        );
     }
 
     /// The answer in the server's own documentation of `/api/embed`, shortened.
@@ -121,7 +124,8 @@ mod tests {
 
     #[test]
     fn what_is_no_list_of_vectors_is_an_error() {
-        for bad in [&b""[..], b"[]", b"{}", br#"{"embedding":[1]}"#, br#"{"embeddings":[[null]]}"#] {
+        for bad in [&b""[..], b"[]", b"{}", br#"{"embedding":[1]}"#, br#"{"embeddings":[[null]]}"#]
+        {
             let error = vectors(bad).expect_err("refused");
             assert!(error.sent && error.message.contains("cannot be read"), "{error:?}");
         }

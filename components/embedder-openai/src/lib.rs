@@ -61,7 +61,9 @@ fn unreadable(problem: impl std::fmt::Display) -> Error {
         sent: true,
         ..Error::new(
             ErrorKind::Unavailable,
-            format!("the service's vectors cannot be read: {problem}; check `base_url` and `model`"),
+            format!(
+                "the service's vectors cannot be read: {problem}; check `base_url` and `model`"
+            ),
         )
     }
 }

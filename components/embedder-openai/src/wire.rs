@@ -108,10 +108,16 @@ mod tests {
         let json = r#"{"query_prefix": "query: ", "options": {"input_type": "passage", "truncate": "END"},
             "query_options": {"input_type": "query"}}"#;
         let query = sent(json, Purpose::Query);
-        assert_eq!((&query["input"][0], &query["input_type"]), (&"query: one".into(), &"query".into()));
+        assert_eq!(
+            (&query["input"][0], &query["input_type"]),
+            (&"query: one".into(), &"query".into())
+        );
         let document = sent(json, Purpose::Document);
         assert_eq!(document["input"][0], "one");
-        assert_eq!((&document["input_type"], &document["truncate"]), (&"passage".into(), &"END".into()));
+        assert_eq!(
+            (&document["input_type"], &document["truncate"]),
+            (&"passage".into(), &"END".into())
+        );
         let bad = config(r#"{"options": {"input": "x"}}"#);
         assert!(request(&bad, &[], Purpose::Query).is_err());
     }
@@ -148,7 +154,10 @@ mod tests {
 
     #[test]
     fn dimensions_are_known_or_asked_for() {
-        assert_eq!(config(r#"{"model":"text-embedding-3-large"}"#).dimensions().expect("known"), 3072);
+        assert_eq!(
+            config(r#"{"model":"text-embedding-3-large"}"#).dimensions().expect("known"),
+            3072
+        );
         let error = config(r#"{"model":"mistral-embed"}"#).dimensions().expect_err("unknown");
         assert!(error.message.contains("set `dimensions`"), "{}", error.message);
     }
@@ -157,6 +166,9 @@ mod tests {
     fn a_query_of_the_address_stays_behind_it() {
         let url = |base: &str| Config { base_url: base.to_owned(), ..Config::default() }.url();
         assert_eq!(url("https://a.example/v1/"), "https://a.example/v1/embeddings");
-        assert_eq!(url("https://a.example/x?api-version=1"), "https://a.example/x/embeddings?api-version=1");
+        assert_eq!(
+            url("https://a.example/x?api-version=1"),
+            "https://a.example/x/embeddings?api-version=1"
+        );
     }
 }

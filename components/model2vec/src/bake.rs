@@ -12,14 +12,24 @@ pub fn bake(files: Files<'_>) -> Result<Vec<u8>, FileError> {
     let weights = match &parsed.weights {
         Some(tensor) => match tensor.floats() {
             Some(weights) => Some(weights),
-            None => return wrong(format!("the weights in model.safetensors are {:?}; F16, F32 and F64 can be read", tensor.kind)),
+            None => {
+                return wrong(format!(
+                    "the weights in model.safetensors are {:?}; F16, F32 and F64 can be read",
+                    tensor.kind
+                ));
+            }
         },
         None => None,
     };
     let mapping = match &parsed.mapping {
         Some(tensor) => match tensor.positions() {
             Some(mapping) => Some(mapping),
-            None => return wrong(format!("the mapping in model.safetensors is {:?} or negative; I32 and I64 can be read", tensor.kind)),
+            None => {
+                return wrong(format!(
+                    "the mapping in model.safetensors is {:?} or negative; I32 and I64 can be read",
+                    tensor.kind
+                ));
+            }
         },
         None => None,
     };
@@ -36,7 +46,9 @@ pub fn bake(files: Files<'_>) -> Result<Vec<u8>, FileError> {
             None => *id,
         };
         if place as usize >= rows {
-            return wrong(format!("token number {id} of tokenizer.json has no vector in model.safetensors, which has {rows}"));
+            return wrong(format!(
+                "token number {id} of tokenizer.json has no vector in model.safetensors, which has {rows}"
+            ));
         }
         if *token == parsed.unknown {
             unknown = position;
@@ -81,7 +93,9 @@ pub fn bake(files: Files<'_>) -> Result<Vec<u8>, FileError> {
         longest_token: longest,
         strings: to_u32(strings.len())?,
     };
-    let mut bytes = Vec::with_capacity(HEAD + 4 * (slots + 4 * places.len()) + strings.len() + parsed.rows.bytes.len());
+    let mut bytes = Vec::with_capacity(
+        HEAD + 4 * (slots + 4 * places.len()) + strings.len() + parsed.rows.bytes.len(),
+    );
     bytes.extend(head.to_bytes());
     for numbers in [&table, &offsets, &places] {
         bytes.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));

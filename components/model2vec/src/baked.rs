@@ -161,9 +161,9 @@ impl<'a> Model<'a> {
                 ends.push((index + 1, state));
             }
         }
-        ends.drain(..).rev().find_map(|(end, state)| {
-            Some((self.find(state, continuing, &bytes[..end])?, end))
-        })
+        ends.drain(..)
+            .rev()
+            .find_map(|(end, state)| Some((self.find(state, continuing, &bytes[..end])?, end)))
     }
 
     fn find(&self, hash: u32, continuing: bool, text: &[u8]) -> Option<u32> {
@@ -275,7 +275,10 @@ pub(crate) fn continues(continuing: bool) -> &'static [u8] {
 
 /// FNV-1a, which costs next to nothing for words of some letters.
 pub(crate) fn hash(continuing: bool, text: &[u8]) -> u32 {
-    continues(continuing).iter().chain(text).fold(0x811c_9dc5, |state, byte| hash_more(state, *byte))
+    continues(continuing)
+        .iter()
+        .chain(text)
+        .fold(0x811c_9dc5, |state, byte| hash_more(state, *byte))
 }
 
 fn hash_more(state: u32, byte: u8) -> u32 {

@@ -94,25 +94,40 @@ impl<'a> Parsed<'a> {
         let config: Config = json("config.json", files.config)?;
         let tokenizer: Tokenizer = json("tokenizer.json", files.tokenizer)?;
         let Tokenizer { normalizer, pre_tokenizer, model } = tokenizer;
-        expect("normalizer", normalizer.as_ref().and_then(|its| its.r#type.as_deref()), "BertNormalizer")?;
-        expect("pre-tokenizer", pre_tokenizer.as_ref().and_then(|its| its.r#type.as_deref()), "BertPreTokenizer")?;
+        expect(
+            "normalizer",
+            normalizer.as_ref().and_then(|its| its.r#type.as_deref()),
+            "BertNormalizer",
+        )?;
+        expect(
+            "pre-tokenizer",
+            pre_tokenizer.as_ref().and_then(|its| its.r#type.as_deref()),
+            "BertPreTokenizer",
+        )?;
         expect("model", model.r#type.as_deref(), "WordPiece")?;
         let Some(Typed { rest: normalizer, .. }) = normalizer else {
             return wrong("tokenizer.json has no normalizer");
         };
         let model = model.rest;
         let tensors = Tensors::read(files.model)?;
-        let Some(rows) = ["embeddings", "0", "embedding.weight"].iter().find_map(|name| tensors.get(name)) else {
+        let Some(rows) =
+            ["embeddings", "0", "embedding.weight"].iter().find_map(|name| tensors.get(name))
+        else {
             return wrong("model.safetensors has no tensor `embeddings`");
         };
         let [count, dimensions] = rows.shape[..] else {
             return wrong("the tensor of vectors in model.safetensors is not a matrix");
         };
         if count == 0 || !(1..=MOST_DIMENSIONS).contains(&dimensions) {
-            return wrong(format!("model.safetensors has {count} vectors of {dimensions} numbers; at least one vector with 1 to {MOST_DIMENSIONS} is needed"));
+            return wrong(format!(
+                "model.safetensors has {count} vectors of {dimensions} numbers; at least one vector with 1 to {MOST_DIMENSIONS} is needed"
+            ));
         }
         if !matches!(rows.kind, Kind::I8 | Kind::F16 | Kind::F32) {
-            return wrong(format!("the vectors in model.safetensors are {:?}; I8, F16 and F32 can be read", rows.kind));
+            return wrong(format!(
+                "the vectors in model.safetensors are {:?}; I8, F16 and F32 can be read",
+                rows.kind
+            ));
         }
         Ok(Self {
             rules: Rules {
@@ -139,10 +154,14 @@ fn vocabulary(value: serde_json::Value) -> Result<BTreeMap<u32, String>, FileErr
         return wrong("the vocabulary in tokenizer.json is not a table of tokens and numbers");
     };
     if vocabulary.is_empty() || vocabulary.len() > MOST_VOCABULARY {
-        return wrong(format!("the vocabulary in tokenizer.json has {} tokens; 1 to {MOST_VOCABULARY} are possible", vocabulary.len()));
+        return wrong(format!(
+            "the vocabulary in tokenizer.json has {} tokens; 1 to {MOST_VOCABULARY} are possible",
+            vocabulary.len()
+        ));
     }
     let count = vocabulary.len();
-    let tokens: BTreeMap<u32, String> = vocabulary.into_iter().map(|(token, id)| (id, token)).collect();
+    let tokens: BTreeMap<u32, String> =
+        vocabulary.into_iter().map(|(token, id)| (id, token)).collect();
     if tokens.len() != count {
         return wrong("two tokens in tokenizer.json have the same number");
     }
@@ -150,7 +169,8 @@ fn vocabulary(value: serde_json::Value) -> Result<BTreeMap<u32, String>, FileErr
 }
 
 fn json<'a, T: Deserialize<'a>>(name: &str, bytes: &'a [u8]) -> Result<T, FileError> {
-    serde_json::from_slice(bytes).map_err(|error| FileError(format!("{name} cannot be read: {error}")))
+    serde_json::from_slice(bytes)
+        .map_err(|error| FileError(format!("{name} cannot be read: {error}")))
 }
 
 fn expect(what: &str, found: Option<&str>, expected: &str) -> Result<(), FileError> {

@@ -3,8 +3,8 @@
 //! Not a trainer, and not every tokenizer there is: WordPiece with BERT's rules, which is what
 //! the models have that are distilled from BERT-like ones.
 
-mod baked;
 mod bake;
+mod baked;
 mod files;
 mod safetensors;
 mod words;

@@ -63,7 +63,9 @@ impl<'a> Tensors<'a> {
                 None => true,
             };
             if !fits {
-                return wrong(format!("the tensor `{name}` in model.safetensors has another length than its shape"));
+                return wrong(format!(
+                    "the tensor `{name}` in model.safetensors has another length than its shape"
+                ));
             }
             tensors.insert(name, Tensor { kind: entry.dtype, shape: entry.shape, bytes });
         }
@@ -89,8 +91,12 @@ impl Tensor<'_> {
     /// The numbers, if they are of a kind that positions have and none is negative.
     pub(crate) fn positions(&self) -> Option<Vec<u32>> {
         match self.kind {
-            Kind::I32 => chunks(self.bytes).map(|b| u32::try_from(i32::from_le_bytes(b)).ok()).collect(),
-            Kind::I64 => chunks(self.bytes).map(|b| u32::try_from(i64::from_le_bytes(b)).ok()).collect(),
+            Kind::I32 => {
+                chunks(self.bytes).map(|b| u32::try_from(i32::from_le_bytes(b)).ok()).collect()
+            }
+            Kind::I64 => {
+                chunks(self.bytes).map(|b| u32::try_from(i64::from_le_bytes(b)).ok()).collect()
+            }
             Kind::I8 | Kind::F16 | Kind::F32 | Kind::F64 | Kind::Other => None,
         }
     }
@@ -132,7 +138,13 @@ mod tests {
 
     #[test]
     fn half_precision_is_read() {
-        for (bits, number) in [(0x3c00_u16, 1.0), (0xc000, -2.0), (0x0001, 5.960_464_5e-8), (0, 0.0), (0x7bff, 65504.0)] {
+        for (bits, number) in [
+            (0x3c00_u16, 1.0),
+            (0xc000, -2.0),
+            (0x0001, 5.960_464_5e-8),
+            (0, 0.0),
+            (0x7bff, 65504.0),
+        ] {
             assert_eq!(half(bits.to_le_bytes()), number);
         }
         assert!(half(0x7e00_u16.to_le_bytes()).is_nan());
@@ -141,7 +153,9 @@ mod tests {
 
     #[test]
     fn what_is_no_file_of_this_format_is_an_error() {
-        for bad in [&b""[..], b"1234567", &[255; 16], b"\x02\0\0\0\0\0\0\0[]", b"\xff\0\0\0\0\0\0\0{}"] {
+        for bad in
+            [&b""[..], b"1234567", &[255; 16], b"\x02\0\0\0\0\0\0\0[]", b"\xff\0\0\0\0\0\0\0{}"]
+        {
             assert!(Tensors::read(bad).is_err(), "{bad:?}");
         }
         let head = br#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}"#;

@@ -124,7 +124,10 @@ mod tests {
     #[test]
     fn words_are_split_as_bert_does() {
         check("", &[]);
-        check("  Hey friend!  How are you?!? ", &["hey", "friend", "!", "how", "are", "you", "?", "!", "?"]);
+        check(
+            "  Hey friend!  How are you?!? ",
+            &["hey", "friend", "!", "how", "are", "you", "?", "!", "?"],
+        );
         check("Café İstanbul ÅNGSTRÖM", &["cafe", "istanbul", "angstrom"]);
         check("a\u{0}b\u{200d}c\u{fffd}d\te\u{7f}f", &["abcd", "ef"]);
         check("価格は100円", &["価", "格", "は100", "円"]);

@@ -75,7 +75,7 @@ macro_rules! export_embedder {
     ($embedder:ty) => {
         const _: () = {
             type Component = $crate::embedder::Adapter<$embedder>;
-            $crate::bindings::embedder::export!(Component with_types_in $crate::bindings::embedder);
+    $crate::bindings::embedder::export!(Component with_types_in $crate::bindings::embedder);
         };
     };
 }

@@ -40,7 +40,7 @@ macro_rules! export_parser {
     ($parser:ty) => {
         const _: () = {
             type Component = $crate::parser::Adapter<$parser>;
-            $crate::bindings::parser::export!(Component with_types_in $crate::bindings::parser);
+    $crate::bindings::parser::export!(Component with_types_in $crate::bindings::parser);
         };
     };
 }

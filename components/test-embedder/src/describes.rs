@@ -23,9 +23,7 @@ pub(crate) fn describe(misbehaviour: &str) -> Result<Descriptor, Error> {
         "no_model" => Descriptor { model: " ".to_owned(), ..honest },
         "long_model" => Descriptor { model: "m".repeat(1 << 20), ..honest },
         "model_with_escapes" => Descriptor { model: "\u{1b}[31mred".to_owned(), ..honest },
-        "options_that_are_none" => {
-            Descriptor { options_json: Some("[1, 2".to_owned()), ..honest }
-        }
+        "options_that_are_none" => Descriptor { options_json: Some("[1, 2".to_owned()), ..honest },
         "claims_length_one" => Descriptor { normalized: true, ..honest },
         "refuses_to_say" => return Err(Error::new(ErrorKind::Internal, "not telling")),
         "never_says" => never(),

@@ -10,6 +10,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     components::build()?;
     cargo::build_hydroid(&["--release"])?;
     cargo::run(bench("components").arg("--").args(arguments))?;
+    cargo::run(bench("embedders").arg("--").args(arguments))?;
     cargo::run(&mut bench("load"))
 }
 

@@ -8,6 +8,7 @@ mod embedder;
 mod guarded;
 mod hook;
 mod hostile;
+mod parser;
 mod preview;
 mod records;
 mod state;
