@@ -8,10 +8,12 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 mod budget;
+mod gateway;
 mod keys;
 mod reliability;
 
 pub use budget::{Budget, MoneyBudget, Span};
+pub use gateway::{Gateway, Webhook};
 pub use keys::{KEYS, Key};
 pub use reliability::{Breaker, ModelCache, OtherModel, Retry, Routes, Timeouts};
 
@@ -40,6 +42,7 @@ pub struct Config {
     pub secrets_store: SecretsStore,
     pub vault: Vault,
     pub budget: Budget,
+    pub gateway: Gateway,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -362,6 +365,7 @@ impl Config {
                 self.user
             ));
         }
+        self.gateway.check()?;
         self.model.check_reliability()?;
         let anybody = Who { user: self.user.clone(), agent: String::new(), channel: String::new() };
         if let Err(problem) = policy::configured(&self.policy, &anybody) {
@@ -681,6 +685,7 @@ impl Default for Config {
             secrets_store: SecretsStore::default(),
             vault: Vault::default(),
             budget: Budget::default(),
+            gateway: Gateway::default(),
         }
     }
 }
