@@ -10,7 +10,8 @@ use wit_parser::{
 };
 
 /// The packages of a component's author, each after those it names; `host` is for the host alone.
-const PACKAGES: [&str; 7] = ["core", "cap", "tool", "provider", "channel", "embedder", "hook"];
+const PACKAGES: [&str; 8] =
+    ["core", "cap", "tool", "provider", "channel", "embedder", "hook", "parser"];
 
 const HEAD: &str = "# The contract, item by item\n\n\
     Generated from `wit/`; `UPDATE=1 cargo test -p hydroid-tests` writes it anew.\n\

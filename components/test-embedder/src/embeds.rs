@@ -53,6 +53,10 @@ fn vector(input: &str, purpose: Purpose) -> [f32; DIMENSIONS] {
     [input.len() as f32, 0.0, f32::from(asked), 1.0]
 }
 
+/// Never ends: no number that is counted up to this way is infinite.
 fn deeper(number: f32) -> f32 {
+    if number.is_infinite() {
+        return 0.0;
+    }
     std::hint::black_box(deeper(std::hint::black_box(number + 1.0))) + 1.0
 }

@@ -8,6 +8,7 @@
     reason = "a bench reads built components and prepares a workspace"
 )]
 
+#[expect(dead_code, reason = "the scene has what the other benches need too")]
 #[path = "scene/mod.rs"]
 mod scene;
 

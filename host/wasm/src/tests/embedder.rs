@@ -180,7 +180,8 @@ fn an_instance_that_failed_is_not_asked_again() {
 
 #[test]
 fn what_is_counted_for_a_call_begins_anew_in_a_kept_instance() {
-    let config = "[limits]\nhost_calls = 20\nfuel = 50000000\n[components.test-embedder.config]\nmisbehaviour = \"none\"";
+    let config =
+        "[limits]\nhost_calls = 20\n[components.test-embedder.config]\nmisbehaviour = \"none\"";
     let embedders = Embedders::new(&["test-embedder"], config);
     for _ in 0..100 {
         embedders.embed("test-embedder", "ann", &["one"]).unwrap();
