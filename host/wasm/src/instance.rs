@@ -58,6 +58,8 @@ pub(crate) struct SecretRule {
     pub(crate) audience: Vec<WebRule>,
     pub(crate) attach: Attach,
     pub(crate) optional: bool,
+    /// A person obtains it by signing in.
+    pub(crate) login: bool,
     /// Secrets whose values may be sent instead.
     pub(crate) rotate: Vec<String>,
 }

@@ -161,7 +161,8 @@ pub enum EgressError {
     },
     /// A secret was not exchanged for a token.
     #[error(
-        "there is no access token for the secret `{secret}` from `{endpoint}`: {problem}; a person can set a new one with `hydroid secret set {secret}`"
+        "there is no access token for the secret `{secret}` from `{endpoint}`: {problem}; a person can {} {secret}`",
+        if *login { "sign in again with `hydroid provider login" } else { "set a new one with `hydroid secret set" }
     )]
     Token {
         /// Name of the secret.
@@ -170,6 +171,8 @@ pub enum EgressError {
         endpoint: String,
         /// Why.
         problem: String,
+        /// A person obtains it by signing in.
+        login: bool,
     },
     /// The secret cannot be put where it is wanted.
     #[error("the secret `{secret}` cannot be put there: {problem}")]
