@@ -5,6 +5,7 @@ mod turns;
 
 mod choice;
 mod gemini;
+mod login;
 mod ollama;
 mod responses;
 

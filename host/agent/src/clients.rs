@@ -120,7 +120,10 @@ impl Clients {
     }
 
     pub(crate) fn show(&mut self, message: &ServerMessage) {
-        let transient = matches!(message, ServerMessage::Progress { .. });
+        let transient = match message {
+            ServerMessage::Progress { .. } | ServerMessage::ModelProgress { .. } => true,
+            ServerMessage::Entry { .. } => false,
+        };
         if let Some(opener) = &mut self.opener
             && !(transient && opener.is_behind())
             && !opener.send(message.clone())
@@ -194,7 +197,7 @@ fn deliver(
             Delivery::Message(message) => {
                 let seq = match &message {
                     ServerMessage::Entry { seq, .. } => Some(*seq),
-                    ServerMessage::Progress { .. } => None,
+                    ServerMessage::Progress { .. } | ServerMessage::ModelProgress { .. } => None,
                 };
                 if catch_unwind(AssertUnwindSafe(|| sink.emit(message))).is_err() {
                     tracing::warn!("a client was dropped: it panicked");

@@ -44,7 +44,8 @@ impl Faults {
 pub(crate) fn models(config: &Config) -> Models {
     let snapshot = r#"{"acme": {"models": {
         "deaf": {"tool_call": false, "temperature": false, "modalities": {"input": ["text"]}},
-        "priced": {"cost": {"input": 1, "output": 10}, "limit": {"context": 9000, "output": 4000}}
+        "priced": {"cost": {"input": 1, "output": 10}, "limit": {"context": 9000, "output": 4000}},
+        "small": {"limit": {"context": 2000, "output": 500}}
     }}}"#;
     Models::new(config, Box::new(|| Ok(snapshot.to_owned())), None, Services::default()).unwrap()
 }
@@ -711,6 +712,7 @@ impl Host {
         Self::around(config, script, |inner, config| {
             let parts = ModelParts {
                 inner,
+                models: Arc::new(models(config)),
                 kept: Arc::new(FakeRecords::default()),
                 clock: Arc::new(FakeClock),
                 scrubber: LiveScrubber::fixed(Vec::new(), Vec::new()).unwrap(),
@@ -816,7 +818,7 @@ impl Host {
         while shown.len() < stored.len() {
             match self.shown.recv().await {
                 Some(ServerMessage::Entry { seq, entry, .. }) => shown.push((seq, entry)),
-                Some(ServerMessage::Progress { .. }) => {}
+                Some(ServerMessage::Progress { .. } | ServerMessage::ModelProgress { .. }) => {}
                 None => break,
             }
         }

@@ -186,9 +186,9 @@ impl Renderer {
                 self.finished(&mut state, &call_id, &output)
             }
             Entry::StepStarted { .. } => state.steps += 1,
-            Entry::StepEnded { usage, dollars, .. } => {
+            Entry::StepEnded { dollars, .. } => {
                 state.end_line();
-                state.unpriced += u64::from(dollars.is_none() && usage.total() > 0);
+                state.unpriced += u64::from(dollars.is_none());
             }
             Entry::Notice { text, .. } => {
                 self.line(&mut state, Style::Dim, &format!("note: {}", harmless(&text)))
@@ -286,6 +286,13 @@ impl Sink for Renderer {
                     &format!("  {}{percent} {}", exact(&name), excerpt(&note, RESULT)),
                 );
             }
+            ServerMessage::ModelProgress { fraction, note, .. } => {
+                let percent = fraction
+                    .map(|fraction| format!("{:3.0} % ", fraction.clamp(0.0, 1.0) * 100.0))
+                    .unwrap_or_default();
+                let line = format!("  {percent}{}", excerpt(&harmless(&note), RESULT));
+                self.line(&mut self.state(), Style::Dim, &line);
+            }
         }
     }
 }
@@ -306,7 +313,9 @@ impl Renderer {
                 drop(state);
                 self.hand_on(&entry);
             }
-            ServerMessage::Entry { .. } | ServerMessage::Progress { .. } => {}
+            ServerMessage::Entry { .. }
+            | ServerMessage::Progress { .. }
+            | ServerMessage::ModelProgress { .. } => {}
         }
     }
 }

@@ -9,6 +9,7 @@ mod embedder;
 mod key_values;
 mod known_secrets;
 mod ledger;
+mod rate_limits;
 mod recall;
 mod request_budget;
 mod secret_places;
@@ -24,6 +25,7 @@ pub use key_values::{
 };
 pub use known_secrets::KnownSecrets;
 pub use ledger::{Charge, Grouping, Ledger, RequestNumber, Since, Spent, SpentBy};
+pub use rate_limits::{RateLimit, RateLimits, RateWindows};
 pub use recall::{
     Hit, LONGEST_NOTE, LONGEST_SCRATCHPAD, LONGEST_TAG, MOST_HITS, MOST_NOTES, MOST_TAGS, Note,
     Origin, Question, Recall, RecallError, Source, check_scratchpad, normal_tag,

@@ -34,6 +34,16 @@ pub enum ServerMessage {
         /// A short text.
         note: String,
     },
+    /// How far something has come that an answer waits for, such as a model that is fetched first.
+    ModelProgress {
+        /// The session.
+        session: SessionId,
+        /// 0 to 1, when known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fraction: Option<f32>,
+        /// A short text.
+        note: String,
+    },
 }
 
 /// What a client tells the host.

@@ -77,6 +77,8 @@ pub(crate) struct State {
     pub(crate) deadline: Instant,
     pub(crate) requests: Arc<AtomicU32>,
     pub(crate) logged: Logged,
+    /// Names of the secrets the last answer refused.
+    pub(crate) refused: Vec<String>,
     /// The half of a vault operation this store is for.
     pub(crate) vault: VaultStep,
     /// What the call would do to files, if it is only tried out.
@@ -120,6 +122,7 @@ pub(crate) fn store(
         call,
         deadline,
         requests,
+        refused: Vec::new(),
         logged: Logged::default(),
         vault: VaultStep::None,
         staged: None,

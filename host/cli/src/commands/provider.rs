@@ -7,6 +7,8 @@ mod login;
 mod remove;
 mod test;
 
+pub(crate) use login::how_to_store;
+
 use crate::args::Provider as Command;
 use crate::env::Environment;
 use crate::exit::Exit;

@@ -6,6 +6,8 @@ mod credentials;
 mod egress;
 mod guarded;
 mod hostile;
+#[cfg(target_os = "linux")]
+mod keyless;
 mod preview;
 mod records;
 mod state;

@@ -159,7 +159,7 @@ impl Found {
 }
 
 /// What stores the credential of a service, as a person types it.
-pub(super) fn how_to_store(manifest: &Manifest, secret: &str) -> String {
+pub(crate) fn how_to_store(manifest: &Manifest, secret: &str) -> String {
     match manifest.secrets.get(secret).and_then(|want| want.login.as_ref()) {
         Some(_) => format!("hydroid provider login {secret}"),
         None => format!("hydroid secret set {secret}"),
