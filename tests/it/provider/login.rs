@@ -3,6 +3,7 @@
 
 use crate::root;
 use crate::support::hydroid::{Home, Ran};
+use super::found_below;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
@@ -193,22 +194,4 @@ fn what_nobody_signs_in_for_is_said_with_what_to_do() {
         .tells("hydroid provider login github-copilot");
     home.run(&["provider", "show", "github-copilot"]).code(0).says("in use");
     home.run(&["provider", "test"]).code(3).tells("hydroid provider login github-copilot");
-}
-
-/// Files that have one of these in them.
-fn found_below(directory: &std::path::Path, secrets: &[&str]) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(directory).unwrap().flatten() {
-        let kind = entry.file_type().unwrap();
-        if kind.is_dir() {
-            found.extend(found_below(&entry.path(), secrets));
-        } else if kind.is_file() {
-            let bytes = std::fs::read(entry.path()).unwrap();
-            let has = |secret: &&str| bytes.windows(secret.len()).any(|at| at == secret.as_bytes());
-            if secrets.iter().any(|secret| has(secret)) {
-                found.push(entry.path().display().to_string());
-            }
-        }
-    }
-    found
 }

@@ -8,6 +8,7 @@ mod guarded;
 mod hostile;
 #[cfg(target_os = "linux")]
 mod keyless;
+mod one_shot;
 mod preview;
 mod records;
 mod state;
