@@ -108,13 +108,12 @@ fn text_event(text: String) -> Option<ModelEvent> {
 const PROGRESS: &str = "hydroid/progress";
 
 /// What events tell of that: how far, where that is known, and a note that can be shown.
-pub(crate) fn progress(
-    events: &[ModelEvent],
-    scrubber: &Scrubber,
-) -> Vec<(Option<f32>, String)> {
+pub(crate) fn progress(events: &[ModelEvent], scrubber: &Scrubber) -> Vec<(Option<f32>, String)> {
     let told = events.iter().filter_map(|event| match event {
         ModelEvent::Other { kind, json } if kind == PROGRESS => {
-            serde_json::from_str::<serde_json::Value>(json).ok().filter(serde_json::Value::is_object)
+            serde_json::from_str::<serde_json::Value>(json)
+                .ok()
+                .filter(serde_json::Value::is_object)
         }
         _ => None,
     });
@@ -140,9 +139,13 @@ mod tests {
 
     #[test]
     fn only_what_tells_how_far_it_is_is_progress() {
-        let other = |kind: &str, json: &str| ModelEvent::Other { kind: kind.into(), json: json.into() };
+        let other =
+            |kind: &str, json: &str| ModelEvent::Other { kind: kind.into(), json: json.into() };
         let events = [
-            other(PROGRESS, r#"{"fraction":0.25,"message":"1 of 4 MB, with the key sk-known-1234"}"#),
+            other(
+                PROGRESS,
+                r#"{"fraction":0.25,"message":"1 of 4 MB, with the key sk-known-1234"}"#,
+            ),
             other(PROGRESS, r#"{"message":"looking"}"#),
             other(PROGRESS, r#"{"fraction":7.5}"#),
             other(PROGRESS, "[1"),

@@ -85,7 +85,9 @@ impl Metered {
             kept_ms: 0,
         };
         match self.model.complete(request, context).await {
-            Ok(completion) => Ok(Box::new(MeteredCompletion { completion, account, said, came: false })),
+            Ok(completion) => {
+                Ok(Box::new(MeteredCompletion { completion, account, said, came: false }))
+            }
             Err(error) => {
                 account.refused(&error).await?;
                 Err(error)

@@ -189,7 +189,9 @@ mod tests {
             let schema = manifest.config.as_ref().unwrap();
             let mut config = service.config.clone();
             match &service.address {
-                None => config.insert("base_url".into(), service.url.replace(['{', '}'], "").into()),
+                None => {
+                    config.insert("base_url".into(), service.url.replace(['{', '}'], "").into())
+                }
                 Some(key) => config.insert(key.clone(), "eu-west-1".into()),
             };
             let config = serde_json::to_value(&config).unwrap();

@@ -74,8 +74,8 @@ mod tests {
     use crate::{AuditBreak, AuditLog, Database, MasterKey, StandingApprovals};
     use hydroid_core::id::{ComponentId, SessionId, UserId};
     use hydroid_core::ports::{
-        AnswerCache, Approvals, Clock, Journal, Ledger, Question, RateLimits, Recall, RequestBudget,
-        RequestWindow, SecretPlaces, Since, StoreError,
+        AnswerCache, Approvals, Clock, Journal, Ledger, Question, RateLimits, Recall,
+        RequestBudget, RequestWindow, SecretPlaces, Since, StoreError,
     };
     use std::error::Error;
     use std::sync::Arc;
@@ -209,7 +209,8 @@ mod tests {
             }
             if version >= 11 {
                 let limits = database.limits(&local).await.unwrap();
-                let limits: Vec<_> = limits.iter().map(|said| (said.model.as_str(), said.at_ms)).collect();
+                let limits: Vec<_> =
+                    limits.iter().map(|said| (said.model.as_str(), said.at_ms)).collect();
                 assert_eq!(limits, [("gpt-5", 1_700_000_006_000)]);
             }
         }

@@ -47,10 +47,7 @@ impl RateLimits for Database {
         }))
     }
 
-    fn limits<'a>(
-        &'a self,
-        user: &'a UserId,
-    ) -> BoxFuture<'a, Result<Vec<RateLimit>, StoreError>> {
+    fn limits<'a>(&'a self, user: &'a UserId) -> BoxFuture<'a, Result<Vec<RateLimit>, StoreError>> {
         let user = user.to_string();
         Box::pin(self.read("look at what services said of their limits", async move |connection| {
             let sql = "SELECT provider, model, at_ms, windows FROM rate_limits

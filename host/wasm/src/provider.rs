@@ -204,7 +204,8 @@ fn failed(store: &Store<State>, error: &Error) -> ModelError {
         }
     };
     let plural = if state.refused.len() > 1 { "s" } else { "" };
-    error.message = format!("{}; the service refused the secret{plural} {names}: {remedy}", error.message);
+    error.message =
+        format!("{}; the service refused the secret{plural} {names}: {remedy}", error.message);
     error
 }
 

@@ -1,9 +1,9 @@
 //! `hydroid provider login` as a person uses it: a code, a token, and an answer of a model with a
 //! token of a short life that the host obtained for it, against a server that follows a script.
 
+use super::found_below;
 use crate::root;
 use crate::support::hydroid::{Home, Ran};
-use super::found_below;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};

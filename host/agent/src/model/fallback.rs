@@ -4,9 +4,9 @@
 
 use super::counters::{ModelCounters, count};
 use super::{Next, Started, options_of, step};
+use crate::effects::{AnswerRoom, spec_length};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use crate::effects::{AnswerRoom, spec_length};
 use hydroid_core::config;
 use hydroid_core::context;
 use hydroid_core::models::{Models, fit_media};
@@ -68,11 +68,8 @@ impl Fallback {
             Ok(Other { model: other.model(), options: options_of(other.options.as_ref())? })
         });
         let others = others.collect::<Result<_, String>>()?;
-        let known = Known {
-            models,
-            temperature: config.temperature,
-            max_output: config.max_output_tokens,
-        };
+        let known =
+            Known { models, temperature: config.temperature, max_output: config.max_output_tokens };
         Ok(Self { inner, others, kinds: config.fallback_on.clone().into(), known, counters })
     }
 }
@@ -135,7 +132,8 @@ impl Chain {
                 }
                 // The next one may have room.
                 Err(problem) => {
-                    error.message = format!("{}; {to} cannot answer instead: {problem}", error.message);
+                    error.message =
+                        format!("{}; {to} cannot answer instead: {problem}", error.message);
                 }
             }
         }

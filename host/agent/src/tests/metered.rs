@@ -131,10 +131,7 @@ impl RateLimits for Scene {
         async { result }.boxed()
     }
 
-    fn limits<'a>(
-        &'a self,
-        _: &'a UserId,
-    ) -> BoxFuture<'a, Result<Vec<RateLimit>, StoreError>> {
+    fn limits<'a>(&'a self, _: &'a UserId) -> BoxFuture<'a, Result<Vec<RateLimit>, StoreError>> {
         async { Ok(Vec::new()) }.boxed()
     }
 }
@@ -152,7 +149,8 @@ async fn ask(scene: Scene, config: &str) -> (Result<Vec<ModelEvent>, ModelError>
     let config = Config::from_table(config.parse().unwrap()).unwrap();
     let scene = Arc::new(scene);
     let known = Arc::new(models(&config));
-    let metered = Metered::new(scene.clone(), scene.clone(), scene.clone(), scene.clone(), known, &config);
+    let metered =
+        Metered::new(scene.clone(), scene.clone(), scene.clone(), scene.clone(), known, &config);
     let request = ModelRequest {
         provider: ComponentId::new(&config.model.provider),
         model: config.model.name.clone(),

@@ -1,19 +1,19 @@
 //! `hydroid doctor`: looks at everything a person would have to look at, and says what is broken
 //! and what to do. It repairs nothing.
 
+use crate::commands::provider::how_to_store;
 use crate::env::Environment;
 use crate::exit::Exit;
 use crate::harmless::{exact, harmless};
 use crate::load::Setting;
 use crate::secrets::master_key::KeptIn;
 use crate::wire::{Ground, SystemClock, read_grants};
-use crate::commands::provider::how_to_store;
 use crate::{audited, models, release, stopped, terminal};
 use anyhow::Result;
 use hydroid_core::config::{Policy, did_you_mean};
+use hydroid_core::manifest::Manifest;
 use hydroid_core::policy::CallPattern;
 use hydroid_core::ports::{Clock, Journal, RateLimits, Tools};
-use hydroid_core::manifest::Manifest;
 use hydroid_core::reliability::length;
 use hydroid_wasm::check::{CONTRACT, Role};
 use hydroid_wasm::{Catalog, LoadError, Status};

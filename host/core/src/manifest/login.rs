@@ -49,8 +49,7 @@ pub enum Obtains {
 /// Reads a `login` table of a credential that is used like this. The error is what follows `the
 /// manifest's [secrets.NAME]`.
 pub(super) fn read(attach: &Attach, table: toml::Table) -> Result<DeviceLogin, String> {
-    read_inside(attach, table)
-        .map_err(|problem| format!("has a `login` table that {problem}"))
+    read_inside(attach, table).map_err(|problem| format!("has a `login` table that {problem}"))
 }
 
 fn read_inside(attach: &Attach, table: toml::Table) -> Result<DeviceLogin, String> {
@@ -98,8 +97,8 @@ fn read_inside(attach: &Attach, table: toml::Table) -> Result<DeviceLogin, Strin
             let missing = |field, example| {
                 format!("has no `{field}`; add one like `{field} = \"{example}\"`")
             };
-            let token_url = token_url
-                .ok_or_else(|| missing("token_url", "https://auth.example.com/token"))?;
+            let token_url =
+                token_url.ok_or_else(|| missing("token_url", "https://auth.example.com/token"))?;
             check_url("token_url", &token_url)?;
             let client_id = client_id.ok_or_else(|| missing("client_id", "acme-app"))?;
             Ok(DeviceLogin {
@@ -126,7 +125,9 @@ fn check_url(field: &str, text: &str) -> Result<(), String> {
     if url.scheme() == "https" || near {
         return Ok(());
     }
-    Err(format!("has `{field}` as `{text}`: what is obtained could be read on the way; write https"))
+    Err(format!(
+        "has `{field}` as `{text}`: what is obtained could be read on the way; write https"
+    ))
 }
 
 #[cfg(test)]
@@ -156,8 +157,7 @@ mod tests {
     #[test]
     fn a_token_that_is_sent_as_it_is_comes_from_a_public_client() {
         for how in ["attach = \"bearer\"\n", EXCHANGE] {
-            let read =
-                manifest(&format!("{how}{LOGIN}{WHERE}scopes = [\"read:user\"]\n")).unwrap();
+            let read = manifest(&format!("{how}{LOGIN}{WHERE}scopes = [\"read:user\"]\n")).unwrap();
             let login = read.secrets["k"].login.clone().unwrap();
             assert_eq!(login.client, LoginClient::Public("app".into()));
             assert_eq!(login.obtains, Obtains::AccessToken);

@@ -115,9 +115,10 @@ impl Models {
             let base_url = component.config.get("base_url")?.as_str()?;
             Some((name.clone(), base_url.to_owned()))
         });
-        let instances = config.components.iter().filter_map(|(name, component)| {
-            Some((name.clone(), component.component.clone()?))
-        });
+        let instances = config
+            .components
+            .iter()
+            .filter_map(|(name, component)| Some((name.clone(), component.component.clone()?)));
         let model = &config.model;
         let own = Override {
             context: model.context_tokens,

@@ -132,7 +132,8 @@ impl PriceList {
 
     /// True if no request costs anything, however many tokens it has.
     pub fn is_free(&self) -> bool {
-        self.is_known() && self.cost(&Usage { input: 1, output: 1, ..Usage::default() }) == Some(Money::ZERO)
+        self.is_known()
+            && self.cost(&Usage { input: 1, output: 1, ..Usage::default() }) == Some(Money::ZERO)
             && self.tiers.is_empty()
     }
 

@@ -18,10 +18,7 @@ pub trait RateLimits: Send + Sync {
         said: RateLimit,
     ) -> BoxFuture<'a, Result<(), StoreError>>;
     /// What was said last, of each model, the newest first.
-    fn limits<'a>(
-        &'a self,
-        user: &'a UserId,
-    ) -> BoxFuture<'a, Result<Vec<RateLimit>, StoreError>>;
+    fn limits<'a>(&'a self, user: &'a UserId) -> BoxFuture<'a, Result<Vec<RateLimit>, StoreError>>;
 }
 
 /// What a service said with an answer.

@@ -59,7 +59,13 @@ const FORMATS: [Format; 6] = [
         kind: SSE,
         answer: messages,
     },
-    Format { component: "provider-gemini", secret: "gemini", config: "", kind: SSE, answer: gemini },
+    Format {
+        component: "provider-gemini",
+        secret: "gemini",
+        config: "",
+        kind: SSE,
+        answer: gemini,
+    },
     Format {
         component: "provider-ollama",
         secret: "ollama",
@@ -311,9 +317,8 @@ fn answer(
         }
         reader.read_exact(&mut vec![0; length])?;
         let length = body.len();
-        let head = format!(
-            "HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n"
-        );
+        let head =
+            format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n");
         stream.write_all(head.as_bytes())?;
         while held.is_some_and(|held| held.load(Ordering::Acquire)) {
             std::thread::sleep(Duration::from_millis(1));

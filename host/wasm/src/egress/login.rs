@@ -301,11 +301,8 @@ impl SignIn<'_> {
         credential: Option<Credential>,
     ) -> Result<Answer, EgressError> {
         let target = Target::parse(endpoint)?;
-        let grant = Grant {
-            profiles: [Profile::Web].into(),
-            web: vec![rule(&target)],
-            ..Grant::default()
-        };
+        let grant =
+            Grant { profiles: [Profile::Web].into(), web: vec![rule(&target)], ..Grant::default() };
         let mut headers = HeaderMap::new();
         let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
         headers.insert(header::CONTENT_TYPE, form_type);

@@ -17,18 +17,21 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 /// reserved for it and its guard. Arenas of the allocator have less behind them.
 const RESERVED: u64 = 128 << 20;
 
+/// How often one looks before giving up.
+const LOOKS: usize = 20;
+
 /// Before it is a guard, or the end of what another has. Before the stack of a thread is a page.
 const GUARD: u64 = 16 << 20;
 
-/// Whether a text is in any linear memory. Only the half of it is held here at a time, so that a
-/// search does not find itself.
-fn in_linear_memory(halves: [&str; 2]) -> bool {
+/// Whether each text is in any linear memory. Texts come in halves, so that a search does not find
+/// itself.
+fn in_linear_memory(texts: [[&str; 2]; 2]) -> [bool; 2] {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
     let memory = File::open("/proc/self/mem").unwrap();
     let mut run: Option<(u64, u64)> = None;
     // Where the last region ended that cannot be touched, if it is large enough to be a guard.
     let mut guarded = None;
-    let mut found = false;
+    let mut found = [false; 2];
     for line in maps.lines() {
         let mut words = line.split_whitespace();
         let (Some(range), Some(access)) = (words.next(), words.next()) else { continue };
@@ -42,7 +45,9 @@ fn in_linear_memory(halves: [&str; 2]) -> bool {
                 let mut bytes = vec![0; usize::try_from(*end - *begin).unwrap()];
                 // What another thread has given back meanwhile holds nothing.
                 if memory.read_exact_at(&mut bytes, *begin).is_ok() {
-                    found |= holds(&bytes, halves);
+                    for (found, text) in found.iter_mut().zip(texts) {
+                        *found |= holds(&bytes, text);
+                    }
                 }
                 run = None;
             }
@@ -58,9 +63,10 @@ fn in_linear_memory(halves: [&str; 2]) -> bool {
 fn holds(bytes: &[u8], [first, second]: [&str; 2]) -> bool {
     let (first, second) = (first.as_bytes(), second.as_bytes());
     let mut at = 0;
-    while let Some(next) = bytes.get(at..).and_then(|rest| {
-        rest.windows(first.len()).position(|window| window == first)
-    }) {
+    while let Some(next) = bytes
+        .get(at..)
+        .and_then(|rest| rest.windows(first.len()).position(|window| window == first))
+    {
         at += next + first.len();
         if bytes.get(at..at + second.len()) == Some(second) {
             return true;
@@ -195,7 +201,10 @@ fn ask(case: &Case, status: u16, kind: &'static str, answer: &'static str) -> St
     let scene = scene(case, server.address);
     let request = ModelRequest {
         provider: ComponentId::new(case.component),
-        model: "anthropic.claude-3-haiku-20240307-v1:0".into(),
+        model: match case.component {
+            "provider-bedrock" => "amazon.nova-pro-v1:0".into(),
+            _ => "m".into(),
+        },
         system: String::new(),
         messages: vec![Message {
             role: Role::User,
@@ -206,11 +215,8 @@ fn ask(case: &Case, status: u16, kind: &'static str, answer: &'static str) -> St
         temperature: None,
         options: None,
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let catalog = scene.catalog;
     let (told, pieces) = channel::<Option<String>>();
     let (seen, go_on) = channel::<()>();
@@ -245,12 +251,17 @@ fn ask(case: &Case, status: u16, kind: &'static str, answer: &'static str) -> St
     // A signature is made with the key and does not have it in it.
     let is_sent = head.contains(&KEY.concat()) || head.contains("AWS4-HMAC-SHA256");
     assert!(is_sent, "{name} sent no key: {head}");
-    assert!(in_linear_memory(PROMPT), "{name}: the guest's memory was not found");
-    assert!(!in_linear_memory(KEY), "{name} has the key while it waits");
+    // What other tests map meanwhile may hide a memory from one look, so only one counts in which
+    // the guest was seen.
+    let looks = (0..LOOKS).map(|_| in_linear_memory([PROMPT, KEY]));
+    let seen_in = looks.into_iter().find(|[prompt, _]| *prompt);
+    let [_, key] = seen_in.unwrap_or_else(|| panic!("{name}: the guest's memory was not found"));
+    assert!(!key, "{name} has the key while it waits");
     server.go.send(()).unwrap();
     let mut said = String::new();
     while let Some(piece) = pieces.recv().unwrap() {
-        assert!(!in_linear_memory(KEY), "{name} has the key after `{piece}`");
+        let [_, key] = in_linear_memory([PROMPT, KEY]);
+        assert!(!key, "{name} has the key after `{piece}`");
         said.push_str(&piece);
         let _ = seen.send(());
     }

@@ -96,7 +96,7 @@ async fn ask(case: (&str, &str, &'static str), refusal: &'static str) -> (String
     scene.catalog.refresh().unwrap();
     let request = ModelRequest {
         provider: ComponentId::new(component),
-        model: "amazon.nova-pro-v1:0".into(),
+        model: if component == "provider-bedrock" { "amazon.nova-pro-v1:0" } else { "m" }.into(),
         system: String::new(),
         messages: vec![Message::user("hello")],
         tools: Vec::new(),

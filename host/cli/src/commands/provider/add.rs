@@ -249,7 +249,8 @@ fn plan(
         }
         if !same_address && config.model.catalog.is_some() {
             taken_out.push("model.catalog".to_owned());
-            notices.push("`model.catalog` was about the service before and is taken out".to_owned());
+            notices
+                .push("`model.catalog` was about the service before and is taken out".to_owned());
         }
     }
     Ok(Plan { instance, place, secret, set, exchanged_at, taken_out, notices })

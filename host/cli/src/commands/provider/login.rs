@@ -6,10 +6,10 @@ use crate::env::Environment;
 use crate::exit::{Exit, usage};
 use crate::harmless::{exact, harmless};
 use crate::load::Setting;
+use crate::providers;
 use crate::stopped::refuse_if_stopped;
 use crate::terminal;
 use crate::wire::Ground;
-use crate::providers;
 use anyhow::{Context, Result, anyhow};
 use hydroid_core::id::ComponentId;
 use hydroid_core::manifest::{DeviceLogin, LoginClient, Manifest};
@@ -51,7 +51,9 @@ pub(super) async fn login(
         secret::store(&ground, vec![(found.secret.clone(), signed_in.value)], LOGIN).await?;
     for stored in stored {
         let lasts = signed_in.lasts.map(length).map_or_else(String::new, |length| {
-            format!("; the service says it lasts {length}, then `hydroid provider login {name}` again")
+            format!(
+                "; the service says it lasts {length}, then `hydroid provider login {name}` again"
+            )
         });
         terminal::print_line(&format!(
             "signed in: {} is set, version {}{lasts}",
@@ -86,8 +88,7 @@ struct Found {
 fn find(catalog: &Catalog, name: &str) -> Result<Found> {
     let services = providers::services()?;
     let installed = catalog.installed();
-    let manifests =
-        || installed.iter().filter_map(|its| its.manifest.as_ref());
+    let manifests = || installed.iter().filter_map(|its| its.manifest.as_ref());
     let found = |manifest: &Manifest, secret: &str| {
         let login = manifest.secrets.get(secret)?.login.clone()?;
         let (component, secret) = (manifest.name.clone(), secret.to_owned());

@@ -86,7 +86,10 @@ pub(super) async fn remove(
     }
     terminal::print_line(&format!("{name} is taken out of the configuration"))?;
     if let (true, Some(earlier)) = (ungranted, &earlier) {
-        terminal::print_line(&format!("{instance} may not connect to {} any more", earlier.place.host))?;
+        terminal::print_line(&format!(
+            "{instance} may not connect to {} any more",
+            earlier.place.host
+        ))?;
     }
     for step in remaining(&ground, &instance, earlier.as_ref(), in_use) {
         terminal::say(&step);
@@ -110,9 +113,7 @@ fn instance(
     // The component itself first, then what stands beside it.
     for instance in std::iter::once(&service.component).chain(of_it) {
         let written = config.components.get(instance).is_some_and(|its| !its.config.is_empty());
-        if written
-            && providers::configured(config, instance, &default)?.as_deref() == Some(name)
-        {
+        if written && providers::configured(config, instance, &default)?.as_deref() == Some(name) {
             return Ok(instance.clone());
         }
     }
@@ -122,9 +123,7 @@ fn instance(
     if name == "openai" && url.is_some() {
         return Ok(service.component);
     }
-    Err(usage(format!(
-        "`{name}` is not set up; `hydroid config show components` shows what is"
-    )))
+    Err(usage(format!("`{name}` is not set up; `hydroid config show components` shows what is")))
 }
 
 /// Everything that `add` may have written for a service of this component.

@@ -166,7 +166,10 @@ fn told(ground: &Ground, answer: &Answer, time: Duration) -> Result<Exit> {
         }
         _ => {
             let cost = answer.cost.map_or("cost unknown".to_owned(), |cost| cost.to_string());
-            format!("it took {} tokens of input and {} of output, {cost}", usage.input, usage.output)
+            format!(
+                "it took {} tokens of input and {} of output, {cost}",
+                usage.input, usage.output
+            )
         }
     })?;
     if let Some(windows) = &answer.limits {

@@ -178,11 +178,7 @@ fn oauth(
     })
 }
 
-fn exchange(
-    attach: Option<&str>,
-    table: toml::Table,
-    hosts: &[WebRule],
-) -> Result<OAuth2, String> {
+fn exchange(attach: Option<&str>, table: toml::Table, hosts: &[WebRule]) -> Result<OAuth2, String> {
     let mut fields = Fields::of(table, &["headers", "token_attach", "token_url"])?;
     let token_url =
         fields.required("token_url", "token_url = \"https://api.example.com/token\"")?;

@@ -229,8 +229,7 @@ async fn a_refresh_token_is_what_a_signer_exchanges() {
         (ClientAuth::Body, "client_secret=client+secret"),
         (ClientAuth::Basic, "authorization: Basic YXBwOmNsaWVudCtzZWNyZXQ="),
     ] {
-        let outcome =
-            sign_in_as(&[(200, DEVICE), both], Obtains::RefreshToken, Some(auth)).await;
+        let outcome = sign_in_as(&[(200, DEVICE), both], Obtains::RefreshToken, Some(auth)).await;
         assert_eq!(value(&outcome), "long");
         assert_eq!(outcome.result.as_ref().unwrap().lasts, None);
         assert!(outcome.requests[1].contains(expected), "{}", outcome.requests[1]);

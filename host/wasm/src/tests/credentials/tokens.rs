@@ -21,8 +21,7 @@ struct Scene {
 
 const REFRESH: &str =
     "kind = \"oauth2-refresh-token\"\nclient_id = \"id\"\nclient_secret = \"secret\"";
-const EXCHANGE: &str =
-    "kind = \"token-exchange\"\ntoken_attach = \"header:Authorization:token \"\nheaders = { Editor = \"hydroid\" }";
+const EXCHANGE: &str = "kind = \"token-exchange\"\ntoken_attach = \"header:Authorization:token \"\nheaders = { Editor = \"hydroid\" }";
 const CLIENT: &str = "kind = \"oauth2-client-credentials\"\nclient_id = \"id\"\nscopes = [\"a.read\", \"b\"]\naudience = \"https://api\"";
 
 fn scene(sign: &str) -> Scene {
