@@ -78,6 +78,7 @@ fn no_key_is_in_anything_a_provider_leaves_behind() {
     ] {
         let home = turns::home(&server, component, path, Some(secret));
         home.run(&["config", "set", "log.level", "trace"]).code(0);
+        home.run(&["config", "set", "model.max_output_tokens", "1000"]).code(0);
         clean(home.run(&["ask", "hello"]).code(0)).says("Hello from the server.");
         clean(home.run(&["ask", "--json", "who am i"]).code(3)).says("Incorrect API key");
         std::fs::remove_file(home.path("key.txt")).unwrap();

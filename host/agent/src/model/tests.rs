@@ -421,7 +421,7 @@ async fn another_model_gets_what_it_has_room_for_and_can_use() {
         impact: hydroid_core::tool::Impact::ReadOnly,
         claims_read_only: true,
     };
-    let long = |number: usize| Message::user(&format!("{number} {}", "word ".repeat(300)));
+    let long = |number: usize| Message::user(format!("{number} {}", "word ".repeat(300)));
     let asked = || ModelRequest {
         model: "priced".into(),
         tools: vec![tool.clone()],
@@ -442,7 +442,7 @@ async fn another_model_gets_what_it_has_room_for_and_can_use() {
     assert_eq!(sent.max_tokens, Some(500));
     // One without room for any of it is passed over, and that is said.
     let scene = Scene::new(&config("small"), vec![fails("unavailable"), says("hi")]);
-    let one = Message::user(&"word ".repeat(9_000));
+    let one = Message::user("word ".repeat(9_000));
     let got = scene.ask(ModelRequest { messages: vec![one], ..asked() }).await;
     assert!(got[0].contains("small (p) cannot answer instead: "), "{got:?}");
     assert_eq!(scene.asked(), ["p priced"]);

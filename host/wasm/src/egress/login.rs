@@ -3,7 +3,7 @@
 
 use super::client::{Answer, Egress, EgressError, Outgoing};
 use super::credential::Credential;
-use super::signer::oauth::basic;
+use super::signer::oauth::{basic, seconds};
 use super::target::Target;
 use futures_util::future::BoxFuture;
 use http::header::{self, HeaderMap, HeaderValue};
@@ -13,6 +13,7 @@ use hydroid_core::id::ComponentId;
 use hydroid_core::manifest::{ClientAuth, DeviceLogin, Obtains};
 use hydroid_core::ports::SecretValue;
 use serde::Deserialize;
+use serde_json::Value;
 use std::time::Duration;
 use url::Url;
 use url::form_urlencoded::Serializer;
@@ -124,12 +125,12 @@ pub enum LoginError {
 struct Device {
     device_code: String,
     user_code: String,
-    #[serde(alias = "verification_url")]
-    verification_uri: String,
-    #[serde(alias = "verification_url_complete")]
+    verification_uri: Option<String>,
+    /// What it was called before there was a standard.
+    verification_url: Option<String>,
     verification_uri_complete: Option<String>,
-    expires_in: u64,
-    interval: Option<u64>,
+    expires_in: Value,
+    interval: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -137,9 +138,14 @@ struct Polled {
     access_token: Option<String>,
     refresh_token: Option<String>,
     token_type: Option<String>,
-    expires_in: Option<u64>,
+    expires_in: Option<Value>,
     error: Option<String>,
-    interval: Option<u64>,
+    interval: Option<Value>,
+}
+
+/// A length of time; nothing for what is none.
+fn time(value: &Value) -> Duration {
+    seconds(value).and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).unwrap_or_default()
 }
 
 /// What one question brought.
@@ -161,7 +167,7 @@ impl SignIn<'_> {
     ) -> Result<SignedIn, LoginError> {
         let (device, shown) = self.begin(egress).await?;
         let device_code = Zeroizing::new(device.device_code);
-        let mut interval = device.interval.map_or(INTERVAL, Duration::from_secs);
+        let mut interval = device.interval.as_ref().map_or(INTERVAL, time);
         let mut waited = Duration::ZERO;
         show(&shown);
         loop {
@@ -196,9 +202,8 @@ impl SignIn<'_> {
             return Err(refused(endpoint, status, ""));
         }
         let unreadable = |problem| LoginError::Unreadable { endpoint: endpoint.clone(), problem };
-        let device: Device = serde_json::from_slice(&body).map_err(|_| {
-            unreadable("it has no `device_code`, `user_code`, `verification_uri` and `expires_in`")
-        })?;
+        let device: Device = serde_json::from_slice(&body)
+            .map_err(|_| unreadable("it has no `device_code`, `user_code` and `expires_in`"))?;
         let plain = |text: &str| {
             let length = text.chars().count();
             (1..=LONGEST_CODE).contains(&length) && !text.chars().any(char::is_control)
@@ -206,9 +211,11 @@ impl SignIn<'_> {
         if device.device_code.is_empty() || !plain(&device.user_code) {
             return Err(unreadable("its code is empty, too long or has control characters"));
         }
-        let url = web_url(&device.verification_uri)
+        let url = device.verification_uri.as_ref().or(device.verification_url.as_ref());
+        let url = url
+            .and_then(|url| web_url(url))
             .ok_or_else(|| unreadable("its `verification_uri` is no web address"))?;
-        let lasts = Duration::from_secs(device.expires_in).min(LONGEST_LIFE);
+        let lasts = time(&device.expires_in).min(LONGEST_LIFE);
         let whole_url = device.verification_uri_complete.as_deref().and_then(web_url);
         let shown = UserCode { url, code: device.user_code.clone(), whole_url, lasts };
         Ok((device, shown))
@@ -261,7 +268,7 @@ impl SignIn<'_> {
         match polled.error.as_deref() {
             Some("authorization_pending") => return Ok(Turn::Wait(None)),
             Some("slow_down") => {
-                let named = Duration::from_secs(polled.interval.unwrap_or_default());
+                let named = polled.interval.as_ref().map(time).unwrap_or_default();
                 return Ok(Turn::Wait(Some(named)));
             }
             Some("access_denied") => return Err(LoginError::Denied),
@@ -288,7 +295,7 @@ impl SignIn<'_> {
                 }
             })
         })?;
-        let lasts = lasts.map(Duration::from_secs);
+        let lasts = lasts.as_ref().map(time);
         Ok(Turn::Done(SignedIn { value: SecretValue::new(value), lasts }))
     }
 

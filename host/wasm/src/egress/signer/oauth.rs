@@ -223,7 +223,7 @@ fn life(granted: &Granted, now_ms: u64) -> Duration {
 }
 
 /// A number of seconds, which some services write as a text.
-fn seconds(value: &serde_json::Value) -> Option<f64> {
+pub(in crate::egress) fn seconds(value: &serde_json::Value) -> Option<f64> {
     match value {
         serde_json::Value::Number(number) => number.as_f64(),
         serde_json::Value::String(text) => text.trim().parse().ok(),

@@ -148,6 +148,9 @@ async fn a_service_that_is_asked_too_often_is_asked_more_seldom() {
     assert_eq!(outcome.waits, [5, 10, 10, 20]);
     let hasty = DEVICE.replace("\"interval\":5", "\"interval\":0");
     assert_eq!(sign_in(&[(200, &hasty), TOKEN]).await.waits, [1]);
+    // As services wrote it before there was a standard.
+    let older = DEVICE.replace("verification_uri", "verification_url").replace(":60", ":\"60\"");
+    assert_eq!(value(&sign_in(&[(200, &older), TOKEN]).await), "gho_abc");
     let silent = DEVICE.replace(",\"interval\":5", "");
     assert_eq!(sign_in(&[(200, &silent), TOKEN]).await.waits, [5]);
 }
