@@ -341,7 +341,7 @@ fn remaining(
                 plan.place.host
             ));
         }
-        if plan.place.host.starts_with("http://") && !sets("egress.allow_private") {
+        if plan.place.host.starts_with("http://") && plan.place.private.is_none() {
             steps.push(format!(
                 "the key and what you say go to {} without TLS, so whoever is in between reads them; `https://` in `--url` is better",
                 plan.place.host
