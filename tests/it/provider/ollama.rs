@@ -114,7 +114,7 @@ fn how_far_a_model_is_fetched_is_shown_while_one_waits() {
         home.run(&["provider", "add", "ollama", "--url", &url, "--model", "m"]).code(0);
         home.run(&["config", "set", "components.provider-ollama.config.pull", "true"]).code(0);
         if json {
-            home.run(&["ask", "--json", "hello"]).code(0).says(expected).says("Here I am.");
+            home.run(&["ask", "--json", "hello"]).code(0).says(expected).says("completed");
         } else {
             home.run(&["ask", "hello"]).code(0).tells(expected).says("Here I am.");
         }
