@@ -61,18 +61,10 @@ fn in_linear_memory(texts: [[&str; 2]; 2]) -> [bool; 2] {
 }
 
 fn holds(bytes: &[u8], [first, second]: [&str; 2]) -> bool {
-    let (first, second) = (first.as_bytes(), second.as_bytes());
-    let mut at = 0;
-    while let Some(next) = bytes
-        .get(at..)
-        .and_then(|rest| rest.windows(first.len()).position(|window| window == first))
-    {
-        at += next + first.len();
-        if bytes.get(at..at + second.len()) == Some(second) {
-            return true;
-        }
-    }
-    false
+    memchr::memmem::find_iter(bytes, first).any(|at| {
+        let after = at + first.len();
+        bytes.get(after..after + second.len()) == Some(second.as_bytes())
+    })
 }
 
 /// A server that tells when a request has come and answers when it is told to, with a body in which
