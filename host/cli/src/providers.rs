@@ -69,6 +69,11 @@ impl Service {
         }
     }
 
+    /// True if what is set besides an address is what the service needs.
+    pub(crate) fn fits(&self, written: impl Fn(&str) -> Option<toml::Value>) -> bool {
+        self.config.iter().all(|(key, value)| written(key).as_ref() == Some(value))
+    }
+
     /// What stands in place of the braces in an address of the service.
     pub(crate) fn own_part<'a>(&self, url: &'a str) -> Option<&'a str> {
         let (before, after) = self.braces()?;

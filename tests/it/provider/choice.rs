@@ -134,6 +134,14 @@ fn bedrock_is_a_service_of_the_list() {
     assert_eq!(used(), ["bedrock-api-key"]);
     home.run(&["provider", "remove", "bedrock-api-key"]).code(0);
     assert!(!config(&home).contains("region"), "{}", config(&home));
+    // At an address of one's own, which the key may go to as long as the service is there.
+    let url = ["--url", "https://vpce.example.com", "--model", "m"];
+    home.run(&[&["provider", "add", "bedrock"], &url[..]].concat()).code(0);
+    assert!(config(&home).contains("[secrets.aws-secret-access-key]"), "{}", config(&home));
+    home.run(&["provider", "remove", "groq"]).code(2);
+    home.run(&["provider", "remove", "bedrock"]).code(0);
+    let after = config(&home);
+    assert!(!after.contains("vpce") && !after.contains("aws-secret"), "{after}");
 }
 
 #[test]

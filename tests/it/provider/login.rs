@@ -145,7 +145,7 @@ fn a_person_signs_in_and_the_model_answers() {
     let home = home(&service);
     home.run(&["ask", "hello"]).code(3).tells("hydroid provider login mine");
     home.run(&["doctor"]).says("`hydroid provider login mine` sets it");
-    clean(home.run(&["provider", "login", "mine"]))
+    clean(home.run(&["provider", "login", "provider-mine"]))
         .code(0)
         .tells(&format!("http://{}/login", service.address))
         .tells("WDJB-MJHT")
@@ -192,6 +192,8 @@ fn what_nobody_signs_in_for_is_said_with_what_to_do() {
     ] {
         home.run(&["provider", "login", name]).code(2).tells(expected);
     }
+    home.run(&["provider", "add", "groq", "--as", "g", "--model", "m"]).code(0);
+    home.run(&["provider", "login", "g"]).code(2).tells("hydroid secret set groq");
     home.run(&["provider", "add", "github-copilot", "--model", "gpt-4.1"])
         .code(0)
         .tells("hydroid provider login github-copilot");

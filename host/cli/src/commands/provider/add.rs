@@ -136,7 +136,7 @@ impl Plan {
     /// What an earlier service at another address needed is taken out.
     fn leave(&mut self, earlier: &Earlier, config: &Config, grants: &Grants) {
         if let Some(key) = earlier.audience(config)
-            && !self.set.iter().any(|(set, _)| *set == key)
+            && !self.set.iter().any(|(set, _)| set.starts_with(&key))
         {
             self.taken_out.push(key);
         }

@@ -34,9 +34,18 @@ impl Earlier {
         let Some(url) = providers::address_of(config, instance, default)? else { return Ok(None) };
         // An address that is none leads nowhere, so nothing was opened for it.
         let Ok(place) = place(&url) else { return Ok(None) };
-        let its = config.components.get(instance).map(|its| &its.config);
-        let secret = its.and_then(|its| its.get("api_key_secret")?.as_str());
-        let secret = secret.filter(|secret| !secret.is_empty()).map(str::to_owned);
+        let its = config.components.get(instance);
+        let component = its.and_then(|its| its.component.as_deref()).unwrap_or(instance);
+        let written = |key: &str| its.and_then(|its| its.config.get(key));
+        let secret = match written("api_key_secret").and_then(Value::as_str) {
+            Some(secret) => Some(secret.to_owned()).filter(|secret| !secret.is_empty()),
+            // A component that does not name its secret has a way of its own to choose it.
+            None => providers::services()?
+                .into_values()
+                .filter(|service| service.component == component)
+                .find(|service| service.fits(|key| written(key).cloned()))
+                .and_then(|service| service.secret),
+        };
         Ok(Some(Self { url, place, secret }))
     }
 
@@ -60,11 +69,15 @@ impl Earlier {
         Some(all.iter().filter(|one| *one != private).cloned().map(Value::from).collect())
     }
 
-    /// The key that says where its secret may go, if `add` wrote it for this address.
+    /// The key that says where its secret may go, if `add` wrote it for this address; the whole
+    /// table where nothing else is in it.
     pub(super) fn audience(&self, config: &Config) -> Option<String> {
         let secret = self.secret.as_ref()?;
-        let hosts = &config.secrets.get(secret)?.hosts;
-        (hosts.first() == Some(&self.place.host)).then(|| format!("secrets.{secret}.hosts"))
+        let source = config.secrets.get(secret)?;
+        let alone = !source.names_a_value() && source.rotate.is_empty();
+        let hosts = if alone { "" } else { ".hosts" };
+        let its = source.hosts.first() == Some(&self.place.host);
+        its.then(|| format!("secrets.{secret}{hosts}"))
     }
 }
 
@@ -150,7 +163,9 @@ mod tests {
     fn what_was_opened_for_a_service_is_closed() {
         let config = config(OWN);
         let earlier = earlier(&config).unwrap();
-        assert_eq!(earlier.audience(&config).as_deref(), Some("secrets.k.hosts"));
+        assert_eq!(earlier.audience(&config).as_deref(), Some("secrets.k"));
+        let stored = self::config(&OWN.replace("[secrets.k]\n", "[secrets.k]\nenv = \"K\"\n"));
+        assert_eq!(earlier.audience(&stored).as_deref(), Some("secrets.k.hosts"));
         let left = earlier.closed(&config, "p", &Grants::default());
         assert_eq!(left, Some(vec!["10.0.0.1:80".into()]));
     }

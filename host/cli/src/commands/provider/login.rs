@@ -11,6 +11,7 @@ use crate::stopped::refuse_if_stopped;
 use crate::terminal;
 use crate::wire::Ground;
 use anyhow::{Context, Result, anyhow};
+use hydroid_core::config::Config;
 use hydroid_core::id::ComponentId;
 use hydroid_core::manifest::{DeviceLogin, LoginClient, Manifest};
 use hydroid_core::ports::{SecretValue, Secrets};
@@ -30,7 +31,7 @@ pub(super) async fn login(
     let ground = Ground::lay_to_look(environment, settings)?;
     refuse_if_stopped(&ground.paths)?;
     let catalog = ground.catalog_to_look_at().await?;
-    let found = find(&catalog, name)?;
+    let found = find(&catalog, &ground.config, name)?;
     secret::not_configured(&ground, &found.secret)?;
     if let Some(problem) = ground.secrets.sealed().unreadable() {
         anyhow::bail!("{problem}; what you sign in for could not be stored, so nothing is begun");
@@ -85,7 +86,7 @@ struct Found {
 
 /// The credential that is meant: that of a service, that of this name, or the only one of a
 /// component.
-fn find(catalog: &Catalog, name: &str) -> Result<Found> {
+fn find(catalog: &Catalog, config: &Config, name: &str) -> Result<Found> {
     let services = providers::services()?;
     let installed = catalog.installed();
     let manifests = || installed.iter().filter_map(|its| its.manifest.as_ref());
@@ -114,6 +115,16 @@ fn find(catalog: &Catalog, name: &str) -> Result<Found> {
             harmless(name)
         ))
     })?;
+    // The one that is configured is meant, whatever else its manifest knows.
+    let configured = config.components.get(name).and_then(|its| its.config.get("api_key_secret"));
+    let configured = configured.and_then(|secret| secret.as_str()).filter(|its| !its.is_empty());
+    if let Some(secret) = configured {
+        return found(of_component, secret).ok_or_else(|| {
+            usage(format!(
+                "`{name}` sends the secret `{secret}`, for which nobody signs in with a code; `hydroid secret set {secret}` stores it"
+            ))
+        });
+    }
     let mut its: Vec<Found> =
         of_component.secrets.keys().filter_map(|secret| found(of_component, secret)).collect();
     match (its.pop(), its.is_empty()) {

@@ -117,11 +117,16 @@ fn instance(
             return Ok(instance.clone());
         }
     }
-    let set_up = config.components.get(&service.component).map(|its| &its.config);
-    let url = set_up.and_then(|its| its.get("base_url")?.as_str());
-    // `openai` is also any other service of its protocol.
-    if name == "openai" && url.is_some() {
-        return Ok(service.component);
+    // At an address of one's own a service is known by the rest of what was set for it.
+    if let Some(its) = config.components.get(&service.component).map(|its| &its.config)
+        && its.contains_key("base_url")
+        && providers::configured(config, &service.component, &default)?.is_none()
+    {
+        let secret = its.get("api_key_secret").and_then(Value::as_str);
+        let same = secret.is_none_or(|its| its == service.secret.as_deref().unwrap_or_default());
+        if name == "openai" || (same && service.fits(|key| its.get(key).cloned())) {
+            return Ok(service.component);
+        }
     }
     Err(usage(format!("`{name}` is not set up; `hydroid config show components` shows what is")))
 }
