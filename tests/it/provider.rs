@@ -5,6 +5,7 @@ mod turns;
 
 mod choice;
 mod gemini;
+mod login;
 mod ollama;
 mod responses;
 
@@ -44,6 +45,47 @@ fn home(server: &Aimock) -> Home {
 fn clean(ran: Ran) -> Ran {
     assert!(!ran.stdout.contains(KEY) && !ran.stderr.contains(KEY), "the key was shown: {ran:?}");
     ran
+}
+
+/// Files that have one of these in them.
+fn found_below(directory: &std::path::Path, secrets: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap().flatten() {
+        let kind = entry.file_type().unwrap();
+        if kind.is_dir() {
+            found.extend(found_below(&entry.path(), secrets));
+        } else if kind.is_file() {
+            let bytes = std::fs::read(entry.path()).unwrap();
+            let has = |secret: &&str| bytes.windows(secret.len()).any(|at| at == secret.as_bytes());
+            if secrets.iter().any(|secret| has(secret)) {
+                found.push(entry.path().display().to_string());
+            }
+        }
+    }
+    found
+}
+
+/// In the session, the log of everything, and whatever else is left below the home: a key that was
+/// sent, taken and refused is in its own file only.
+#[test]
+fn no_key_is_in_anything_a_provider_leaves_behind() {
+    let Some(server) = turns::server() else { return };
+    for (component, path, secret) in [
+        ("provider-openai", "/v1", "openai"),
+        ("provider-openai-responses", "/v1", "openai"),
+        ("provider-anthropic", "/v1", "anthropic"),
+        ("provider-gemini", "/v1beta", "gemini"),
+    ] {
+        let home = turns::home(&server, component, path, Some(secret));
+        home.run(&["config", "set", "log.level", "trace"]).code(0);
+        home.run(&["config", "set", "model.max_output_tokens", "1000"]).code(0);
+        clean(home.run(&["ask", "hello"]).code(0)).says("Hello from the server.");
+        clean(home.run(&["ask", "--json", "who am i"]).code(3)).says("Incorrect API key");
+        std::fs::remove_file(home.path("key.txt")).unwrap();
+        clean(home.run(&["ask", "--json", "hello"]).code(3));
+        let found = found_below(home.path("").as_path(), &[KEY]);
+        assert_eq!(found, Vec::<String>::new(), "{component}");
+    }
 }
 
 /// The messages of one request as the server got them.

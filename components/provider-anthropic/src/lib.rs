@@ -71,8 +71,11 @@ impl Provider for Anthropic {
             request.max_tokens = Some(output_limit(&request.model, &config)?);
         }
         let schema_tool = convert::schema_tool(&request, &config)?;
-        let body = convert::request(request, &config, schema_tool)?;
-        let response = send(&body, &config)?;
+        let mut body = convert::request(request, &config, schema_tool)?;
+        let response = web::stream_or_whole(config.stream, |stream| {
+            body.stream = stream;
+            send(&body, &config)
+        })?;
         let limits = rate_limit::event(&response.headers);
         let mut answer = decode::Turn::new(response, limits, call_prefix, schema_tool);
         if body.may_pause() {

@@ -60,13 +60,14 @@ impl Provider for Gemini {
     fn complete(request: Request) -> Result<Box<dyn EventSource>, Error> {
         let config: Config = hydroid_component::config::read()?;
         let model = config::path_of(&request.model)?;
-        let method =
-            if config.stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
         // The length of the conversation tells the answers of one conversation apart.
         let decoder = Decoder::new(format!("{}{}", convert::MADE_UP, request.messages.len()));
         let body = convert::request(request, &config)?;
-        let fetch = Fetch::post_json(config.url(&format!("{model}:{method}")), &body)?;
-        let response = prepared(fetch, &config).send_for_success()?;
+        let response = web::stream_or_whole(config.stream, |stream| {
+            let method = if stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
+            let fetch = Fetch::post_json(config.url(&format!("{model}:{method}")), &body)?;
+            prepared(fetch, &config).send_for_success()
+        })?;
         let limits = rate_limit::event(&response.headers);
         Ok(Box::new(Answer::new(response, decoder).after(limits)))
     }

@@ -60,9 +60,13 @@ impl Provider for Ollama {
         // The length of the conversation tells the answers of one conversation apart.
         let call_prefix = format!("call_{}", request.messages.len());
         let model = request.model.clone();
-        let body = convert::request(request, &config)?;
+        let mut body = convert::request(request, &config)?;
         let decoder = Decoder::new(call_prefix, text_calls);
-        match post(&config, "chat", &body) {
+        let asked = web::stream_or_whole(config.stream, |stream| {
+            body.stream = stream;
+            post(&config, "chat", &body)
+        });
+        match asked {
             Ok(response) => Ok(Box::new(Answer::lines(response, decoder))),
             Err(error) if matches!(error.kind, ErrorKind::NotFound) && config.pull => {
                 let pulling =

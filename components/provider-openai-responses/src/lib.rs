@@ -52,10 +52,13 @@ impl Provider for Responses {
         let config: Config = hydroid_component::config::read()?;
         // The length of the conversation tells the answers of one conversation apart.
         let decoder = Decoder::new(format!("call_{}", request.messages.len()));
-        let body = convert::request(request, &config)?;
-        let fetch = Fetch::post_json(config.url("responses"), &body)?
-            .header("accept", "text/event-stream, application/json");
-        let response = prepared(fetch, &config).send_for_success()?;
+        let mut body = convert::request(request, &config)?;
+        let response = web::stream_or_whole(config.stream, |stream| {
+            body.stream = stream;
+            let fetch = Fetch::post_json(config.url("responses"), &body)?
+                .header("accept", "text/event-stream, application/json");
+            prepared(fetch, &config).send_for_success()
+        })?;
         let limits = rate_limit::event(&response.headers);
         Ok(Box::new(Answer::new(response, decoder).after(limits)))
     }

@@ -52,10 +52,16 @@ impl Provider for OpenAi {
             TextToolCalls::Off => TextCalls::off(),
         };
         let decoder = Decoder::new(call_prefix, request.model.clone(), text_calls);
-        let body = convert::request(request, &config)?;
-        let fetch = Fetch::post_json(config.url("chat/completions"), &body)?
-            .header("accept", "text/event-stream, application/json");
-        let response = prepared(fetch, &config).send_for_success()?;
+        let mut body = convert::request(request, &config)?;
+        let response = web::stream_or_whole(config.stream, |stream| {
+            body.stream = stream;
+            if !stream {
+                body.stream_options = None;
+            }
+            let fetch = Fetch::post_json(config.url("chat/completions"), &body)?
+                .header("accept", "text/event-stream, application/json");
+            prepared(fetch, &config).send_for_success()
+        })?;
         let limits = rate_limit::event(&response.headers);
         Ok(Box::new(Answer::new(response, decoder).after(limits)))
     }

@@ -148,6 +148,26 @@ pub fn read_at_most(body: &mut impl Body, limit: usize) -> Result<(Vec<u8>, bool
     Ok((bytes, true))
 }
 
+/// Asks for a stream, if that is wanted, and for a whole answer where the service or a gateway
+/// before it refuses to stream. Nothing was done then, so nothing is asked twice.
+pub fn stream_or_whole<T>(
+    stream: bool,
+    mut ask: impl FnMut(bool) -> Result<T, Error>,
+) -> Result<T, Error> {
+    match ask(stream) {
+        Err(error) if stream && refuses_to_stream(&error) => ask(false),
+        asked => asked,
+    }
+}
+
+/// True if what is refused is the stream. There is no code for that anywhere; all who refuse it name
+/// it.
+fn refuses_to_stream(error: &Error) -> bool {
+    matches!(error.kind, ErrorKind::InvalidInput | ErrorKind::Unsupported)
+        && !error.sent
+        && error.message.to_lowercase().contains("stream")
+}
+
 /// The whole body; more than `limit` bytes are an error.
 pub fn read_all(body: &mut impl Body, limit: usize) -> Result<Vec<u8>, Error> {
     match read_at_most(body, limit)? {
@@ -213,5 +233,45 @@ mod tests {
         assert_eq!(headers.get("content-type"), Some("Text/Event-Stream; charset=utf-8"));
         assert_eq!(headers.media_type().as_deref(), Some("text/event-stream"));
         assert_eq!(headers.get("date"), None);
+    }
+}
+
+#[cfg(test)]
+mod stream_tests {
+    use super::*;
+
+    fn asked(error: &Error) -> (Result<&'static str, Error>, Vec<bool>) {
+        let mut asked = Vec::new();
+        let result = stream_or_whole(true, |stream| {
+            asked.push(stream);
+            if stream { Err(error.clone()) } else { Ok("whole") }
+        });
+        (result, asked)
+    }
+
+    #[test]
+    fn what_refuses_to_stream_is_asked_once_for_a_whole_answer() {
+        let refusal = Error::new(ErrorKind::InvalidInput, "Unsupported value: 'stream'");
+        let (result, times) = asked(&refusal);
+        assert_eq!((result.unwrap(), times), ("whole", vec![true, false]));
+    }
+
+    #[test]
+    fn any_other_refusal_stands() {
+        let sent = Error { sent: true, ..Error::new(ErrorKind::InvalidInput, "the stream broke") };
+        for error in [
+            Error::new(ErrorKind::InvalidInput, "no such model"),
+            Error::new(ErrorKind::RateLimited, "too many streams"),
+            sent,
+        ] {
+            let (result, times) = asked(&error);
+            assert!(result.is_err() && times == [true], "{error:?}");
+        }
+        let mut times = 0;
+        let result: Result<(), Error> = stream_or_whole(false, |_| {
+            times += 1;
+            Err(Error::new(ErrorKind::InvalidInput, "stream"))
+        });
+        assert!(result.is_err() && times == 1);
     }
 }

@@ -8,11 +8,13 @@
 mod conversations;
 mod functions;
 mod golden;
+mod pace;
 mod pieces;
 mod schema;
 
 pub use conversations::{call, conversations, file, request, result, says, text, thought, tool};
 pub use functions::{Published, assembled, fragments, published};
 pub use golden::golden;
+pub use pace::pace;
 pub use pieces::{Pieces, SIZES, check, pieces, play, show};
 pub use schema::PublishedSchema;

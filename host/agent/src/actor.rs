@@ -6,7 +6,7 @@
 //! taken first, so a cancel never waits behind an answer that streams. Reports are left where they
 //! are while the client the session was opened with is far behind, so that nothing outruns it.
 
-use crate::answer::{AnswerScrubber, mask_known};
+use crate::answer::{AnswerScrubber, mask_known, progress};
 use crate::audit;
 use crate::clients::{Client, Clients, Shown};
 use crate::effects::{self, Job, News, Report, TurnContext};
@@ -549,7 +549,18 @@ impl Actor {
             return;
         };
         let events = match report.news {
-            News::Answer(events) => running.scrubbed(events),
+            News::Answer(events) => {
+                for (fraction, note) in progress(&events, &self.agent.scrubber.current()) {
+                    let session = self.session.clone();
+                    self.clients.show(&SessionMessage::Progress {
+                        session,
+                        call_id: None,
+                        fraction,
+                        note,
+                    });
+                }
+                running.scrubbed(events)
+            }
             News::AnswerEnded(result) => {
                 let mut events: Vec<Event> =
                     running.answer.finish().into_iter().map(Event::Model).collect();
@@ -589,7 +600,7 @@ impl Actor {
                     let session = self.session.clone();
                     self.clients.show(&SessionMessage::Progress {
                         session,
-                        call_id: id,
+                        call_id: Some(id),
                         fraction,
                         note,
                     });

@@ -2,6 +2,7 @@
 //! and arguments are scrubbed across the borders of their fragments. In arguments nothing is
 //! guessed: a tool must get what the model wrote. It does not judge content.
 
+use crate::effects::NOTE_LENGTH;
 use hydroid_core::ports::ModelEvent;
 use hydroid_core::scrub::{Scrubber, Stream};
 use std::collections::BTreeMap;
@@ -103,8 +104,65 @@ fn text_event(text: String) -> Option<ModelEvent> {
     (!text.is_empty()).then_some(ModelEvent::Text(text))
 }
 
+/// The kind of event that tells how far something has come that an answer waits for.
+const PROGRESS: &str = "hydroid/progress";
+
+/// What events tell of that: how far, where that is known, and a note that can be shown.
+pub(crate) fn progress(events: &[ModelEvent], scrubber: &Scrubber) -> Vec<(Option<f32>, String)> {
+    let told = events.iter().filter_map(|event| match event {
+        ModelEvent::Other { kind, json } if kind == PROGRESS => {
+            serde_json::from_str::<serde_json::Value>(json)
+                .ok()
+                .filter(serde_json::Value::is_object)
+        }
+        _ => None,
+    });
+    told.map(|told| {
+        let percent = told["fraction"].as_f64().filter(|fraction| fraction.is_finite());
+        #[expect(clippy::cast_possible_truncation, reason = "from 0 to 1, and only shown")]
+        let fraction = percent.map(|fraction| fraction.clamp(0.0, 1.0) as f32);
+        let message = told["message"].as_str().unwrap_or_default();
+        (fraction, scrubber.scrub(message).chars().take(NOTE_LENGTH).collect())
+    })
+    .collect()
+}
+
 /// A person's own words: only what is known to be secret is masked, since what merely looks like
 /// a credential may be what they are asking about.
 pub(crate) fn mask_known(scrubber: &Scrubber, text: &str) -> String {
     scrubber.mask_known(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_tells_how_far_it_is_is_progress() {
+        let other =
+            |kind: &str, json: &str| ModelEvent::Other { kind: kind.into(), json: json.into() };
+        let events = [
+            other(
+                PROGRESS,
+                r#"{"fraction":0.25,"message":"1 of 4 MB, with the key sk-known-1234"}"#,
+            ),
+            other(PROGRESS, r#"{"message":"looking"}"#),
+            other(PROGRESS, r#"{"fraction":7.5}"#),
+            other(PROGRESS, "[1"),
+            other("hydroid/rate-limit", r#"{"message":"no"}"#),
+            ModelEvent::Text("no".into()),
+        ];
+        let known = hydroid_core::scrub::KnownSecret {
+            name: Some("key".into()),
+            value: hydroid_core::ports::SecretValue::new("sk-known-1234".into()),
+        };
+        let scrubber = Scrubber::new(&[known], &[]).unwrap();
+        let told = progress(&events, &scrubber);
+        let expected = [
+            (Some(0.25), "1 of 4 MB, with the key [secret:key]"),
+            (None, "looking"),
+            (Some(1.0), ""),
+        ];
+        assert_eq!(told, expected.map(|(fraction, note)| (fraction, note.to_owned())));
+    }
 }

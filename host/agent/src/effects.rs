@@ -38,7 +38,7 @@ const CONTEXT_TOKENS: u32 = 128_000;
 const ANSWER_TOKENS: u32 = 4_096;
 
 /// Characters of a progress note; more does not fit on a line.
-const NOTE_LENGTH: usize = 200;
+pub(crate) const NOTE_LENGTH: usize = 200;
 
 /// The last second that the date below can write.
 const LAST_SECOND: u64 = 253_402_300_799;
@@ -423,11 +423,11 @@ fn with_effort(
 
 /// How much of a model's window is for the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct AnswerRoom {
+pub(crate) struct AnswerRoom {
     /// What a request and its answer have together.
-    window: u32,
+    pub(crate) window: u32,
     /// What of it is kept for the answer.
-    reserve: u32,
+    pub(crate) reserve: u32,
     /// What a person wants or the catalog says is the most; none when nobody does.
     most: Option<u32>,
     /// A person wants it.
@@ -435,7 +435,7 @@ struct AnswerRoom {
 }
 
 impl AnswerRoom {
-    fn of(facts: &Facts, wanted: Option<u32>) -> Self {
+    pub(crate) fn of(facts: &Facts, wanted: Option<u32>) -> Self {
         let window = facts.context.unwrap_or(CONTEXT_TOKENS);
         let reserve = match (wanted, facts.output) {
             (Some(wanted), _) => wanted,
@@ -452,7 +452,7 @@ impl AnswerRoom {
 
     /// What the service is told, beside a request of about so many tokens: the model's limit, as
     /// far as the window has room. A quarter is left for what the estimate may be wrong by.
-    fn max_tokens(self, request: u64) -> Option<u32> {
+    pub(crate) fn max_tokens(self, request: u64) -> Option<u32> {
         let most = self.most?;
         if self.wanted {
             return Some(most);
@@ -462,7 +462,7 @@ impl AnswerRoom {
     }
 }
 
-fn spec_length(spec: &ToolSpec) -> usize {
+pub(crate) fn spec_length(spec: &ToolSpec) -> usize {
     spec.name.chars().count()
         + spec.description.chars().count()
         + spec.input_schema.to_string().chars().count()

@@ -46,7 +46,8 @@ impl Faults {
 pub(crate) fn models(config: &Config) -> Models {
     let snapshot = r#"{"acme": {"models": {
         "deaf": {"tool_call": false, "temperature": false, "modalities": {"input": ["text"]}},
-        "priced": {"cost": {"input": 1, "output": 10}, "limit": {"context": 9000, "output": 4000}}
+        "priced": {"cost": {"input": 1, "output": 10}, "limit": {"context": 9000, "output": 4000}},
+        "small": {"limit": {"context": 2000, "output": 500}}
     }}}"#;
     Models::new(config, Box::new(|| Ok(snapshot.to_owned())), None, Services::default()).unwrap()
 }
@@ -722,6 +723,7 @@ impl Host {
         Self::around(config, script, |inner, config| {
             let parts = ModelParts {
                 inner,
+                models: Arc::new(models(config)),
                 kept: Arc::new(FakeRecords::default()),
                 clock: Arc::new(FakeClock),
                 scrubber: LiveScrubber::fixed(Vec::new(), Vec::new()).unwrap(),

@@ -5,12 +5,13 @@
 use crate::settings::MAIN_AGENT;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use hydroid_core::config::{Config, MoneyBudget, Span};
+use hydroid_core::id::{ComponentId, UserId};
 use hydroid_core::message::Usage;
 use hydroid_core::models::Models;
 use hydroid_core::money::{Money, PriceList, day_began, month_began};
 use hydroid_core::ports::{
     CallContext, Charge, Clock, Completion, Ledger, Model, ModelError, ModelEvent, ModelRequest,
-    RequestNumber, Since, StoreError,
+    RateLimit, RateLimits, RateWindows, RequestNumber, Since, StoreError,
 };
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ const MAY_COST: [&str; 4] = ["timeout", "cancelled", "internal", "other"];
 pub struct Metered {
     model: Arc<dyn Model>,
     ledger: Arc<dyn Ledger>,
+    limits: Arc<dyn RateLimits>,
     clock: Arc<dyn Clock>,
     models: Arc<Models>,
     budgets: Vec<MoneyBudget>,
@@ -36,11 +38,12 @@ impl Metered {
     pub fn new(
         model: Arc<dyn Model>,
         ledger: Arc<dyn Ledger>,
+        limits: Arc<dyn RateLimits>,
         clock: Arc<dyn Clock>,
         models: Arc<Models>,
         config: &Config,
     ) -> Self {
-        Self { model, ledger, clock, models, budgets: config.money_budgets() }
+        Self { model, ledger, limits, clock, models, budgets: config.money_budgets() }
     }
 
     async fn begin(
@@ -66,6 +69,12 @@ impl Metered {
             at_ms: self.clock.now_ms(),
         };
         let number = self.ledger.begin(charge).await.map_err(not_kept)?;
+        let said = Said {
+            limits: Arc::clone(&self.limits),
+            user: context.user.clone(),
+            provider: request.provider.clone(),
+            model: request.model.clone(),
+        };
         let mut account = Account {
             ledger: Arc::clone(&self.ledger),
             clock: Arc::clone(&self.clock),
@@ -76,7 +85,9 @@ impl Metered {
             kept_ms: 0,
         };
         match self.model.complete(request, context).await {
-            Ok(completion) => Ok(Box::new(MeteredCompletion { completion, account, came: false })),
+            Ok(completion) => {
+                Ok(Box::new(MeteredCompletion { completion, account, said, came: false }))
+            }
             Err(error) => {
                 account.refused(&error).await?;
                 Err(error)
@@ -149,9 +160,18 @@ struct Account {
     kept_ms: u64,
 }
 
+/// Who would have said how much may still be asked, and where that is kept.
+struct Said {
+    limits: Arc<dyn RateLimits>,
+    user: UserId,
+    provider: ComponentId,
+    model: String,
+}
+
 struct MeteredCompletion {
     completion: Box<dyn Completion>,
     account: Account,
+    said: Said,
     /// A part of the answer was there.
     came: bool,
 }
@@ -164,6 +184,7 @@ impl Completion for MeteredCompletion {
                     let first = !std::mem::replace(&mut self.came, true);
                     let over = events.is_empty()
                         || events.iter().any(|event| matches!(event, ModelEvent::Finished(_)));
+                    self.said.keep(&events, self.account.clock.now_ms()).await;
                     let events = self.account.charged(events, first);
                     self.account.keep(over).await?;
                     Ok(events)
@@ -182,13 +203,31 @@ impl Completion for MeteredCompletion {
     }
 }
 
+impl Said {
+    /// Keeps what a service said of its limits. Nothing depends on it, so a failure is only told.
+    async fn keep(&self, events: &[ModelEvent], at_ms: u64) {
+        let said = events.iter().rev().find_map(|event| match event {
+            ModelEvent::Other { kind, json } if kind == RateWindows::EVENT => {
+                RateWindows::of_event(json)
+            }
+            _ => None,
+        });
+        let Some(windows) = said else { return };
+        let (provider, model) = (self.provider.clone(), self.model.clone());
+        let said = RateLimit { provider, model, at_ms, windows };
+        if let Err(error) = self.limits.keep_limits(&self.user, said).await {
+            tracing::warn!(%error, "what a service said of its limits could not be kept");
+        }
+    }
+}
+
 impl Account {
     /// The events, each count of tokens with what they cost. Until the first one nobody knows,
     /// which is said at the beginning, since there may never be one.
     fn charged(&mut self, events: Vec<ModelEvent>, first: bool) -> Vec<ModelEvent> {
         let mut charged = Vec::with_capacity(events.len());
         if first && !events.is_empty() {
-            charged.push(ModelEvent::Charged(None));
+            charged.push(ModelEvent::Charged(self.unsaid()));
         }
         for event in events {
             if let ModelEvent::Usage(usage) = event {
@@ -202,9 +241,18 @@ impl Account {
         charged
     }
 
+    /// What an answer costs whose service does not say how many tokens it took: nothing, if no
+    /// answer of its model costs anything.
+    fn unsaid(&self) -> Option<Money> {
+        self.prices.is_free().then_some(Money::ZERO)
+    }
+
     /// Keeps the last count, the first time and the last, and now and then in between.
     async fn keep(&mut self, over: bool) -> Result<(), ModelError> {
         let Some(usage) = self.usage.filter(|usage| self.kept != Some(*usage)) else {
+            if over && self.usage.is_none() && self.prices.is_free() {
+                self.settle(Usage::default(), Some(Money::ZERO)).await?;
+            }
             return Ok(());
         };
         let now_ms = self.clock.now_ms();
@@ -216,9 +264,10 @@ impl Account {
         Ok(())
     }
 
-    /// A request that was refused as a whole costs nothing; of one that broke off nobody knows.
+    /// A request that was refused as a whole costs nothing; of one that broke off, or that reached
+    /// a service which may have worked on it, nobody knows.
     async fn refused(&mut self, error: &ModelError) -> Result<(), ModelError> {
-        if MAY_COST.contains(&error.kind.as_str()) {
+        if (MAY_COST.contains(&error.kind.as_str()) || error.sent) && !self.prices.is_free() {
             return Ok(());
         }
         self.settle(Usage::default(), Some(Money::ZERO)).await

@@ -19,6 +19,7 @@ pub use counters::{ModelCounters, ModelCounts};
 
 use futures_util::future::BoxFuture;
 use hydroid_core::config::Config;
+use hydroid_core::models::Models;
 use hydroid_core::ports::{AnswerCache, Clock, Completion, Model, ModelError, ModelEvent};
 use hydroid_core::ports::{CallContext, ModelRequest};
 use hydroid_core::scrub::LiveScrubber;
@@ -29,6 +30,8 @@ use std::sync::Arc;
 pub struct ModelParts {
     /// Models of provider components.
     pub inner: Arc<dyn Model>,
+    /// What is known of models.
+    pub models: Arc<Models>,
     /// Where answers are kept, if they are.
     pub kept: Arc<dyn AnswerCache>,
     /// Time of day, for answers that are kept.
@@ -54,12 +57,12 @@ type Next = Result<Vec<ModelEvent>, ModelError>;
 /// who asks through it.
 pub fn reliable(parts: ModelParts, config: &Config) -> Result<Arc<dyn Model>, String> {
     let (config, components) = (&config.model, &config.components);
-    let ModelParts { inner, kept, clock, scrubber, random, counters } = parts;
+    let ModelParts { inner, models, kept, clock, scrubber, random, counters } = parts;
     let timed = Arc::new(timeouts::Timeouts::new(inner, &config.timeouts, counters.clone()));
     let broken = Arc::new(breaker::Breaker::new(timed, config.breaker.circuit(), counters.clone()));
     let again =
         Arc::new(retry::Retry::new(broken, config.retry.backoff(), random, counters.clone()));
-    let chain = fallback::Fallback::new(again, config, counters.clone())?;
+    let chain = fallback::Fallback::new(again, config, models, counters.clone())?;
     let mut model: Arc<dyn Model> = Arc::new(chain);
     if config.cache.enabled {
         let keeper = kept::Keeper { answers: kept, clock, scrubber };

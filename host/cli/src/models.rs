@@ -2,11 +2,12 @@
 //! their overlay beside the configuration. What they mean is decided in core.
 
 use crate::exit::usage;
+use crate::harmless::harmless;
 use crate::load::{Loaded, Origin};
 use crate::paths::Paths;
 use anyhow::{Context, Result, anyhow, bail};
 use flate2::read::DeflateDecoder;
-use hydroid_core::config::Config;
+use hydroid_core::config::{Config, did_you_mean};
 use hydroid_core::models::{
     Catalog, CatalogError, Models, PROVENANCE, Provenance, Services, Wanted,
 };
@@ -66,6 +67,29 @@ pub(crate) fn in_force(file: &Path) -> Result<(String, Place)> {
 /// Where a snapshot came from, without looking at what is in it.
 pub(crate) fn provenance(text: &str) -> Result<Option<Provenance>, CatalogError> {
     Ok(Catalog::read(text, None, Wanted::Only(PROVENANCE))?.provenance)
+}
+
+/// Refuses a provider that no component is, before anything is begun that needs it.
+pub(crate) fn is_there(components: &Components, loaded: &Loaded) -> Result<()> {
+    let provider = &loaded.config.model.provider;
+    if components.get(provider).is_some() {
+        return Ok(());
+    }
+    if let Ok(service) = crate::providers::find(provider) {
+        let problem = format!(
+            "`{provider}` is a service, not a component: `hydroid provider add {provider}` sets {} up, or `--as {provider}` with it beside others",
+            service.title
+        );
+        return Err(typed_or_configured(loaded, "model.provider", problem));
+    }
+    let installed = components.installed();
+    let known = installed.iter().map(|one| one.name.as_str());
+    let hint = did_you_mean(provider, known.filter(|name| name.starts_with("provider-")));
+    let problem = format!(
+        "no component is called `{}`{hint}; `hydroid component list` shows what is installed, and `model.provider` says which one answers",
+        harmless(provider)
+    );
+    Err(typed_or_configured(loaded, "model.provider", problem))
 }
 
 /// Refuses a configured model that is not there, and a budget that cannot be kept with it. A

@@ -23,8 +23,12 @@ pub(crate) struct Service {
     pub(crate) url: String,
     /// Name of its key in the component's manifest; none if it wants none.
     pub(crate) secret: Option<String>,
-    /// Where the key goes, as the manifest has it.
+    /// Where the key goes, as the manifest has it; `aws-sigv4` where it signs, `oauth-device` where
+    /// a person signs in.
     pub(crate) auth: Option<String>,
+    /// The key of the component's configuration that takes the part in braces, where the component
+    /// makes the address itself.
+    pub(crate) address: Option<String>,
     /// Variables that people usually have the key in.
     #[serde(default)]
     pub(crate) env: Vec<String>,
@@ -59,15 +63,38 @@ pub(crate) fn find(name: &str) -> Result<Service> {
 impl Service {
     /// True if this address is the service's, whatever stands in the braces.
     pub(crate) fn is_at(&self, url: &str) -> bool {
-        let (own, url) = (self.url.trim_end_matches('/'), url.trim_end_matches('/'));
-        match own.split_once('{').and_then(|(before, rest)| Some((before, rest.split_once('}')?.1)))
-        {
-            None => own == url,
-            Some((before, after)) => url
-                .strip_prefix(before)
-                .and_then(|rest| rest.strip_suffix(after))
-                .is_some_and(|own| !own.is_empty() && !own.contains('/')),
+        match self.braces() {
+            None => self.url.trim_end_matches('/') == url.trim_end_matches('/'),
+            Some(_) => self.own_part(url).is_some(),
         }
+    }
+
+    /// True if what is set besides an address is what the service needs.
+    pub(crate) fn fits(&self, written: impl Fn(&str) -> Option<toml::Value>) -> bool {
+        self.config.iter().all(|(key, value)| written(key).as_ref() == Some(value))
+    }
+
+    /// What stands in place of the braces in an address of the service.
+    pub(crate) fn own_part<'a>(&self, url: &'a str) -> Option<&'a str> {
+        let (before, after) = self.braces()?;
+        let own = url
+            .trim_end_matches('/')
+            .strip_prefix(before)?
+            .strip_suffix(after.trim_end_matches('/'))?;
+        (!own.is_empty() && !own.contains('/')).then_some(own)
+    }
+
+    /// The address with this in place of the braces.
+    fn url_with(&self, own: &str) -> String {
+        match self.braces() {
+            None => self.url.clone(),
+            Some((before, after)) => format!("{before}{own}{after}"),
+        }
+    }
+
+    fn braces(&self) -> Option<(&str, &str)> {
+        let (before, rest) = self.url.split_once('{')?;
+        Some((before, rest.split_once('}')?.1))
     }
 
     /// What a person must say of the address.
@@ -76,22 +103,50 @@ impl Service {
     }
 }
 
-/// The name of the service that is configured, if it has one; `default` says where a component
-/// connects when nothing is configured.
+/// The address a component, or an instance of one, is configured with, as far as the list of
+/// services knows how its component makes it. `default` is what stands in the component's schema
+/// for a key that is not configured.
+pub(crate) fn address_of(
+    config: &Config,
+    instance: &str,
+    default: impl Fn(&str, &str) -> Option<String>,
+) -> Result<Option<String>> {
+    let its = config.components.get(instance);
+    let component = its.and_then(|its| its.component.as_deref()).unwrap_or(instance);
+    let written = |key: &str| Some(its?.config.get(key)?.as_str()?.to_owned());
+    if let Some(url) = written("base_url") {
+        return Ok(Some(url));
+    }
+    for service in services()?.values().filter(|service| service.component == component) {
+        if let Some(key) = &service.address {
+            let own = written(key).or_else(|| default(component, key));
+            return Ok(own.map(|own| service.url_with(&own)));
+        }
+    }
+    Ok(default(component, "base_url"))
+}
+
+/// The name of the service that a component, or an instance of one, is configured for, if it has
+/// one.
 pub(crate) fn configured(
     config: &Config,
-    default: impl Fn(&str) -> Option<String>,
+    instance: &str,
+    default: impl Fn(&str, &str) -> Option<String>,
 ) -> Result<Option<String>> {
-    let its = config.components.get(&config.model.provider);
-    let component = its.and_then(|its| its.component.as_ref()).unwrap_or(&config.model.provider);
-    let written = its.and_then(|its| its.config.get("base_url")?.as_str());
-    let Some(url) = written.map(str::to_owned).or_else(|| default(component)) else {
-        return Ok(None);
+    let its = config.components.get(instance);
+    let component = its.and_then(|its| its.component.as_deref()).unwrap_or(instance);
+    let Some(url) = address_of(config, instance, default)? else { return Ok(None) };
+    // Two services at one address are told apart by what else is set for each.
+    let alike = |service: &Service| {
+        let set = |(key, value): &(&String, &toml::Value)| {
+            its.is_some_and(|its| its.config.get(*key) == Some(*value))
+        };
+        service.config.iter().filter(set).count()
     };
     let services = services()?;
-    let mut fitting =
-        services.iter().filter(|(_, its)| its.component == *component && its.is_at(&url));
-    Ok(fitting.next().map(|(name, _)| name.clone()))
+    let fitting = services.iter().filter(|(_, its)| its.component == component && its.is_at(&url));
+    // The last of several that are alike would win; the first is what a person would look at.
+    Ok(fitting.rev().max_by_key(|(_, its)| alike(its)).map(|(name, _)| name.clone()))
 }
 
 /// An address as grants, secrets and private addresses are written.
@@ -138,7 +193,12 @@ mod tests {
             assert!(release::bundle().unwrap().contains(&service.component), "{name}");
             let schema = manifest.config.as_ref().unwrap();
             let mut config = service.config.clone();
-            config.insert("base_url".into(), service.url.replace(['{', '}'], "").into());
+            match &service.address {
+                None => {
+                    config.insert("base_url".into(), service.url.replace(['{', '}'], "").into())
+                }
+                Some(key) => config.insert(key.clone(), "eu-west-1".into()),
+            };
             let config = serde_json::to_value(&config).unwrap();
             let validator = jsonschema::validator_for(schema).unwrap();
             assert!(validator.is_valid(&config), "{name}: {config}");
@@ -160,10 +220,17 @@ mod tests {
                 .get(secret)
                 .unwrap_or_else(|| panic!("{name}: no secret `{secret}`"));
             let auth = service.auth.as_deref().unwrap();
-            assert_eq!(want.attach.to_string(), format!("sent as {auth}"), "{name}");
-            let url = service.url.replace(['{', '}'], "");
+            match auth {
+                "oauth-device" => assert!(want.login.is_some(), "{name}"),
+                "aws-sigv4" => {
+                    assert!(want.attach.to_string().contains("signs for AWS"), "{name}");
+                }
+                place => assert_eq!(want.attach.to_string(), format!("sent as {place}"), "{name}"),
+            }
+            let own = if service.address.is_some() { "eu-west-1" } else { "own" };
+            let url = service.url_with(own);
             assert!(covers(&want.hosts, &place(&url).unwrap().host), "{name}: {:?}", want.hosts);
-            assert!(!service.env.is_empty(), "{name}");
+            assert!(!service.env.is_empty() || auth == "oauth-device", "{name}");
         }
     }
 
@@ -191,12 +258,31 @@ mod tests {
     }
 
     #[test]
+    fn two_services_at_one_address_are_told_apart() {
+        #[track_caller]
+        fn check(config: &str, expected: Option<&str>) {
+            let config = Config::from_table(config.parse().unwrap()).unwrap();
+            let default = |_: &str, key: &str| (key == "region").then(|| "us-east-1".to_owned());
+            let found = configured(&config, "provider-bedrock", default).unwrap();
+            assert_eq!(found.as_deref(), expected);
+        }
+        check("", Some("bedrock"));
+        let table = "[components.provider-bedrock.config]\n";
+        check(&format!("{table}region = \"eu-west-3\"\nauth = \"aws\""), Some("bedrock"));
+        check(&format!("{table}auth = \"api-key\""), Some("bedrock-api-key"));
+        check(&format!("{table}base_url = \"http://127.0.0.1:1\""), None);
+    }
+
+    #[test]
     fn a_service_is_known_by_its_address() {
         let azure = find("azure").unwrap();
         assert!(azure.is_at("https://mine.openai.azure.com/openai/v1/"));
         assert!(!azure.is_at("https://.openai.azure.com/openai/v1"));
         assert!(!azure.is_at("https://a/b.openai.azure.com/openai/v1"));
         assert_eq!(azure.missing(), Some("resource"));
+        let bedrock = find("bedrock").unwrap();
+        let own = bedrock.own_part("https://bedrock-runtime.eu-west-3.amazonaws.com/");
+        assert_eq!(own, Some("eu-west-3"));
         let error = find("gorq").unwrap_err().to_string();
         assert!(error.contains("did you mean `groq`"), "{error}");
     }

@@ -6,7 +6,7 @@ use crate::terminal::{self, Style, Terminal};
 use hydroid_core::entry::DecidedBy;
 use hydroid_core::entry::{Entry, Outcome};
 use hydroid_core::id::{CallId, ComponentId};
-use hydroid_core::message::{Content, Usage};
+use hydroid_core::message::{Content, StopReason, Usage};
 use hydroid_core::money::Money;
 use hydroid_core::policy::Decision;
 use hydroid_core::ports::{Sink, Spent};
@@ -186,9 +186,12 @@ impl Renderer {
                 self.finished(&mut state, &call_id, &output)
             }
             Entry::StepStarted { .. } => state.steps += 1,
-            Entry::StepEnded { usage, dollars, .. } => {
+            Entry::StepEnded { stop, usage, dollars, .. } => {
                 state.end_line();
-                state.unpriced += u64::from(dollars.is_none() && usage.total() > 0);
+                // One that was refused as a whole costs nothing, so only an answer counts.
+                let answered =
+                    usage.total() > 0 || !matches!(stop, StopReason::Error | StopReason::Other);
+                state.unpriced += u64::from(dollars.is_none() && answered);
             }
             Entry::Notice { text, .. } => {
                 self.line(&mut state, Style::Dim, &format!("note: {}", harmless(&text)))
@@ -280,15 +283,13 @@ impl Sink for Renderer {
             SessionMessage::Entry { entry, .. } => self.show(entry),
             SessionMessage::Progress { call_id, fraction, note, .. } => {
                 let mut state = self.state();
-                let name = state.name(&call_id);
+                let name = call_id.map(|call| format!("{} ", exact(&state.name(&call))));
                 let percent = fraction
-                    .map(|fraction| format!(" {:.0} %", fraction.clamp(0.0, 1.0) * 100.0))
+                    .map(|fraction| format!("{:.0} % ", fraction.clamp(0.0, 1.0) * 100.0))
                     .unwrap_or_default();
-                self.line(
-                    &mut state,
-                    Style::Dim,
-                    &format!("  {}{percent} {}", exact(&name), excerpt(&note, RESULT)),
-                );
+                let note = excerpt(&harmless(&note), RESULT);
+                let line = format!("  {}{percent}{note}", name.unwrap_or_default());
+                self.line(&mut state, Style::Dim, &line);
             }
             SessionMessage::State { .. } => {}
         }

@@ -14,6 +14,7 @@ use anyhow::{Context, Result, anyhow};
 use hydroid_agent::{Agent, AgentParts, Metered, ModelCounters, ModelParts};
 use hydroid_core::config::Config;
 use hydroid_core::id::UserId;
+use hydroid_core::models::Models;
 use hydroid_core::ports::{Clock, Journal, Model, Secrets, Tools};
 use hydroid_core::scrub::{LiveScrubber, PathMapping};
 use hydroid_memory::{Database, StandingApprovals};
@@ -246,9 +247,15 @@ impl Ground {
     }
 
     /// A model asked reliably: each request that is sent passes the meter inside.
-    fn reliable(&self, inner: Arc<dyn Model>, database: &Database) -> Result<Arc<dyn Model>> {
+    fn reliable(
+        &self,
+        inner: Arc<dyn Model>,
+        models: Arc<Models>,
+        database: &Database,
+    ) -> Result<Arc<dyn Model>> {
         let parts = ModelParts {
             inner,
+            models,
             kept: Arc::new(database.clone()),
             clock: Arc::new(SystemClock),
             scrubber: self.scrubber.clone(),
@@ -259,19 +266,31 @@ impl Ground {
         hydroid_agent::reliable(parts, &self.config).map_err(anyhow::Error::msg)
     }
 
+    /// The models of the components, with the meter that keeps what each request costs.
+    pub(crate) fn metered(
+        &self,
+        catalog: &Arc<Catalog>,
+        models: Arc<Models>,
+        database: &Database,
+    ) -> Metered {
+        Metered::new(
+            catalog.clone(),
+            Arc::new(database.clone()),
+            Arc::new(database.clone()),
+            Arc::new(SystemClock),
+            models,
+            &self.config,
+        )
+    }
+
     /// What runs turns. A configured model that is not there and a budget that cannot be kept are
     /// found here, before anything is said.
     pub(crate) async fn agent(&self, catalog: &Arc<Catalog>, database: &Database) -> Result<Agent> {
         let models = Arc::new(models::open(&self.paths, &self.config)?);
+        models::is_there(catalog, &self.loaded)?;
         models::check(&models, catalog, &self.loaded).await?;
-        let metered = Arc::new(Metered::new(
-            catalog.clone(),
-            Arc::new(database.clone()),
-            Arc::new(SystemClock),
-            models.clone(),
-            &self.config,
-        ));
-        let model = self.reliable(metered, database)?;
+        let metered = Arc::new(self.metered(catalog, models.clone(), database));
+        let model = self.reliable(metered, models.clone(), database)?;
         let tools: Arc<dyn Tools> = catalog.clone();
         let journal: Arc<dyn Journal> = Arc::new(database.clone());
         Ok(Agent::new(AgentParts {

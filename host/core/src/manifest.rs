@@ -2,11 +2,13 @@
 //! remedy.
 
 mod fields;
+mod login;
 mod place;
 mod secret;
 mod signer;
 mod text;
 
+pub use login::{DeviceLogin, LoginClient, Obtains};
 pub use place::{BadPlace, Place};
 pub use secret::{Attach, SecretWant, audience};
 pub use signer::{

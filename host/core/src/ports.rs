@@ -13,6 +13,7 @@ mod key_values;
 mod known_secrets;
 mod ledger;
 mod parsers;
+mod rate_limits;
 mod recall;
 mod request_budget;
 mod secret_places;
@@ -32,6 +33,7 @@ pub use key_values::{
 pub use known_secrets::KnownSecrets;
 pub use ledger::{Charge, Grouping, Ledger, RequestNumber, Since, Spent, SpentBy};
 pub use parsers::{ParseError, ParsedDocument, ParsedSection, Parsers};
+pub use rate_limits::{RateLimit, RateLimits, RateWindows};
 pub use recall::{
     Hit, LONGEST_NOTE, LONGEST_SCRATCHPAD, LONGEST_TAG, MOST_HITS, MOST_NOTES, MOST_TAGS, Note,
     Origin, Question, Recall, RecallError, Source, check_scratchpad, normal_tag,

@@ -28,6 +28,7 @@ pub mod kv;
 mod ledger;
 mod migration;
 mod notes;
+mod rate_limits;
 mod request_budget;
 mod scratchpad;
 mod search;

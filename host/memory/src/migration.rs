@@ -22,6 +22,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0010_kept_answers.sql"),
     include_str!("../migrations/0011_secret_state.sql"),
     include_str!("../migrations/0012_conversations.sql"),
+    include_str!("../migrations/0013_rate_limits.sql"),
 ];
 
 /// The version of the schema of a file; 0 if it is new.
@@ -75,8 +76,8 @@ mod tests {
     use crate::{AuditBreak, AuditLog, Database, MasterKey, StandingApprovals};
     use hydroid_core::id::{ComponentId, SessionId, UserId};
     use hydroid_core::ports::{
-        AnswerCache, Approvals, Clock, Journal, Ledger, Question, Recall, RequestBudget,
-        RequestWindow, SecretPlaces, Since, StoreError, StoredSessions,
+        AnswerCache, Approvals, Clock, Journal, Ledger, Question, RateLimits, Recall,
+        RequestBudget, RequestWindow, SecretPlaces, Since, StoreError, StoredSessions,
     };
     use std::error::Error;
     use std::sync::Arc;
@@ -103,6 +104,7 @@ mod tests {
         include_str!("../migrations/fixtures/0010.sql"),
         include_str!("../migrations/fixtures/0011.sql"),
         include_str!("../migrations/fixtures/0012.sql"),
+        include_str!("../migrations/fixtures/0013.sql"),
     ];
 
     async fn file_with(path: &Path, sql: &str) {
@@ -214,6 +216,12 @@ mod tests {
                 let described = database.described(&local, &SessionId::new("s1")).await.unwrap();
                 assert!(described.archived);
                 assert_eq!(database.untold(&local).await.unwrap().len(), 1);
+            }
+            if version >= 13 {
+                let limits = database.limits(&local).await.unwrap();
+                let limits: Vec<_> =
+                    limits.iter().map(|said| (said.model.as_str(), said.at_ms)).collect();
+                assert_eq!(limits, [("gpt-5", 1_700_000_006_000)]);
             }
         }
     }

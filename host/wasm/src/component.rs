@@ -570,7 +570,8 @@ fn secret_rules(
             let audience = hosts.iter().filter_map(|host| host.parse().ok()).collect();
             let rotate = sources.get(name).map(|source| source.rotate.clone()).unwrap_or_default();
             let attach = want.attach.clone();
-            let rule = SecretRule { audience, attach, optional: want.optional, rotate };
+            let (optional, login) = (want.optional, want.login.is_some());
+            let rule = SecretRule { audience, attach, optional, login, rotate };
             (name.clone(), rule)
         })
         .collect()

@@ -79,6 +79,7 @@ async fn send_with_any(
         ..event_of(equipment, call, action, name, outcome)
     };
     let mut left = egress.rotation().in_order(credential);
+    let mut refused = Vec::new();
     while let Some(Some(credential)) = left.pop_front() {
         let covers = |rule| crate::egress::covers(rule, &outgoing.target);
         if credential.audience.iter().any(covers) {
@@ -92,7 +93,11 @@ async fn send_with_any(
             record(guard, used).await?;
         }
         let request = outgoing.clone();
-        let answer = egress.send(component, grant, request, Some(credential.clone())).await?;
+        let mut answer = egress.send(component, grant, request, Some(credential.clone())).await?;
+        if matches!(answer.status, 401 | 403) {
+            refused.push(credential.name.clone());
+            answer.refused.clone_from(&refused);
+        }
         let is_refused = egress.rotation().rests(&credential, &answer);
         let Some(Some(next)) = left.front().filter(|_| is_refused) else { return Ok(answer) };
         let rule = format!("status {}; `{}` is sent instead", answer.status, next.name);

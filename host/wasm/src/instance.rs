@@ -58,6 +58,8 @@ pub(crate) struct SecretRule {
     pub(crate) audience: Vec<WebRule>,
     pub(crate) attach: Attach,
     pub(crate) optional: bool,
+    /// A person obtains it by signing in.
+    pub(crate) login: bool,
     /// Secrets whose values may be sent instead.
     pub(crate) rotate: Vec<String>,
 }
@@ -75,6 +77,8 @@ pub(crate) struct State {
     pub(crate) deadline: Instant,
     pub(crate) requests: Arc<AtomicU32>,
     pub(crate) logged: Logged,
+    /// Names of the secrets the last answer refused.
+    pub(crate) refused: Vec<String>,
     /// The half of a vault operation this store is for.
     pub(crate) vault: VaultStep,
     /// What the call would do to files, if it is only tried out.
@@ -118,6 +122,7 @@ pub(crate) fn store(
         call,
         deadline,
         requests,
+        refused: Vec::new(),
         logged: Logged::default(),
         vault: VaultStep::None,
         staged: None,

@@ -1,6 +1,7 @@
 //! The provider role: [`hydroid_core::ports::Model`] over the installed components. An answer
 //! owns its store; dropping it closes the exchange.
 
+use crate::bindings::core::types::Error;
 use crate::bindings::providers::AllProviders;
 use crate::bindings::providers::exports::hydroid::provider::provider as wit;
 use crate::catalog::{Catalog, Status};
@@ -130,7 +131,7 @@ async fn start(
             let bytes_left = loaded.limits().output;
             Ok(Answer { store, bindings, completion, deadline, time, bytes_left, ended: false })
         }
-        Ok(Ok((_, Err(error)))) => Err(convert::model_error(&error)),
+        Ok(Ok((_, Err(error)))) => Err(failed(&store, &error)),
         Ok(Err(error)) => Err(trapped(&store, Cause::Error(error))),
         Err(_) => Err(trapped(&store, Cause::Deadline(time))),
     }
@@ -147,7 +148,7 @@ impl Completion for Answer {
             let next = completion.call_next(&mut self.store, self.completion, BATCH);
             let result = match tokio::time::timeout_at(self.deadline, next).await {
                 Ok(Ok(Ok(events))) => self.take(events),
-                Ok(Ok(Err(error))) => Err(convert::model_error(&error)),
+                Ok(Ok(Err(error))) => Err(failed(&self.store, &error)),
                 Ok(Err(error)) => Err(trapped(&self.store, Cause::Error(error))),
                 Err(_) => Err(trapped(&self.store, Cause::Deadline(self.time))),
             };
@@ -178,6 +179,34 @@ impl Answer {
         })?;
         Ok(events)
     }
+}
+
+/// An error of a component. Which secret was refused only the host can tell.
+fn failed(store: &Store<State>, error: &Error) -> ModelError {
+    let mut error = convert::model_error(error);
+    let state = store.data();
+    if error.kind != "unauthenticated" || error.message.contains("`hydroid ") {
+        return error;
+    }
+    let secrets = &state.equipment.secrets;
+    let is_login = |name: &String| secrets.get(name).is_some_and(|rule| rule.login);
+    let named = |name: &String| format!("`{name}`");
+    let (names, remedy) = match state.refused.as_slice() {
+        [] => return error,
+        [name] if is_login(name) => {
+            (named(name), format!("`hydroid provider login {name}` signs you in again"))
+        }
+        [name] => (named(name), format!("`hydroid secret set {name}` replaces it")),
+        names => {
+            let last = names.last().map(String::as_str).unwrap_or_default();
+            let all = names.iter().map(named).collect::<Vec<_>>().join(", ");
+            (all, format!("`hydroid secret set {last}` replaces the last one"))
+        }
+    };
+    let plural = if state.refused.len() > 1 { "s" } else { "" };
+    error.message =
+        format!("{}; the service refused the secret{plural} {names}: {remedy}", error.message);
+    error
 }
 
 fn trapped(store: &Store<State>, cause: Cause) -> ModelError {

@@ -319,7 +319,7 @@ fn shown() -> Vec<SessionMessage> {
     let more = [
         SessionMessage::Progress {
             session: session(),
-            call_id: CallId::new("call_1"),
+            call_id: Some(CallId::new("call_1")),
             fraction: Some(0.5),
             note: "half of it".into(),
         },

@@ -75,6 +75,97 @@ fn another_service_leaves_nothing_of_the_one_before() {
 }
 
 #[test]
+fn what_was_opened_for_a_service_is_closed_with_it() {
+    let home = Home::new();
+    let vllm = ["provider", "add", "vllm", "--model", "m"];
+    home.run(&vllm).code(0);
+    home.run(&["config", "set", "model.prices.input", "1.5"]).code(0);
+    let grants = || std::fs::read_to_string(home.path("grants.toml")).unwrap_or_default();
+    assert!(config(&home).contains("127.0.0.1:8000") && grants().contains("127.0.0.1:8000"));
+    home.run(&["provider", "add", "groq", "--model", "m"])
+        .code(0)
+        .says("provider-openai may not connect to http://127.0.0.1:8000 any more")
+        .tells("127.0.0.1:8000 of the service before is closed")
+        .tells("`model.prices` was that of the model before");
+    let after = config(&home);
+    assert!(!after.contains("127.0.0.1") && !after.contains("prices"), "{after}");
+    assert!(!grants().contains("127.0.0.1") && grants().contains("api.groq.com"), "{}", grants());
+    home.run(&vllm).code(0);
+    home.run(&["provider", "remove", "groq"]).code(2).tells("is not set up");
+    home.run(&["provider", "remove", "vllm"]).code(0).tells("no service is in use now");
+    let after = config(&home);
+    assert!(!after.contains("provider-openai\"") && !after.contains("8000"), "{after}");
+    assert!(!grants().contains("8000"), "{}", grants());
+    home.run(&["ask", "hello"]).code(0);
+}
+
+#[test]
+fn an_instance_is_taken_out_as_a_whole() {
+    let home = Home::new();
+    home.run(&["provider", "add", "mistral", "--as", "mistral", "--model", "m"]).code(0);
+    home.run(&["provider", "add", "groq", "--model", "n"]).code(0);
+    home.run(&["provider", "remove", "mistral"]).code(0).says("mistral is taken out");
+    let after = config(&home);
+    assert!(!after.contains("mistral") && after.contains("api.groq.com"), "{after}");
+    let grants = std::fs::read_to_string(home.path("grants.toml")).unwrap();
+    assert!(!grants.contains("mistral") && grants.contains("groq"), "{grants}");
+    home.run(&["provider", "remove", "nosuch"]).code(2).tells("no service is called");
+}
+
+#[test]
+fn bedrock_is_a_service_of_the_list() {
+    let home = Home::new();
+    home.run(&["provider", "add", "bedrock"]).code(2).tells("your own region");
+    let url = "https://bedrock-runtime.eu-west-3.amazonaws.com";
+    home.run(&["provider", "add", "bedrock", "--url", url, "--model", "eu.amazon.nova-pro-v1:0"])
+        .code(0)
+        .says("components.provider-bedrock.config.region = \"eu-west-3\"")
+        .tells("hydroid secret set aws-access-key-id")
+        .tells("hydroid secret set aws-secret-access-key");
+    let used = || {
+        let listed = home.run(&["provider", "list", "--json"]).code(0).json_lines();
+        let rows = listed[0].as_array().unwrap().iter();
+        let used: Vec<_> = rows.filter(|row| row["in_use"] == true).cloned().collect();
+        used.iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(used(), ["bedrock"]);
+    home.run(&["provider", "show", "bedrock"]).code(0).says("signs for AWS and is never sent");
+    home.run(&["provider", "add", "bedrock-api-key", "--url", url]).code(0);
+    assert_eq!(used(), ["bedrock-api-key"]);
+    home.run(&["provider", "remove", "bedrock-api-key"]).code(0);
+    assert!(!config(&home).contains("region"), "{}", config(&home));
+    // At an address of one's own, which the key may go to as long as the service is there.
+    let url = ["--url", "https://vpce.example.com", "--model", "m"];
+    home.run(&[&["provider", "add", "bedrock"], &url[..]].concat()).code(0);
+    assert!(config(&home).contains("[secrets.aws-secret-access-key]"), "{}", config(&home));
+    home.run(&["provider", "remove", "groq"]).code(2);
+    home.run(&["provider", "remove", "bedrock"]).code(0);
+    let after = config(&home);
+    assert!(!after.contains("vpce") && !after.contains("aws-secret"), "{after}");
+}
+
+#[test]
+fn a_name_that_nobody_has_begins_no_session() {
+    let home = Home::new();
+    home.run(&["ask", "--provider", "nosuch", "hi"]).code(2).tells("no component is called");
+    home.run(&["ask", "--provider", "groq", "hi"]).code(2).tells("hydroid provider add groq");
+    home.run(&["ask", "--model", "", "hi"]).code(2);
+    home.run(&["provider", "add", "groq", "--model", ""]).code(2);
+    let sessions = home.run(&["session", "list", "--json"]).code(0).json_lines();
+    assert_eq!(sessions[0].as_array().map(Vec::len), Some(0), "{sessions:?}");
+}
+
+#[test]
+fn doctor_tells_of_keys_of_providers_in_use_only() {
+    let home = Home::new();
+    let ran = home.run(&["doctor"]);
+    assert!(!ran.stdout.contains("is not set"), "{}", ran.stdout);
+    home.run(&["provider", "add", "anthropic", "--model", "m"]).code(0);
+    let ran = home.run(&["doctor"]).says("secret `anthropic` of provider-anthropic is not set");
+    assert_eq!(ran.stdout.matches("is not set").count(), 1, "{}", ran.stdout);
+}
+
+#[test]
 fn two_services_of_one_component_stand_side_by_side() {
     let (Some(one), Some(two)) = (turns::server(), turns::server()) else { return };
     let home = Home::new();
@@ -100,6 +191,7 @@ fn what_would_be_refused_changes_nothing() {
         (vec!["azure"], "your own resource"),
         (vec!["openai", "--url", "ftp://x"], "only http and https"),
         (vec!["openai", "--url", "llm.example.com"], "https://llm.example.com/v1"),
+        (vec!["openai", "--url", "https://llm.example.com/v1?key=1"], "leave out what follows"),
     ] {
         let command: Vec<&str> = ["provider", "add"].into_iter().chain(arguments).collect();
         home.run(&command).code(2).tells(expected);

@@ -103,3 +103,24 @@ fn a_model_that_is_not_there_is_fetched_if_that_is_wanted() {
         .says("it works: answered `Here I am.`");
     home.run(&["ask", "hello"]).code(0).says("Here I am.");
 }
+
+/// Fetching may take many minutes; a person who asks sees how far it is, and so does a program.
+#[test]
+fn how_far_a_model_is_fetched_is_shown_while_one_waits() {
+    for (json, expected) in [(false, "m: pulling manifest"), (true, "\"type\":\"model_progress\"")]
+    {
+        let url = format!("http://{}", pulling());
+        let home = Home::new();
+        home.run(&["provider", "add", "ollama", "--url", &url, "--model", "m"]).code(0);
+        home.run(&["config", "set", "components.provider-ollama.config.pull", "true"]).code(0);
+        if json {
+            home.run(&["ask", "--json", "hello"]).code(0).says(expected).says("completed");
+        } else {
+            home.run(&["ask", "hello"]).code(0).tells(expected).says("Here I am.");
+        }
+        let session = home.run(&["session", "list", "--json"]).code(0).json_lines();
+        let id = session[0][0]["id"].as_str().unwrap().to_owned();
+        let kept = home.run(&["session", "export", &id]).code(0).stdout;
+        assert!(!kept.contains("pulling manifest"), "it is transient: {kept}");
+    }
+}

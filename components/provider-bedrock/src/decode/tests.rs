@@ -504,3 +504,12 @@ fn damaged_answers_have_an_end() {
         }
     }
 }
+
+/// Not a check; `cargo xtask bench` runs it and says what is decoded.
+#[test]
+#[ignore = "measures how long decoding takes"]
+fn pace() {
+    test_wire::pace(|pieces| {
+        Turn::new(Pieces(pieces.into()), "call_7".to_owned(), "claude".to_owned(), None)
+    });
+}

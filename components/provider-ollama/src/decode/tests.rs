@@ -156,3 +156,10 @@ fn failures_in_the_middle() {
         &["Unavailable true the service sent no answer of Ollama: check the configured address"],
     );
 }
+
+/// Not a check; `cargo xtask bench` runs it and says what is decoded.
+#[test]
+#[ignore = "measures how long decoding takes"]
+fn pace() {
+    test_wire::pace(|pieces| answer(Pieces(pieces.into())));
+}

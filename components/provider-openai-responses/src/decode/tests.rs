@@ -180,3 +180,10 @@ fn failures_are_typed() {
     check("<html>", &[nothing]);
     check("{\"hello\":1}", &[nothing]);
 }
+
+/// Not a check; `cargo xtask bench` runs it and says what is decoded.
+#[test]
+#[ignore = "measures how long decoding takes"]
+fn pace() {
+    test_wire::pace(|pieces| answer(Pieces(pieces.into())));
+}

@@ -287,3 +287,10 @@ fn failures_of_one_choice_are_failures() {
         &["text a", "RateLimited true the service failed in the middle of its answer: Slow"],
     );
 }
+
+/// Not a check; `cargo xtask bench` runs it and says what is decoded.
+#[test]
+#[ignore = "measures how long decoding takes"]
+fn pace() {
+    test_wire::pace(|pieces| answer(Pieces(pieces.into())));
+}

@@ -169,6 +169,8 @@ impl Copy {
                 ModelEvent::News(news) if news.answers().is_some() => return None,
                 // They cost nothing when they are given again, and news are of this request.
                 ModelEvent::News(_) | ModelEvent::Usage(_) | ModelEvent::Charged(_) => {}
+                // So are limits and progress.
+                ModelEvent::Other { kind, .. } if kind.starts_with("hydroid/") => {}
                 ModelEvent::Finished(stop) => {
                     self.stop = Some(*stop);
                     for rest in self.scrubber.finish() {

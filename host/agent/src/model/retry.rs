@@ -37,6 +37,8 @@ struct Attempts {
     attempt: u32,
     began: Instant,
     shown: bool,
+    /// The model failed so often that it is left alone now, which was told.
+    left_alone: bool,
     /// What failed requests used, as far as they said.
     spent: Usage,
     /// What the request under way used so far.
@@ -69,6 +71,7 @@ impl Model for Retry {
             attempt: 1,
             began: Instant::now(),
             shown: false,
+            left_alone: false,
             spent: Usage::default(),
             used: Usage::default(),
             paid: Some(Money::ZERO),
@@ -122,6 +125,10 @@ impl Attempts {
         if self.shown {
             return Err(error);
         }
+        if self.left_alone {
+            // Another request would only be refused here, so none is promised.
+            return Err(error);
+        }
         let Shared { backoff, random, counters, .. } = &*self.shared;
         match backoff.decide(&error, self.attempt, self.began.elapsed(), random()) {
             Decision::Stop { told } if told.is_empty() => Err(error),
@@ -171,6 +178,10 @@ impl Attempts {
             match event {
                 ModelEvent::Usage(usage) => self.used = *usage,
                 ModelEvent::Charged(cost) => self.costs = *cost,
+                ModelEvent::News(ModelNews::LeftAlone { of, .. }) => {
+                    self.left_alone |=
+                        of.provider == self.request.provider && of.model == self.request.model;
+                }
                 _ => {}
             }
         }

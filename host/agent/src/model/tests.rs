@@ -5,7 +5,7 @@ mod any_schedule;
 mod sessions;
 
 use super::{ModelCounters, ModelParts, reliable};
-use crate::fakes::{FakeClock, FakeModel, FakeRecords, Play, SECRET, says, text};
+use crate::fakes::{FakeClock, FakeModel, FakeRecords, Play, SECRET, models, says, text};
 use hydroid_core::config::Config;
 use hydroid_core::id::{ComponentId, SessionId, TurnId, UserId};
 use hydroid_core::message::{Bytes, Content, Label, Message, Part, Role, StopReason, Usage};
@@ -66,6 +66,7 @@ impl Scene {
         let known = KnownSecret { name: None, value: SecretValue::new(SECRET.to_owned()) };
         let parts = ModelParts {
             inner: model.clone(),
+            models: Arc::new(models(&config)),
             kept: records.clone(),
             clock: Arc::new(FakeClock),
             scrubber: LiveScrubber::fixed(vec![known], Vec::new()).unwrap(),
@@ -318,6 +319,22 @@ async fn a_model_that_failed_in_a_row_is_left_alone_until_one_request_finds_out(
     assert_eq!((counts.opened, counts.refused), (2, 2));
 }
 
+/// What is told must be one thing: a request that would only be refused here is not promised.
+#[tokio::test(start_paused = true)]
+async fn a_model_that_is_left_alone_from_now_on_is_not_tried_again() {
+    let config = "[model.retry]\nattempts = 4\n[model.breaker]\nfailures = 2\nopen = 30";
+    let scene = Scene::new(config, vec![fails("unavailable"), fails("unavailable"), says("hi")]);
+    assert_eq!(
+        scene.hello().await,
+        [
+            "news not available, trying again in 0.5 s (2 of 4)",
+            "news m (p) failed 2 times in a row and is left alone for 30 s",
+            "failed unavailable: it was unavailable",
+        ]
+    );
+    assert_eq!(scene.asked(), ["p m", "p m"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_was_wrong_with_the_request_opens_no_circuit() {
     let config = "[model.retry]\nattempts = 1\n[model.breaker]\nfailures = 1";
@@ -385,6 +402,50 @@ async fn a_request_that_was_wrong_is_put_to_no_other_model_unless_configured() {
     assert_eq!(scene.hello().await[1..], answered());
     let scene = Scene::new(&config, vec![fails("unavailable")]);
     assert_eq!(scene.asked().len() + scene.hello().await.len(), 1);
+}
+
+/// `acme` is the catalog of the configured provider, so the other model is one of it.
+#[tokio::test(start_paused = true)]
+async fn another_model_gets_what_it_has_room_for_and_can_use() {
+    let config = |name: &str| {
+        format!(
+            "[model]\nprovider = \"p\"\nname = \"priced\"\ncatalog = \"acme\"\ntemperature = 0.5\n[model.retry]\nattempts = 1\n[[model.fallback]]\nprovider = \"p\"\nname = \"{name}\"\n"
+        )
+    };
+    let tool = hydroid_core::tool::ToolSpec {
+        name: "read".into(),
+        title: None,
+        description: "Reads.".into(),
+        input_schema: serde_json::json!({ "type": "object" }),
+        component: ComponentId::new("tool"),
+        impact: hydroid_core::tool::Impact::ReadOnly,
+        claims_read_only: true,
+    };
+    let long = |number: usize| Message::user(format!("{number} {}", "word ".repeat(300)));
+    let asked = || ModelRequest {
+        model: "priced".into(),
+        tools: vec![tool.clone()],
+        temperature: Some(0.5),
+        max_tokens: Some(4_000),
+        messages: (0..12).map(long).collect(),
+        ..request()
+    };
+    let scene = Scene::new(&config("deaf"), vec![fails("unavailable"), says("hi")]);
+    scene.ask(asked()).await;
+    let sent = scene.model.requests.lock().unwrap()[1].clone();
+    assert_eq!((sent.tools.len(), sent.temperature, sent.messages.len()), (0, None, 12));
+    let scene = Scene::new(&config("small"), vec![fails("unavailable"), says("hi")]);
+    scene.ask(asked()).await;
+    let sent = scene.model.requests.lock().unwrap()[1].clone();
+    assert_eq!((sent.tools.len(), sent.temperature), (1, Some(0.5)));
+    assert!((1..6).contains(&sent.messages.len()), "{}", sent.messages.len());
+    assert_eq!(sent.max_tokens, Some(500));
+    // One without room for any of it is passed over, and that is said.
+    let scene = Scene::new(&config("small"), vec![fails("unavailable"), says("hi")]);
+    let one = Message::user("word ".repeat(9_000));
+    let got = scene.ask(ModelRequest { messages: vec![one], ..asked() }).await;
+    assert!(got[0].contains("small (p) cannot answer instead: "), "{got:?}");
+    assert_eq!(scene.asked(), ["p priced"]);
 }
 
 #[tokio::test(start_paused = true)]

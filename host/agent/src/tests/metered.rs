@@ -11,7 +11,8 @@ use hydroid_core::message::{StopReason, Usage};
 use hydroid_core::money::Money;
 use hydroid_core::ports::{
     CallContext, CancelFlag, Charge, Clock, Completion, Grouping, Ledger, Model, ModelError,
-    ModelEvent, ModelRequest, RequestNumber, SawSecret, Since, Spent, SpentBy, StoreError,
+    ModelEvent, ModelRequest, RateLimit, RateLimits, RequestNumber, SawSecret, Since, Spent,
+    SpentBy, StoreError,
 };
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -114,6 +115,27 @@ impl Ledger for Scene {
     }
 }
 
+impl RateLimits for Scene {
+    fn keep_limits<'a>(
+        &'a self,
+        user: &'a UserId,
+        said: RateLimit,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        let left = said.windows.left(std::time::Duration::ZERO);
+        self.happens(format!("{user} has {left} of {}/{}", said.provider, said.model));
+        let result = if self.broken {
+            Err(StoreError::Database { doing: "write", source: "no space".into() })
+        } else {
+            Ok(())
+        };
+        async { result }.boxed()
+    }
+
+    fn limits<'a>(&'a self, _: &'a UserId) -> BoxFuture<'a, Result<Vec<RateLimit>, StoreError>> {
+        async { Ok(Vec::new()) }.boxed()
+    }
+}
+
 fn used(input: u64, output: u64) -> ModelEvent {
     ModelEvent::Usage(Usage { input, output, ..Usage::default() })
 }
@@ -127,7 +149,8 @@ async fn ask(scene: Scene, config: &str) -> (Result<Vec<ModelEvent>, ModelError>
     let config = Config::from_table(config.parse().unwrap()).unwrap();
     let scene = Arc::new(scene);
     let known = Arc::new(models(&config));
-    let metered = Metered::new(scene.clone(), scene.clone(), scene.clone(), known, &config);
+    let metered =
+        Metered::new(scene.clone(), scene.clone(), scene.clone(), scene.clone(), known, &config);
     let request = ModelRequest {
         provider: ComponentId::new(&config.model.provider),
         model: config.model.name.clone(),
@@ -241,6 +264,36 @@ async fn a_refusal_costs_nothing_and_of_a_timeout_nobody_knows() {
     assert_eq!(happened[1..], ["asked"]);
     let (_, happened) = ask(answering(vec![Err(failure("denied"))]), PRICED).await;
     assert_eq!(happened[1..], ["asked", "settled 0+0 0"]);
+    // A server that failed after the request was there may have worked on it.
+    let sent = ModelError { sent: true, ..failure("unavailable") };
+    let (_, happened) = ask(answering(vec![Err(sent.clone())]), PRICED).await;
+    assert_eq!(happened[1..], ["asked"]);
+    let free = format!("{PRICED}prices = {{ input = 0.0, output = 0.0 }}\n");
+    let (_, happened) = ask(answering(vec![Err(sent)]), &free).await;
+    assert_eq!(happened[1..], ["asked", "settled 0+0 0"]);
+}
+
+#[tokio::test]
+async fn an_answer_without_a_count_costs_nothing_only_where_nothing_costs() {
+    let says = || answering(vec![Ok(vec![ModelEvent::Text("hi".into())]), Ok(Vec::new())]);
+    let (given, happened) = ask(says(), PRICED).await;
+    assert_eq!(given.unwrap()[0], ModelEvent::Charged(None));
+    assert_eq!(happened[1..], ["asked", "given"]);
+    let free = format!("{PRICED}prices = {{ input = 0.0, output = 0.0 }}\n");
+    let (given, happened) = ask(says(), &free).await;
+    assert_eq!(given.unwrap()[0], ModelEvent::Charged(Some(Money::ZERO)));
+    assert_eq!(happened[1..], ["asked", "given", "settled 0+0 0"]);
+}
+
+#[tokio::test]
+async fn what_a_service_says_of_its_limits_is_kept() {
+    let limits = ModelEvent::Other {
+        kind: "hydroid/rate-limit".into(),
+        json: r#"{"requests":{"limit":60,"remaining":59}}"#.into(),
+    };
+    let other = ModelEvent::Other { kind: "hydroid/rate-limit".into(), json: "[".into() };
+    let (_, happened) = ask(answering(vec![Ok(vec![other, limits])]), PRICED).await;
+    assert_eq!(happened[2..], ["me has 59 of 60 requests of p/priced", "given"]);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! What can be typed about services that answer for models.
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 
 #[derive(Debug, Subcommand)]
@@ -20,6 +21,21 @@ pub(crate) enum Provider {
     /// What remains to be done, such as storing the key, is said at the end. Nothing is written if
     /// any part of it would be refused.
     Add(AddService),
+    /// Take a service out again: its configuration, and what its component was granted for it.
+    ///
+    /// A stored key stays; `hydroid secret remove` takes that away.
+    Remove {
+        /// Its name, or that of an instance.
+        name: String,
+    },
+    /// Sign in to a service with a code that you type elsewhere, and store what that obtains.
+    Login {
+        /// The service; or a component of your own, or the secret that is meant.
+        name: String,
+        /// Sign in to a client of your own, where the service wants one.
+        #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
+        client_id: Option<String>,
+    },
     /// Send one short request to the service in use, and say what works or what to do.
     Test {
         /// The service that is meant; it must be the one in use.
@@ -36,7 +52,7 @@ pub(crate) struct AddService {
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,
     /// The model to ask, as the service knows it.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) model: Option<String>,
     /// Set it up beside another service of the same component, as an instance of this name.
     #[arg(long = "as", value_name = "NAME")]

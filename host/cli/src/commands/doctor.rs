@@ -1,23 +1,27 @@
 //! `hydroid doctor`: looks at everything a person would have to look at, and says what is broken
 //! and what to do. It repairs nothing.
 
+use crate::commands::provider::how_to_store;
 use crate::env::Environment;
 use crate::exit::Exit;
 use crate::harmless::{exact, harmless};
 use crate::load::Setting;
 use crate::secrets::master_key::KeptIn;
-use crate::wire::{Ground, read_grants};
+use crate::wire::{Ground, SystemClock, read_grants};
 use crate::{audited, models, release, stopped, terminal};
 use anyhow::Result;
 use hydroid_core::config::{Policy, did_you_mean};
+use hydroid_core::manifest::Manifest;
 use hydroid_core::policy::CallPattern;
-use hydroid_core::ports::{Embedder, Journal, Tools};
-use hydroid_wasm::check::CONTRACT;
+use hydroid_core::ports::{Clock, Embedder, Journal, RateLimits, Tools};
+use hydroid_core::reliability::length;
+use hydroid_wasm::check::{CONTRACT, Role};
 use hydroid_wasm::{Catalog, LoadError, Status};
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Columns of the mark before a finding.
 const MARK: usize = 7;
@@ -244,17 +248,18 @@ fn components(findings: &mut Findings, ground: &Ground, catalog: &Catalog) -> Re
         }
     }
     for component in &installed {
-        let declared = component.manifest.iter().flat_map(|manifest| &manifest.secrets);
-        // One that may be missing is, unless the configuration names it.
+        let is_provider =
+            matches!(&component.status, Status::Ready(loaded) if loaded.role == Role::Provider);
+        if is_provider && !in_use.contains_key(&component.name) {
+            continue;
+        }
+        let Some(manifest) = &component.manifest else { continue };
         let configured = ground.config.components.get(&component.name).map(|its| &its.config);
-        let named = |secret: &str| {
-            configured.is_some_and(|its| its.values().any(|value| value.as_str() == Some(secret)))
-        };
-        let wanted = declared.filter(|(name, secret)| !secret.optional || named(name));
-        for (name, _) in wanted.filter(|(name, _)| !ground.secrets.has(name)) {
+        for name in unset(manifest, configured, |name| ground.secrets.has(name)) {
             findings.note(&format!(
-                "secret `{name}` of {} is not set; `hydroid secret set {name}` sets it",
-                component.name
+                "secret `{name}` of {} is not set; `{}` sets it",
+                component.name,
+                how_to_store(manifest, name)
             ))?;
         }
     }
@@ -272,6 +277,36 @@ fn components(findings: &mut Findings, ground: &Ground, catalog: &Catalog) -> Re
         size as f64 / 1e6,
         ground.config.cache.max_size
     ))
+}
+
+/// The secrets a component cannot do without that are not set: those its configuration names, and
+/// where it names none, those that its manifest does not call optional.
+fn unset<'a>(
+    manifest: &'a Manifest,
+    config: Option<&toml::Table>,
+    is_set: impl Fn(&str) -> bool,
+) -> Vec<&'a str> {
+    let named: Vec<&str> = manifest
+        .secrets
+        .keys()
+        .map(String::as_str)
+        .filter(|secret| {
+            config.is_some_and(|its| its.values().any(|value| value.as_str() == Some(secret)))
+        })
+        .collect();
+    // An empty name is a service that wants no key.
+    let none = config.is_some_and(|its| {
+        its.get("api_key_secret").is_some_and(|value| value.as_str() == Some(""))
+    });
+    let wanted: Vec<&str> = match named.is_empty() {
+        true if none => Vec::new(),
+        true => {
+            let needed = manifest.secrets.iter().filter(|(_, secret)| !secret.optional);
+            needed.map(|(name, _)| name.as_str()).collect()
+        }
+        false => named,
+    };
+    wanted.into_iter().filter(|name| !is_set(name)).collect()
 }
 
 /// The providers that may be asked, each with the first key that names it.
@@ -343,6 +378,17 @@ async fn database(findings: &mut Findings, ground: &Ground) -> Result<()> {
     }
     for problem in &problems {
         findings.broken(&format!("the sessions' database: {problem}"))?;
+    }
+    let now_ms = SystemClock.now_ms();
+    for said in database.limits(&ground.user()).await? {
+        let since = Duration::from_millis(now_ms.saturating_sub(said.at_ms));
+        findings.fine(&format!(
+            "limits of `{}` by {}: {} left, as said {} ago",
+            said.model,
+            said.provider,
+            said.windows.left(since),
+            length(since)
+        ))?;
     }
     if problems.is_empty() {
         let sessions = database.sessions(&ground.user(), u32::MAX).await?.len();

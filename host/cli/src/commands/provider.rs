@@ -2,7 +2,12 @@
 //! is what `config set` and `component grant` write.
 
 mod add;
+mod earlier;
+mod login;
+mod remove;
 mod test;
+
+pub(crate) use login::how_to_store;
 
 use crate::args::Provider as Command;
 use crate::env::Environment;
@@ -27,6 +32,10 @@ pub(crate) async fn run(
         Command::List { json } => list(&Ground::lay_to_look(environment, &settings)?, json),
         Command::Show { name } => show(&Ground::lay_to_look(environment, &settings)?, &name),
         Command::Add(wish) => add::add(environment, &settings, &wish).await,
+        Command::Remove { name } => remove::remove(environment, &settings, &name).await,
+        Command::Login { name, client_id } => {
+            login::login(environment, &settings, &name, client_id.as_deref()).await
+        }
         Command::Test { name } => {
             test::test(&Ground::lay(environment, &settings)?, name.as_deref()).await
         }
@@ -35,14 +44,18 @@ pub(crate) async fn run(
 
 /// The name of the service in use, if it is one of the list.
 fn in_use(ground: &Ground) -> Result<Option<String>> {
+    providers::configured(&ground.config, &ground.config.model.provider, schema_default()?)
+}
+
+/// What the schema of a component of the release has for a key that is not configured.
+fn schema_default() -> Result<impl Fn(&str, &str) -> Option<String>> {
     let release = release::release()?;
-    let default = |component: &str| {
+    Ok(move |component: &str, key: &str| {
         let of_it = |manifest: &&Manifest| manifest.name.as_str() == component;
         let manifest = release.components.iter().map(|its| &its.manifest).find(of_it)?;
         let schema = manifest.config.as_ref()?;
-        Some(schema.pointer("/properties/base_url/default")?.as_str()?.to_owned())
-    };
-    providers::configured(&ground.config, default)
+        Some(schema.pointer(&format!("/properties/{key}/default"))?.as_str()?.to_owned())
+    })
 }
 
 fn list(ground: &Ground, as_json: bool) -> Result<Exit> {
@@ -95,8 +108,17 @@ fn show(ground: &Ground, name: &str) -> Result<Exit> {
     match (&service.secret, &service.auth) {
         (Some(secret), Some(auth)) => {
             let set = if ground.secrets.has(secret) { "set" } else { "not set" };
-            lines.push(format!("  key        the secret {secret}, sent as {auth}; {set}"));
-            lines.push(format!("  usually in {}", service.env.join(", ")));
+            let how = match auth.as_str() {
+                "aws-sigv4" => "which signs for AWS and is never sent".to_owned(),
+                "oauth-device" => {
+                    format!("which `hydroid provider login {name}` obtains with a code")
+                }
+                place => format!("sent as {place}"),
+            };
+            lines.push(format!("  key        the secret {secret}, {how}; {set}"));
+            if !service.env.is_empty() {
+                lines.push(format!("  usually in {}", service.env.join(", ")));
+            }
         }
         (_, _) => lines.push("  key        none".to_owned()),
     }

@@ -42,6 +42,8 @@ pub(crate) async fn run(
 /// How a value came to be stored.
 const SET: &str = "set";
 const IMPORT: &str = "import";
+/// By signing in.
+pub(super) const LOGIN: &str = "login";
 
 /// What a command is about to change. Every change passes through [`change`], and through nothing
 /// else.
@@ -57,7 +59,11 @@ async fn change(ground: &Ground, change: &Change<'_>) -> Result<()> {
     let (resource, command) = match change {
         Change::Store { verb, name } => {
             tracing::info!(%user, secret = name, verb, "secret stored");
-            let command = if *verb == IMPORT { "secret import" } else { "secret set" };
+            let command = match *verb {
+                IMPORT => "secret import",
+                LOGIN => "provider login",
+                _ => "secret set",
+            };
             (format!("{verb} {name}"), command)
         }
         Change::Remove(name) => {
@@ -161,14 +167,15 @@ async fn import(ground: &Ground, file: Option<PathBuf>) -> Result<Exit> {
 }
 
 /// Two places for one secret would be an error as soon as it is used.
-fn not_configured(ground: &Ground, name: &str) -> Result<()> {
+pub(super) fn not_configured(ground: &Ground, name: &str) -> Result<()> {
     match ground.secrets.source(name).filter(|source: &&SecretSource| source.names_a_value()) {
         Some(source) => bail!("`{name}` would be in two places: {}", twice(name, source)),
         None => Ok(()),
     }
 }
 
-async fn store(
+/// Seals values and keeps them.
+pub(super) async fn store(
     ground: &Ground,
     secrets: Vec<(String, SecretValue)>,
     verb: &'static str,

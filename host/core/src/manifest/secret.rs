@@ -2,6 +2,7 @@
 //! is signed with it. No value is here.
 
 use super::fields::Fields;
+use super::login::{self, DeviceLogin};
 use super::place::Place;
 use super::signer::{self, Signer};
 use crate::capability::WebRule;
@@ -21,6 +22,8 @@ pub struct SecretWant {
     pub optional: bool,
     /// Where a person gets one.
     pub help: String,
+    /// How a person obtains it by signing in, where that is possible.
+    pub login: Option<DeviceLogin>,
 }
 
 /// What the host does with a credential.
@@ -81,7 +84,7 @@ fn read_one(name: &str, table: toml::Table) -> Result<SecretWant, String> {
     if !is_name(name) {
         return Err("has a name that none can have; use letters, digits, `-` and `_`".into());
     }
-    let mut fields = Fields::of(table, &["attach", "help", "hosts", "optional", "sign"])?;
+    let mut fields = Fields::of(table, &["attach", "help", "hosts", "login", "optional", "sign"])?;
     let hosts = fields.texts("hosts")?;
     let rules = hosts
         .iter()
@@ -98,7 +101,9 @@ fn read_one(name: &str, table: toml::Table) -> Result<SecretWant, String> {
         }
     };
     let optional = fields.flag("optional")?;
-    Ok(SecretWant { hosts, attach, optional, help: fields.text("help")?.unwrap_or_default() })
+    let login = fields.table("login")?.map(|table| login::read(&attach, table)).transpose()?;
+    let help = fields.text("help")?.unwrap_or_default();
+    Ok(SecretWant { hosts, attach, optional, help, login })
 }
 
 /// A place a credential may be sent to: a host pattern, with a path where it is not for the whole
@@ -169,6 +174,7 @@ mod tests {
             attach: Attach::Place(place),
             optional: false,
             help: "there".into(),
+            login: None,
         };
         assert_eq!(secrets["k"], want);
         assert_eq!(want.attach.to_string(), "sent as header:x-key:Token ");

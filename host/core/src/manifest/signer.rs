@@ -3,10 +3,11 @@
 
 mod reading;
 
-pub(super) use reading::read;
+pub(super) use reading::{check_scopes, plain_url, read};
 
 use super::place::Place;
 use super::text::Template;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// What the host computes with a credential.
@@ -16,8 +17,8 @@ pub enum Signer {
     Hmac(Hmac),
     /// `aws-sigv4`: AWS Signature Version 4, in the `Authorization` header, the body hashed.
     AwsSigV4(AwsSigV4),
-    /// `oauth2-client-credentials` and `oauth2-refresh-token`: it is exchanged for an access
-    /// token.
+    /// `oauth2-client-credentials`, `oauth2-refresh-token` and `token-exchange`: it is exchanged
+    /// for an access token.
     OAuth2(OAuth2),
 }
 
@@ -121,8 +122,8 @@ pub struct OAuth2 {
     pub grant: OAuthGrant,
     /// Where it is exchanged.
     pub token_url: String,
-    /// The part that is the client's id.
-    pub client_id: String,
+    /// The part that is the client's id; none where the credential says all there is to say.
+    pub client_id: Option<String>,
     /// How the client says who it is.
     pub client_auth: ClientAuth,
     /// Scopes asked for.
@@ -142,6 +143,14 @@ pub enum OAuthGrant {
     RefreshToken {
         /// The part that is the client's secret.
         client_secret: Option<String>,
+    },
+    /// The credential is a token of its own, shown to an address that answers `GET` with another
+    /// one of a short life. Not of the standard, but common.
+    Exchange {
+        /// Where the credential is put in that request.
+        place: Place,
+        /// Further headers of that request, for services that know clients by them.
+        headers: BTreeMap<String, String>,
     },
 }
 
@@ -166,10 +175,10 @@ impl Signer {
                 .collect(),
             Self::OAuth2(oauth) => {
                 let secret = match &oauth.grant {
-                    OAuthGrant::ClientCredentials => None,
+                    OAuthGrant::ClientCredentials | OAuthGrant::Exchange { .. } => None,
                     OAuthGrant::RefreshToken { client_secret } => client_secret.as_deref(),
                 };
-                [Some(oauth.client_id.as_str()), secret].into_iter().flatten().collect()
+                [oauth.client_id.as_deref(), secret].into_iter().flatten().collect()
             }
         }
     }
@@ -222,6 +231,7 @@ impl fmt::Display for Signer {
                 let what = match oauth.grant {
                     OAuthGrant::ClientCredentials => "client secret",
                     OAuthGrant::RefreshToken { .. } => "refresh token",
+                    OAuthGrant::Exchange { .. } => "token",
                 };
                 write!(
                     f,

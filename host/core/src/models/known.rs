@@ -37,6 +37,8 @@ struct Configured {
     /// The models beside the main one, each with the keys that would say what it costs.
     others: Vec<(ModelRef, String)>,
     base_urls: BTreeMap<String, String>,
+    /// The component that each instance is of.
+    instances: BTreeMap<String, String>,
     budgets: Vec<&'static str>,
 }
 
@@ -113,6 +115,10 @@ impl Models {
             let base_url = component.config.get("base_url")?.as_str()?;
             Some((name.clone(), base_url.to_owned()))
         });
+        let instances = config
+            .components
+            .iter()
+            .filter_map(|(name, component)| Some((name.clone(), component.component.clone()?)));
         let model = &config.model;
         let own = Override {
             context: model.context_tokens,
@@ -137,6 +143,7 @@ impl Models {
             overrides,
             others,
             base_urls: base_urls.collect(),
+            instances: instances.collect(),
             budgets: config.money_budgets().into_iter().map(|budget| budget.key).collect(),
         };
         Ok(Self {
@@ -158,7 +165,12 @@ impl Models {
         {
             return Some(catalog).filter(|catalog| !catalog.is_empty());
         }
-        self.services.catalog_of(component, self.base_url(component))
+        self.services.catalog_of(self.bytes_of(component), self.base_url(component))
+    }
+
+    /// The component itself, where it has another name.
+    fn bytes_of<'a>(&'a self, component: &'a str) -> &'a str {
+        self.configured.instances.get(component).map_or(component, String::as_str)
     }
 
     fn base_url(&self, component: &str) -> Option<&str> {
@@ -173,7 +185,7 @@ impl Models {
         };
         let found = found.as_ref().and_then(|provider| self.listed(component, provider, model));
         let mut facts = found.map(Facts::of).unwrap_or_default();
-        if self.services.is_free(component, self.base_url(component)) {
+        if self.services.is_free(self.bytes_of(component), self.base_url(component)) {
             facts.prices = PriceList::free();
         }
         let key = (component.to_owned(), model.to_owned());
@@ -219,7 +231,7 @@ impl Models {
     ) -> Option<&'a Model> {
         let base_url = self.base_url(component);
         self.services
-            .listed_as(component, base_url, model)
+            .listed_as(self.bytes_of(component), base_url, model)
             .find_map(|name| provider.models.get(name))
     }
 

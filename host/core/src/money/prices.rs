@@ -130,6 +130,13 @@ impl PriceList {
         Self { base, tiers: Vec::new() }
     }
 
+    /// True if no request costs anything, however many tokens it has.
+    pub fn is_free(&self) -> bool {
+        self.is_known()
+            && self.cost(&Usage { input: 1, output: 1, ..Usage::default() }) == Some(Money::ZERO)
+            && self.tiers.is_empty()
+    }
+
     /// True if the cost of a request can be told.
     pub fn is_known(&self) -> bool {
         std::iter::once(&self.base)

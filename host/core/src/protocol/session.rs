@@ -32,8 +32,9 @@ pub enum SessionMessage {
     Progress {
         /// The session.
         session: SessionId,
-        /// The call.
-        call_id: CallId,
+        /// The call; none for what an answer waits for, such as a model that is fetched first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        call_id: Option<CallId>,
         /// 0 to 1, when known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         fraction: Option<f32>,

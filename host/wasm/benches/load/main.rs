@@ -2,7 +2,7 @@
 //! Not a test: nothing fails because it took long. `components` measures by criterion what is
 //! steady enough for it.
 //!
-//! Reading order: [`loading`], [`calls`], [`side_by_side`], [`streaming`], [`kill`], [`memory`], [`start`],
+//! Reading order: [`loading`], [`calls`], [`side_by_side`], [`streaming`], [`providers`], [`kill`], [`memory`], [`start`],
 //! then [`machine`] and [`table`].
 
 #![expect(
@@ -15,6 +15,7 @@ mod calls;
 mod kill;
 mod loading;
 mod memory;
+mod providers;
 mod side_by_side;
 mod start;
 mod streaming;
@@ -42,11 +43,12 @@ fn main() {
         return memory::child(rest);
     }
     let chosen = |name: &str| arguments.is_empty() || arguments.iter().any(|word| word == name);
-    let parts: [(&str, Part); 7] = [
+    let parts: [(&str, Part); 8] = [
         ("loading", loading::measure),
         ("calls", calls::measure),
         ("side-by-side", side_by_side::measure),
         ("streaming", streaming::measure),
+        ("providers", providers::measure),
         ("kill", kill::measure),
         ("memory", memory::measure),
         ("start", start::measure),

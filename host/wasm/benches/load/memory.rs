@@ -114,7 +114,7 @@ fn ask(names: &[String]) -> BTreeMap<String, i64> {
 }
 
 /// A figure of `smaps_rollup`, which counts pages; the counters of `status` lag behind.
-fn resident(figure: &str) -> i64 {
+pub(crate) fn resident(figure: &str) -> i64 {
     let rollup = std::fs::read_to_string("/proc/self/smaps_rollup").expect("this is Linux");
     let line = rollup.lines().find(|line| line.starts_with(figure));
     let kibibytes = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<i64>().ok());
@@ -139,6 +139,6 @@ fn megabytes(bytes: i64) -> String {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a figure with two digits")]
-fn in_megabytes(bytes: i64) -> f64 {
+pub(crate) fn in_megabytes(bytes: i64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }

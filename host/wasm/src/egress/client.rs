@@ -91,7 +91,11 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The address that answered.
     pub address: Option<SocketAddr>,
+    /// Names of the secrets it refused, where it refused who asked.
+    pub refused: Vec<String>,
     url: String,
+    /// Host and port, for what is said when it breaks off.
+    authority: String,
     body: Incoming,
     pub(super) mask: Option<Mask>,
     left: u64,
@@ -161,7 +165,8 @@ pub enum EgressError {
     },
     /// A secret was not exchanged for a token.
     #[error(
-        "there is no access token for the secret `{secret}` from `{endpoint}`: {problem}; a person can set a new one with `hydroid secret set {secret}`"
+        "there is no access token for the secret `{secret}` from `{endpoint}`: {problem}; a person can {} {secret}`",
+        if *login { "sign in again with `hydroid provider login" } else { "set a new one with `hydroid secret set" }
     )]
     Token {
         /// Name of the secret.
@@ -170,6 +175,8 @@ pub enum EgressError {
         endpoint: String,
         /// Why.
         problem: String,
+        /// A person obtains it by signing in.
+        login: bool,
     },
     /// The secret cannot be put where it is wanted.
     #[error("the secret `{secret}` cannot be put there: {problem}")]
@@ -241,9 +248,13 @@ pub enum EgressError {
     #[error("{0}")]
     Timeout(String),
     /// The connection could not be made or broke.
-    #[error("`{host}` cannot be reached: {problem}")]
+    #[error(
+        "{}`{host}` {}: {problem}",
+        if *sent { "the connection to " } else { "" },
+        if *sent { "broke off" } else { "cannot be reached" }
+    )]
     Connection {
-        /// Name as asked.
+        /// Name as asked, with its port.
         host: String,
         /// Why.
         problem: String,
@@ -344,7 +355,7 @@ impl Egress {
         let mask = Mask::new(forms.transpose()?.unwrap_or_default());
         let target = outgoing.target;
         let uri: Uri = target.url().as_str().parse().map_err(|_| EgressError::Connection {
-            host: target.host().to_owned(),
+            host: authority(&target),
             problem: "its URL is not one HTTP can carry".into(),
             sent: false,
         })?;
@@ -387,7 +398,7 @@ impl Egress {
             let encoding = head.headers.get(header::CONTENT_ENCODING);
             if encoding.is_some_and(|encoding| encoding != "identity") {
                 return Err(EgressError::Connection {
-                    host: target.host().to_owned(),
+                    host: authority(&target),
                     problem: "it answered in an encoding in which a credential cannot be masked"
                         .into(),
                     sent: true,
@@ -399,7 +410,9 @@ impl Egress {
             status: head.status.as_u16(),
             headers: head.headers,
             address: head.extensions.get::<RemoteAddress>().map(|remote| remote.0),
+            refused: Vec::new(),
             url: shown_url,
+            authority: authority(&target),
             body,
             mask: credential.is_some().then_some(mask),
             left: limits.max_response.0,
@@ -483,8 +496,8 @@ impl Answer {
                 }
                 Some(Err(error)) => {
                     return Err(EgressError::Connection {
-                        host: self.url.clone(),
-                        problem: format!("the answer broke off: {error}"),
+                        host: self.authority.clone(),
+                        problem: format!("{error} before the end of the answer"),
                         sent: true,
                     });
                 }
@@ -567,6 +580,11 @@ fn check_headers(headers: &HeaderMap, limits: &config::Egress) -> Result<(), Egr
     Ok(())
 }
 
+/// Host and port: on one host several services may listen.
+fn authority(target: &Target) -> String {
+    format!("{}:{}", target.host(), target.port())
+}
+
 fn long_head(target: &Target, limits: &config::Egress) -> EgressError {
     EgressError::TooLarge(format!(
         "the head of the answer of `{}` is longer than `egress.max_response_headers` ({}) or `egress.max_response_header_lines` ({})",
@@ -597,5 +615,5 @@ fn connection_error(
         problem = cause.to_string();
         source = cause.source();
     }
-    EgressError::Connection { host: target.host().to_owned(), problem, sent: !error.is_connect() }
+    EgressError::Connection { host: authority(target), problem, sent: !error.is_connect() }
 }

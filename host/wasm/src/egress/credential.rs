@@ -33,6 +33,8 @@ pub struct Credential {
     /// Values that may be sent instead when a service refuses this one; whichever is sent, what
     /// comes back is masked of all.
     pub spares: Vec<Spare>,
+    /// A person obtains it by signing in.
+    pub login: bool,
     /// Milliseconds since 1970, for signatures that tell the time.
     pub now_ms: u64,
     /// Where a value the service gave instead of this one is kept.
@@ -63,6 +65,7 @@ impl Credential {
             value,
             parts: Vec::new(),
             spares: Vec::new(),
+            login: false,
             now_ms: 0,
             keeper: None,
             scrubber: None,

@@ -69,7 +69,7 @@ pub(crate) fn credential(
                 parts.push(Part { name: part.to_owned(), audience, value });
             }
             None if rule.optional => {}
-            None => return Err(unset(part)),
+            None => return Err(unset(part, rule)),
         }
     }
     Ok(Credential {
@@ -80,6 +80,7 @@ pub(crate) fn credential(
         value: first.value,
         parts,
         spares,
+        login: rule.login,
         now_ms: equipment.records.as_ref().map_or(0, |records| records.clock.now_ms()),
         keeper: Some(equipment.values.clone()),
         scrubber: equipment.guard.as_ref().map(|guard| guard.scrubber.clone()),
@@ -184,7 +185,7 @@ fn values(
         }
     }
     if spares.is_empty() {
-        return Err(unset(name));
+        return Err(unset(name, rule));
     }
     Ok((spares.remove(0), spares))
 }
@@ -194,11 +195,11 @@ fn value(equipment: &Equipment, user: &UserId, name: &str) -> Result<Option<Secr
     value.map_err(|problem| error(ErrorKind::Unauthenticated, problem.to_string()))
 }
 
-fn unset(name: &str) -> Error {
-    error(
-        ErrorKind::Unauthenticated,
-        format!(
-            "the secret `{name}` is not set; a person can set it with `hydroid secret set {name}`"
-        ),
-    )
+fn unset(name: &str, rule: &SecretRule) -> Error {
+    let how = if rule.login {
+        format!("a person can sign in with `hydroid provider login {name}`")
+    } else {
+        format!("a person can set it with `hydroid secret set {name}`")
+    };
+    error(ErrorKind::Unauthenticated, format!("the secret `{name}` is not set; {how}"))
 }

@@ -58,7 +58,10 @@ impl Host for State {
             return Ok(Err(egress_error(&problem)));
         }
         match guard::send(&equipment, &self.call, outgoing, credential).await {
-            Ok(answer) => Ok(Ok(self.table.push(OpenResponse { answer, rest: Bytes::new() })?)),
+            Ok(answer) => {
+                self.refused.clone_from(&answer.refused);
+                Ok(Ok(self.table.push(OpenResponse { answer, rest: Bytes::new() })?))
+            }
             Err(problem) => Ok(Err(egress_error(&problem))),
         }
     }

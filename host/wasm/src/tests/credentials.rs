@@ -2,6 +2,7 @@
 //! should and sends all of it back, and the component's whole memory is searched for it.
 
 mod echo;
+mod login;
 mod rotation;
 mod tokens;
 

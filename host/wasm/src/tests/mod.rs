@@ -8,6 +8,9 @@ mod embedder;
 mod guarded;
 mod hook;
 mod hostile;
+#[cfg(target_os = "linux")]
+mod keyless;
+mod one_shot;
 mod parser;
 mod preview;
 mod records;

@@ -9,8 +9,9 @@ use crate::wire::Ground;
 use anyhow::{Context, Result};
 use hydroid_core::id::{ComponentId, SessionId, TurnId};
 use hydroid_core::message::{Content, Label, Message, Part, Role, StopReason, Usage};
+use hydroid_core::money::Money;
 use hydroid_core::ports::{
-    CallContext, CancelFlag, Model, ModelError, ModelEvent, ModelRequest, SawSecret,
+    CallContext, CancelFlag, Model, ModelError, ModelEvent, ModelRequest, RateWindows, SawSecret,
 };
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -46,7 +47,10 @@ pub(super) async fn test(ground: &Ground, name: Option<&str>) -> Result<Exit> {
         used.map(|used| format!(" ({used})")).unwrap_or_default()
     ));
     let begun = Instant::now();
-    match ask(ground, catalog.as_ref()).await? {
+    let models = Arc::new(crate::models::open(&ground.paths, &ground.config)?);
+    // What it costs is kept like that of any other request.
+    let metered = ground.metered(&catalog, models, &database);
+    match ask(ground, &metered).await? {
         Ok(answer) => told(ground, &answer, begun.elapsed()),
         Err(error) => {
             terminal::say(&format!("it does not work: {}", harmless(&error.message)));
@@ -67,7 +71,9 @@ struct Answer {
     usage: Usage,
     stop: Option<StopReason>,
     /// What the service's headers say about rate limits.
-    limits: Option<serde_json::Value>,
+    limits: Option<RateWindows>,
+    /// What it cost, as far as that can be told.
+    cost: Option<Money>,
 }
 
 async fn ask(ground: &Ground, model: &dyn Model) -> Result<Result<Answer, ModelError>> {
@@ -122,16 +128,16 @@ impl Answer {
             ModelEvent::Thinking { .. } => self.thought = true,
             ModelEvent::Usage(usage) => self.usage = usage,
             ModelEvent::Finished(stop) => self.stop = Some(stop),
+            ModelEvent::Charged(cost) => self.cost = cost,
             ModelEvent::CallStarted { .. }
             | ModelEvent::CallArguments { .. }
             | ModelEvent::CallEnded { .. }
             | ModelEvent::Cited { .. }
-            | ModelEvent::Charged(_)
             | ModelEvent::News(_) => {}
             ModelEvent::Other { kind, json } => {
                 let Ok(value) = serde_json::from_str::<serde_json::Value>(&json) else { return };
                 match kind.as_str() {
-                    "hydroid/rate-limit" => self.limits = Some(value),
+                    RateWindows::EVENT => self.limits = RateWindows::of_event(&json),
                     "hydroid/progress" => {
                         let message = value["message"].as_str().unwrap_or_default();
                         terminal::say(&excerpt(&harmless(message), LONGEST_ANSWER));
@@ -141,16 +147,6 @@ impl Answer {
             }
         }
     }
-}
-
-/// `59 of 60 requests and 8900 of 9000 tokens are left`, as far as the service says so.
-fn left(limits: &serde_json::Value) -> Option<String> {
-    let of = |what: &str| {
-        let (left, limit) = (limits[what]["remaining"].as_u64()?, limits[what]["limit"].as_u64()?);
-        Some(format!("{left} of {limit} {what}"))
-    };
-    let parts: Vec<String> = ["requests", "tokens"].into_iter().filter_map(of).collect();
-    (!parts.is_empty()).then(|| format!("{} are left for now", parts.join(" and ")))
 }
 
 fn told(ground: &Ground, answer: &Answer, time: Duration) -> Result<Exit> {
@@ -168,10 +164,16 @@ fn told(ground: &Ground, answer: &Answer, time: Duration) -> Result<Exit> {
         0 => {
             "the service does not say how many tokens that took; budgets cannot count it".to_owned()
         }
-        _ => format!("it took {} tokens of input and {} of output", usage.input, usage.output),
+        _ => {
+            let cost = answer.cost.map_or("cost unknown".to_owned(), |cost| cost.to_string());
+            format!(
+                "it took {} tokens of input and {} of output, {cost}",
+                usage.input, usage.output
+            )
+        }
     })?;
-    if let Some(left) = answer.limits.as_ref().and_then(left) {
-        terminal::print_line(&left)?;
+    if let Some(windows) = &answer.limits {
+        terminal::print_line(&format!("left for now: {}", windows.left(Duration::ZERO)))?;
     }
     if answer.text.trim().is_empty() {
         let why = match answer.stop {
@@ -213,15 +215,6 @@ fn remedy(error: &ModelError, model: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn limits_are_told_as_far_as_they_are_known() {
-        let limits =
-            json!({ "requests": { "limit": 60, "remaining": 59 }, "tokens": { "limit": 9 } });
-        assert_eq!(left(&limits).as_deref(), Some("59 of 60 requests are left for now"));
-        assert_eq!(left(&json!({ "tokens": 3 })), None);
-    }
 
     #[test]
     fn a_remedy_is_given_once() {

@@ -9,13 +9,15 @@ use crate::capability::WebRule;
 use crate::manifest::fields::Fields;
 use crate::manifest::place::Place;
 use crate::manifest::text::Template;
+use std::collections::BTreeMap;
 use url::Url;
 
-const KINDS: [(&str, Kind); 4] = [
+const KINDS: [(&str, Kind); 5] = [
     ("hmac", Kind::Hmac),
     ("aws-sigv4", Kind::AwsSigV4),
     ("oauth2-client-credentials", Kind::ClientCredentials),
     ("oauth2-refresh-token", Kind::RefreshToken),
+    ("token-exchange", Kind::Exchange),
 ];
 
 #[derive(Clone, Copy)]
@@ -24,6 +26,7 @@ enum Kind {
     AwsSigV4,
     ClientCredentials,
     RefreshToken,
+    Exchange,
 }
 
 /// Reads a `sign` table. `attach` says where its result is put, `hosts` where that may be sent.
@@ -48,6 +51,7 @@ pub(in crate::manifest) fn read(
         Kind::AwsSigV4 => aws(attach, table).map(Signer::AwsSigV4),
         Kind::ClientCredentials => oauth(attach, table, hosts, false).map(Signer::OAuth2),
         Kind::RefreshToken => oauth(attach, table, hosts, true).map(Signer::OAuth2),
+        Kind::Exchange => exchange(attach, table, hosts).map(Signer::OAuth2),
     }
     .map_err(inside)
 }
@@ -160,53 +164,110 @@ fn oauth(
         true => OAuthGrant::RefreshToken { client_secret: fields.text("client_secret")? },
         false => OAuthGrant::ClientCredentials,
     };
-    let place = match attach {
-        None => Place::Bearer,
-        Some(text) => {
-            text.parse().map_err(|error| format!("has a wrong `attach` beside it: {error}"))?
-        }
-    };
     let scopes = fields.texts("scopes")?;
-    let is_scope = |scope: &String| {
-        !scope.is_empty() && scope.chars().all(|c| c.is_ascii_graphic() && c != '"' && c != '\\')
-    };
-    if let Some(scope) = scopes.iter().find(|scope| !is_scope(scope)) {
-        return Err(format!("has the scope `{scope}`; write one scope a text, without spaces"));
-    }
+    check_scopes(&scopes)?;
     Ok(OAuth2 {
         grant,
         token_url,
-        client_id: fields.required("client_id", "client_id = \"acme-client-id\"")?,
+        client_id: Some(fields.required("client_id", "client_id = \"acme-client-id\"")?),
         client_auth: fields
             .choice("client_auth", &[("basic", ClientAuth::Basic), ("body", ClientAuth::Body)])?,
         scopes,
         audience: fields.text("audience")?,
-        place,
+        place: token_place(attach)?,
     })
 }
 
-fn check_token_url(text: &str, hosts: &[WebRule]) -> Result<(), String> {
-    let wrong = |problem: &str| Err(format!("has `token_url` as `{text}`: {problem}"));
+fn exchange(attach: Option<&str>, table: toml::Table, hosts: &[WebRule]) -> Result<OAuth2, String> {
+    let mut fields = Fields::of(table, &["headers", "token_attach", "token_url"])?;
+    let token_url =
+        fields.required("token_url", "token_url = \"https://api.example.com/token\"")?;
+    check_token_url(&token_url, hosts)?;
+    let place = match fields.text("token_attach")? {
+        None => Place::Bearer,
+        Some(text) => beside("token_attach", &text)?,
+    };
+    let mut headers = BTreeMap::new();
+    for (name, value) in fields.table("headers")?.unwrap_or_default() {
+        let toml::Value::String(value) = value else {
+            return Err(format!("has the header `{name}` that is not a text"));
+        };
+        let name = name.to_ascii_lowercase();
+        let is_token = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        let hosts_own = ["authorization", "cookie", "host", "content-length", "transfer-encoding"];
+        if name.is_empty() || !name.chars().all(is_token) || hosts_own.contains(&name.as_str()) {
+            return Err(format!("has the header `{name}`, which cannot be set here; leave it out"));
+        }
+        if !value.chars().all(|c| c == ' ' || c.is_ascii_graphic()) {
+            return Err(format!("has the header `{name}` with a character no header can have"));
+        }
+        headers.insert(name, value);
+    }
+    Ok(OAuth2 {
+        grant: OAuthGrant::Exchange { place, headers },
+        token_url,
+        client_id: None,
+        client_auth: ClientAuth::Body,
+        scopes: Vec::new(),
+        audience: None,
+        place: token_place(attach)?,
+    })
+}
+
+/// Where a token is put that was obtained.
+fn token_place(attach: Option<&str>) -> Result<Place, String> {
+    match attach {
+        None => Ok(Place::Bearer),
+        Some(text) => {
+            text.parse().map_err(|error| format!("has a wrong `attach` beside it: {error}"))
+        }
+    }
+}
+
+/// Refuses what is no scope.
+pub(in crate::manifest) fn check_scopes(scopes: &[String]) -> Result<(), String> {
+    let is_scope = |scope: &String| {
+        !scope.is_empty() && scope.chars().all(|c| c.is_ascii_graphic() && c != '"' && c != '\\')
+    };
+    match scopes.iter().find(|scope| !is_scope(scope)) {
+        None => Ok(()),
+        Some(scope) => {
+            Err(format!("has the scope `{scope}`; write one scope a text, without spaces"))
+        }
+    }
+}
+
+/// A URL of an endpoint: nothing in it but where it is.
+pub(in crate::manifest) fn plain_url(field: &str, text: &str) -> Result<Url, String> {
+    let wrong = |problem: &str| Err(format!("has `{field}` as `{text}`: {problem}"));
     let Ok(url) = Url::parse(text) else {
         return wrong("it is not a URL; write it like `https://auth.example.com/token`");
     };
-    let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
+    if url.host_str().is_none() || url.port_or_known_default().is_none() {
         return wrong("it names no host");
-    };
+    }
     if !matches!(url.scheme(), "https" | "http") {
         return wrong("write an https URL");
     }
     if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
         return wrong("it has a user, a password or a fragment; leave that out");
     }
-    let host = host.trim_end_matches('.');
+    Ok(url)
+}
+
+fn check_token_url(text: &str, hosts: &[WebRule]) -> Result<(), String> {
+    let url = plain_url("token_url", text)?;
+    let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+    let port = url.port_or_known_default().unwrap_or_default();
     let covers = |rule: &WebRule| {
         rule.host.matches(url.scheme(), host, port) && rule.path.covers(url.path())
     };
     if hosts.iter().any(covers) {
         return Ok(());
     }
-    wrong("`hosts` does not cover it, and the credential is sent there; add its host to `hosts`")
+    Err(format!(
+        "has `token_url` as `{text}`: `hosts` does not cover it, and the credential is sent there; add its host to `hosts`"
+    ))
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
-//! OAuth 2 tokens (RFC 6749, sections 4.4 and 6): a credential is exchanged at the token endpoint,
-//! and what comes back is kept in the host's memory until shortly before it expires. No component
-//! sees either.
+//! OAuth 2 tokens (RFC 6749, sections 4.4 and 6), and tokens of a short life that services give for
+//! a longer one: a credential is exchanged at the token endpoint, and what comes back is kept in the
+//! host's memory until shortly before it expires. No component sees either.
 
 use crate::egress::client::{Answer, Egress, EgressError, Outgoing};
 use crate::egress::credential::{Credential, Part};
 use crate::egress::target::Target;
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
 use hydroid_core::capability::Grant;
 use hydroid_core::id::{ComponentId, UserId};
@@ -63,10 +63,12 @@ struct Token {
 /// What a token endpoint answers, of which only these members are read.
 #[derive(Deserialize)]
 struct Granted {
-    #[serde(deserialize_with = "secret")]
+    #[serde(alias = "token", deserialize_with = "secret")]
     access_token: SecretValue,
     token_type: Option<String>,
     expires_in: Option<serde_json::Value>,
+    /// Seconds since 1970, where a service says it so.
+    expires_at: Option<serde_json::Value>,
     #[serde(default, deserialize_with = "maybe_secret")]
     refresh_token: Option<SecretValue>,
 }
@@ -150,7 +152,7 @@ impl Tokens {
         }
         entry.token = None;
         let granted = exchange.run(entry.rotated.as_ref()).await?;
-        let until = Instant::now() + life(&granted);
+        let until = Instant::now() + life(&granted, credential.now_ms);
         if let Some(new) = granted.refresh_token.filter(|_| exchange.refreshes()) {
             let current = entry.rotated.as_ref().unwrap_or(&credential.value);
             if current.expose() != new.expose() {
@@ -205,15 +207,12 @@ async fn keep(credential: &Credential, new: &SecretValue) {
     );
 }
 
-fn life(granted: &Granted) -> Duration {
-    // Some services write the number as a text.
-    let said = granted.expires_in.as_ref().and_then(|value| match value {
-        serde_json::Value::Number(number) => number.as_f64(),
-        serde_json::Value::String(text) => text.trim().parse().ok(),
-        serde_json::Value::Null
-        | serde_json::Value::Bool(_)
-        | serde_json::Value::Array(_)
-        | serde_json::Value::Object(_) => None,
+fn life(granted: &Granted, now_ms: u64) -> Duration {
+    let said = granted.expires_in.as_ref().and_then(seconds).or_else(|| {
+        let at = granted.expires_at.as_ref().and_then(seconds)?;
+        // Without a clock nobody can tell how far away that is.
+        let now = Duration::from_millis((now_ms > 0).then_some(now_ms)?).as_secs_f64();
+        Some(at - now)
     });
     let life = match said {
         None => UNSAID_LIFE,
@@ -221,6 +220,18 @@ fn life(granted: &Granted) -> Duration {
     };
     let life = life.min(LONGEST_LIFE);
     life - MARGIN.min(life / 10)
+}
+
+/// A number of seconds, which some services write as a text.
+pub(in crate::egress) fn seconds(value: &serde_json::Value) -> Option<f64> {
+    match value {
+        serde_json::Value::Number(number) => number.as_f64(),
+        serde_json::Value::String(text) => text.trim().parse().ok(),
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Array(_)
+        | serde_json::Value::Object(_) => None,
+    }
 }
 
 /// The credential as it is sent to the service: the token, and all that must not come back.
@@ -275,13 +286,29 @@ impl Exchange<'_> {
     async fn run(&self, rotated: Option<&SecretValue>) -> Result<Granted, EgressError> {
         let target = Target::parse(&self.oauth.token_url)?;
         self.credential.check_audience(&target)?;
-        let (form, client) = self.form(rotated)?;
         let mut headers = HeaderMap::new();
-        let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
-        headers.insert(header::CONTENT_TYPE, form_type);
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-        let outgoing =
-            Outgoing { target, method: Method::POST, headers, body: form.into(), timeout: None };
+        let (method, body, client) = match &self.oauth.grant {
+            OAuthGrant::Exchange { place, headers: further } => {
+                for (name, value) in further {
+                    let (Ok(name), Ok(value)) =
+                        (HeaderName::try_from(name), HeaderValue::try_from(value))
+                    else {
+                        continue;
+                    };
+                    headers.insert(name, value);
+                }
+                let client = self.placed(place.clone(), self.credential.value.clone());
+                (Method::GET, String::new(), Some(client))
+            }
+            OAuthGrant::ClientCredentials | OAuthGrant::RefreshToken { .. } => {
+                let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
+                headers.insert(header::CONTENT_TYPE, form_type);
+                let (form, client) = self.form(rotated)?;
+                (Method::POST, form, client)
+            }
+        };
+        let outgoing = Outgoing { target, method, headers, body: body.into(), timeout: None };
         let mut answer =
             self.egress.send_once(self.component, self.grant, outgoing, client).await?;
         // Only the host reads it, and it may have in it what was sent.
@@ -294,9 +321,11 @@ impl Exchange<'_> {
         &self,
         rotated: Option<&SecretValue>,
     ) -> Result<(String, Option<Credential>), EgressError> {
-        let client_id = self.credential.part(&self.oauth.client_id)?.expose();
+        let client_id = self.oauth.client_id.as_deref().unwrap_or_default();
+        let client_id = self.credential.part(client_id)?.expose();
         let secret = match &self.oauth.grant {
             OAuthGrant::ClientCredentials => Some(&self.credential.value),
+            OAuthGrant::Exchange { .. } => None,
             OAuthGrant::RefreshToken { client_secret } => {
                 client_secret.as_ref().and_then(|part| self.credential.part_if_set(part))
             }
@@ -306,6 +335,7 @@ impl Exchange<'_> {
             OAuthGrant::ClientCredentials => {
                 form.append_pair("grant_type", "client_credentials");
             }
+            OAuthGrant::Exchange { .. } => {}
             OAuthGrant::RefreshToken { .. } => {
                 let current = rotated.unwrap_or(&self.credential.value);
                 form.append_pair("grant_type", "refresh_token");
@@ -331,11 +361,14 @@ impl Exchange<'_> {
                 None
             }
         };
-        let client = client.map(|(place, value)| {
-            let audience = self.credential.audience.clone();
-            Credential::placed(&self.credential.name, audience, place, value)
-        });
+        let client = client.map(|(place, value)| self.placed(place, value));
         Ok((form.finish(), client))
+    }
+
+    /// A value that goes to the endpoint as it is.
+    fn placed(&self, place: Place, value: SecretValue) -> Credential {
+        let audience = self.credential.audience.clone();
+        Credential::placed(&self.credential.name, audience, place, value)
     }
 
     async fn read(&self, mut answer: Answer) -> Result<Granted, EgressError> {
@@ -371,12 +404,13 @@ impl Exchange<'_> {
             secret: self.credential.name.clone(),
             endpoint: self.oauth.token_url.clone(),
             problem,
+            login: self.credential.login,
         }
     }
 }
 
 /// A client's id and secret, each encoded as RFC 6749 section 2.3.1 wants it.
-fn basic(client_id: &str, secret: &SecretValue) -> (Place, SecretValue) {
+pub(in crate::egress) fn basic(client_id: &str, secret: &SecretValue) -> (Place, SecretValue) {
     let encode =
         |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
     (Place::Basic(encode(client_id)), SecretValue::new(encode(secret.expose())))

@@ -104,7 +104,7 @@ impl Echo {
     fn handle(&self, request: &str) -> (u16, String) {
         let mut state = self.state.lock().unwrap();
         state.requests.push(request.to_owned());
-        if request.starts_with("POST /token ") {
+        if request.starts_with("POST /token ") || request.starts_with("GET /token ") {
             if let Some(refusal) = &state.refusal {
                 return refusal.clone();
             }
@@ -113,6 +113,9 @@ impl Echo {
             state.tokens += 1;
             let token = FIRST_TOKEN.replace("-1-", &format!("-{}-", state.tokens));
             let mut answer = serde_json::json!({"access_token": token, "token_type": "Bearer"});
+            if state.extra.contains_key("token") {
+                answer = serde_json::json!({});
+            }
             answer.as_object_mut().unwrap().extend(state.extra.clone());
             return (200, answer.to_string());
         }

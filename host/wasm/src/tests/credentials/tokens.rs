@@ -21,13 +21,15 @@ struct Scene {
 
 const REFRESH: &str =
     "kind = \"oauth2-refresh-token\"\nclient_id = \"id\"\nclient_secret = \"secret\"";
+const EXCHANGE: &str = "kind = \"token-exchange\"\ntoken_attach = \"header:Authorization:token \"\nheaders = { Editor = \"hydroid\" }";
 const CLIENT: &str = "kind = \"oauth2-client-credentials\"\nclient_id = \"id\"\nscopes = [\"a.read\", \"b\"]\naudience = \"https://api\"";
 
 fn scene(sign: &str) -> Scene {
     let server = Echo::start();
     let here = format!("http://{}", server.address);
     let manifest = format!(
-        "name = \"t\"\nversion = \"1.0.0\"\n[secrets.id]\nattach = \"part\"\n{}[secrets.key]\nhosts = [\"{here}\"]\n[secrets.key.sign]\n{sign}\ntoken_url = \"{here}/token\"\n",
+        "name = \"t\"\nversion = \"1.0.0\"\n{}{}[secrets.key]\nhosts = [\"{here}\"]\n[secrets.key.sign]\n{sign}\ntoken_url = \"{here}/token\"\n",
+        if sign.contains("client_id") { "[secrets.id]\nattach = \"part\"\n" } else { "" },
         if sign.contains("client_secret") { "[secrets.secret]\nattach = \"part\"\n" } else { "" }
     );
     let egress = Egress::new(EgressSettings {
@@ -68,6 +70,10 @@ impl Scene {
     }
 
     async fn get_as(&self, component: &str, value: &str) -> Result<u16, EgressError> {
+        self.send(component, self.credential(value)).await
+    }
+
+    async fn send(&self, component: &str, credential: Credential) -> Result<u16, EgressError> {
         let outgoing = Outgoing {
             target: Target::parse(&format!("http://{}/api", self.server.address)).unwrap(),
             method: http::Method::GET,
@@ -75,8 +81,8 @@ impl Scene {
             body: bytes::Bytes::new(),
             timeout: None,
         };
-        let credential = Some(self.credential(value));
         let component = ComponentId::new(component);
+        let credential = Some(credential);
         let mut answer = self.egress.send(&component, &self.grant, outgoing, credential).await?;
         while answer.next().await?.is_some() {}
         Ok(answer.status)
@@ -179,6 +185,34 @@ async fn a_new_refresh_token_takes_the_place_of_the_old_one() {
     // A person set another one: that counts.
     scene.get("by hand").await.unwrap();
     assert!(scene.server.exchanges()[3].contains("refresh_token=by+hand"));
+}
+
+/// As GitHub Copilot wants it: a token for a token, by `GET`, with the time of day it ends.
+#[tokio::test]
+async fn a_long_lived_token_is_shown_for_one_of_a_short_life() {
+    let scene = scene(EXCHANGE);
+    scene.server.extra(json!({"token": "short-1", "expires_at": 1_000_000}));
+    let at = |now_ms| Credential { now_ms, ..scene.credential("long") };
+    let get = async |credential| scene.send("t", credential).await.unwrap();
+    assert_eq!(get(at(999_000_000)).await, 200);
+    let shown = &scene.server.requests()[0];
+    assert!(shown.starts_with("GET /token "), "{shown}");
+    assert!(shown.contains("authorization: token long") && shown.contains("editor: hydroid"));
+    let sent = scene.server.requests().pop().unwrap();
+    assert!(sent.contains("authorization: Bearer short-1") && !sent.contains("long"), "{sent}");
+    get(at(999_000_000)).await;
+    assert_eq!(scene.server.requests().len(), 3, "the token is used again");
+    let over = self::scene(EXCHANGE);
+    over.server.extra(json!({"token": "short-1", "expires_at": 1_000_000}));
+    for _ in 0..2 {
+        let late = Credential { now_ms: 1_000_000_000, ..over.credential("long") };
+        over.send("t", late).await.unwrap();
+    }
+    assert_eq!(over.server.requests().len(), 4, "it was over when it came");
+    over.server.refuse_tokens(401, "value");
+    let asked = Credential { login: true, now_ms: 1_000_000_000, ..over.credential("long") };
+    let error = over.send("t", asked).await.unwrap_err().to_string();
+    assert!(error.contains("sign in again with `hydroid provider login key`"), "{error}");
 }
 
 #[tokio::test]

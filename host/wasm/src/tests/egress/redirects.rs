@@ -37,6 +37,7 @@ async fn a_redirect_to_another_place_is_told_and_not_followed() {
             attach: Attach::Place("bearer".parse().unwrap()),
             optional: false,
             help: String::new(),
+            login: None,
         };
         manifest.secrets.insert("key".into(), want);
     });
