@@ -159,6 +159,14 @@ pub fn refusals(component: &ComponentId, imports: &[Import], grant: &Grant) -> V
     imports.iter().filter_map(|import| refusal(component, import, grant)).collect()
 }
 
+/// The names a component exports, sorted.
+pub fn exports(engine: &Engine, component: &Component) -> Vec<String> {
+    let exported = component.component_type();
+    let mut names: Vec<String> = exported.exports(engine).map(|(name, _)| name.to_owned()).collect();
+    names.sort();
+    names
+}
+
 /// The role a component exports.
 pub fn role(engine: &Engine, component: &Component) -> Result<Role, Refusal> {
     let mut roles = Vec::new();

@@ -124,6 +124,9 @@ pub enum LoadError {
     /// That it is loaded could not be recorded; it is tried again at the next look.
     #[error("it is not used, because the audit log cannot be written; see `hydroid doctor`")]
     Unaudited,
+    /// Other bytes than are pinned, or bytes of somebody who is not trusted any more.
+    #[error("{0}")]
+    Pinned(String),
     /// Turned off by configuration.
     #[error(
         "it is turned off; a person can turn it on with `hydroid config set components.{0}.enabled true`"
@@ -155,19 +158,28 @@ pub fn digest(wasm: &[u8]) -> String {
 pub fn embedded_manifest(wasm: &[u8]) -> Result<Option<Manifest>, LoadError> {
     let bad =
         |error: wasmparser::BinaryReaderError| LoadError::NotAComponent(brief(error.message()));
+    let Some(section) = find_section(wasm).map_err(bad)? else { return Ok(None) };
+    let text = std::str::from_utf8(section)
+        .map_err(|_| LoadError::Manifest(ManifestError::Toml("it is not UTF-8".into())))?;
+    Ok(Some(Manifest::parse(text)?))
+}
+
+/// The bytes of the manifest embedded in a component, if there is one.
+pub(crate) fn manifest_section(wasm: &[u8]) -> Option<&[u8]> {
+    find_section(wasm).ok().flatten()
+}
+
+fn find_section(wasm: &[u8]) -> Result<Option<&[u8]>, wasmparser::BinaryReaderError> {
     let mut depth = 0_u32;
     for payload in wasmparser::Parser::new(0).parse_all(wasm) {
-        match payload.map_err(bad)? {
+        match payload? {
             wasmparser::Payload::ModuleSection { .. }
             | wasmparser::Payload::ComponentSection { .. } => depth += 1,
             wasmparser::Payload::End(_) => depth = depth.saturating_sub(1),
             wasmparser::Payload::CustomSection(section)
                 if depth == 0 && section.name() == MANIFEST_SECTION =>
             {
-                let text = std::str::from_utf8(section.data()).map_err(|_| {
-                    LoadError::Manifest(ManifestError::Toml("it is not UTF-8".into()))
-                })?;
-                return Ok(Some(Manifest::parse(text)?));
+                return Ok(Some(section.data()));
             }
             _ => {}
         }

@@ -6,7 +6,7 @@
 //! (compiled code on disk), [`check`] (what a component imports against what it was granted),
 //! [`grants`] (the operator's file), `linker` and `instance` (one grant builds both the linker
 //! and the store), [`catalog`] (what is installed), then the roles `tool` and `provider`, the
-//! host functions under `imports`, and [`egress`].
+//! host functions under `imports`, and [`egress`]; [`shipping`] is how components come here.
 
 #![expect(
     clippy::disallowed_methods,
@@ -31,6 +31,7 @@ mod linker;
 mod preview;
 mod provider;
 mod schema;
+pub mod shipping;
 mod tool;
 mod trap;
 mod vault;

@@ -91,6 +91,8 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The address that answered.
     pub address: Option<SocketAddr>,
+    /// What the service wants to be shown; for the host only, which answers it.
+    challenges: Vec<String>,
     url: String,
     body: Incoming,
     pub(super) mask: Option<Mask>,
@@ -380,6 +382,9 @@ impl Egress {
         if head.headers.len() > limits.max_response_header_lines {
             return Err(long_head(&target, limits));
         }
+        let challenges = head.headers.get_all(header::WWW_AUTHENTICATE);
+        let challenges =
+            challenges.iter().filter_map(|line| Some(line.to_str().ok()?.to_owned())).collect();
         for name in [header::SET_COOKIE, header::WWW_AUTHENTICATE, header::PROXY_AUTHENTICATE] {
             head.headers.remove(name);
         }
@@ -399,6 +404,7 @@ impl Egress {
             status: head.status.as_u16(),
             headers: head.headers,
             address: head.extensions.get::<RemoteAddress>().map(|remote| remote.0),
+            challenges,
             url: shown_url,
             body,
             mask: credential.is_some().then_some(mask),
@@ -457,6 +463,11 @@ impl std::fmt::Debug for Egress {
 }
 
 impl Answer {
+    /// What the service wants to be shown, as it says it; never for a guest.
+    pub(crate) fn challenges(&self) -> &[String] {
+        &self.challenges
+    }
+
     /// The URL that answered. A credential in it is not shown.
     pub fn url(&self) -> &str {
         &self.url
