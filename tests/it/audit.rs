@@ -37,7 +37,7 @@ fn decisions_and_calls_are_recorded_and_found() {
 fn commands_that_change_what_may_happen_are_recorded() {
     let home = Home::new();
     let file = test_component("test-tool-web");
-    home.run(&["component", "add", &file]).code(0);
+    home.run(&["component", "add", "--allow-unsigned", &file]).code(0);
     home.run(&["component", "grant", "test-tool-web", "web", "--host", "example.com"]).code(0);
     home.run(&["component", "revoke", "test-tool-web", "web"]).code(0);
     home.run(&["component", "remove", "test-tool-web"]).code(0);
@@ -86,7 +86,7 @@ fn what_is_done_to_secrets_is_recorded_without_a_value() {
 #[test]
 fn who_cannot_record_a_grant_does_not_give_it() {
     let home = Home::new();
-    home.run(&["component", "add", &test_component("test-tool-web")]).code(0);
+    home.run(&["component", "add", "--allow-unsigned", &test_component("test-tool-web")]).code(0);
     let head = home.path("users/local/audit.head");
     std::fs::remove_file(&head).unwrap();
     std::fs::create_dir(&head).unwrap();
@@ -168,7 +168,7 @@ fn many_processes_at_once_leave_one_whole_log() {
 #[test]
 fn a_killed_process_leaves_a_whole_log() {
     let home = Home::new();
-    home.run(&["component", "add", &test_component("test-tool-pure")]).code(0);
+    home.run(&["component", "add", "--allow-unsigned", &test_component("test-tool-pure")]).code(0);
     for _ in 0..3 {
         let mut killed = home.start(&["ask", "--json", "call sleep_forever {}"]);
         let mut lines = BufReader::new(killed.stdout.take().unwrap()).lines().map_while(Result::ok);

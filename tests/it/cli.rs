@@ -184,7 +184,9 @@ fn a_session_that_is_not_there_or_not_clear_is_refused() {
 
 /// Starts a turn that computes without end and waits until it does.
 fn busy(home: &Home) -> std::process::Child {
-    home.run(&["component", "add", &test_component("test-tool-pure")]).code(0).says("it is ready");
+    home.run(&["component", "add", "--allow-unsigned", &test_component("test-tool-pure")])
+        .code(0)
+        .says("it is ready");
     let mut child = home.start(&["ask", "say before then call spin {}"]);
     let errors = BufReader::new(child.stderr.take().expect("standard error was asked for"));
     let mut lines = errors.lines().map_while(Result::ok);

@@ -162,7 +162,8 @@ pub fn refusals(component: &ComponentId, imports: &[Import], grant: &Grant) -> V
 /// The names a component exports, sorted.
 pub fn exports(engine: &Engine, component: &Component) -> Vec<String> {
     let exported = component.component_type();
-    let mut names: Vec<String> = exported.exports(engine).map(|(name, _)| name.to_owned()).collect();
+    let mut names: Vec<String> =
+        exported.exports(engine).map(|(name, _)| name.to_owned()).collect();
     names.sort();
     names
 }

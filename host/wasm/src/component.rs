@@ -451,25 +451,74 @@ fn pre(role: Role, instance: InstancePre<State>) -> Result<Pre, LoadError> {
     }
 }
 
+/// Something in a component's configuration that does not fit.
+#[derive(Debug)]
+pub struct ConfigProblem {
+    /// Where, below `components.NAME.config`.
+    pub path: Vec<String>,
+    /// What is wrong and what to do.
+    pub text: String,
+    /// It lacks something, and nothing that is there is wrong.
+    pub missing: bool,
+}
+
+impl ConfigProblem {
+    /// True if whoever set this path made it.
+    pub fn is_about(&self, path: &[String]) -> bool {
+        !self.missing && (self.path.starts_with(path) || path.starts_with(&self.path))
+    }
+}
+
+/// Everything in a component's configuration that does not fit the schema of its manifest.
+pub fn config_problems(manifest: &Manifest, settings: &config::Component) -> Vec<ConfigProblem> {
+    match checked_config(manifest, settings) {
+        Ok(_) => Vec::new(),
+        Err(problems) => problems,
+    }
+}
+
 /// The component's configuration as JSON, defaults of its schema filled in.
 fn component_config(
     manifest: &Manifest,
     settings: &config::Component,
 ) -> Result<String, LoadError> {
+    checked_config(manifest, settings).map_err(|problems| {
+        let first = problems.into_iter().next().map(|problem| problem.text);
+        LoadError::Config(first.unwrap_or_default())
+    })
+}
+
+fn checked_config(
+    manifest: &Manifest,
+    settings: &config::Component,
+) -> Result<String, Vec<ConfigProblem>> {
     let name = &manifest.name;
-    let mut value = serde_json::to_value(&settings.config)
-        .map_err(|error| LoadError::Config(error.to_string()))?;
+    let whole = |text: String| vec![ConfigProblem { path: Vec::new(), text, missing: false }];
+    let mut value =
+        serde_json::to_value(&settings.config).map_err(|error| whole(error.to_string()))?;
     let Some(schema) = &manifest.config else {
         if settings.config.is_empty() {
             return Ok("{}".into());
         }
-        return Err(LoadError::Config(format!(
-            "`components.{name}.config` is set, but `{name}` takes no configuration"
+        return Err(whole(format!(
+            "`components.{name}.config` is set, but `{name}` takes no configuration; take it out with `hydroid config unset components.{name}.config`"
         )));
     };
-    if let (Some(object), Some(properties)) =
-        (value.as_object_mut(), schema.get("properties").and_then(Value::as_object))
-    {
+    let properties = schema.get("properties").and_then(Value::as_object);
+    if let (Some(object), Some(properties)) = (value.as_object_mut(), properties) {
+        let secret = |property: &Value| property.get("writeOnly") == Some(&Value::Bool(true));
+        let written = properties
+            .iter()
+            .find(|(key, property)| secret(property) && object.contains_key(key.as_str()));
+        if let Some((key, _)) = written {
+            return Err(vec![ConfigProblem {
+                path: vec![key.clone()],
+                text: format!(
+                    "`components.{name}.config.{key}` is a secret, and the configuration is plain text that `{name}` would read: store it with `hydroid secret set {key}`, and take it out here with `hydroid config unset components.{name}.config.{key}`"
+                ),
+                missing: false,
+            }]);
+        }
         for (key, property) in properties {
             if let Some(default) = property.get("default") {
                 object.entry(key).or_insert_with(|| default.clone());
@@ -477,17 +526,57 @@ fn component_config(
         }
     }
     let validator = schema::compile(schema).map_err(|error| {
-        LoadError::Config(format!(
-            "the configuration schema in the manifest of `{name}` is not one: {error}"
-        ))
+        whole(format!("the configuration schema in the manifest of `{name}` is not one: {error}"))
     })?;
-    if let Some(error) = validator.iter_errors(&value).next() {
-        return Err(LoadError::Config(format!(
-            "`components.{name}.config{}`: {error}",
-            dotted(&error.instance_path().to_string())
-        )));
+    let known = || properties.into_iter().flat_map(|all| all.keys().map(String::as_str));
+    let problems: Vec<ConfigProblem> = validator
+        .iter_errors(&value)
+        .flat_map(|error| config_problem(name, &error, known))
+        .collect();
+    if problems.is_empty() { Ok(value.to_string()) } else { Err(problems) }
+}
+
+/// One error of the validator, in words; several if it is about several keys.
+fn config_problem<'a, I: Iterator<Item = &'a str>>(
+    name: &ComponentId,
+    error: &jsonschema::ValidationError<'_>,
+    known: impl Fn() -> I,
+) -> Vec<ConfigProblem> {
+    use jsonschema::error::ValidationErrorKind as Kind;
+    let pointer = error.instance_path().to_string();
+    let path: Vec<String> = pointer.split('/').skip(1).map(str::to_owned).collect();
+    let place = format!("components.{name}.config{}", dotted(&pointer));
+    let below = |key: &str| path.iter().cloned().chain([key.to_owned()]).collect();
+    match error.kind() {
+        Kind::AdditionalProperties { unexpected } => unexpected
+            .iter()
+            .map(|key| {
+                let hint = if path.is_empty() {
+                    config::did_you_mean(key, known())
+                } else {
+                    String::new()
+                };
+                let has = known().collect::<Vec<_>>().join(", ");
+                let has = if has.is_empty() { "none".to_owned() } else { has };
+                ConfigProblem {
+                    path: below(key),
+                    text: format!("`{name}` has no setting `{place}.{key}`{hint}; it has: {has}"),
+                    missing: false,
+                }
+            })
+            .collect(),
+        Kind::Required { property } => {
+            let key = property.as_str().unwrap_or_default();
+            vec![ConfigProblem {
+                path: below(key),
+                text: format!(
+                    "`{name}` needs a setting that is missing: `hydroid config set {place}.{key} VALUE`"
+                ),
+                missing: true,
+            }]
+        }
+        _ => vec![ConfigProblem { path, text: format!("`{place}`: {error}"), missing: false }],
     }
-    Ok(value.to_string())
 }
 
 fn dotted(pointer: &str) -> String {

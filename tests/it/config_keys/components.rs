@@ -17,7 +17,7 @@ pub(super) const TESTED: &[Tested<Home>] = &[
 #[test]
 fn settings_of_a_component_have_an_effect() {
     let home = Home::new();
-    home.run(&["component", "add", &test_component("test-tool-pure")]).code(0);
+    home.run(&["component", "add", "--allow-unsigned", &test_component("test-tool-pure")]).code(0);
     check(&home, TESTED);
 }
 

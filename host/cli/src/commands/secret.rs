@@ -168,7 +168,7 @@ fn not_configured(ground: &Ground, name: &str) -> Result<()> {
     }
 }
 
-async fn store(
+pub(super) async fn store(
     ground: &Ground,
     secrets: Vec<(String, SecretValue)>,
     verb: &'static str,

@@ -5,8 +5,8 @@ use super::reference::is_this_machine;
 use super::registry::ShippingError;
 use crate::egress::{Credential, Egress, Outgoing, Target};
 use bytes::Bytes;
-use http::header::{HeaderMap, LOCATION};
 use http::Method;
+use http::header::{HeaderMap, LOCATION};
 use hydroid_core::capability::{Grant, Profile, WebRule};
 use hydroid_core::id::ComponentId;
 

@@ -105,7 +105,10 @@ impl Image {
                 media_type: LAYER.to_owned(),
                 digest: layer_digest,
                 size: wasm.len() as u64,
-                annotations: signature.map(|text| (SIGNATURE.to_owned(), text)).into_iter().collect(),
+                annotations: signature
+                    .map(|text| (SIGNATURE.to_owned(), text))
+                    .into_iter()
+                    .collect(),
             }],
             annotations,
         };

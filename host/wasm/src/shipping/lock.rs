@@ -124,7 +124,10 @@ mod tests {
 
     #[test]
     fn a_file_that_says_something_else_is_refused() {
-        assert!(Lock::parse("[components.x]\nversion = \"one\"\ndigest = \"a\"\nsource = \"f\"\n").is_err());
+        assert!(
+            Lock::parse("[components.x]\nversion = \"one\"\ndigest = \"a\"\nsource = \"f\"\n")
+                .is_err()
+        );
         assert!(Lock::parse("[components.x]\nversion = \"1.0.0\"\n").is_err());
         assert!(Lock::parse("[component.x]\n").is_err());
     }

@@ -109,10 +109,15 @@ mod tests {
             })
         };
         assert_eq!(
-            of(r#"Bearer realm="https://a.example/token",service="a.example",scope="repository:x:pull,push""#),
+            of(
+                r#"Bearer realm="https://a.example/token",service="a.example",scope="repository:x:pull,push""#
+            ),
             bearer("https://a.example/token", Some("a.example"), Some("repository:x:pull,push"))
         );
-        assert_eq!(of(r#"bearer realm=https://a.example/t"#), bearer("https://a.example/t", None, None));
+        assert_eq!(
+            of(r#"bearer realm=https://a.example/t"#),
+            bearer("https://a.example/t", None, None)
+        );
         assert_eq!(of(r#"Basic realm="x""#), Some(Challenge::Basic));
         assert_eq!(challenge(&["Negotiate".into(), "basic".into()]), Some(Challenge::Basic));
     }

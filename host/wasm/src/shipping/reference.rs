@@ -88,7 +88,8 @@ impl FromStr for OciReference {
 
     fn from_str(text: &str) -> Result<Self, BadReference> {
         let bad = |problem| BadReference { written: text.chars().take(200).collect(), problem };
-        let rest = text.strip_prefix(SCHEME).ok_or_else(|| bad("it does not begin with `oci://`"))?;
+        let rest =
+            text.strip_prefix(SCHEME).ok_or_else(|| bad("it does not begin with `oci://`"))?;
         let (rest, digest) = match rest.split_once('@') {
             Some((rest, digest)) if is_digest(digest) => (rest, Some(digest.to_owned())),
             Some(_) => {
@@ -138,7 +139,9 @@ pub(super) fn is_digest(text: &str) -> bool {
 fn is_tag(text: &str) -> bool {
     text.len() <= LONGEST_TAG
         && text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
 }
 
 fn is_host(text: &str) -> bool {
@@ -171,7 +174,10 @@ mod tests {
 
     #[test]
     fn a_place_is_read_and_written_the_same() {
-        assert_eq!(url("oci://ghcr.io/acme/notes:1.2.0"), "https://ghcr.io/v2/acme/notes/manifests/x");
+        assert_eq!(
+            url("oci://ghcr.io/acme/notes:1.2.0"),
+            "https://ghcr.io/v2/acme/notes/manifests/x"
+        );
         assert_eq!(url("oci://localhost:5000/notes"), "http://localhost:5000/v2/notes/manifests/x");
         assert_eq!(url("oci://[::1]:5000/notes"), "http://[::1]:5000/v2/notes/manifests/x");
         assert_eq!(

@@ -7,8 +7,8 @@ use super::login::{Challenge, Login, Logins, challenge};
 use super::reference::OciReference;
 use crate::component::digest;
 use crate::egress::{BadUrl, Credential, Egress, EgressError, Target};
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use http::Method;
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use hydroid_core::manifest::Place;
 use hydroid_core::ports::SecretValue;
 use serde_json::Value;
@@ -78,7 +78,9 @@ pub enum ShippingError {
         who: &'static str,
     },
     /// Not there.
-    #[error("`{0}` is not there; see what is with `hydroid component list --outdated`, or look at the registry")]
+    #[error(
+        "`{0}` is not there; see what is with `hydroid component list --outdated`, or look at the registry"
+    )]
     NotFound(String),
     /// An answer that was not expected.
     #[error("`{host}` answered with status {status}{said}")]
@@ -181,7 +183,8 @@ impl<'a> Registry<'a> {
             if there == image.manifest {
                 return Ok(false);
             }
-            let same = image::contents(&there).is_ok_and(|there| there.layer.digest == digest(wasm));
+            let same =
+                image::contents(&there).is_ok_and(|there| there.layer.digest == digest(wasm));
             if !same && !replace {
                 return Err(ShippingError::Published(reference.to_string()));
             }
@@ -249,8 +252,7 @@ impl<'a> Registry<'a> {
     ) -> Result<(), ShippingError> {
         const SCOPE: &str = "pull,push";
         let digest = digest(content);
-        let mut wish =
-            Wish::get(reference.url(&format!("blobs/{digest}"))?, LARGEST_MANIFEST);
+        let mut wish = Wish::get(reference.url(&format!("blobs/{digest}"))?, LARGEST_MANIFEST);
         wish.method = Method::HEAD;
         if self.ask(reference, SCOPE, wish).await?.status == 200 {
             return Ok(());
@@ -267,7 +269,8 @@ impl<'a> Registry<'a> {
             place: reference.to_string(),
             problem: problem.to_owned(),
         };
-        let mut url = base.url().join(there).map_err(|_| form("it names no place to bring it to"))?;
+        let mut url =
+            base.url().join(there).map_err(|_| form("it names no place to bring it to"))?;
         url.query_pairs_mut().append_pair("digest", &digest);
         let mut wish = Wish::get(Target::parse(url.as_str())?, LARGEST_MANIFEST);
         wish.method = Method::PUT;
@@ -292,9 +295,11 @@ impl<'a> Registry<'a> {
         actions: &str,
         wish: Wish,
     ) -> Result<fetch::Got, ShippingError> {
-        let key = (reference.host.clone(), format!("repository:{}:{actions}", reference.repository));
+        let key =
+            (reference.host.clone(), format!("repository:{}:{actions}", reference.repository));
         let held = self.tokens.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-        let answer = fetch::send(self.egress, wish.clone(), credential(&wish, held.as_ref())).await?;
+        let answer =
+            fetch::send(self.egress, wish.clone(), credential(&wish, held.as_ref())).await?;
         if answer.status != 401 {
             return Ok(answer);
         }
@@ -316,11 +321,9 @@ impl<'a> Registry<'a> {
             (Some(Challenge::Basic) | None, _) => None,
         };
         let Some(token) = token else { return Err(refused) };
-        self.tokens
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(key, token.clone());
-        let answer = fetch::send(self.egress, wish.clone(), credential(&wish, Some(&token))).await?;
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).insert(key, token.clone());
+        let answer =
+            fetch::send(self.egress, wish.clone(), credential(&wish, Some(&token))).await?;
         match answer.status {
             401 | 403 => Err(refused),
             _ => Ok(answer),
@@ -372,9 +375,10 @@ impl<'a> Registry<'a> {
                 }
                 wish = Wish::get(Target::parse(url.as_str())?, LARGEST_MANIFEST);
                 match other {
-                    Some(Login::Basic { user, password }) => {
-                        credential(&wish, Some(&Token { place: Place::Basic(user), value: password }))
-                    }
+                    Some(Login::Basic { user, password }) => credential(
+                        &wish,
+                        Some(&Token { place: Place::Basic(user), value: password }),
+                    ),
                     Some(Login::Identity(_)) | None => None,
                 }
             }
@@ -385,10 +389,9 @@ impl<'a> Registry<'a> {
         }
         let given: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         let token = ["token", "access_token"].iter().find_map(|name| given.get(name)?.as_str());
-        Ok(token.filter(|token| !token.is_empty()).map(|token| Token {
-            place: Place::Bearer,
-            value: SecretValue::new(token.to_owned()),
-        }))
+        Ok(token
+            .filter(|token| !token.is_empty())
+            .map(|token| Token { place: Place::Bearer, value: SecretValue::new(token.to_owned()) }))
     }
 }
 
@@ -402,12 +405,7 @@ impl std::fmt::Debug for Registry<'_> {
 fn credential(wish: &Wish, token: Option<&Token>) -> Option<Credential> {
     let token = token?;
     let audience = wish.url.grantable().parse().ok()?;
-    Some(Credential::placed(
-        "registry",
-        vec![audience],
-        token.place.clone(),
-        token.value.clone(),
-    ))
+    Some(Credential::placed("registry", vec![audience], token.place.clone(), token.value.clone()))
 }
 
 /// The next page of a list, if there is one of the same service.

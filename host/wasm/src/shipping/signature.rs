@@ -132,8 +132,7 @@ impl FromStr for Signature {
     type Err = BadSignature;
 
     fn from_str(text: &str) -> Result<Self, BadSignature> {
-        let written: Written =
-            serde_json::from_str(text.trim()).map_err(|_| BadSignature::Form)?;
+        let written: Written = serde_json::from_str(text.trim()).map_err(|_| BadSignature::Form)?;
         let bytes = STANDARD.decode(&written.signature).map_err(|_| BadSignature::Form)?;
         let bytes = bytes.try_into().map_err(|_| BadSignature::Form)?;
         if written.hydroid != 1 {
@@ -191,7 +190,8 @@ mod tests {
         let signature: Signature = key.sign(&statement).to_json().parse().unwrap();
         assert_eq!(signature.key, key.public());
         assert_eq!(signature.check(&statement), Ok(()));
-        for other in [Statement::of(b"wasn", &manifest("1.0.0")), Statement::of(b"wasm", &manifest("1.0.1"))]
+        for other in
+            [Statement::of(b"wasn", &manifest("1.0.0")), Statement::of(b"wasm", &manifest("1.0.1"))]
         {
             assert_eq!(signature.check(&other), Err(BadSignature::Wrong));
         }
@@ -217,7 +217,13 @@ mod tests {
         }
         let key = SecretKey::generate().unwrap();
         let good = key.sign(&Statement("x".into())).to_json();
-        for text in ["", "{}", "null", &good.replace("\"hydroid\":1", "\"hydroid\":2"), &good.replace("=\"}", "\"}")] {
+        for text in [
+            "",
+            "{}",
+            "null",
+            &good.replace("\"hydroid\":1", "\"hydroid\":2"),
+            &good.replace("=\"}", "\"}"),
+        ] {
             assert!(text.parse::<Signature>().is_err(), "{text}");
         }
     }

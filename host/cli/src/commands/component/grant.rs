@@ -318,7 +318,7 @@ fn check_pair(name: &str, manifest: &Manifest, digest: &str, entry: &Entry) -> R
 }
 
 /// True if this host can link the profile.
-fn is_built(profile: Profile) -> bool {
+pub(super) fn is_built(profile: Profile) -> bool {
     let granted = Grant { profiles: [profile].into(), ..Grant::default() };
     let import = |interface: &&str| Import {
         interface: (*interface).to_owned(),
