@@ -16,6 +16,7 @@ mod models;
 mod policy;
 mod provider;
 mod secret;
+mod shipping;
 mod stop;
 mod support;
 mod tidy;

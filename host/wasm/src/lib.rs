@@ -18,6 +18,7 @@ pub mod cache;
 pub mod catalog;
 pub mod check;
 pub mod component;
+mod contract;
 mod convert;
 pub mod egress;
 pub mod engine;

@@ -2,16 +2,19 @@
 
 mod calls;
 mod catalog;
+mod contract;
 mod credentials;
 mod egress;
 mod guarded;
 mod hostile;
 mod preview;
 mod records;
+mod shipping;
 mod state;
 mod vault;
 mod vault_killed;
 mod vault_protocol;
+mod versions;
 mod wat;
 
 use crate::cache::CompiledCache;

@@ -66,7 +66,11 @@ fn secrets(manifest: &Manifest, connects: &[String]) -> Vec<String> {
     let in_words = |(name, want): (&String, &hydroid_core::manifest::SecretWant)| {
         let audience: Vec<String> =
             want.hosts.iter().filter_map(|host| name_of(host).ok()).collect();
-        let same = want.hosts.is_empty() || want.hosts == connects;
+        let same = want.hosts.is_empty()
+            || want.hosts == connects
+            || audience
+                .iter()
+                .any(|host| host.parse::<HostPattern>().is_ok_and(|host| host.is_any()));
         let place = if same { "there".to_owned() } else { format!("at {}", audience.join(", ")) };
         let perhaps = if want.optional { ", if you have stored it," } else { "" };
         format!("use the secret {name}{perhaps} {place}")
