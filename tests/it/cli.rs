@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::process::Command;
 
 mod commands;
+mod settings;
 
 /// The identifier of the newest session.
 fn newest(home: &Home) -> String {

@@ -42,6 +42,9 @@ pub(crate) async fn run(
     environment: Arc<Environment>,
     settings: &[Setting],
 ) -> Result<Exit> {
+    if let Component::Search { text } = &command {
+        return super::registry::search(text);
+    }
     let ground = Ground::lay_to_look(environment, settings)?;
     let catalog = ground.catalog_to_look_at().await?;
     match command {

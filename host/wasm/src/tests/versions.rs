@@ -78,8 +78,7 @@ async fn said(calls: Vec<JoinHandle<ToolOutput>>) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_call_ends_on_the_version_it_began_with() {
     // Calls that run on other threads outlive the scope of a borrow.
-    let scene: &'static Scene =
-        Box::leak(Box::new(scene(&[], "[limits]\ncall = \"5m\"\nmemory = \"8MiB\"\n")));
+    let scene: &'static Scene = Box::leak(Box::new(scene(&[], "[limits]\ncall = \"5m\"\n")));
     let all = |text: &str| vec![format!("cancelled: {text}"); CALLS];
 
     put(scene, &version(1));

@@ -4,7 +4,7 @@
 use super::grant::is_built;
 use super::offer::Offer;
 use crate::exit::usage;
-use crate::harmless::{exact, excerpt};
+use crate::harmless::exact;
 use crate::terminal::{self, Style};
 use crate::wire::Ground;
 use anyhow::{Context, Result};
@@ -13,9 +13,6 @@ use hydroid_core::manifest::Manifest;
 use hydroid_core::ports::LARGEST_COMPONENT_STATE;
 use hydroid_wasm::grants::Entry;
 use std::io::Write;
-
-/// Most characters of one thing that is wanted.
-const LONGEST_WISH: usize = 400;
 
 /// What a person said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +46,8 @@ pub(crate) fn wishes(manifest: &Manifest) -> Vec<String> {
             _ => wishes.push(profile.in_words().to_owned()),
         }
     }
-    wishes.into_iter().map(|wish| excerpt(&exact(&wish), LONGEST_WISH)).collect()
+    // Nothing is cut: what a person agrees to, they have seen.
+    wishes.into_iter().map(|wish| exact(&wish)).collect()
 }
 
 fn hosts(hosts: &[String]) -> String {
