@@ -173,6 +173,8 @@ impl Ground {
             tracing::warn!("{problem}");
         }
         let paths = self.paths.clone();
+        // What is pinned is pinned for the user's folder; elsewhere a file is only looked at.
+        let pins = directory == paths.components();
         let secrets: Arc<dyn Secrets> = self.secrets.clone();
         let catalog = Catalog::open(CatalogSettings {
             engine,
@@ -180,7 +182,7 @@ impl Ground {
             first_party: release.components,
             bundle,
             directory,
-            grants: Box::new(move || in_force(&paths).map_err(|error| format!("{error:#}"))),
+            grants: Box::new(move || in_force(&paths, pins).map_err(|error| format!("{error:#}"))),
             workspace: Arc::new(workspace),
             egress: Arc::new(egress),
             secrets,
@@ -306,9 +308,13 @@ pub(crate) fn read_grants(path: &Path) -> Result<Grants> {
 }
 
 /// The grants, and what may be loaded at all.
-fn in_force(paths: &Paths) -> Result<Grants> {
+fn in_force(paths: &Paths, pins: bool) -> Result<Grants> {
+    let grants = read_grants(&paths.grants_file())?;
+    if !pins {
+        return Ok(grants);
+    }
     let pinned = read_lock(&paths.lock_file())?.pinned(&read_keys(&paths.keys_file())?);
-    Ok(Grants { pinned, ..read_grants(&paths.grants_file())? })
+    Ok(Grants { pinned, ..grants })
 }
 
 /// What is pinned; nothing if there is no file.
