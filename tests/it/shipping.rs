@@ -327,6 +327,33 @@ fn what_is_offered_is_found_without_a_network() {
     home.run(&["registry", "show", "tool-web"]).code(0).says("wants").says("web_fetch");
     home.run(&["registry", "show", "tool-wep"]).code(2).tells("did you mean `tool-web`");
     home.run(&["registry", "search", "nothinghasthis"]).code(1);
-    component(&home, &["search", "json"]).code(0).says("tool-json");
     assert!(!Path::new(&home.path("users")).exists());
+    component(&home, &["search", "json"]).code(0).says("tool-json");
+}
+
+#[test]
+fn an_index_of_somebody_else_is_read_if_one_trusts_who_signed_it() {
+    let home = Home::new();
+    home.write(
+        "index.toml",
+        "[[components]]\nname = \"telegram\"\nversion = \"1.2.0\"\ndigest = \"sha256:0\"\nrole = \"tool\"\ndescription = \"Chats \\u001b[31m\"\nsource = \"oci://registry.example/acme/telegram\"\n",
+    );
+    let index = home.path("index.toml");
+    let index = index.to_str().unwrap();
+    let list = ["registry", "list", "--from", index];
+    home.run(&list).code(1).tells("signed by nobody");
+    let key = key(&home);
+    home.run(&["key", "sign", index]).code(0).says("an index of 1 components").says(&key);
+    let shown = home.run(&list).code(0).says("telegram");
+    assert!(!shown.stdout.contains('\u{1b}'), "{shown:?}");
+    home.run(&["registry", "show", "telegram", "--from", index]).code(0).says("from    oci://");
+    let stranger = Home::new();
+    stranger.run(&list).code(1).tells("a key you do not know").tells(&key);
+    home.write("index.toml", "components = []\n");
+    home.run(&list).code(1).tells("not over these bytes");
+    home.run(&["key", "sign", home.path("config.toml").to_str().unwrap()]).code(1);
+    home.write("nothing.toml", "x = 1\n");
+    home.run(&["key", "sign", home.path("nothing.toml").to_str().unwrap()])
+        .code(1)
+        .tells("neither a component nor an index");
 }

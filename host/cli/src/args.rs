@@ -11,7 +11,7 @@ pub(crate) use authority::{
 pub(crate) use model::{Cost, Model};
 
 pub(crate) use provider::{AddService, Provider};
-pub(crate) use shipping::{Add, Key, Level, Publish, Registry, Update};
+pub(crate) use shipping::{Add, IndexFile, Key, Level, Publish, Registry, Update};
 
 use crate::exit;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -70,7 +70,7 @@ pub(crate) enum Command {
     /// Keys of publishers: which you trust, and your own to sign with.
     #[command(subcommand, arg_required_else_help = true)]
     Key(Key),
-    /// Look through the components that are offered with this release, without the network.
+    /// Look through the components that are offered, without the network.
     #[command(subcommand, arg_required_else_help = true)]
     Registry(Registry),
     /// Answer questions that wait, and see and change what is allowed for good.

@@ -52,7 +52,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit> {
         Command::Session(command) => session::run(command, environment, settings).await,
         Command::Config(command) => config::run(command, environment, &settings).await,
         Command::Key(command) => key::run(command, environment, &settings).await,
-        Command::Registry(command) => registry::run(&command),
+        Command::Registry(command) => registry::run(&command, &environment),
         Command::Secret(command) => secret::run(command, environment, &settings).await,
         Command::Approval(command) => approval::run(command, environment, settings).await,
         Command::Policy(Policy::Check(check)) => policy::check(check, environment, &settings).await,

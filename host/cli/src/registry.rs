@@ -1,6 +1,6 @@
 //! What is offered: the index of components that belongs to this release, in the binary, so that
-//! it can be looked through without the network. It says what a component does and wants; whether
-//! one is installed is not written there.
+//! it can be looked through without the network, or a signed one of somebody else. It says what a
+//! component does and wants; whether one is installed is not written there.
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,7 @@ const INDEX: &str = include_str!("../../../registry/index.toml");
 
 /// All that is offered.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Index {
     /// One entry a component, sorted by name.
     pub(crate) components: Vec<Offered>,
@@ -28,6 +29,9 @@ pub(crate) struct Offered {
     pub(crate) role: String,
     /// What it does, in a sentence.
     pub(crate) description: String,
+    /// Where it can be installed from; none for what the release brings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) source: Option<String>,
     /// Its licence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) license: Option<String>,
@@ -51,7 +55,12 @@ pub(crate) struct OfferedTool {
 impl Index {
     /// The index of this release.
     pub(crate) fn of_release() -> Result<Self> {
-        toml::from_str(INDEX).context("the index of components in this binary is damaged")
+        Self::parse(INDEX).context("the index of components in this binary is damaged")
+    }
+
+    /// Reads an index.
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        Ok(toml::from_str(text)?)
     }
 
     /// Those in which every word is found, the best first: in the name before the description,
@@ -122,6 +131,7 @@ mod tests {
                 digest: loaded.digest.clone(),
                 role: loaded.role.to_string(),
                 description: manifest.description.clone(),
+                source: None,
                 license: manifest.license.clone(),
                 wants: wishes(manifest),
                 tools: tools.collect(),

@@ -83,9 +83,9 @@ pub(crate) enum Key {
         /// The key, `ed25519:…`, or the name of one in the list.
         key: String,
     },
-    /// Sign a component; the signature is written to `FILE.sig`.
+    /// Sign a component or an index of components; the signature is written to `FILE.sig`.
     Sign {
-        /// The `.wasm` file.
+        /// The file.
         file: PathBuf,
         /// Which of your keys; the only one if absent.
         #[arg(long, value_name = "NAME")]
@@ -109,16 +109,30 @@ pub(crate) enum Registry {
         /// Print JSON.
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        of: IndexFile,
     },
     /// Find components by words of their names, descriptions and tools.
     Search {
         /// What to look for.
         #[arg(value_name = "TEXT", required = true)]
         text: Vec<String>,
+        #[command(flatten)]
+        of: IndexFile,
     },
     /// Show what a component does and wants.
     Show {
         /// Its name.
         name: String,
+        #[command(flatten)]
+        of: IndexFile,
     },
+}
+
+/// Which index is looked through.
+#[derive(Debug, Default, Args)]
+pub(crate) struct IndexFile {
+    /// An index of somebody else, with a signature of a key you trust in `FILE.sig`.
+    #[arg(long = "from", value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
 }

@@ -14,7 +14,7 @@ mod rollback;
 mod source;
 mod versions;
 
-use crate::args::{Component, Grant};
+use crate::args::{Component, Grant, IndexFile};
 use crate::env::Environment;
 use crate::exit::{Exit, usage};
 use crate::harmless::{exact, harmless};
@@ -42,9 +42,6 @@ pub(crate) async fn run(
     environment: Arc<Environment>,
     settings: &[Setting],
 ) -> Result<Exit> {
-    if let Component::Search { text } = &command {
-        return super::registry::search(text);
-    }
     let ground = Ground::lay_to_look(environment, settings)?;
     let catalog = ground.catalog_to_look_at().await?;
     match command {
@@ -63,7 +60,9 @@ pub(crate) async fn run(
         Component::Update(wish) => outdated::update(&ground, &catalog, &wish).await,
         Component::Rollback { name, yes } => rollback::run(&ground, &catalog, &name, yes).await,
         Component::Publish(wish) => publish::run(&ground, &catalog, &wish).await,
-        Component::Search { text } => super::registry::search(&text),
+        Component::Search { text } => {
+            super::registry::search(&text, &IndexFile::default(), &ground.environment)
+        }
         Component::Remove { name } => install::remove(&ground, &catalog, &name).await,
         Component::Grant(wish) => grant::grant(&ground, &catalog, &wish).await,
         Component::Revoke { name, profile, hosts } => {

@@ -9,6 +9,7 @@ use crate::exit::{Exit, usage};
 use crate::harmless::exact;
 use crate::load::Setting;
 use crate::paths::replace_private;
+use crate::registry::Index;
 use crate::terminal::{self, table};
 use crate::wire::{Ground, read_keys, read_lock};
 use anyhow::{Context, Result, anyhow, bail};
@@ -167,24 +168,29 @@ async fn distrust(ground: &Ground, typed: &str) -> Result<Exit> {
 }
 
 fn sign(ground: &Ground, file: &Path, name: Option<&str>) -> Result<Exit> {
-    let wasm = super::component::read(file)?;
+    let bytes = super::component::read(file)?;
     let secret = own(ground, name, "")?;
-    let manifest = match embedded_manifest(&wasm)? {
-        Some(manifest) => manifest,
-        None => Manifest::bare(ComponentId::new(super::component::stem(file)?)),
+    let (statement, what) = if bytes.starts_with(b"\0asm") {
+        let manifest = match embedded_manifest(&bytes)? {
+            Some(manifest) => manifest,
+            None => Manifest::bare(ComponentId::new(super::component::stem(file)?)),
+        };
+        let what = format!("{} {}", manifest.name, manifest.version);
+        (Statement::of(&bytes, &manifest), what)
+    } else {
+        let text = std::str::from_utf8(&bytes).ok();
+        let index = text.and_then(|text| Index::parse(text).ok()).with_context(|| {
+            format!("`{}` is neither a component nor an index of components", file.display())
+        })?;
+        let what = format!("an index of {} components", index.components.len());
+        (Statement::of_index(&bytes), what)
     };
-    let signature = secret.sign(&Statement::of(&wasm, &manifest));
+    let signature = secret.sign(&statement);
     let place = beside_name(file);
     let text = format!("{}\n", signature.to_json());
     std::fs::write(&place, text)
         .with_context(|| format!("the signature `{}` cannot be written", place.display()))?;
-    terminal::print_line(&format!(
-        "{} {} is signed by {}: {}",
-        manifest.name,
-        manifest.version,
-        signature.key,
-        place.display()
-    ))?;
+    terminal::print_line(&format!("{what} is signed by {}: {}", signature.key, place.display()))?;
     Ok(Exit::Done)
 }
 

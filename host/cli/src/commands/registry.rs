@@ -1,25 +1,59 @@
-//! `hydroid registry`: looking through what is offered with this release. Nothing is fetched and
-//! nothing installed.
+//! `hydroid registry`: looking through what is offered, with this release or in a signed index of
+//! somebody else. Nothing is fetched and nothing installed.
 
-use crate::args::Registry as Command;
+use super::key;
+use crate::args::{IndexFile, Registry as Command};
+use crate::env::Environment;
 use crate::exit::{Exit, usage};
+use crate::harmless::{exact, excerpt, harmless};
+use crate::paths::Paths;
 use crate::registry::{Index, Offered};
 use crate::terminal::{self, indented, table};
-use anyhow::Result;
+use crate::wire::read_keys;
+use anyhow::{Context, Result, bail};
 use hydroid_core::config::did_you_mean;
+use hydroid_wasm::shipping::{KeyLevel, Statement};
 use serde_json::json;
 
+/// Characters of a description in a list.
+const LONGEST: usize = 200;
+
 /// Runs the command.
-pub(crate) fn run(command: &Command) -> Result<Exit> {
+pub(crate) fn run(command: &Command, environment: &Environment) -> Result<Exit> {
     match command {
-        Command::List { json } => list(*json),
-        Command::Search { text } => search(text),
-        Command::Show { name } => show(name),
+        Command::List { json, of } => list(&index(of, environment)?, *json),
+        Command::Search { text, of } => search(text, of, environment),
+        Command::Show { name, of } => show(&index(of, environment)?, name),
     }
 }
 
-fn list(as_json: bool) -> Result<Exit> {
-    let index = Index::of_release()?;
+/// The index of the release, or another one if a person trusts who signed it.
+fn index(of: &IndexFile, environment: &Environment) -> Result<Index> {
+    let Some(file) = &of.file else { return Index::of_release() };
+    let shown = file.display();
+    let text =
+        crate::load::read_text(file)?.ok_or_else(|| usage(format!("`{shown}` is not there")))?;
+    let signature = key::beside(file)?.with_context(|| {
+        format!("`{shown}` is signed by nobody; whoever made it signs it with `hydroid key sign {shown}`")
+    })?;
+    signature
+        .check(&Statement::of_index(text.as_bytes()))
+        .with_context(|| format!("`{shown}` was not read"))?;
+    let keys = read_keys(&Paths::find(environment)?.keys_file())?;
+    match keys.of(&signature.key.to_string()) {
+        Some((_, KeyLevel::Trusted | KeyLevel::Known)) => {}
+        Some((name, KeyLevel::Distrusted)) => {
+            bail!("`{shown}` was signed by `{}`, whom you do not trust", exact(name))
+        }
+        None => bail!(
+            "`{shown}` was signed by a key you do not know; `hydroid key trust {} --name NAME` makes it known",
+            signature.key
+        ),
+    }
+    Index::parse(&text).with_context(|| format!("`{shown}` is no index of components"))
+}
+
+fn list(index: &Index, as_json: bool) -> Result<Exit> {
     if as_json {
         terminal::print_json(&json!(index.components))?;
     } else {
@@ -29,12 +63,12 @@ fn list(as_json: bool) -> Result<Exit> {
 }
 
 /// Shows what is found.
-pub(super) fn search(text: &[String]) -> Result<Exit> {
-    let index = Index::of_release()?;
+pub(super) fn search(text: &[String], of: &IndexFile, environment: &Environment) -> Result<Exit> {
+    let index = index(of, environment)?;
     let found = index.search(text);
     if found.is_empty() {
         terminal::say(
-            "nothing that is offered with this release has these words; `hydroid registry list` shows all of it",
+            "nothing that is offered has these words; `hydroid registry list` shows all of it",
         );
         return Ok(Exit::Error);
     }
@@ -46,42 +80,45 @@ fn rows<'a>(offered: impl Iterator<Item = &'a Offered>) -> Result<()> {
     let head = ["NAME", "VERSION", "ROLE", "WHAT IT DOES"].map(str::to_owned).to_vec();
     let rows = offered.map(|offered| {
         vec![
-            offered.name.clone(),
-            offered.version.clone(),
-            offered.role.clone(),
-            offered.description.clone(),
+            exact(&offered.name),
+            exact(&offered.version),
+            exact(&offered.role),
+            excerpt(&offered.description, LONGEST),
         ]
     });
     terminal::print(&table(&std::iter::once(head).chain(rows).collect::<Vec<_>>()))?;
     Ok(())
 }
 
-fn show(name: &str) -> Result<Exit> {
-    let index = Index::of_release()?;
+fn show(index: &Index, name: &str) -> Result<Exit> {
     let found = index.components.iter().find(|offered| offered.name == name);
     let Some(offered) = found else {
         let names = index.components.iter().map(|offered| offered.name.as_str());
         return Err(usage(format!(
-            "nothing called `{name}` is offered with this release{}; `hydroid registry list` shows what is",
+            "nothing called `{name}` is offered{}; `hydroid registry list` shows what is",
             did_you_mean(name, names)
         )));
     };
-    let mut text = format!("{} {}  {}\n", offered.name, offered.version, offered.digest);
-    text.push_str(&format!("role    {}\n", offered.role));
-    if !offered.description.is_empty() {
-        text.push_str(&format!("does    {}\n", offered.description));
-    }
-    if let Some(license) = &offered.license {
-        text.push_str(&format!("licence {license}\n"));
-    }
-    let wants =
-        if offered.wants.is_empty() { "nothing".to_owned() } else { offered.wants.join("; ") };
-    text.push_str(&format!("wants   {wants}\n"));
+    let wants = offered.wants.join("; ");
+    let wants = if wants.is_empty() { "nothing" } else { &wants };
+    let source = offered.source.as_deref().unwrap_or("this release");
+    let licence = offered.license.as_deref().unwrap_or("not said");
+    let does = excerpt(&offered.description, LONGEST);
+    let mut text = format!(
+        "{} {}  {}\nrole    {}\ndoes    {does}\nfrom    {}\nlicence {}\nwants   {}\n",
+        exact(&offered.name),
+        exact(&offered.version),
+        exact(&offered.digest),
+        exact(&offered.role),
+        exact(source),
+        exact(licence),
+        exact(wants),
+    );
     for tool in &offered.tools {
         text.push_str(&format!(
             "tool    {}\n        {}\n",
-            tool.name,
-            indented(&tool.description, 8)
+            exact(&tool.name),
+            indented(&harmless(&tool.description), 8)
         ));
     }
     terminal::print(&text)?;

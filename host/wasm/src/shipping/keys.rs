@@ -38,7 +38,9 @@ pub enum KeyLevel {
 
 /// A keys file that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("`keys.toml` cannot be read: {0}")]
+#[error(
+    "`keys.toml` cannot be read, so it is not known whom you trust: {0}; mend it, or remove it and trust the keys again"
+)]
 pub struct BadKeys(String);
 
 impl Keys {

@@ -43,7 +43,9 @@ pub struct Pinned {
 
 /// A lock file that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("`components.lock` cannot be read: {0}")]
+#[error(
+    "`components.lock` cannot be read, so it is not known what may be loaded: {0}; mend it, or remove it and add your components again"
+)]
 pub struct BadLock(String);
 
 impl Lock {

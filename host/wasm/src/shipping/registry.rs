@@ -4,7 +4,7 @@
 use super::fetch::{self, Wish};
 use super::image::{self, Image, MANIFEST};
 use super::login::{Challenge, Login, Logins, challenge};
-use super::reference::OciReference;
+use super::reference::{OciReference, is_this_machine};
 use crate::component::digest;
 use crate::egress::{BadUrl, Credential, Egress, EgressError, Target};
 use http::Method;
@@ -316,7 +316,7 @@ impl<'a> Registry<'a> {
             }
             (Some(Challenge::Bearer { realm, service, scope }), login) => {
                 let scope = scope.unwrap_or_else(|| key.1.clone());
-                self.token(&wish.url, &realm, service.as_deref(), &scope, login).await?
+                self.token(&realm, service.as_deref(), &scope, login).await?
             }
             (Some(Challenge::Basic) | None, _) => None,
         };
@@ -333,14 +333,13 @@ impl<'a> Registry<'a> {
     /// Obtains a token; none if the service gives none.
     async fn token(
         &self,
-        registry: &Target,
         realm: &str,
         service: Option<&str>,
         scope: &str,
         login: Option<Login>,
     ) -> Result<Option<Token>, ShippingError> {
         let target = Target::parse(realm)?;
-        if target.scheme() != "https" && registry.scheme() == "https" {
+        if target.scheme() != "https" && !is_this_machine(target.host()) {
             return Err(ShippingError::Redirect {
                 place: realm.to_owned(),
                 problem: "a service without encryption for its tokens",

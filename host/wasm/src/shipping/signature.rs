@@ -18,6 +18,9 @@ const PREFIX: &str = "ed25519:";
 /// What is signed begins with this, so that a signature of ours means nothing anywhere else.
 const DOMAIN: &str = "hydroid component signature 1";
 
+/// The same for an index of components.
+const INDEX_DOMAIN: &str = "hydroid registry index 1";
+
 /// What a signature is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement(String);
@@ -48,7 +51,7 @@ pub enum BadSignature {
     Form,
     /// Made over something else.
     #[error(
-        "its signature is not over these bytes: the component was changed after it was signed, or the signature belongs to another"
+        "its signature is not over these bytes: they were changed after they were signed, or the signature belongs to others"
     )]
     Wrong,
 }
@@ -72,6 +75,11 @@ impl Statement {
             manifest.version,
             digest(wasm),
         ))
+    }
+
+    /// The statement about an index of components: the digest of its text.
+    pub fn of_index(text: &[u8]) -> Self {
+        Self(format!("{INDEX_DOMAIN}\nindex: {}\n", digest(text)))
     }
 }
 
@@ -195,6 +203,7 @@ mod tests {
         {
             assert_eq!(signature.check(&other), Err(BadSignature::Wrong));
         }
+        assert_eq!(signature.check(&Statement::of_index(b"wasm")), Err(BadSignature::Wrong));
         let other = SecretKey::generate().unwrap();
         let forged = Signature { key: other.public(), ..signature };
         assert_eq!(forged.check(&statement), Err(BadSignature::Wrong));

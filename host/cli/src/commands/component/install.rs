@@ -88,7 +88,9 @@ pub(super) async fn install(
             manifest.version
         )));
     }
-    if offer.is_there() && read_grants(&ground.paths.grants_file())?.components.contains_key(name) {
+    let decided = manifest.wants.is_empty()
+        || read_grants(&ground.paths.grants_file())?.components.contains_key(name);
+    if offer.is_there() && decided {
         terminal::print_line(&format!("{name} {} is installed already", manifest.version))?;
         conclude(ground, catalog, manifest)?;
         return Ok(Exit::Done);
