@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::process::Command;
 
 mod commands;
+mod settings;
 
 /// The identifier of the newest session.
 fn newest(home: &Home) -> String {
@@ -184,7 +185,9 @@ fn a_session_that_is_not_there_or_not_clear_is_refused() {
 
 /// Starts a turn that computes without end and waits until it does.
 fn busy(home: &Home) -> std::process::Child {
-    home.run(&["component", "add", &test_component("test-tool-pure")]).code(0).says("it is ready");
+    home.run(&["component", "add", "--allow-unsigned", &test_component("test-tool-pure")])
+        .code(0)
+        .says("it is ready");
     let mut child = home.start(&["ask", "say before then call spin {}"]);
     let errors = BufReader::new(child.stderr.take().expect("standard error was asked for"));
     let mut lines = errors.lines().map_while(Result::ok);

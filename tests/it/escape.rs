@@ -100,7 +100,7 @@ const CASES: &[(&str, &str, &str, &str, Expect)] = &[
 fn home(component: &str, profile: &str) -> Home {
     let home =
         Home::with_config("[limits]\ncall = \"2s\"\nmemory = \"32MiB\"\noutput = \"1MiB\"\n");
-    home.run(&["component", "add", &test_component(component)]).code(0);
+    home.run(&["component", "add", "--allow-unsigned", &test_component(component)]).code(0);
     if !profile.is_empty() {
         home.run(&["component", "grant", component, profile]).code(0);
     }

@@ -17,6 +17,7 @@ mod policy;
 mod protocol;
 mod provider;
 mod secret;
+mod shipping;
 mod stop;
 mod support;
 mod tidy;

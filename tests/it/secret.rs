@@ -251,7 +251,7 @@ fn a_key_that_others_can_read_is_not_used() {
 fn no_file_tool_reaches_the_database_or_the_key() {
     let home = Home::new();
     set(&home, "a", VALUE).code(0);
-    home.run(&["component", "add", &test_component("test-tool-files")]).code(0);
+    home.run(&["component", "add", "--allow-unsigned", &test_component("test-tool-files")]).code(0);
     home.run(&["component", "grant", "test-tool-files", "file-read-only"]).code(0);
     let key = key_files(&home).remove(0);
     let kept = std::fs::read_to_string(&key).unwrap();

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 #[test]
 fn what_runs_in_another_process_is_cut_at_once() {
     let home = Home::new();
-    home.run(&["component", "add", &test_component("test-tool-pure")]).code(0);
+    home.run(&["component", "add", "--allow-unsigned", &test_component("test-tool-pure")]).code(0);
     let mut running = home.start(&["ask", "--json", "call sleep_forever {}"]);
     let mut lines = BufReader::new(running.stdout.take().unwrap()).lines().map_while(Result::ok);
     lines.find(|line| line.contains("call_started")).expect("the call starts");

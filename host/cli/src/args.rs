@@ -4,6 +4,7 @@ mod authority;
 mod gateway;
 mod model;
 mod provider;
+mod shipping;
 
 pub(crate) use authority::{
     Answer, Approval, Audit, AuditFormat, Check, Given, Label, Mode, Policy, Query, Stop,
@@ -12,6 +13,7 @@ pub(crate) use gateway::{Daemon, Logs, Serve, TokenCommand, TokenScope, Web};
 pub(crate) use model::{Cost, Model};
 
 pub(crate) use provider::{AddService, Provider};
+pub(crate) use shipping::{Add, IndexFile, Key, Level, Publish, Registry, Update};
 
 use crate::exit;
 use clap::builder::NonEmptyStringValueParser;
@@ -68,6 +70,12 @@ pub(crate) enum Command {
     /// Store the credentials that components use, sealed.
     #[command(subcommand, arg_required_else_help = true)]
     Secret(Secret),
+    /// Keys of publishers: which you trust, and your own to sign with.
+    #[command(subcommand, arg_required_else_help = true)]
+    Key(Key),
+    /// Look through the components that are offered, without the network.
+    #[command(subcommand, arg_required_else_help = true)]
+    Registry(Registry),
     /// Answer questions that wait, and see and change what is allowed for good.
     #[command(subcommand, arg_required_else_help = true)]
     Approval(Approval),
@@ -178,6 +186,9 @@ pub(crate) enum Component {
         /// Print JSON.
         #[arg(long)]
         json: bool,
+        /// Ask the registries components came from, and list those that have a newer version.
+        #[arg(long, conflicts_with = "json")]
+        outdated: bool,
     },
     /// Show what a component is, wants, can and cannot do.
     Inspect {
@@ -189,10 +200,30 @@ pub(crate) enum Component {
         /// The `.wasm` file.
         file: PathBuf,
     },
-    /// Install a component; it is granted nothing.
-    Add {
-        /// The `.wasm` file.
-        file: PathBuf,
+    /// Install a component, and say what it may do.
+    ///
+    /// What it wants is shown and asked about. Where nobody can be asked it is granted nothing,
+    /// unless `--yes` allows what is shown.
+    Add(Add),
+    /// Install newer versions of components that came from a registry.
+    ///
+    /// A version that wants more than the one before is asked about.
+    Update(Update),
+    /// Go back to the version before.
+    Rollback {
+        /// Its name.
+        name: String,
+        /// Allow what it wants without being asked.
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Bring a component to a registry.
+    Publish(Publish),
+    /// Search the components that are offered with this release.
+    Search {
+        /// What to look for in names and descriptions.
+        #[arg(value_name = "TEXT", required = true)]
+        text: Vec<String>,
     },
     /// Remove a component and its grants.
     Remove {
@@ -303,6 +334,11 @@ pub(crate) enum Config {
         key: String,
         /// The value.
         value: String,
+    },
+    /// Take a key, or a group of keys, out of your configuration file.
+    Unset {
+        /// The key, like `turn.max_steps`, or a group, like `components.tool-web`.
+        key: String,
     },
 }
 

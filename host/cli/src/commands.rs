@@ -4,16 +4,18 @@ mod approval;
 mod ask;
 mod audit;
 mod chat;
-mod component;
+pub(crate) mod component;
 mod config;
 mod cost;
 mod daemon;
 mod debug;
 mod doctor;
+mod key;
 mod label;
 mod model;
 mod policy;
 mod provider;
+mod registry;
 mod secret;
 mod serve;
 mod session;
@@ -53,6 +55,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit> {
         Command::Cost(cost) => cost::run(cost, environment, &settings).await,
         Command::Session(command) => session::run(command, environment, settings).await,
         Command::Config(command) => config::run(command, environment, &settings).await,
+        Command::Key(command) => key::run(command, environment, &settings).await,
+        Command::Registry(command) => registry::run(&command, &environment),
         Command::Secret(command) => secret::run(command, environment, &settings).await,
         Command::Approval(command) => approval::run(command, environment, settings).await,
         Command::Policy(Policy::Check(check)) => policy::check(check, environment, &settings).await,

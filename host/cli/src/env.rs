@@ -14,7 +14,11 @@ pub(crate) struct Variable {
 
 /// Every variable, for `docs/config.md` and `hydroid config explain`. Besides these, only
 /// variables that `secrets.*.env` and `secrets.*.exec_env` name are read.
-pub(crate) const VARIABLES: [Variable; 7] = [
+pub(crate) const VARIABLES: [Variable; 8] = [
+    Variable {
+        name: "DOCKER_CONFIG",
+        doc: "Directory with the `config.json` that holds credentials for registries of components; `~/.docker` if it is not set.",
+    },
     Variable {
         name: "HYDROID_HOME",
         doc: "One directory for configuration, data and cache, instead of the platform's own.",
@@ -94,6 +98,21 @@ impl Environment {
     /// A variable that is handed on as it is.
     pub(crate) fn value(&self, variable: &str) -> Option<&OsString> {
         self.variables.get(std::ffi::OsStr::new(variable))
+    }
+
+    /// Names of all variables that are UTF-8.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.variables.keys().filter_map(|name| name.to_str())
+    }
+
+    /// Where credentials for registries are, as Docker keeps them.
+    pub(crate) fn docker_config(&self) -> Option<std::path::PathBuf> {
+        let set = |name| self.value(name).filter(|value| !value.is_empty());
+        let directory = match set("DOCKER_CONFIG") {
+            Some(directory) => std::path::PathBuf::from(directory),
+            None => std::path::PathBuf::from(set("HOME")?).join(".docker"),
+        };
+        Some(directory.join("config.json"))
     }
 
     /// True if a D-Bus session is where a desktop's programs look for it.

@@ -3,7 +3,7 @@
 //! agent, a component or a turn is, it does not know.
 //!
 //! Read in this order: `args` (what can be typed), `env`, `paths`, `value` and `load` (what it
-//! means), `secrets`, `release` (the components inside the binary), `models` (the
+//! means), `secrets`, `docker` (credentials for registries), `release` (the components inside the binary), `registry` (what is offered), `models` (the
 //! catalog of models), `wire` (the whole host in one
 //! visible order), `daemon`, `conversation` with `render`, `harmless` and `approval`, `stopped` and `audited`, then `commands`, a
 //! file each.
@@ -20,6 +20,7 @@ mod audited;
 mod commands;
 mod conversation;
 mod daemon;
+mod docker;
 mod env;
 mod exit;
 mod harmless;
@@ -33,6 +34,7 @@ mod providers;
 
 #[cfg(test)]
 mod reference;
+mod registry;
 mod release;
 mod render;
 mod secrets;

@@ -56,6 +56,16 @@ impl Paths {
         self.config.join("grants.toml")
     }
 
+    /// Which bytes are installed under each name.
+    pub(crate) fn lock_file(&self) -> PathBuf {
+        self.config.join("components.lock")
+    }
+
+    /// Whose components may be installed.
+    pub(crate) fn keys_file(&self) -> PathBuf {
+        self.config.join("keys.toml")
+    }
+
     /// What the user says of models, over the catalog.
     pub(crate) fn models_overlay(&self) -> PathBuf {
         self.config.join("models.json")
@@ -70,6 +80,16 @@ impl Paths {
     /// The user's own components.
     pub(crate) fn components(&self) -> PathBuf {
         self.data.join("components")
+    }
+
+    /// Bytes of earlier versions of a component, for `hydroid component rollback`.
+    pub(crate) fn earlier_versions(&self, name: &str) -> PathBuf {
+        self.data.join("component-versions").join(name)
+    }
+
+    /// The lock of whoever changes what is installed.
+    pub(crate) fn components_lock(&self) -> PathBuf {
+        self.data.join("component-versions.lock")
     }
 
     /// Compiled components.

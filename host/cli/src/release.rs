@@ -1,7 +1,7 @@
 //! The components of the release: inside the binary, or in the build directory of a development
 //! build. What they may do is decided elsewhere.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use flate2::read::DeflateDecoder;
 use hydroid_core::config::Component;
 use hydroid_core::id::ComponentId;
@@ -54,12 +54,13 @@ pub(crate) fn bundle() -> Result<BTreeSet<String>> {
 
 impl Release {
     /// Adds what the configuration names another instance of one: the same bytes under a name,
-    /// and so a configuration and grants, of its own. It is bundled as the other is.
+    /// and so a configuration and grants, of its own. It is bundled as the other is. One that is of
+    /// nothing is not there, and a problem.
     pub(crate) fn add_instances(
         &mut self,
         configured: &BTreeMap<String, Component>,
         bundle: &mut BTreeSet<String>,
-    ) -> Result<()> {
+    ) {
         let named = |first: &FirstParty, name: &str| first.manifest.name.as_str() == name;
         for (name, of) in
             configured.iter().filter_map(|(name, its)| Some((name, its.component.as_ref()?)))
@@ -71,9 +72,10 @@ impl Release {
                     true => format!("`{name}` is the name of a component already"),
                     false => format!("no component of the release is called `{of}`"),
                 };
-                bail!(
-                    "`components.{name}.component` is `{of}`, but {problem}; `hydroid component list` shows what there is"
-                );
+                self.problems.push(format!(
+                    "`components.{name}.component` is `{of}`, but {problem}, so it is left out; `hydroid component list` shows what there is, and `hydroid config unset components.{name}` takes it out of your file"
+                ));
+                continue;
             };
             let manifest =
                 Manifest { name: ComponentId::new(name.as_str()), ..original.manifest.clone() };
@@ -84,7 +86,6 @@ impl Release {
             }
             self.components.push(FirstParty { manifest, digest, wasm });
         }
-        Ok(())
     }
 }
 

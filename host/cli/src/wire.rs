@@ -22,6 +22,7 @@ use hydroid_wasm::cache::CompiledCache;
 use hydroid_wasm::egress::{Counter, Egress, EgressSettings};
 use hydroid_wasm::files::Workspace;
 use hydroid_wasm::grants::Grants;
+use hydroid_wasm::shipping::{Keys, Lock};
 use hydroid_wasm::{Catalog, CatalogSettings, InstalledEmbedder, WasmEngine};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,6 +37,8 @@ pub(crate) struct Ground {
     pub(crate) loaded: Loaded,
     /// The configuration, shared.
     pub(crate) config: Arc<Config>,
+    /// The environment the process began with.
+    pub(crate) environment: Arc<Environment>,
     /// Values of secrets.
     pub(crate) secrets: Arc<UserSecrets>,
     /// Where the key is that stored ones are sealed under.
@@ -101,7 +104,7 @@ impl Ground {
             KeyPlaces::new(config.secrets_store.master_key, paths.master_keys(user), &environment);
         let secrets = Arc::new(UserSecrets::new(
             config.secrets.clone(),
-            environment,
+            environment.clone(),
             paths.config.clone(),
             Sealed::new(user.clone(), paths.journal(user), paths.secrets_lock(user), keys.clone()),
         ));
@@ -111,7 +114,18 @@ impl Ground {
         log::start(&config.log.level, scrubber.clone(), &paths.log(&config.user));
         let stop = stopped::watch(&paths)?;
         let model_counters = Arc::default();
-        Ok(Self { paths, loaded, config, secrets, keys, scrubber, stop, model_counters, terminal })
+        Ok(Self {
+            paths,
+            loaded,
+            config,
+            environment,
+            secrets,
+            keys,
+            scrubber,
+            stop,
+            model_counters,
+            terminal,
+        })
     }
 
     /// Whose sessions these are.
@@ -160,12 +174,14 @@ impl Ground {
         let counter = Counter { budget: Arc::new(database.clone()), clock: Arc::new(SystemClock) };
         let egress = self.egress(Some(counter))?;
         let mut release = release::release()?;
+        let mut bundle = release::bundle()?;
+        release.add_instances(&config.components, &mut bundle);
         for problem in &release.problems {
             tracing::warn!("{problem}");
         }
-        let mut bundle = release::bundle()?;
-        release.add_instances(&config.components, &mut bundle)?;
-        let grants = self.paths.grants_file();
+        let paths = self.paths.clone();
+        // What is pinned is pinned for the user's folder; elsewhere a file is only looked at.
+        let pins = directory == paths.components();
         let secrets: Arc<dyn Secrets> = self.secrets.clone();
         let catalog = Catalog::open(CatalogSettings {
             engine,
@@ -173,7 +189,7 @@ impl Ground {
             first_party: release.components,
             bundle,
             directory,
-            grants: Box::new(move || read_grants(&grants).map_err(|error| format!("{error:#}"))),
+            grants: Box::new(move || in_force(&paths, pins).map_err(|error| format!("{error:#}"))),
             workspace: Arc::new(workspace),
             egress: Arc::new(egress),
             secrets,
@@ -321,6 +337,32 @@ pub(crate) fn read_grants(path: &Path) -> Result<Grants> {
     match crate::load::read_text(path)? {
         None => Ok(Grants::default()),
         Some(text) => Grants::parse(&text).with_context(|| format!("in `{}`", path.display())),
+    }
+}
+
+/// The grants, and what may be loaded at all.
+fn in_force(paths: &Paths, pins: bool) -> Result<Grants> {
+    let grants = read_grants(&paths.grants_file())?;
+    if !pins {
+        return Ok(grants);
+    }
+    let pinned = read_lock(&paths.lock_file())?.pinned(&read_keys(&paths.keys_file())?);
+    Ok(Grants { pinned, ..grants })
+}
+
+/// What is pinned; nothing if there is no file.
+pub(crate) fn read_lock(path: &Path) -> Result<Lock> {
+    match crate::load::read_text(path)? {
+        None => Ok(Lock::default()),
+        Some(text) => Lock::parse(&text).with_context(|| format!("in `{}`", path.display())),
+    }
+}
+
+/// The keys the person knows; none if there is no file.
+pub(crate) fn read_keys(path: &Path) -> Result<Keys> {
+    match crate::load::read_text(path)? {
+        None => Ok(Keys::default()),
+        Some(text) => Keys::parse(&text).with_context(|| format!("in `{}`", path.display())),
     }
 }
 

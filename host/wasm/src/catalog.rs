@@ -33,6 +33,13 @@ const LARGEST_FILE: u64 = 256 << 20;
 /// Characters of a text in the audit log; why a component is refused may list all it imports.
 const LONGEST_AUDITED: usize = 512;
 
+/// A file of this name in the folder says that somebody is changing what belongs together: the
+/// files, the grants and what is pinned. Until it is gone, a running host goes on with what it has.
+pub const CHANGING: &str = ".changing";
+
+/// A file of that name which is older was left behind by somebody who was killed.
+const LONGEST_CHANGE: Duration = Duration::from_secs(10);
+
 /// What a catalog is made of.
 pub struct CatalogSettings {
     /// The engine.
@@ -115,6 +122,8 @@ pub struct Examined {
     pub role: Role,
     /// What it imports.
     pub imports: Vec<Import>,
+    /// What it exports, with versions, sorted by name.
+    pub exports: Vec<String>,
     /// Size of the `.wasm` in bytes.
     pub bytes: usize,
     /// Linear memory of its largest memory at start, in bytes; none when it cannot be told.
@@ -200,6 +209,9 @@ impl Catalog {
                     if shared.stop.load(Ordering::Relaxed) {
                         return;
                     }
+                    if shared.is_changing() {
+                        continue;
+                    }
                     if let Err(problem) = shared.look() {
                         tracing::warn!(%problem, "the components could not be looked at");
                     }
@@ -244,10 +256,11 @@ impl Catalog {
         let imports = check::imports(self.engine().engine(), &component);
         let role = check::role(self.engine().engine(), &component)
             .map_err(|refusal| LoadError::Refused(vec![refusal]))?;
+        let exports = check::exports(self.engine().engine(), &component);
         let initial_memory = component
             .resources_required()
             .map(|required| required.max_initial_memory_size.unwrap_or(0) * 65_536);
-        Ok(Examined { manifest, digest, role, imports, bytes, initial_memory })
+        Ok(Examined { manifest, digest, role, imports, exports, bytes, initial_memory })
     }
 
     /// The operator's grants as the host sees them now.
@@ -326,6 +339,15 @@ impl std::fmt::Debug for CatalogSettings {
 }
 
 impl Shared {
+    /// True while somebody changes several things that belong together.
+    fn is_changing(&self) -> bool {
+        let since = std::fs::metadata(self.settings.directory.join(CHANGING))
+            .and_then(|marker| marker.modified())
+            .ok()
+            .and_then(|begun| begun.elapsed().ok());
+        since.is_some_and(|since| since < LONGEST_CHANGE)
+    }
+
     /// One look: what changed is loaded, what is gone is dropped, the rest stays as it is.
     fn look(&self) -> Result<(), String> {
         let mut seen = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
@@ -481,7 +503,10 @@ impl Shared {
             Ok(None) => return refused(stem.clone(), Some(digest), LoadError::Name(stem)),
             Err(error) => return refused(stem, Some(digest), error),
         };
-        let status = self.load(manifest.clone(), digest.clone(), false, false, grants, || Ok(wasm));
+        let status = match pin_refusal(grants, &manifest, &digest) {
+            Some(problem) => Status::Refused(LoadError::Pinned(problem)),
+            None => self.load(manifest.clone(), digest.clone(), false, false, grants, || Ok(wasm)),
+        };
         Installed {
             name: manifest.name.to_string(),
             place,
@@ -520,6 +545,22 @@ impl Shared {
             Err(error) => Status::Refused(error),
         }
     }
+}
+
+/// Why these bytes may not be loaded under this name, if something else is pinned.
+fn pin_refusal(grants: &Grants, manifest: &Manifest, digest: &str) -> Option<String> {
+    let name = &manifest.name;
+    let pinned = grants.pinned.get(name.as_str())?;
+    if pinned.digest != digest {
+        return Some(format!(
+            "its bytes are {digest}, and {} is pinned in `components.lock`: somebody else put the file there; install it with `hydroid component add FILE` if you want it, or go back with `hydroid component rollback {name}`",
+            pinned.digest
+        ));
+    }
+    let key = pinned.distrusted.as_ref()?;
+    Some(format!(
+        "it was signed by `{key}`, which is not trusted any more; remove it with `hydroid component remove {name}`, or trust the key again with `hydroid key trust {key}`"
+    ))
 }
 
 /// Brings the components together; a name that is taken is an error that names both owners.

@@ -2,6 +2,8 @@
 //! would name one missing function; this names them all, with the grant that is missing and the
 //! command that gives it.
 
+use crate::contract;
+pub use crate::contract::CONTRACT;
 use crate::linker::BUILT;
 use crate::wasi::{BASELINE, NOISE};
 use hydroid_core::capability::{Grant, Profile};
@@ -9,9 +11,6 @@ use hydroid_core::id::ComponentId;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
-
-/// The version of every `hydroid:` package this host speaks.
-pub const CONTRACT: &str = "0.1.0";
 
 /// One import of a component.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,9 +89,7 @@ pub enum Refusal {
         profile: Profile,
     },
     /// Another contract version.
-    #[error(
-        "it was built for `{import}` and this host speaks {package}@{host}; rebuild it with the SDK of this host, or use a host of its version"
-    )]
+    #[error("it was built for `{import}` and this host speaks {package}@{host}; {remedy}")]
     OtherTrack {
         /// Interface with version.
         import: String,
@@ -100,6 +97,8 @@ pub enum Refusal {
         package: String,
         /// Version of the host.
         host: &'static str,
+        /// Which of the two is to be changed.
+        remedy: &'static str,
     },
     /// An import nobody grants.
     #[error(
@@ -163,6 +162,15 @@ pub fn refusals(component: &ComponentId, imports: &[Import], grant: &Grant) -> V
     imports.iter().filter_map(|import| refusal(component, import, grant)).collect()
 }
 
+/// The names a component exports, sorted.
+pub fn exports(engine: &Engine, component: &Component) -> Vec<String> {
+    let exported = component.component_type();
+    let mut names: Vec<String> =
+        exported.exports(engine).map(|(name, _)| name.to_owned()).collect();
+    names.sort();
+    names
+}
+
 /// The role a component exports.
 pub fn role(engine: &Engine, component: &Component) -> Result<Role, Refusal> {
     let mut roles = Vec::new();
@@ -177,7 +185,7 @@ pub fn role(engine: &Engine, component: &Component) -> Result<Role, Refusal> {
             "hydroid:parser/parser" => Role::Parser,
             _ => continue,
         };
-        if !same_track(version) {
+        if !contract::serves(version) {
             return Err(other_track(name, interface));
         }
         roles.push(role);
@@ -261,7 +269,7 @@ fn buildable(interface: &str, grant: &Grant) -> bool {
 
 fn classify(interface: &str, version: Option<&str>) -> Class {
     if interface.starts_with("hydroid:") {
-        if !same_track(version) {
+        if !contract::serves(version) {
             return Class::OtherTrack;
         }
         if interface.starts_with("hydroid:core/") {
@@ -284,18 +292,15 @@ fn classify(interface: &str, version: Option<&str>) -> Class {
     }
 }
 
-/// Inside 0.x a minor version is a track of its own.
-fn same_track(version: Option<&str>) -> bool {
-    let minor = |version: &str| {
-        let mut numbers = version.split('.');
-        Some((numbers.next()?.to_owned(), numbers.next()?.to_owned()))
-    };
-    version.is_some_and(|version| minor(version).is_some() && minor(version) == minor(CONTRACT))
-}
-
 fn other_track(import: &str, interface: &str) -> Refusal {
     let package = interface.split('/').next().unwrap_or(interface);
-    Refusal::OtherTrack { import: import.to_owned(), package: package.to_owned(), host: CONTRACT }
+    let (_, version) = split(import);
+    Refusal::OtherTrack {
+        import: import.to_owned(),
+        package: package.to_owned(),
+        host: CONTRACT,
+        remedy: contract::remedy(version),
+    }
 }
 
 fn split(name: &str) -> (&str, Option<&str>) {

@@ -132,6 +132,9 @@ pub enum LoadError {
     /// That it is loaded could not be recorded; it is tried again at the next look.
     #[error("it is not used, because the audit log cannot be written; see `hydroid doctor`")]
     Unaudited,
+    /// Other bytes than are pinned, or bytes of somebody who is not trusted any more.
+    #[error("{0}")]
+    Pinned(String),
     /// Turned off by configuration.
     #[error(
         "it is turned off; a person can turn it on with `hydroid config set components.{0}.enabled true`"
@@ -163,19 +166,28 @@ pub fn digest(wasm: &[u8]) -> String {
 pub fn embedded_manifest(wasm: &[u8]) -> Result<Option<Manifest>, LoadError> {
     let bad =
         |error: wasmparser::BinaryReaderError| LoadError::NotAComponent(brief(error.message()));
+    let Some(section) = find_section(wasm).map_err(bad)? else { return Ok(None) };
+    let text = std::str::from_utf8(section)
+        .map_err(|_| LoadError::Manifest(ManifestError::Toml("it is not UTF-8".into())))?;
+    Ok(Some(Manifest::parse(text)?))
+}
+
+/// The bytes of the manifest embedded in a component, if there is one.
+pub(crate) fn manifest_section(wasm: &[u8]) -> Option<&[u8]> {
+    find_section(wasm).ok().flatten()
+}
+
+fn find_section(wasm: &[u8]) -> Result<Option<&[u8]>, wasmparser::BinaryReaderError> {
     let mut depth = 0_u32;
     for payload in wasmparser::Parser::new(0).parse_all(wasm) {
-        match payload.map_err(bad)? {
+        match payload? {
             wasmparser::Payload::ModuleSection { .. }
             | wasmparser::Payload::ComponentSection { .. } => depth += 1,
             wasmparser::Payload::End(_) => depth = depth.saturating_sub(1),
             wasmparser::Payload::CustomSection(section)
                 if depth == 0 && section.name() == MANIFEST_SECTION =>
             {
-                let text = std::str::from_utf8(section.data()).map_err(|_| {
-                    LoadError::Manifest(ManifestError::Toml("it is not UTF-8".into()))
-                })?;
-                return Ok(Some(Manifest::parse(text)?));
+                return Ok(Some(section.data()));
             }
             _ => {}
         }
@@ -512,25 +524,74 @@ fn introduce(
     }
 }
 
+/// Something in a component's configuration that does not fit.
+#[derive(Debug)]
+pub struct ConfigProblem {
+    /// Where, below `components.NAME.config`.
+    pub path: Vec<String>,
+    /// What is wrong and what to do.
+    pub text: String,
+    /// It lacks something, and nothing that is there is wrong.
+    pub missing: bool,
+}
+
+impl ConfigProblem {
+    /// True if whoever set this path made it.
+    pub fn is_about(&self, path: &[String]) -> bool {
+        !self.missing && (self.path.starts_with(path) || path.starts_with(&self.path))
+    }
+}
+
+/// Everything in a component's configuration that does not fit the schema of its manifest.
+pub fn config_problems(manifest: &Manifest, settings: &config::Component) -> Vec<ConfigProblem> {
+    match checked_config(manifest, settings) {
+        Ok(_) => Vec::new(),
+        Err(problems) => problems,
+    }
+}
+
 /// The component's configuration as JSON, defaults of its schema filled in.
 fn component_config(
     manifest: &Manifest,
     settings: &config::Component,
 ) -> Result<String, LoadError> {
+    checked_config(manifest, settings).map_err(|problems| {
+        let first = problems.into_iter().next().map(|problem| problem.text);
+        LoadError::Config(first.unwrap_or_default())
+    })
+}
+
+fn checked_config(
+    manifest: &Manifest,
+    settings: &config::Component,
+) -> Result<String, Vec<ConfigProblem>> {
     let name = &manifest.name;
-    let mut value = serde_json::to_value(&settings.config)
-        .map_err(|error| LoadError::Config(error.to_string()))?;
+    let whole = |text: String| vec![ConfigProblem { path: Vec::new(), text, missing: false }];
+    let mut value =
+        serde_json::to_value(&settings.config).map_err(|error| whole(error.to_string()))?;
     let Some(schema) = &manifest.config else {
         if settings.config.is_empty() {
             return Ok("{}".into());
         }
-        return Err(LoadError::Config(format!(
-            "`components.{name}.config` is set, but `{name}` takes no configuration"
+        return Err(whole(format!(
+            "`components.{name}.config` is set, but `{name}` takes no configuration; take it out with `hydroid config unset components.{name}.config`"
         )));
     };
-    if let (Some(object), Some(properties)) =
-        (value.as_object_mut(), schema.get("properties").and_then(Value::as_object))
-    {
+    let properties = schema.get("properties").and_then(Value::as_object);
+    if let (Some(object), Some(properties)) = (value.as_object_mut(), properties) {
+        let secret = |property: &Value| property.get("writeOnly") == Some(&Value::Bool(true));
+        let written = properties
+            .iter()
+            .find(|(key, property)| secret(property) && object.contains_key(key.as_str()));
+        if let Some((key, _)) = written {
+            return Err(vec![ConfigProblem {
+                path: vec![key.clone()],
+                text: format!(
+                    "`components.{name}.config.{key}` is a secret, and the configuration is plain text that `{name}` would read: store it with `hydroid secret set {key}`, and take it out here with `hydroid config unset components.{name}.config.{key}`"
+                ),
+                missing: false,
+            }]);
+        }
         for (key, property) in properties {
             if let Some(default) = property.get("default") {
                 object.entry(key).or_insert_with(|| default.clone());
@@ -538,17 +599,57 @@ fn component_config(
         }
     }
     let validator = schema::compile(schema).map_err(|error| {
-        LoadError::Config(format!(
-            "the configuration schema in the manifest of `{name}` is not one: {error}"
-        ))
+        whole(format!("the configuration schema in the manifest of `{name}` is not one: {error}"))
     })?;
-    if let Some(error) = validator.iter_errors(&value).next() {
-        return Err(LoadError::Config(format!(
-            "`components.{name}.config{}`: {error}",
-            dotted(&error.instance_path().to_string())
-        )));
+    let known = || properties.into_iter().flat_map(|all| all.keys().map(String::as_str));
+    let problems: Vec<ConfigProblem> = validator
+        .iter_errors(&value)
+        .flat_map(|error| config_problem(name, &error, known))
+        .collect();
+    if problems.is_empty() { Ok(value.to_string()) } else { Err(problems) }
+}
+
+/// One error of the validator, in words; several if it is about several keys.
+fn config_problem<'a, I: Iterator<Item = &'a str>>(
+    name: &ComponentId,
+    error: &jsonschema::ValidationError<'_>,
+    known: impl Fn() -> I,
+) -> Vec<ConfigProblem> {
+    use jsonschema::error::ValidationErrorKind as Kind;
+    let pointer = error.instance_path().to_string();
+    let path: Vec<String> = pointer.split('/').skip(1).map(str::to_owned).collect();
+    let place = format!("components.{name}.config{}", dotted(&pointer));
+    let below = |key: &str| path.iter().cloned().chain([key.to_owned()]).collect();
+    match error.kind() {
+        Kind::AdditionalProperties { unexpected } => unexpected
+            .iter()
+            .map(|key| {
+                let hint = if path.is_empty() {
+                    config::did_you_mean(key, known())
+                } else {
+                    String::new()
+                };
+                let has = known().collect::<Vec<_>>().join(", ");
+                let has = if has.is_empty() { "none".to_owned() } else { has };
+                ConfigProblem {
+                    path: below(key),
+                    text: format!("`{name}` has no setting `{place}.{key}`{hint}; it has: {has}"),
+                    missing: false,
+                }
+            })
+            .collect(),
+        Kind::Required { property } => {
+            let key = property.as_str().unwrap_or_default();
+            vec![ConfigProblem {
+                path: below(key),
+                text: format!(
+                    "`{name}` needs a setting that is missing: `hydroid config set {place}.{key} VALUE`"
+                ),
+                missing: true,
+            }]
+        }
+        _ => vec![ConfigProblem { path, text: format!("`{place}`: {error}"), missing: false }],
     }
-    Ok(value.to_string())
 }
 
 fn dotted(pointer: &str) -> String {

@@ -1,6 +1,7 @@
 //! The operator's grants: `grants.toml` beside the configuration, keyed by component and digest.
 //! Reading and writing the file is the caller's work; what it means is decided here.
 
+use crate::shipping::Pinned;
 use hydroid_core::capability::{Grant, Profile, WebRule};
 use hydroid_core::manifest::Manifest;
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,9 @@ pub struct Grants {
     /// One entry a component.
     #[serde(default)]
     pub components: BTreeMap<String, Entry>,
+    /// What may be loaded at all under a name, of `components.lock` and not of this file.
+    #[serde(skip)]
+    pub pinned: BTreeMap<String, Pinned>,
 }
 
 /// What one component was granted.

@@ -6,7 +6,7 @@
 //! (compiled code on disk), [`check`] (what a component imports against what it was granted),
 //! [`grants`] (the operator's file), `linker` and `instance` (one grant builds both the linker
 //! and the store), [`catalog`] (what is installed), then the roles `tool`, `provider`, `embedder`, `parser` and `hook`, the
-//! host functions under `imports`, and [`egress`].
+//! host functions under `imports`, and [`egress`]; [`shipping`] is how components come here.
 
 #![expect(
     clippy::disallowed_methods,
@@ -18,6 +18,7 @@ pub mod cache;
 pub mod catalog;
 pub mod check;
 pub mod component;
+mod contract;
 mod convert;
 pub mod egress;
 mod embedder;
@@ -34,6 +35,7 @@ mod parser;
 mod preview;
 mod provider;
 mod schema;
+pub mod shipping;
 mod tool;
 mod trap;
 mod vault;

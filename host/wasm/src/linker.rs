@@ -3,7 +3,7 @@
 
 use crate::bindings::{cap, core};
 use crate::instance::State;
-use crate::{imports, wasi};
+use crate::{contract, imports, wasi};
 use hydroid_core::capability::{Grant, Profile};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -55,45 +55,53 @@ impl std::fmt::Debug for Linkers {
 fn link(engine: &Engine, grant: &Grant) -> Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     wasi::link(&mut linker)?;
-    core::types::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
-    core::log::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
-    core::config::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
-    core::control::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
-    if grant.links("hydroid:cap/fs-read") {
-        cap::fs_read::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
-    }
-    if grant.links("hydroid:cap/fs-write") {
-        cap::fs_write::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
-    }
-    if grant.links("hydroid:cap/secrets") {
-        cap::secrets::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
-    }
-    if grant.links("hydroid:cap/web") {
-        cap::web::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
-    }
-    if grant.links("hydroid:cap/vault-names") {
-        cap::vault_names::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
-    }
-    if grant.links("hydroid:cap/vault-read") {
-        cap::vault_read::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
-    }
-    if grant.links("hydroid:cap/vault-offer") {
-        cap::vault_offer::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
-    }
-    if grant.links("hydroid:cap/vault-handoff") {
-        cap::vault_handoff::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
-    }
-    if grant.links("hydroid:cap/kv") {
-        cap::kv::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
-    }
-    if grant.links("hydroid:cap/memory") {
-        cap::memory::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
-    }
-    if grant.links("hydroid:cap/scratchpad") {
-        cap::scratchpad::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    for track in &contract::TRACKS {
+        (track.link)(&mut linker, grant)?;
     }
     if grant.links("wasi:http/outgoing-handler") {
         imports::wasi_http::link(&mut linker)?;
     }
     Ok(linker)
+}
+
+/// The interfaces of the current contract.
+pub(crate) fn link_current(linker: &mut Linker<State>, grant: &Grant) -> Result<()> {
+    core::types::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    core::log::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    core::config::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    core::control::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    if grant.links("hydroid:cap/fs-read") {
+        cap::fs_read::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    }
+    if grant.links("hydroid:cap/fs-write") {
+        cap::fs_write::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    }
+    if grant.links("hydroid:cap/secrets") {
+        cap::secrets::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    }
+    if grant.links("hydroid:cap/web") {
+        cap::web::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    }
+    if grant.links("hydroid:cap/vault-names") {
+        cap::vault_names::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    }
+    if grant.links("hydroid:cap/vault-read") {
+        cap::vault_read::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    }
+    if grant.links("hydroid:cap/vault-offer") {
+        cap::vault_offer::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    }
+    if grant.links("hydroid:cap/vault-handoff") {
+        cap::vault_handoff::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    }
+    if grant.links("hydroid:cap/kv") {
+        cap::kv::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    }
+    if grant.links("hydroid:cap/memory") {
+        cap::memory::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    }
+    if grant.links("hydroid:cap/scratchpad") {
+        cap::scratchpad::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    }
+    Ok(())
 }

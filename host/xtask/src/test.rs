@@ -10,6 +10,12 @@ use std::process::Command;
 /// Tests whose name contains this need [`aimock`]; without it they are left out, not passed.
 const NEEDS_AIMOCK: &str = "aimock";
 
+/// Tests whose name contains this need Debian's `docker-registry`, or where a variable says it is.
+const NEEDS_REGISTRY: &str = "docker_registry";
+
+/// Tells the tests where the registry is, if it is not in the path.
+const REGISTRY_VARIABLE: &str = "HYDROID_DOCKER_REGISTRY";
+
 /// Builds what the tests use, then runs every suite.
 pub(crate) fn run(filters: &[String]) -> Result<()> {
     components::build()?;
@@ -20,12 +26,17 @@ pub(crate) fn run(filters: &[String]) -> Result<()> {
     let mut reports = vec![];
     let nextest = cargo::works("cargo", &["nextest", "--version"]);
     let mut host = if nextest { nextest_command(filters) } else { test_command(filters) };
+    let mut missing = Vec::new();
     match &aimock {
         Some(program) => {
             host.env(aimock::VARIABLE, program);
         }
-        None => leave_out(&mut host, nextest, filters),
+        None => missing.push(NEEDS_AIMOCK),
     }
+    if !has_registry()? {
+        missing.push(NEEDS_REGISTRY);
+    }
+    leave_out(&mut host, nextest, filters, &missing);
     let demand = if filters.is_empty() { Demand::EachTarget } else { Demand::Whole };
     reports.push(Report::run("host", &mut host, demand));
     if nextest && filters.is_empty() {
@@ -44,7 +55,22 @@ pub(crate) fn run(filters: &[String]) -> Result<()> {
             "\nskipped: tests named `{NEEDS_AIMOCK}`, because `npm` and Node.js 20 or newer are not there"
         );
     }
+    if missing.contains(&NEEDS_REGISTRY) {
+        println!(
+            "\nskipped: tests named `{NEEDS_REGISTRY}`, because Debian's `docker-registry` is not there"
+        );
+    }
     conclude(reports)
+}
+
+/// True if a registry of components can be started.
+fn has_registry() -> Result<bool> {
+    let there = std::env::var_os(REGISTRY_VARIABLE).is_some()
+        || cargo::works("docker-registry", &["--version"]);
+    if !there && in_continuous_integration() {
+        bail!("`docker-registry` is needed where CI=true: install the Debian package of this name");
+    }
+    Ok(there)
 }
 
 /// Every suite has run; now say how it went.
@@ -86,14 +112,20 @@ fn test_command(filters: &[String]) -> Command {
 }
 
 /// Leaves out the tests that need what is not here; to pass them would be a lie.
-fn leave_out(host: &mut Command, nextest: bool, filters: &[String]) {
+fn leave_out(host: &mut Command, nextest: bool, filters: &[String], missing: &[&str]) {
+    if missing.is_empty() {
+        return;
+    }
     if nextest {
-        host.args(["-E", &format!("not test({NEEDS_AIMOCK})")]);
+        let each: Vec<String> = missing.iter().map(|name| format!("not test({name})")).collect();
+        host.args(["-E", &each.join(" and ")]);
     } else {
         if !filters.iter().any(|filter| filter == "--") {
             host.arg("--");
         }
-        host.args(["--skip", NEEDS_AIMOCK]);
+        for name in missing {
+            host.args(["--skip", name]);
+        }
     }
 }
 
@@ -118,15 +150,17 @@ mod tests {
     #[test]
     fn tests_that_need_aimock_are_left_out_and_not_passed() {
         let mut command = test_command(&["turn".to_owned()]);
-        leave_out(&mut command, false, &["turn".to_owned()]);
+        leave_out(&mut command, false, &["turn".to_owned()], &[NEEDS_AIMOCK]);
         assert!(words(&command).ends_with(&["turn", "--", "--skip", "aimock"].map(str::to_owned)));
 
         let filters = ["--".to_owned(), "--nocapture".to_owned()];
         let mut command = test_command(&filters);
-        leave_out(&mut command, false, &filters);
+        leave_out(&mut command, false, &filters, &[NEEDS_AIMOCK, NEEDS_REGISTRY]);
         assert!(
-            words(&command)
-                .ends_with(&["--", "--nocapture", "--skip", "aimock"].map(str::to_owned))
+            words(&command).ends_with(
+                &["--", "--nocapture", "--skip", "aimock", "--skip", "docker_registry"]
+                    .map(str::to_owned)
+            )
         );
     }
 

@@ -55,7 +55,7 @@ fn a_component_is_checked_added_granted_revoked_and_removed() {
         .code(1)
         .says("would be refused")
         .says("hydroid component grant test-tool-web web");
-    home.run(&["component", "add", &file])
+    home.run(&["component", "add", "--allow-unsigned", &file])
         .code(0)
         .says("hydroid component grant test-tool-web web")
         .tells("not used yet");
@@ -74,7 +74,7 @@ fn a_component_is_checked_added_granted_revoked_and_removed() {
         .code(0)
         .says("state   ready")
         .says("example.com");
-    home.run(&["component", "add", &file]).code(0).says("it is ready");
+    home.run(&["component", "add", "--allow-unsigned", &file]).code(0).says("it is ready");
     home.run(&["component", "revoke", "test-tool-web", "web"]).code(0).says("granted nothing");
     home.run(&["component", "revoke", "test-tool-web", "web"])
         .code(2)
@@ -87,15 +87,16 @@ fn a_component_is_checked_added_granted_revoked_and_removed() {
 fn a_new_version_that_asks_for_nothing_more_keeps_its_grants() {
     let home = Home::new();
     let file = test_component("test-tool-web");
-    home.run(&["component", "add", &file]).code(0);
+    home.run(&["component", "add", "--allow-unsigned", &file]).code(0);
     home.run(&["component", "grant", "test-tool-web", "web", "--host", "example.com"]).code(0);
     let mut newer = std::fs::read(&file).unwrap();
-    // A custom section called `x` with nothing in it: other bytes, the same component.
-    newer.extend([0, 2, 1, b'x']);
+    let version = b"version = \"0.1.0\"";
+    let at = newer.windows(version.len()).position(|found| found == version).unwrap();
+    newer[at..at + version.len()].copy_from_slice(b"version = \"0.1.1\"");
     std::fs::write(home.path("newer.wasm"), newer).unwrap();
     let newer = home.path("newer.wasm");
     home.run(&["component", "check", newer.to_str().unwrap()]).code(1).says("not granted");
-    home.run(&["component", "add", newer.to_str().unwrap()])
+    home.run(&["component", "add", "--allow-unsigned", newer.to_str().unwrap()])
         .code(0)
         .says("its grants stay")
         .says("it is ready");
@@ -150,7 +151,7 @@ fn the_release_can_be_restricted_and_not_replaced() {
     home.run(&["config", "set", "components.tool-web.enabled", "false"]).code(0);
     home.run(&["component", "inspect", "tool-web"]).code(0).says("turned off");
     let release = crate::root().join("target/components/tool-web.wasm");
-    home.run(&["component", "add", release.to_str().unwrap()])
+    home.run(&["component", "add", "--allow-unsigned", release.to_str().unwrap()])
         .code(1)
         .tells("taken by a component of the release");
 }
@@ -193,7 +194,7 @@ fn a_file_that_is_no_component_is_refused_with_the_reason() {
     let bad = home.path("bad.wasm");
     let bad = bad.to_str().unwrap();
     home.run(&["component", "check", bad]).code(1).says("would be refused");
-    home.run(&["component", "add", bad]).code(1).tells("cannot be added");
+    home.run(&["component", "add", "--allow-unsigned", bad]).code(1).tells("cannot be added");
     home.run(&["component", "check", "/nowhere.wasm"]).code(1).tells("cannot be opened");
     assert!(!home.path("components/bad.wasm").exists());
 }
@@ -384,7 +385,7 @@ fn arguments_are_read_as_a_models_are() {
 fn the_log_file_keeps_what_the_screen_does_not_show() {
     let home = Home::new();
     home.run(&["ask", "say hello"]).code(0);
-    home.run(&["component", "add", &test_component("test-tool-pure")]).code(0);
+    home.run(&["component", "add", "--allow-unsigned", &test_component("test-tool-pure")]).code(0);
     let ran = home.run(&["debug", "call", "test-tool-pure", "panic", "{}"]);
     assert!(!ran.stdout.contains("backtrace") && !ran.stderr.contains("backtrace"), "{ran:?}");
     let log = std::fs::read_to_string(home.path("users/local/hydroid.log")).unwrap();
@@ -401,7 +402,7 @@ fn a_session_has_one_process_at_a_time() {
     home.run(&["ask", "say hello"]).code(0);
     let listed = home.run(&["session", "list", "--json"]).code(0).json_lines();
     let id = listed[0][0]["id"].as_str().unwrap().to_owned();
-    home.run(&["component", "add", &test_component("test-tool-pure")]).code(0);
+    home.run(&["component", "add", "--allow-unsigned", &test_component("test-tool-pure")]).code(0);
     let mut first = home.start(&[
         "ask",
         "--json",

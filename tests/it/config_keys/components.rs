@@ -17,7 +17,7 @@ pub(super) const TESTED: &[Tested<Home>] = &[
 #[test]
 fn settings_of_a_component_have_an_effect() {
     let home = Home::new();
-    home.run(&["component", "add", &test_component("test-tool-pure")]).code(0);
+    home.run(&["component", "add", "--allow-unsigned", &test_component("test-tool-pure")]).code(0);
     check(&home, TESTED);
 }
 
@@ -37,9 +37,9 @@ fn another_instance(home: &Home) {
     run(home, &[twin], &ask).code(0);
     run(home, &[twin], &["component", "inspect", "twin"]).code(0).says("role    provider");
     run(home, &["components.twin.component=nothing"], &ask)
-        .code(1)
+        .code(3)
         .tells("no component of the release");
-    run(home, &["components.tool-json.component=tool-time"], &ask).code(1).tells("already");
+    run(home, &["components.tool-json.component=tool-time"], &ask).code(3).tells("already");
 }
 
 fn config(home: &Home) {

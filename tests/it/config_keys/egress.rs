@@ -44,7 +44,7 @@ Rqzo08gh3c7Q0BCxgQc=
 #[test]
 fn settings_of_the_network_have_an_effect() {
     let home = Home::new();
-    home.run(&["component", "add", &test_component("test-tool-web")]).code(0);
+    home.run(&["component", "add", "--allow-unsigned", &test_component("test-tool-web")]).code(0);
     grant(&home);
     check(&home, TESTED);
 }
@@ -53,7 +53,7 @@ fn settings_of_the_network_have_an_effect() {
 #[test]
 fn a_denial_names_the_command_that_allows_it() {
     let home = Home::new();
-    home.run(&["component", "add", &test_component("test-tool-web")]).code(0);
+    home.run(&["component", "add", "--allow-unsigned", &test_component("test-tool-web")]).code(0);
     let server = Server::start(Reply::Whole("hello from inside".into()));
     let elsewhere = format!("{}/elsewhere", server.origin());
     home.run(&["component", "grant", "test-tool-web", "web", "--host", &elsewhere]).code(0);
@@ -75,7 +75,7 @@ fn a_denial_names_the_command_that_allows_it() {
 #[test]
 fn a_method_the_component_does_not_declare_cannot_be_granted() {
     let home = Home::new();
-    home.run(&["component", "add", &test_component("test-tool-web")]).code(0);
+    home.run(&["component", "add", "--allow-unsigned", &test_component("test-tool-web")]).code(0);
     let grant = ["component", "grant", "test-tool-web", "web", "--host", "a.example", "--method"];
     home.run(&[&grant[..], &["POST"]].concat()).code(2).tells("declares only GET");
     home.run(&[&grant[..], &["get"]].concat()).code(2).tells("upper case");
@@ -248,7 +248,7 @@ fn max_request_headers(_: &Home) {
 #[track_caller]
 fn counted(key: &str, within: &str) {
     let home = Home::new();
-    home.run(&["component", "add", &test_component("test-tool-web")]).code(0);
+    home.run(&["component", "add", "--allow-unsigned", &test_component("test-tool-web")]).code(0);
     grant(&home);
     let server = Server::start(Reply::Whole("x".into()));
     let setting = format!("{key}=1");

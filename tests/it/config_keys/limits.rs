@@ -23,7 +23,7 @@ fn limits_have_an_effect() {
     let home = Home::with_config("[secrets.test]\nfile = \"key\"\n");
     home.write("key", "any-text-at-all");
     for component in ["test-tool-pure", "test-tool-web"] {
-        home.run(&["component", "add", &test_component(component)]).code(0);
+        home.run(&["component", "add", "--allow-unsigned", &test_component(component)]).code(0);
     }
     home.run(&["component", "grant", "test-tool-web", "web", "--secret", "test"]).code(0);
     check(&home, TESTED);

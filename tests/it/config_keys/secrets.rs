@@ -20,7 +20,7 @@ pub(super) const TESTED: &[Tested<Home>] = &[
 fn settings_of_secrets_have_an_effect() {
     let home = Home::new();
     home.write("key", "hunter2-hunter2\n");
-    home.run(&["component", "add", &test_component("test-tool-web")]).code(0);
+    home.run(&["component", "add", "--allow-unsigned", &test_component("test-tool-web")]).code(0);
     grant(&home);
     check(&home, TESTED);
 }
@@ -141,7 +141,7 @@ fn rotate(home: &Home) {
 #[test]
 fn a_stored_secret_is_sent_like_any_other_and_only_where_it_may_go() {
     let home = Home::new();
-    home.run(&["component", "add", &test_component("test-tool-web")]).code(0);
+    home.run(&["component", "add", "--allow-unsigned", &test_component("test-tool-web")]).code(0);
     grant(&home);
     let server = Server::start(Reply::Whole("ok".into()));
     dial(&home, &server, &[HERE]).says("hydroid secret set test");

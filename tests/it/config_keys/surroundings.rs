@@ -16,14 +16,16 @@ pub(super) const TESTED: &[Tested<Home>] = &[
 #[test]
 fn settings_of_the_surroundings_have_an_effect() {
     let home = Home::new();
-    home.run(&["component", "add", &test_component("test-tool-pure")]).code(0);
+    home.run(&["component", "add", "--allow-unsigned", &test_component("test-tool-pure")]).code(0);
     check(&home, TESTED);
 }
 
 /// Compiling a component makes room for its code where the cache is full, and not where it is not.
 fn cache_size(_: &Home) {
     let home = Home::new();
-    let added = home.run(&["component", "add", &test_component("test-tool-pure")]).code(0);
+    let added = home
+        .run(&["component", "add", "--allow-unsigned", &test_component("test-tool-pure")])
+        .code(0);
     let digest = added.stdout.split_once("sha256:").expect("a digest").1;
     let digest: String = digest.chars().take_while(char::is_ascii_hexdigit).collect();
     let own = own_cache(&home);

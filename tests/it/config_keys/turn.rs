@@ -17,7 +17,7 @@ pub(super) const TESTED: &[Tested<Home>] = &[
 #[test]
 fn budgets_of_a_turn_have_an_effect() {
     let home = Home::new();
-    home.run(&["component", "add", &test_component("test-tool-pure")]).code(0);
+    home.run(&["component", "add", "--allow-unsigned", &test_component("test-tool-pure")]).code(0);
     check(&home, TESTED);
 }
 

@@ -1,12 +1,20 @@
 //! `hydroid component`: what is installed, what it may do, and changing both. What a grant means
 //! is decided in `hydroid-wasm`; here it is shown and written.
 
+mod difference;
 mod grant;
 mod inspect;
 mod install;
+mod offer;
+mod outdated;
 mod portrait;
+mod publish;
+mod question;
+mod rollback;
+mod source;
+mod versions;
 
-use crate::args::{Component, Grant};
+use crate::args::{Component, Grant, IndexFile};
 use crate::env::Environment;
 use crate::exit::{Exit, usage};
 use crate::harmless::{exact, harmless};
@@ -18,7 +26,11 @@ use hydroid_core::capability::{HostPattern, WebRule};
 use hydroid_core::config::did_you_mean;
 use hydroid_wasm::{Catalog, Installed, LoadError, Status};
 use portrait::Portrait;
+pub(super) use portrait::read;
+#[cfg(test)]
+pub(crate) use question::wishes;
 use serde_json::json;
+pub(super) use source::stem;
 use std::sync::Arc;
 
 /// Where components of the release are.
@@ -33,7 +45,8 @@ pub(crate) async fn run(
     let ground = Ground::lay_to_look(environment, settings)?;
     let catalog = ground.catalog_to_look_at().await?;
     match command {
-        Component::List { json } => list(&ground, &catalog, json),
+        Component::List { outdated: true, .. } => outdated::list(&ground).await,
+        Component::List { json, outdated: false } => list(&ground, &catalog, json),
         Component::Inspect { name } => {
             let installed = find(&catalog, &name)?;
             terminal::print(&inspect::text(
@@ -43,7 +56,13 @@ pub(crate) async fn run(
             Ok(Exit::Done)
         }
         Component::Check { file } => install::check(&ground, &file).await,
-        Component::Add { file } => install::add(&ground, &catalog, &file).await,
+        Component::Add(wish) => install::add(&ground, &catalog, &wish).await,
+        Component::Update(wish) => outdated::update(&ground, &catalog, &wish).await,
+        Component::Rollback { name, yes } => rollback::run(&ground, &catalog, &name, yes).await,
+        Component::Publish(wish) => publish::run(&ground, &catalog, &wish).await,
+        Component::Search { text } => {
+            super::registry::search(&text, &IndexFile::default(), &ground.environment)
+        }
         Component::Remove { name } => install::remove(&ground, &catalog, &name).await,
         Component::Grant(wish) => grant::grant(&ground, &catalog, &wish).await,
         Component::Revoke { name, profile, hosts } => {

@@ -1,4 +1,6 @@
-//! `hydroid config`: what is in force and why, and setting a key in the user's file.
+//! `hydroid config`: what is in force and why, and setting and unsetting a key in the user's file.
+
+mod component;
 
 use crate::args::Config as Command;
 use crate::audited::{Deed, audit};
@@ -29,6 +31,7 @@ pub(crate) async fn run(
         Command::Explain { key } => explain(&paths, &environment, settings, key.as_deref()),
         Command::Path => path(&paths, &environment, settings),
         Command::Set { key, value } => set(&paths, environment, settings, &key, &value).await,
+        Command::Unset { key } => unset(&paths, environment, settings, &key).await,
     }
 }
 
@@ -133,39 +136,85 @@ async fn set(
     text: &str,
 ) -> Result<Exit> {
     let value = value::parse(key, text).map_err(|error| usage(error.to_string()))?;
+    let value = component::typed(paths, key, text, value);
     let file = paths.config_file();
     let before = read_text(&file)?.unwrap_or_default();
     let after = edited(&before, key, &value)
         .with_context(|| format!("`{}` cannot be edited", file.display()))?;
     check(&after, &file)?;
+    component::check_setting(key, &after)?;
+    component::check_config(paths, key, &after)?;
+    record(environment, settings, deed(key, Some(&value))).await?;
+    replace_private(&file, after.as_bytes())?;
+    terminal::print_line(&format!("{key} = {}  # {}", one_line(&value), file.display()))?;
+    component::remark_setting(paths, key, &after)?;
+    Ok(Exit::Done)
+}
+
+/// Takes a key or a group out. A key that nobody knows can be taken out too: that may be what is
+/// wrong.
+async fn unset(
+    paths: &Paths,
+    environment: Arc<Environment>,
+    settings: &[Setting],
+    key: &str,
+) -> Result<Exit> {
+    let file = paths.config_file();
+    let before = read_text(&file)?.unwrap_or_default();
+    let after =
+        without(&before, key).with_context(|| format!("`{}` cannot be edited", file.display()))?;
+    if after == before {
+        return Err(usage(format!(
+            "`{}` is not set in `{}`; `hydroid config show` says where each value comes from",
+            harmless(key),
+            file.display()
+        )));
+    }
+    // What was wrong before may stay so: one key at a time is mended.
+    if check(&before, &file).is_ok() {
+        check(&after, &file)?;
+    }
+    record(environment.clone(), settings, deed(key, None)).await?;
+    replace_private(&file, after.as_bytes())?;
+    terminal::print_line(&format!("{} is not set any more  # {}", harmless(key), file.display()))?;
+    if let Ok(loaded) = load(paths, &environment, settings)
+        && let Some((value, origin)) = loaded.values.get(key)
+    {
+        terminal::print_line(&format!("it is {} now, from {origin}", one_line(value)))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Writes it to the audit log, unless the configuration as it is keeps that from being opened.
+async fn record(environment: Arc<Environment>, settings: &[Setting], deed: Deed<'_>) -> Result<()> {
     match Ground::lay_to_look(environment, settings) {
-        Ok(ground) => audit(&ground, deed(key, &value)).await?,
-        // Setting a key may be what repairs it.
+        Ok(ground) => audit(&ground, deed).await?,
+        // Changing a key may be what repairs it.
         Err(error) => terminal::say(&format!(
             "not written to the audit log, since the configuration as it was cannot be used: {}",
             harmless(&format!("{error:#}"))
         )),
     }
-    replace_private(&file, after.as_bytes())?;
-    terminal::print_line(&format!("{key} = {}  # {}", one_line(&value), file.display()))?;
-    Ok(Exit::Done)
+    Ok(())
 }
 
 /// Rules, limits and budgets are recorded with their value; what a component is given, which may be
 /// anything, without it.
-fn deed(key: &str, value: &toml::Value) -> Deed<'static> {
+fn deed(key: &str, value: Option<&toml::Value>) -> Deed<'static> {
     let shown = ["policy.", "egress.", "limits.", "turn.", "workspace."];
-    let resource = if shown.iter().any(|group| key.starts_with(group)) {
-        format!("{key} = {}", one_line(value))
-    } else {
-        key.to_owned()
+    let resource = match value {
+        None => format!("{key} unset"),
+        Some(value) if shown.iter().any(|group| key.starts_with(group)) => {
+            format!("{key} = {}", one_line(value))
+        }
+        Some(_) => key.to_owned(),
     };
     Deed {
         action: AuditAction::ConfigChanged,
         resource,
         component: None,
         digest: None,
-        command: "config set",
+        command: if value.is_some() { "config set" } else { "config unset" },
     }
 }
 

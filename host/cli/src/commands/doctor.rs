@@ -220,7 +220,9 @@ fn components(findings: &mut Findings, ground: &Ground, catalog: &Catalog) -> Re
         "on demand: address space is limited here, calls are a little slower"
     };
     findings.fine(&format!("instances are allocated {pooling}"))?;
-    for problem in release::release()?.problems {
+    let mut release = release::release()?;
+    release.add_instances(&ground.config.components, &mut release::bundle()?);
+    for problem in release.problems {
         findings.broken(&problem)?;
     }
     let installed = catalog.installed();

@@ -1,5 +1,6 @@
 //! One process changes a user's stored secrets at a time: two that make a first key or rotate side
-//! by side would leave secrets under a key that the other one removes.
+//! by side would leave secrets under a key that the other one removes. The same for what is
+//! installed.
 
 use crate::paths::private_directory;
 use anyhow::{Context, Result, bail};
@@ -40,7 +41,8 @@ impl Lock {
                 }
                 Err(TryLockError::WouldBlock) => {
                     bail!(
-                        "another process is changing the stored secrets; try again when it has ended"
+                        "another process holds `{}`, since it is changing the same; try again when it has ended",
+                        path.display()
                     )
                 }
                 Err(TryLockError::Error(error)) => {

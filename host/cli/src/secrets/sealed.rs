@@ -117,7 +117,7 @@ impl Sealed {
     }
 
     /// Every stored secret as it is now.
-    pub(super) fn values(&self) -> BTreeMap<String, Value> {
+    pub(crate) fn values(&self) -> BTreeMap<String, Value> {
         self.current().values.clone()
     }
 

@@ -269,7 +269,8 @@ fn scene_for(server: SocketAddr) -> Scene {
          [secrets.openai]\nfile = \"unused\"\nhosts = [\"http://{server}\"]\n"
     );
     let entry = Entry { hosts: [format!("http://{server}")].into(), ..Entry::default() };
-    let grants = Grants { components: [("provider-openai".to_owned(), entry)].into() };
+    let grants =
+        Grants { components: [("provider-openai".to_owned(), entry)].into(), ..Grants::default() };
     Scene::granting(&["provider-openai"], &config, grants)
 }
 

@@ -93,6 +93,8 @@ pub struct Answer {
     pub address: Option<SocketAddr>,
     /// Names of the secrets it refused, where it refused who asked.
     pub refused: Vec<String>,
+    /// What the service wants to be shown; for the host only, which answers it.
+    challenges: Vec<String>,
     url: String,
     /// Host and port, for what is said when it breaks off.
     authority: String,
@@ -391,6 +393,9 @@ impl Egress {
         if head.headers.len() > limits.max_response_header_lines {
             return Err(long_head(&target, limits));
         }
+        let challenges = head.headers.get_all(header::WWW_AUTHENTICATE);
+        let challenges =
+            challenges.iter().filter_map(|line| Some(line.to_str().ok()?.to_owned())).collect();
         for name in [header::SET_COOKIE, header::WWW_AUTHENTICATE, header::PROXY_AUTHENTICATE] {
             head.headers.remove(name);
         }
@@ -411,6 +416,7 @@ impl Egress {
             headers: head.headers,
             address: head.extensions.get::<RemoteAddress>().map(|remote| remote.0),
             refused: Vec::new(),
+            challenges,
             url: shown_url,
             authority: authority(&target),
             body,
@@ -470,6 +476,11 @@ impl std::fmt::Debug for Egress {
 }
 
 impl Answer {
+    /// What the service wants to be shown, as it says it; never for a guest.
+    pub(crate) fn challenges(&self) -> &[String] {
+        &self.challenges
+    }
+
     /// The URL that answered. A credential in it is not shown.
     pub fn url(&self) -> &str {
         &self.url

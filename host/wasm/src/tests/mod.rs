@@ -2,6 +2,7 @@
 
 mod calls;
 mod catalog;
+mod contract;
 mod credentials;
 mod egress;
 mod embedder;
@@ -14,11 +15,13 @@ mod one_shot;
 mod parser;
 mod preview;
 mod records;
+mod shipping;
 mod state;
 mod vault;
 mod vault_hostile;
 mod vault_killed;
 mod vault_protocol;
+mod versions;
 mod wat;
 
 use crate::cache::CompiledCache;

@@ -297,7 +297,7 @@ fn rules(wish: &Wish, manifest: &Manifest) -> Result<Vec<String>> {
 /// Reading files and sending them needs a word of its own, and hosts by name.
 fn check_pair(name: &str, manifest: &Manifest, digest: &str, entry: &Entry) -> Result<()> {
     let accepted = Entry { files_and_web: true, ..entry.clone() };
-    let grants = Grants { components: [(name.to_owned(), accepted)].into() };
+    let grants = Grants { components: [(name.to_owned(), accepted)].into(), ..Grants::default() };
     let grant = grants.effective(Subject { manifest, digest, bundled: false });
     if !reads_files_and_sends(&grant) {
         return Ok(());
@@ -318,7 +318,7 @@ fn check_pair(name: &str, manifest: &Manifest, digest: &str, entry: &Entry) -> R
 }
 
 /// True if this host can link the profile.
-fn is_built(profile: Profile) -> bool {
+pub(super) fn is_built(profile: Profile) -> bool {
     let granted = Grant { profiles: [profile].into(), ..Grant::default() };
     let import = |interface: &&str| Import {
         interface: (*interface).to_owned(),

@@ -1,22 +1,27 @@
-//! Checking, adding and removing component files. A new file is granted nothing; one that replaces
-//! an older keeps the older's grants only if it asks for nothing more.
+//! Checking, installing and removing components. What a person is asked stands here in order: who
+//! vouches for it, what it wants or what is different, and only then is anything changed.
 
-use super::portrait::{bytes, read};
+use super::offer::{Offer, Signer};
+use super::portrait::read;
+use super::question::{self, Said};
+use super::source::{acquire, stem};
+use super::versions::{Change, forget, put_in_place};
 use super::{RELEASE, find, reasons};
+use crate::args::Add;
 use crate::audited::{Deed, audit};
 use crate::exit::{Exit, usage};
 use crate::harmless::{exact, excerpt, harmless};
 use crate::paths::{private_directory, replace_private};
 use crate::terminal::{self, Style, indented};
 use crate::wire::{Ground, read_grants};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use hydroid_core::audit::AuditAction;
+use hydroid_core::capability::{Profile, WebRule};
 use hydroid_core::manifest::Manifest;
 use hydroid_memory::Database;
-use hydroid_wasm::check::{Class, Import};
 use hydroid_wasm::grants::Entry;
-use hydroid_wasm::{Catalog, Examined, Status};
-use std::collections::BTreeSet;
+use hydroid_wasm::shipping::KeyLevel;
+use hydroid_wasm::{Catalog, Status};
 use std::path::{Path, PathBuf};
 
 /// Says whether a file would load, by loading it where nothing else is.
@@ -47,78 +52,210 @@ pub(super) async fn check(ground: &Ground, file: &Path) -> Result<Exit> {
     Ok(Exit::Error)
 }
 
-/// Copies a file to the user's components.
-pub(super) async fn add(ground: &Ground, catalog: &Catalog, file: &Path) -> Result<Exit> {
-    let wasm = read(file)?;
-    let examined = catalog
-        .examine(wasm.clone(), &stem(file)?)
-        .with_context(|| format!("`{}` cannot be added", file.display()))?;
-    let name = examined.manifest.name.to_string();
-    let same_name = catalog.installed().into_iter().filter(|installed| installed.name == name);
-    let (release, own): (Vec<_>, Vec<_>) =
-        same_name.partition(|installed| installed.place == RELEASE);
-    if !release.is_empty() {
-        bail!(
-            "the name `{name}` is taken by a component of the release; give yours another name in its manifest and build it again"
-        );
-    }
-    let target = format!("{name}.wasm");
-    let before = own
-        .first()
-        .and_then(|installed| catalog.examine(bytes(ground, installed).ok()?, &name).ok());
-    let updated = if own.is_empty() { "added" } else { "updated" };
-    let version = &examined.manifest.version;
-    let deed = Deed {
-        action: AuditAction::ComponentChanged,
-        resource: format!("{updated} {version}"),
-        component: Some(&name),
-        digest: Some(examined.digest.clone()),
+/// Installs what was typed.
+pub(super) async fn add(ground: &Ground, catalog: &Catalog, wish: &Add) -> Result<Exit> {
+    let offer = Offer::new(ground, catalog, acquire(ground, &wish.source).await?)?;
+    let consent = Consent {
+        yes: wish.yes,
+        allow_unsigned: wish.allow_unsigned,
+        allow_older: wish.allow_older,
         command: "component add",
     };
-    audit(ground, deed).await?;
-    private_directory(&ground.paths.components())?;
-    replace_private(&ground.paths.components().join(&target), &wasm)?;
-    for older in own.iter().filter(|installed| installed.place != target) {
-        std::fs::remove_file(ground.paths.components().join(&older.place))
-            .with_context(|| format!("the older file `{}` cannot be removed", older.place))?;
+    install(ground, catalog, &offer, &consent).await
+}
+
+/// What was said beforehand.
+pub(super) struct Consent {
+    pub(super) yes: bool,
+    pub(super) allow_unsigned: bool,
+    pub(super) allow_older: bool,
+    /// The command, as the audit log names it.
+    pub(super) command: &'static str,
+}
+
+/// Asks what is to be asked, and installs an offer.
+pub(super) async fn install(
+    ground: &Ground,
+    catalog: &Catalog,
+    offer: &Offer,
+    consent: &Consent,
+) -> Result<Exit> {
+    let name = offer.name();
+    let manifest = &offer.examined.manifest;
+    if let Some(newer) = offer.is_older_than().filter(|_| !consent.allow_older) {
+        return Err(usage(format!(
+            "{name} {} is older than {newer}, which is installed: an older version may have mistakes that were mended since; go back with `hydroid component rollback {name}`, or add `--allow-older`",
+            manifest.version
+        )));
     }
-    terminal::print_line(&format!(
-        "added {name} {} ({})",
-        examined.manifest.version, examined.digest
-    ))?;
-    carry_grants(ground, before.as_ref(), &examined)?;
+    let decided = manifest.wants.is_empty()
+        || read_grants(&ground.paths.grants_file())?.components.contains_key(name);
+    if offer.is_there() && decided {
+        terminal::print_line(&format!("{name} {} is installed already", manifest.version))?;
+        conclude(ground, catalog, manifest)?;
+        return Ok(Exit::Done);
+    }
+    if !vouched_for(ground, offer, consent)? {
+        terminal::say("nothing was installed");
+        return Ok(Exit::Error);
+    }
+    let Some(entry) = entry(ground, offer, consent)? else {
+        terminal::say("nothing was changed");
+        return Ok(Exit::Error);
+    };
+    let updated = if offer.own.is_empty() { "added" } else { "updated" };
+    let deed = Deed {
+        action: AuditAction::ComponentChanged,
+        resource: format!(
+            "{updated} {} from {}, {}, {}",
+            manifest.version,
+            offer.source,
+            offer.signer.in_words(),
+            match &entry {
+                Some(entry) => format!("allowed {}", granted(entry)),
+                None => "allowed nothing".to_owned(),
+            }
+        ),
+        component: Some(name),
+        digest: Some(offer.examined.digest.clone()),
+        command: consent.command,
+    };
+    audit(ground, deed).await?;
+    put_in_place(ground, offer, entry)?;
+    terminal::print_line(&format!("{updated} {} ({})", offer.title(), offer.examined.digest))?;
     catalog.refresh().map_err(anyhow::Error::msg)?;
-    conclude(ground, catalog, &examined.manifest)?;
+    conclude(ground, catalog, manifest)?;
     Ok(Exit::Done)
 }
 
-/// Grants are for certain bytes; new ones keep them only if they ask for nothing more.
-fn carry_grants(ground: &Ground, before: Option<&Examined>, after: &Examined) -> Result<()> {
-    let name = after.manifest.name.as_str();
-    let grants_file = ground.paths.grants_file();
-    let mut grants = read_grants(&grants_file)?;
-    let Some(entry) = grants.components.remove(name).filter(|entry| entry.digest != after.digest)
-    else {
-        return Ok(());
-    };
-    let more = match before {
-        Some(before) if before.digest == entry.digest => more(before, after),
-        Some(_) | None => {
-            vec!["its grants were for other bytes than those that were installed".to_owned()]
-        }
-    };
-    if more.is_empty() {
-        grants.components.insert(name.to_owned(), Entry { digest: after.digest.clone(), ..entry });
-        terminal::print_line("its grants stay: it asks for nothing that the one before did not")?;
-    } else {
-        terminal::print_line(
-            "its grants were taken back, since it asks for more than the one before:",
-        )?;
-        for line in more {
-            terminal::print_line(&format!("  {}", indented(&harmless(&line), 2)))?;
+/// Whether a person wants what nobody they know has signed.
+fn vouched_for(ground: &Ground, offer: &Offer, consent: &Consent) -> Result<bool> {
+    // The very bytes that are pinned were agreed to when they came.
+    if consent.allow_unsigned || offer.is_there() {
+        return Ok(true);
+    }
+    match &offer.signer {
+        Signer::Known { .. } => Ok(true),
+        Signer::Nobody | Signer::Unknown(_) => {
+            let remedy = match &offer.signer {
+                Signer::Unknown(key) => {
+                    format!(" (`hydroid key trust {key} --name NAME` makes it known)")
+                }
+                Signer::Nobody | Signer::Known { .. } => String::new(),
+            };
+            let question = format!(
+                "{} {} is {}{remedy}: nothing says who made it. Install it all the same?",
+                offer.name(),
+                offer.examined.manifest.version,
+                offer.signer.in_words(),
+            );
+            question::confirmed(ground, &question, "--allow-unsigned")
         }
     }
-    replace_private(&grants_file, grants.to_toml().as_bytes())
+}
+
+/// What it is granted: an entry or nothing; `None` if a person does not want it at all.
+#[expect(clippy::option_option, reason = "not to install and to grant nothing are two answers")]
+fn entry(ground: &Ground, offer: &Offer, consent: &Consent) -> Result<Option<Option<Entry>>> {
+    let manifest = &offer.examined.manifest;
+    let held = read_grants(&ground.paths.grants_file())?.components.remove(offer.name());
+    let digest = &offer.examined.digest;
+    let held = held.filter(|held| {
+        held.digest == *digest || offer.before.as_ref().is_some_and(|old| old.digest == held.digest)
+    });
+    let wishes = question::wishes(manifest);
+    let differences = offer.differences();
+    let text = match &differences {
+        None if wishes.is_empty() => return Ok(Some(None)),
+        None => format!("{} wants: {}. Allow?", offer.title(), wishes.join("; ")),
+        Some(none) if none.is_empty() && !each_is_asked(offer) => {
+            if held.is_some() {
+                terminal::print_line(
+                    "its grants stay: it asks for nothing that the one before did not",
+                )?;
+            }
+            return Ok(Some(held.map(|held| Entry { digest: digest.clone(), ..held })));
+        }
+        Some(none) if none.is_empty() => {
+            format!("{} wants nothing more than the one before. Install it?", offer.title())
+        }
+        Some(more) => {
+            let lines: Vec<String> =
+                more.iter().map(|line| format!("  {}", excerpt(line, 400))).collect();
+            format!(
+                "{} is not what you agreed to:\n{}\nIt wants: {}. Allow?",
+                offer.title(),
+                lines.join("\n"),
+                if wishes.is_empty() { "nothing".to_owned() } else { wishes.join("; ") }
+            )
+        }
+    };
+    let mut entry = held.unwrap_or_default();
+    entry.digest.clone_from(digest);
+    if consent.yes {
+        terminal::say(&text);
+    }
+    let said = if consent.yes { Some(Said::Yes) } else { question::ask(ground, offer, &text)? };
+    match said {
+        Some(Said::Yes) => {
+            let pair = question::is_pair(manifest)
+                && !entry.files_and_web
+                && pair(ground, offer, consent)?;
+            if manifest.wants.is_empty() {
+                return Ok(Some(Some(entry).filter(|entry| !entry.profiles.is_empty())));
+            }
+            question::allow(manifest, &mut entry, pair);
+            Ok(Some(Some(entry)))
+        }
+        Some(Said::Without) => Ok(Some(None)),
+        Some(Said::No) => Ok(None),
+        None if consent.command == "component update" => {
+            terminal::say(&format!(
+                "nobody is here to be asked, so {} stays as it is; `hydroid component update {} --yes` allows what is shown",
+                offer.name(),
+                offer.name()
+            ));
+            Ok(None)
+        }
+        None => {
+            terminal::say(
+                "nobody is here to be asked, so it is installed and allowed nothing; `--yes` would allow what is shown",
+            );
+            Ok(Some(None))
+        }
+    }
+}
+
+/// True for a component of a publisher who is known and not trusted: each version is asked about.
+fn each_is_asked(offer: &Offer) -> bool {
+    let trusted = matches!(&offer.signer, Signer::Known { level: KeyLevel::Trusted, .. });
+    !trusted && !offer.is_there() && offer.signer != Signer::Nobody
+}
+
+/// Whether it may read files and reach the network at once, which needs a word of its own.
+fn pair(ground: &Ground, offer: &Offer, consent: &Consent) -> Result<bool> {
+    let manifest = &offer.examined.manifest;
+    let name = offer.name();
+    let hosts =
+        manifest.wants.get(&Profile::Web).map(|want| want.hosts.clone()).unwrap_or_default();
+    let any = hosts.iter().any(|host| host.parse::<WebRule>().is_ok_and(|rule| rule.host.is_any()));
+    if any || (consent.yes && !ground.terminal.interactive) {
+        terminal::say(&format!(
+            "it could read your files and send them away, so it may not connect yet; if you want that, name the hosts: `hydroid component grant {name} web --host HOST --files-and-web`"
+        ));
+        return Ok(false);
+    }
+    let question = format!(
+        "with this, {name} could read your files and send them to {}. Allow both together?",
+        exact(&hosts.join(", "))
+    );
+    question::confirmed(ground, &question, "--files-and-web")
+}
+
+/// The profiles of an entry, for the audit log.
+fn granted(entry: &Entry) -> String {
+    let profiles: Vec<&str> = entry.profiles.iter().map(|profile| profile.id()).collect();
+    if profiles.is_empty() { "nothing".to_owned() } else { profiles.join(", ") }
 }
 
 /// Says what is still to be decided.
@@ -173,6 +310,7 @@ pub(super) async fn remove(ground: &Ground, catalog: &Catalog, name: &str) -> Re
         command: "component remove",
     };
     audit(ground, deed).await?;
+    let change = Change::begin(ground)?;
     for installed in &own {
         let path = ground.paths.components().join(&installed.place);
         std::fs::remove_file(&path)
@@ -186,64 +324,11 @@ pub(super) async fn remove(ground: &Ground, catalog: &Catalog, name: &str) -> Re
         replace_private(&grants_file, grants.to_toml().as_bytes())?;
         terminal::print_line("its grants were taken back")?;
     }
+    for installed in own {
+        forget(ground, &installed.name)?;
+    }
+    drop(change);
     Ok(Exit::Done)
-}
-
-/// What a new version asks for beyond the one before, in words.
-fn more(before: &Examined, after: &Examined) -> Vec<String> {
-    let functions = |examined: &Examined| -> BTreeSet<String> {
-        examined.imports.iter().flat_map(authority).collect()
-    };
-    let mut more: Vec<String> = functions(after)
-        .difference(&functions(before))
-        .map(|name| format!("it imports {name}"))
-        .collect();
-    for (profile, want) in &after.manifest.wants {
-        let Some(old) = before.manifest.wants.get(profile) else {
-            more.push(format!("it wants {profile}: {}", want.reason));
-            continue;
-        };
-        let hosts: Vec<&String> =
-            want.hosts.iter().filter(|host| !old.hosts.contains(host)).collect();
-        more.extend(hosts.iter().map(|host| format!("it wants the host {host}")));
-        let every_method_now = want.methods.is_empty() && !old.methods.is_empty();
-        if every_method_now || (!old.methods.is_empty() && !want.methods.is_subset(&old.methods)) {
-            more.push(format!("it wants other methods for {profile}"));
-        }
-    }
-    for (name, secret) in &after.manifest.secrets {
-        match before.manifest.secrets.get(name) {
-            None => more.push(format!("it wants the secret {name}")),
-            Some(old)
-                if secret.hosts.iter().any(|host| !old.hosts.contains(host))
-                    || secret.attach != old.attach =>
-            {
-                more.push(format!("it wants to send the secret {name} elsewhere"));
-            }
-            Some(_) => {}
-        }
-    }
-    more
-}
-
-/// The functions of an import that carry authority.
-fn authority(import: &Import) -> Vec<String> {
-    match &import.class {
-        Class::Core | Class::Inert | Class::Noise => Vec::new(),
-        Class::Capability(_) | Class::OtherTrack | Class::Unknown => {
-            let names = import
-                .functions
-                .iter()
-                .map(|function| format!("{} {{{function}}}", import.interface));
-            names.chain([import.interface.clone()]).collect()
-        }
-    }
-}
-
-fn stem(file: &Path) -> Result<String> {
-    let stem = file.file_stem().and_then(|stem| stem.to_str());
-    stem.map(str::to_owned)
-        .ok_or_else(|| usage(format!("`{}` is not the name of a file", file.display())))
 }
 
 /// A directory that is gone when it is dropped.
@@ -259,74 +344,5 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         drop(std::fs::remove_dir_all(&self.0));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use hydroid_core::capability::Profile;
-    use hydroid_wasm::check::Role;
-
-    fn examined(manifest: &str, functions: &[&str]) -> Examined {
-        let import = Import {
-            interface: "hydroid:cap/fs-write".into(),
-            version: Some("0.1.0".into()),
-            functions: functions.iter().map(|name| (*name).to_owned()).collect(),
-            class: Class::Capability(vec![Profile::FileReadWrite]),
-        };
-        Examined {
-            manifest: Manifest::parse(&format!("name = \"x\"\nversion = \"1.0.0\"\n{manifest}"))
-                .unwrap(),
-            digest: "sha256:0".into(),
-            role: Role::Tool,
-            imports: if functions.is_empty() { Vec::new() } else { vec![import] },
-            bytes: 0,
-            initial_memory: None,
-        }
-    }
-
-    #[track_caller]
-    fn check_more(before: (&str, &[&str]), after: (&str, &[&str]), expect: &[&str]) {
-        assert_eq!(more(&examined(before.0, before.1), &examined(after.0, after.1)), expect);
-    }
-
-    const WEB: &str = "[wants.web]\nreason = \"r\"\nhosts = [\"a.example\"]\nmethods = [\"GET\"]\n";
-
-    #[test]
-    fn nothing_more_is_nothing_more() {
-        check_more((WEB, &["write", "remove"]), (WEB, &["write"]), &[]);
-    }
-
-    #[test]
-    fn each_further_wish_is_named() {
-        check_more(
-            ("", &["write"]),
-            ("", &["write", "remove"]),
-            &["it imports hydroid:cap/fs-write {remove}"],
-        );
-        check_more(
-            ("", &[]),
-            ("", &["write"]),
-            &["it imports hydroid:cap/fs-write", "it imports hydroid:cap/fs-write {write}"],
-        );
-        check_more(("", &[]), (WEB, &[]), &["it wants web: r"]);
-        check_more(
-            (WEB, &[]),
-            (&WEB.replace("a.ex", "b.ex"), &[]),
-            &["it wants the host b.example"],
-        );
-        check_more(
-            (WEB, &[]),
-            (&WEB.replace("methods = [\"GET\"]\n", ""), &[]),
-            &["it wants other methods for web"],
-        );
-        let secret = "[secrets.k]\nattach = \"bearer\"\nhosts = [\"a.example\"]\n";
-        check_more((WEB, &[]), (&format!("{WEB}{secret}"), &[]), &["it wants the secret k"]);
-        check_more(
-            (&format!("{WEB}{secret}"), &[]),
-            (&format!("{WEB}{}", secret.replace("bearer", "query:k")), &[]),
-            &["it wants to send the secret k elsewhere"],
-        );
     }
 }

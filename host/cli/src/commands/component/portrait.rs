@@ -138,7 +138,7 @@ pub(super) fn bytes(ground: &Ground, installed: &Installed) -> Result<Vec<u8>> {
 }
 
 /// The bytes of a component file.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
+pub(in crate::commands) fn read(path: &Path) -> Result<Vec<u8>> {
     let shown = path.display();
     let file = std::fs::File::open(path).with_context(|| format!("`{shown}` cannot be opened"))?;
     let mut wasm = Vec::new();
