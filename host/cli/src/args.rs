@@ -1,5 +1,6 @@
 //! What can be typed. Parsing touches nothing and decides nothing.
 
+pub(crate) mod authoring;
 mod authority;
 mod model;
 mod provider;
@@ -7,6 +8,7 @@ mod provider;
 pub(crate) use authority::{
     Answer, Approval, Audit, AuditFormat, Check, Given, Label, Mode, Policy, Query, Stop,
 };
+use authoring::{Build, New, RunTool, Test};
 pub(crate) use model::{Cost, Model};
 
 pub(crate) use provider::{AddService, Provider};
@@ -183,6 +185,16 @@ pub(crate) enum Component {
     ///
     /// What is granted holds for the bytes that are installed now, and takes effect at once.
     Grant(Grant),
+    /// Make a folder for a new component, which builds at once.
+    New(New),
+    /// Build the component of a folder: one `.wasm` with its manifest inside.
+    Build(Build),
+    /// Call a tool by hand, with what is granted for this one call.
+    Run(RunTool),
+    /// Test a component offline, as the host would run it.
+    ///
+    /// The cases are in `cases.toml` of its folder; what hosts answer is in `recorded.json`.
+    Test(Test),
     /// Take grants back.
     Revoke {
         /// The component.

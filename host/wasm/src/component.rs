@@ -12,6 +12,7 @@ use crate::instance::{self, Equipment, Records, SecretRule, State};
 use crate::limits::Limits;
 use crate::linker::Linkers;
 use crate::schema;
+use crate::still::Still;
 use crate::trap;
 use hydroid_core::capability::{Grant, Profile};
 use hydroid_core::config::{self, is_name};
@@ -144,6 +145,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) caps: &'a config::Limits,
     pub(crate) components: &'a BTreeMap<String, config::Component>,
     pub(crate) secret_sources: &'a BTreeMap<String, config::SecretSource>,
+    pub(crate) still: Option<Still>,
 }
 
 /// `sha256:` and the digest in hexadecimal.
@@ -224,6 +226,7 @@ pub(crate) fn load(
         records: Some(around.records.clone()),
         egress: around.egress.clone(),
         wants_preopens: imports.iter().any(|import| import.interface == "wasi:filesystem/types"),
+        still: around.still,
     });
     let linker = around
         .linkers
@@ -524,6 +527,7 @@ fn definitions(
         records: None,
         egress: equipment.egress.clone(),
         wants_preopens: false,
+        still: around.still,
     });
     let time = DEFINITIONS_TIME;
     let mut store =

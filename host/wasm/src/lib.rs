@@ -13,6 +13,7 @@
     reason = "this crate owns the component and cache directories and the workspace that components see"
 )]
 
+pub mod authoring;
 mod bindings;
 pub mod cache;
 pub mod catalog;
@@ -31,6 +32,7 @@ mod linker;
 mod preview;
 mod provider;
 mod schema;
+mod still;
 mod tool;
 mod trap;
 mod vault;
@@ -44,6 +46,8 @@ pub use catalog::{Catalog, CatalogSettings, Examined, FirstParty, Installed, Sta
 pub use component::{Definition, LoadError, Loaded};
 pub use engine::WasmEngine;
 pub use provider::OfferedModel;
+pub use still::Still;
+pub use tool::Ended;
 
 #[cfg(test)]
 mod tests;

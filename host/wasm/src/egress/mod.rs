@@ -14,6 +14,7 @@ mod resolver;
 mod rotation;
 mod signer;
 mod stop;
+mod tape;
 mod target;
 
 pub use address::{AddressClass, classify};
@@ -24,4 +25,5 @@ pub use credential::{Credential, Part};
 pub(crate) use credential::{check_supplied, covers};
 pub use denial::Denial;
 pub use rotation::Spare;
+pub use tape::{Exchange, Tape};
 pub use target::{BadUrl, Target};

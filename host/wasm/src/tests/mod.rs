@@ -148,6 +148,7 @@ pub(crate) fn scene_adapted(
         audit: records.clone(),
         scrubber: scrubber.clone(),
         config: Arc::new(config),
+        still: None,
     })
     .unwrap();
     Scene { directory, catalog, grants, records, scrubber }

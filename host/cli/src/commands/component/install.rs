@@ -1,7 +1,9 @@
 //! Checking, adding and removing component files. A new file is granted nothing; one that replaces
 //! an older keeps the older's grants only if it asks for nothing more.
 
+use super::conformance::{self, Findings};
 use super::portrait::{bytes, read};
+use super::trial::{Allowance, Bench, Terms, context};
 use super::{RELEASE, find, reasons};
 use crate::audited::{Deed, audit};
 use crate::exit::{Exit, usage};
@@ -11,40 +13,122 @@ use crate::terminal::{self, Style, indented};
 use crate::wire::{Ground, read_grants};
 use anyhow::{Context, Result, bail};
 use hydroid_core::audit::AuditAction;
+use hydroid_core::config::Size;
+use hydroid_core::id::CallId;
 use hydroid_core::manifest::Manifest;
-use hydroid_memory::Database;
+use hydroid_core::ports::CancelFlag;
+use hydroid_core::tool::ToolCall;
 use hydroid_wasm::check::{Class, Import};
 use hydroid_wasm::grants::Entry;
 use hydroid_wasm::{Catalog, Examined, Status};
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
 
-/// Says whether a file would load, by loading it where nothing else is.
+/// Calls that are timed; the middle one is what a call costs.
+const WARM_CALLS: usize = 11;
+
+/// Says whether a file would load as the grants are now, and everything of it that is in the way
+/// of that or of being called well.
 pub(super) async fn check(ground: &Ground, file: &Path) -> Result<Exit> {
     let wasm = read(file)?;
-    let scratch = Scratch::new(ground.paths.data.join(format!(".check-{}", std::process::id())))?;
-    let name = format!("{}.wasm", stem(file)?);
-    replace_private(&scratch.0.join(&name), &wasm)?;
-    let catalog = ground.catalog_of(scratch.0.clone(), &Database::open_in_memory().await?)?;
-    let installed = catalog.installed().into_iter().find(|installed| installed.place == name);
-    let installed =
-        installed.context("the file was not looked at; its name must not begin with a dot")?;
-    if let Status::Ready(loaded) = &installed.status {
-        let tools: Vec<&str> =
-            loaded.definitions.iter().map(|definition| definition.name.as_str()).collect();
-        let tools =
-            if tools.is_empty() { String::new() } else { format!("; tools: {}", tools.join(", ")) };
-        terminal::print_line(&format!(
-            "{} would load as a {}{tools}",
-            installed.name, loaded.role
-        ))?;
-        return Ok(Exit::Done);
+    let (stem, size) = (stem(file)?, Size(wasm.len() as u64));
+    let bench = Bench::new(ground).await?;
+    let grants = read_grants(&ground.paths.grants_file())?;
+    let (empty, _scratch) = bench.catalog(None, &Terms::default())?;
+    let begun = Instant::now();
+    let examined = empty.examine(wasm.clone(), &stem);
+    let compiled = begun.elapsed();
+    let examined = match examined {
+        Ok(examined) => examined,
+        Err(error) => {
+            terminal::print_line(&format!("{} would be refused:", exact(&stem)))?;
+            for reason in reasons(&Status::Refused(error)) {
+                terminal::print_line(&format!("  {}", indented(&harmless(&reason), 2)))?;
+            }
+            return Ok(Exit::Error);
+        }
+    };
+    let name = examined.manifest.name.to_string();
+    let entry = grants.components.get(&name).filter(|entry| entry.digest == examined.digest);
+    let now = Terms {
+        allowance: entry.map_or_else(
+            || Allowance::These(BTreeSet::new(), BTreeSet::new()),
+            |entry| Allowance::Entry(entry.clone()),
+        ),
+        ..Terms::default()
+    };
+    let refused = match bench.load(&wasm, &stem, &now) {
+        Ok(trial) => {
+            let offered = &trial.loaded.definitions;
+            let tools: Vec<&str> =
+                offered.iter().map(|definition| definition.name.as_str()).collect();
+            let tools = match tools.is_empty() {
+                true => String::new(),
+                false => format!("; tools: {}", tools.join(", ")),
+            };
+            terminal::print_line(&format!("{name} would load as a {}{tools}", examined.role))?;
+            false
+        }
+        Err(error) => {
+            let text = error.to_string();
+            let reasons = text.split_once('\n').map_or(text.as_str(), |(_, reasons)| reasons);
+            terminal::print_line(&format!("{} would be refused:", exact(&name)))?;
+            terminal::print_line(&format!("  {}", harmless(reasons.trim_start())))?;
+            true
+        }
+    };
+    terminal::print_line(&format!("size     {size}, looked at and compiled in {} ms", compiled.as_millis()))?;
+    for line in super::build::imports(&examined.imports) {
+        terminal::print_line(&format!("imports  {}", line.trim_start_matches("imports ")))?;
     }
-    terminal::print_line(&format!("{} would be refused:", exact(&installed.name)))?;
-    for reason in reasons(&installed.status) {
-        terminal::print_line(&format!("  {}", indented(&harmless(&reason), 2)))?;
+    lint(&bench, &wasm, &stem).await?;
+    Ok(if refused { Exit::Error } else { Exit::Done })
+}
+
+/// What a model would read badly, and how long a call takes, with all grants that it wants.
+async fn lint(bench: &Bench<'_>, wasm: &[u8], stem: &str) -> Result<()> {
+    let wanted = Terms { stand_ins: true, tape: Some(Arc::default()), ..Terms::default() };
+    let Ok(trial) = bench.load(wasm, stem, &wanted) else { return Ok(()) };
+    if trial.loaded.definitions.is_empty() {
+        return Ok(());
     }
-    Ok(Exit::Error)
+    let mut times = Vec::new();
+    for _ in 0..WARM_CALLS {
+        // Nothing is done by a tool that is not there, but to start the component.
+        let call = ToolCall {
+            id: CallId::new("check"),
+            name: "no_such_tool".into(),
+            arguments: "{}".into(),
+        };
+        let begun = Instant::now();
+        let called = trial.catalog.try_out(&trial.loaded, &call, context(CancelFlag::default()));
+        drop(called.await);
+        times.push(begun.elapsed());
+    }
+    let first = times.first().copied().unwrap_or_default();
+    times.sort_unstable();
+    let middle = times.get(times.len() / 2).copied().unwrap_or_default();
+    terminal::print_line(&format!(
+        "call     {:.1} ms the first time, {:.2} ms afterwards, in a fresh instance each",
+        first.as_secs_f64() * 1e3,
+        middle.as_secs_f64() * 1e3
+    ))?;
+    let mut findings = Findings::default();
+    for definition in &trial.loaded.definitions {
+        conformance::lint(definition, &mut findings);
+    }
+    for finding in findings.0 {
+        if let Some(problem) = finding.problem {
+            terminal::print_line(&format!(
+                "better   {}: {}",
+                harmless(&finding.rule),
+                harmless(&problem)
+            ))?;
+        }
+    }
+    Ok(())
 }
 
 /// Copies a file to the user's components.
@@ -240,26 +324,10 @@ fn authority(import: &Import) -> Vec<String> {
     }
 }
 
-fn stem(file: &Path) -> Result<String> {
+pub(super) fn stem(file: &Path) -> Result<String> {
     let stem = file.file_stem().and_then(|stem| stem.to_str());
     stem.map(str::to_owned)
         .ok_or_else(|| usage(format!("`{}` is not the name of a file", file.display())))
-}
-
-/// A directory that is gone when it is dropped.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(path: PathBuf) -> Result<Self> {
-        private_directory(&path)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        drop(std::fs::remove_dir_all(&self.0));
-    }
 }
 
 #[cfg(test)]
