@@ -1,7 +1,7 @@
 // {{description}}.
 
 import { read } from 'hydroid:cap/fs-read@0.1.0';
-import { tools } from './tools.js';
+import { tools, utf8 } from './tools.js';
 
 // Most bytes of a file that are looked at.
 const MOST = 1 << 20;
@@ -20,7 +20,7 @@ export const tool = tools([
     required: ['path'],
     readOnly: true,
     run({ path }) {
-      const text = new TextDecoder().decode(read(path, 0, MOST));
+      const text = utf8(read(path, 0, MOST));
       return `${text.split(/\s+/).filter((word) => word !== '').length} words`;
     },
   },

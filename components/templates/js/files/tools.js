@@ -101,3 +101,27 @@ function error(kind, message) {
     detailsJson: undefined,
   };
 }
+
+/**
+ * Text of UTF-8: the engine has no TextDecoder. What is no UTF-8 becomes U+FFFD.
+ * @param {Uint8Array} bytes
+ */
+export function utf8(bytes) {
+  let text = '';
+  for (let at = 0; at < bytes.length; ) {
+    const first = bytes[at++];
+    const more = first < 0x80 ? 0 : first < 0xc2 ? -1 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : first < 0xf5 ? 3 : -1;
+    const rest = more > 0 ? bytes.slice(at, at + more) : [];
+    if (more < 0 || rest.length < more || !rest.every((byte) => (byte & 0xc0) === 0x80)) {
+      text += '\ufffd';
+      continue;
+    }
+    let code = more === 0 ? first : first & (0x3f >> more);
+    for (const byte of rest) {
+      code = (code << 6) | (byte & 0x3f);
+    }
+    at += more;
+    text += code > 0x10ffff ? '\ufffd' : String.fromCodePoint(code);
+  }
+  return text;
+}

@@ -1,7 +1,7 @@
 // {{description}}.
 
 import { fetch } from 'hydroid:cap/web@0.1.0';
-import { Failed, tools } from './tools.js';
+import { Failed, tools, utf8 } from './tools.js';
 
 // Most bytes of a page that are looked through for its title.
 const MOST = 256 << 10;
@@ -32,12 +32,11 @@ export const tool = tools([
       if (response.status() !== 200) {
         throw new Failed(`the page answered ${response.status()}; try another address`);
       }
-      const decoder = new TextDecoder();
-      let page = '';
-      for (let piece; page.length < MOST && (piece = response.read(65536)) !== undefined; ) {
-        page += decoder.decode(piece, { stream: true });
+      const page = [];
+      for (let piece; page.length < MOST && (piece = response.read(4096)) !== undefined; ) {
+        page.push(...piece);
       }
-      const title = /<title>(.*?)<\/title>/s.exec(page);
+      const title = /<title>(.*?)<\/title>/s.exec(utf8(new Uint8Array(page)));
       if (title === null) {
         throw new Failed('the page has no title; try another address');
       }

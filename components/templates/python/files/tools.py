@@ -15,6 +15,16 @@ class Failed(Exception):
     """The tool ran and failed; the model reads the sentence and may try otherwise."""
 
 
+# What the types of a schema are here; a number that is a truth value is neither.
+_TYPES = {
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "boolean": bool,
+    "array": list,
+    "object": dict,
+}
+
 _TOOLS: dict[str, tuple[tool.Definition, Callable[..., str]]] = {}
 
 
@@ -66,6 +76,10 @@ def invoke(call: tool.Call) -> tool.Outcome:
         missing = sorted(set(schema["required"]) - set(arguments))
         if unknown or missing:
             raise ValueError(f"unknown: {unknown}, missing: {missing}")
+        for name, value in arguments.items():
+            wanted = schema["properties"][name].get("type", "object")
+            if not _is(wanted, value):
+                raise ValueError(f"`{name}` is no {wanted}")
     except (ValueError, RecursionError) as error:
         raise Err(_error(ErrorKind.INVALID_INPUT, f"the arguments do not fit: {error}"))
     try:
@@ -79,6 +93,12 @@ def invoke(call: tool.Call) -> tool.Outcome:
         return _outcome(refused.value.message, True)
     except (AttributeError, TypeError, ValueError) as error:
         raise Err(_error(ErrorKind.INVALID_INPUT, f"the arguments do not fit: {error}"))
+
+
+def _is(wanted: str, value: Any) -> bool:
+    if isinstance(value, bool) and wanted != "boolean":
+        return False
+    return isinstance(value, _TYPES[wanted])
 
 
 def _outcome(text: str, is_error: bool) -> tool.Outcome:

@@ -33,7 +33,7 @@ pub(crate) enum Language {
     Js,
     /// Needs clang, lld, wasi-libc and `wit-bindgen`.
     C,
-    /// Needs Go 1.25 or newer and `wit-bindgen`.
+    /// Needs Go 1.27 or newer and `wit-bindgen`.
     Go,
 }
 

@@ -20,7 +20,7 @@ use hydroid_core::ports::CancelFlag;
 use hydroid_core::tool::ToolCall;
 use hydroid_wasm::check::{Class, Import};
 use hydroid_wasm::grants::Entry;
-use hydroid_wasm::{Catalog, Examined, Status};
+use hydroid_wasm::{Catalog, Examined, Status, component};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -37,9 +37,14 @@ pub(super) async fn check(ground: &Ground, file: &Path) -> Result<Exit> {
     let bench = Bench::new(ground).await?;
     let grants = read_grants(&ground.paths.grants_file())?;
     let (empty, _scratch) = bench.catalog(None, &Terms::default())?;
+    let digest = component::digest(&wasm);
+    let known = empty.cache().has(empty.engine(), digest.trim_start_matches("sha256:"));
     let begun = Instant::now();
     let examined = empty.examine(wasm.clone(), &stem);
-    let compiled = begun.elapsed();
+    let compiled = match known {
+        true => "compiled before".to_owned(),
+        false => format!("compiled in {:.1} s", begun.elapsed().as_secs_f32()),
+    };
     let examined = match examined {
         Ok(examined) => examined,
         Err(error) => {
@@ -79,7 +84,7 @@ pub(super) async fn check(ground: &Ground, file: &Path) -> Result<Exit> {
             true
         }
     };
-    terminal::print_line(&format!("size     {size}, looked at and compiled in {} ms", compiled.as_millis()))?;
+    terminal::print_line(&format!("size     {size}, {compiled}"))?;
     for line in super::build::imports(&examined.imports) {
         terminal::print_line(&format!("imports  {}", line.trim_start_matches("imports ")))?;
     }

@@ -260,7 +260,7 @@ fn toolchain(language: Language) -> &'static str {
             "It needs clang, lld and wasi-libc, on Debian `apt install clang lld wasi-libc libclang-rt-dev-wasm32`, and once `cargo install wit-bindgen-cli`."
         }
         Language::Go => {
-            "It needs Go 1.25 or newer, and once `cargo install wit-bindgen-cli` and `go mod tidy`."
+            "It needs Go 1.27 or newer, and once `cargo install wit-bindgen-cli` and `go mod tidy`."
         }
     }
 }
@@ -277,8 +277,11 @@ fn layout(language: Language) -> &'static str {
         Language::Js => {
             "- `wit/` holds its world, which says what it may import, and the contract.\n- `build/types` holds the types of what it imports; a TypeScript file `app.ts` in place of `app.js` is built as well."
         }
-        Language::C | Language::Go => {
+        Language::C => {
             "- `wit/` holds its world, which says what it may import, and the contract.\n- `build/bindings` holds what `wit-bindgen` makes of it."
+        }
+        Language::Go => {
+            "- `wit/` holds its world, which says what it may import, and the contract.\n- `wit_exports.go` and the folders `hydroid_*` are what `wit-bindgen` makes of it."
         }
     }
 }

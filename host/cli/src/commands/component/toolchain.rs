@@ -86,11 +86,18 @@ fn javascript(folder: &Path, name: &str) -> Result<PathBuf> {
     let program = beside(folder, "node_modules/.bin/jco");
     let types = format!("{BUILD}/types");
     run(folder, &program, &["guest-types", "wit", "--world-name", name, "-o", &types], remedy)?;
+    let mut source = "app.js".to_owned();
+    if folder.join("app.ts").is_file() {
+        source = format!("{BUILD}/app.js");
+        let bundler = beside(folder, "node_modules/.bin/rolldown");
+        let bundle = ["app.ts", "--file", &source, "--format", "esm", "--platform", "neutral"];
+        run(folder, &bundler, &bundle, remedy)?;
+    }
     let made = format!("{BUILD}/made.wasm");
-    let source = if folder.join("app.ts").is_file() { "app.ts" } else { "app.js" };
-    let engine = ["--backend", "quickjs", "--backend-qjs-disable-async", "--bundle"];
-    let world = ["componentize", source, "--wit", "wit", "--world-name", name, "-o", &made];
-    run(folder, &program, &[&world[..], &engine].concat(), remedy)?;
+    // Not through `jco componentize`, which has no way to leave the async ABI out.
+    let program = beside(folder, "node_modules/.bin/componentize-qjs");
+    let world = ["--wit", "wit", "--world", name, "--js", &source, "--output", &made, "--sync"];
+    run(folder, &program, &world, remedy)?;
     Ok(folder.join(made))
 }
 
@@ -106,7 +113,7 @@ fn c(folder: &Path, name: &str) -> Result<PathBuf> {
     let snake = name.replace('-', "_");
     let made = format!("{BUILD}/made.wasm");
     let mut arguments: Vec<String> =
-        ["--target=wasm32-wasi", "-mexec-model=reactor", "-Os", "-Wall", "-Wno-unused-parameter"]
+        ["--target=wasm32-wasi", "-mexec-model=reactor", "-Os", "-Wall", "-D_GNU_SOURCE"]
             .map(str::to_owned)
             .to_vec();
     arguments.extend([format!("-I{bindings}"), format!("{bindings}/{snake}.c")]);
@@ -130,17 +137,22 @@ fn c(folder: &Path, name: &str) -> Result<PathBuf> {
 }
 
 fn go(folder: &Path, name: &str) -> Result<PathBuf> {
-    run(
+    // It writes a go.mod of its own over that of the author.
+    let module = folder.join("go.mod");
+    let authors = std::fs::read(&module)?;
+    let generated = run(
         folder,
         Path::new("wit-bindgen"),
         &["go", "wit", "--world", name, "--out-dir", "."],
         "run `cargo install wit-bindgen-cli`",
-    )?;
+    );
+    std::fs::write(&module, authors)?;
+    generated?;
     let made = format!("{BUILD}/made.wasm");
     let mut command = Command::new("go");
     command.args(["build", "-buildmode=c-shared", "-ldflags=-checklinkname=0", "-o", &made]);
     command.envs([("GOOS", "wasip1"), ("GOARCH", "wasm")]).current_dir(folder);
-    finish(command, "install Go 1.25 or newer")?;
+    finish(command, "install Go 1.27 or newer")?;
     embed_world(folder, name, &made)?;
     Ok(folder.join(made))
 }

@@ -20,6 +20,9 @@ const SHORTEST_DESCRIPTION: usize = 10;
 /// Characters of a long argument; enough to be over what most programs expect.
 const LONG: usize = 1 << 20;
 
+/// Deepest nesting of arguments; the host refuses more before a component sees it.
+const DEEPEST: usize = 120;
+
 /// Tries every rule on a tool component.
 pub(in crate::commands::component) async fn tool(
     bench: &Bench<'_>,
@@ -209,8 +212,8 @@ fn arguments(schema: &Value) -> Vec<String> {
     ]
     .map(str::to_owned)
     .to_vec();
-    all.push(format!("{}{}", "[".repeat(2_000), "]".repeat(2_000)));
-    all.push(format!("{}1{}", "{\"a\":".repeat(2_000), "}".repeat(2_000)));
+    all.push(format!("{}{}", "[".repeat(DEEPEST), "]".repeat(DEEPEST)));
+    all.push(format!("{}1{}", "{\"a\":".repeat(DEEPEST), "}".repeat(DEEPEST)));
     let values = [
         json!(null),
         json!(true),
