@@ -39,7 +39,9 @@ impl Parse for Claims {
                     let known = CLAIMS.join("`, `");
                     return Err(syn::Error::new(
                         word.span(),
-                        format!("a tool has no `{other}`; there is `name = \"…\"`, `title = \"…\"`, `{known}`"),
+                        format!(
+                            "a tool has no `{other}`; there is `name = \"…\"`, `title = \"…\"`, `{known}`"
+                        ),
                     ));
                 }
             };

@@ -40,7 +40,11 @@ pub(crate) fn tool(claims: &Claims, mut function: ItemFn) -> syn::Result<TokenSt
     let constructor = if structured { format_ident!("structured") } else { format_ident!("new") };
     let call = |arguments: TokenStream| {
         let call = quote! { super::#ident(#arguments) };
-        if fallible { call } else { quote! { ::core::result::Result::Ok(#call) } }
+        if fallible {
+            call
+        } else {
+            quote! { ::core::result::Result::Ok(#call) }
+        }
     };
     let (arguments, closure) = match parameters.as_slice() {
         [only] if only.name == WHOLE => {
@@ -63,8 +67,11 @@ pub(crate) fn tool(claims: &Claims, mut function: ItemFn) -> syn::Result<TokenSt
                 #[schemars(crate = "::hydroid_component::derives::schemars")]
                 struct Arguments { #(#fields),* }
             };
-            let binding =
-                if names.is_empty() { quote! { _arguments } } else { quote! { arguments } };
+            let binding = if names.is_empty() {
+                quote! { _arguments }
+            } else {
+                quote! { arguments }
+            };
             (arguments, quote! { |#binding: Arguments| #call })
         }
     };

@@ -26,9 +26,8 @@ pub(crate) fn files(root: &Path) -> BTreeMap<String, String> {
         }
     }
     let wit = contract(&root.join("wit"));
-    let workspace: toml::Table = read(&components.join("Cargo.toml"))
-        .parse()
-        .expect("components/Cargo.toml is TOML");
+    let workspace: toml::Table =
+        read(&components.join("Cargo.toml")).parse().expect("components/Cargo.toml is TOML");
     for (name, folder) in CRATES {
         let place = format!("vendor/{name}");
         let folder = components.join(folder);
@@ -42,7 +41,9 @@ pub(crate) fn files(root: &Path) -> BTreeMap<String, String> {
             files.insert(format!("{place}/src/{file}"), text.replace(CONTRACT.0, CONTRACT.1));
         }
         if generates {
-            files.extend(wit.iter().map(|(file, text)| (format!("{place}/wit/{file}"), text.clone())));
+            files.extend(
+                wit.iter().map(|(file, text)| (format!("{place}/wit/{file}"), text.clone())),
+            );
         }
         println!("cargo::rerun-if-changed={}", folder.display());
     }
@@ -99,7 +100,8 @@ fn standalone(text: &str, workspace: &toml::Table) -> String {
         };
         let more = value.get("features").and_then(toml::Value::as_array).cloned();
         if let Some(more) = more {
-            let features = whole.entry("features").or_insert_with(|| toml::Value::Array(Vec::new()));
+            let features =
+                whole.entry("features").or_insert_with(|| toml::Value::Array(Vec::new()));
             features.as_array_mut().expect("a list of features").extend(more);
         }
         *value = toml::Value::Table(whole);
@@ -123,7 +125,8 @@ fn below(folder: &Path, prefix: &str) -> Vec<(String, String)> {
 }
 
 fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).unwrap_or_else(|_| panic!("`{}` is there", folder.display()));
+    let entries =
+        fs::read_dir(folder).unwrap_or_else(|_| panic!("`{}` is there", folder.display()));
     let mut names: Vec<String> = entries
         .map(|entry| entry.expect("a readable entry").file_name().to_string_lossy().into_owned())
         .filter(|name| name != "target")

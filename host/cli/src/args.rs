@@ -5,10 +5,10 @@ mod authority;
 mod model;
 mod provider;
 
+use authoring::{Build, New, RunTool, Test};
 pub(crate) use authority::{
     Answer, Approval, Audit, AuditFormat, Check, Given, Label, Mode, Policy, Query, Stop,
 };
-use authoring::{Build, New, RunTool, Test};
 pub(crate) use model::{Cost, Model};
 
 pub(crate) use provider::{AddService, Provider};

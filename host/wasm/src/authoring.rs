@@ -88,8 +88,7 @@ pub fn with_world(module: &[u8], wit: &Path, world: &str) -> Result<Vec<u8>, Aut
     let (package, _) = resolve.push_dir(wit).map_err(no_world)?;
     let world = resolve.select_world(&[package], Some(world)).map_err(no_world)?;
     let mut module = module.to_vec();
-    let embedded =
-        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8);
+    let embedded = embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8);
     embedded.map_err(no_world)?;
     Ok(module)
 }
@@ -142,12 +141,10 @@ fn is_kept(name: &str, outermost: bool) -> bool {
 }
 
 fn append(component: &mut Vec<u8>, name: &str, text: &str) {
-    let section =
-        CustomSection { name: Cow::Borrowed(name), data: Cow::Borrowed(text.as_bytes()) };
+    let section = CustomSection { name: Cow::Borrowed(name), data: Cow::Borrowed(text.as_bytes()) };
     section.append_to_component(component);
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
 fn no_world(error: impl std::fmt::Display) -> AuthoringError {
     AuthoringError::Wrap(brief(&format!("{error:#}")))
 }
@@ -160,7 +157,8 @@ fn binary(error: &wasmparser::BinaryReaderError) -> AuthoringError {
 mod tests {
     use super::*;
 
-    const MANIFEST: &str = "name = \"notes\"\nversion = \"1.2.0\"\ndescription = \"Keeps notes\"\nlicense = \"MIT\"\n";
+    const MANIFEST: &str =
+        "name = \"notes\"\nversion = \"1.2.0\"\ndescription = \"Keeps notes\"\nlicense = \"MIT\"\n";
 
     /// Names and texts of the outermost custom sections.
     fn sections(wasm: &[u8]) -> Vec<(String, String)> {
@@ -189,7 +187,10 @@ mod tests {
         let wasm = component("(component (core module (func)) (@custom \".debug_info\" \"x\"))");
         let once = finished(&wasm, MANIFEST).unwrap();
         let names: Vec<String> = sections(&once).into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names, ["component-name", "description", "licenses", "version", MANIFEST_SECTION]);
+        assert_eq!(
+            names,
+            ["component-name", "description", "licenses", "version", MANIFEST_SECTION]
+        );
         assert!(sections(&once).contains(&("version".into(), "1.2.0".into())));
         assert_eq!(finished(&once, MANIFEST).unwrap(), once);
         let manifest = crate::component::embedded_manifest(&once).unwrap().unwrap();
@@ -211,7 +212,8 @@ mod tests {
 
     #[test]
     fn what_is_no_component_is_refused_in_words() {
-        let refused = |wasm: &[u8], manifest: &str| finished(wasm, manifest).unwrap_err().to_string();
+        let refused =
+            |wasm: &[u8], manifest: &str| finished(wasm, manifest).unwrap_err().to_string();
         assert!(refused(b"hello", MANIFEST).starts_with("it is not WebAssembly: "));
         let module = wat::parse_str("(module (import \"env\" \"f\" (func)))").unwrap();
         assert!(refused(&module, MANIFEST).contains("wit-bindgen"));

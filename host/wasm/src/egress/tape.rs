@@ -103,7 +103,8 @@ impl Tape {
     /// Keeps an answer.
     pub(super) fn keep(&self, outgoing: &Outgoing, recorded: &Recorded) {
         let (method, url, body) = key(outgoing);
-        let headers = recorded.headers.iter().filter(|(name, _)| !LEFT_OUT.contains(&name.as_str()));
+        let headers =
+            recorded.headers.iter().filter(|(name, _)| !LEFT_OUT.contains(&name.as_str()));
         let exchange = Exchange {
             method,
             url,

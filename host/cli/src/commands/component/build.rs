@@ -7,17 +7,18 @@ use crate::exit::Exit;
 use crate::terminal;
 use crate::wire::Ground;
 use anyhow::{Context, Result};
-use hydroid_core::config::Size;
+use hydroid_core::capability::Profile;
 use hydroid_core::manifest::Manifest;
 use hydroid_wasm::authoring::finished;
 use hydroid_wasm::check::{Class, Import};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Builds and says what was built.
 pub(super) async fn build(ground: &Ground, folder: &Path) -> Result<Exit> {
     let path = make(folder)?;
     let wasm = super::portrait::read(&path)?;
-    let size = Size(wasm.len() as u64);
+    let size = size(wasm.len());
     let (catalog, _scratch) = Bench::new(ground).await?.catalog(None, &Terms::default())?;
     let examined = catalog
         .examine(wasm, "component")
@@ -26,7 +27,33 @@ pub(super) async fn build(ground: &Ground, folder: &Path) -> Result<Exit> {
     for line in imports(&examined.imports) {
         terminal::print_line(&format!("  {line}"))?;
     }
+    for profile in unwanted(&examined.imports, &examined.manifest) {
+        terminal::say(&format!(
+            "what it imports needs [wants.{profile}] with a `reason` in manifest.toml; nothing can be granted that it does not want"
+        ));
+    }
     Ok(Exit::Done)
+}
+
+/// Profiles that would have to be in the manifest, the narrowest for each import.
+fn unwanted(imports: &[Import], manifest: &Manifest) -> BTreeSet<Profile> {
+    let needed = imports.iter().filter_map(|import| match &import.class {
+        Class::Capability(profiles)
+            if !profiles.iter().any(|profile| manifest.wants.contains_key(profile)) =>
+        {
+            profiles.first().copied()
+        }
+        _ => None,
+    });
+    needed.collect()
+}
+
+/// A size as people read it.
+pub(super) fn size(bytes: usize) -> String {
+    match bytes >> 20 {
+        0 => format!("{} KiB", bytes.div_ceil(1024)),
+        _ => format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20)),
+    }
 }
 
 /// The complete component of a folder, in `build/`.

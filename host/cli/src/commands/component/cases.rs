@@ -135,9 +135,8 @@ mod tests {
         let cases = Cases::parse(&format!("{CASE}expect.text = \"b\"\nexpect.contains = [\"c\"]"));
         let cases = cases.unwrap();
         assert_eq!(cases.cases[0].arguments().unwrap(), "{\"n\":1,\"s\":\"x\"}");
-        let compare = |output: &ToolOutput| {
-            cases.cases[0].compare(output, Path::new("/nowhere")).unwrap()
-        };
+        let compare =
+            |output: &ToolOutput| cases.cases[0].compare(output, Path::new("/nowhere")).unwrap();
         assert_eq!(compare(&ToolOutput::text("b")), ["expected `c` in: b"]);
         assert_eq!(compare(&ToolOutput::error("c")).len(), 2);
     }

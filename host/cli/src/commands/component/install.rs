@@ -13,7 +13,6 @@ use crate::terminal::{self, Style, indented};
 use crate::wire::{Ground, read_grants};
 use anyhow::{Context, Result, bail};
 use hydroid_core::audit::AuditAction;
-use hydroid_core::config::Size;
 use hydroid_core::id::CallId;
 use hydroid_core::manifest::Manifest;
 use hydroid_core::ports::CancelFlag;
@@ -33,7 +32,7 @@ const WARM_CALLS: usize = 11;
 /// of that or of being called well.
 pub(super) async fn check(ground: &Ground, file: &Path) -> Result<Exit> {
     let wasm = read(file)?;
-    let (stem, size) = (stem(file)?, Size(wasm.len() as u64));
+    let (stem, size) = (stem(file)?, super::build::size(wasm.len()));
     let bench = Bench::new(ground).await?;
     let grants = read_grants(&ground.paths.grants_file())?;
     let (empty, _scratch) = bench.catalog(None, &Terms::default())?;

@@ -15,9 +15,30 @@ use std::path::{Path, PathBuf};
 
 /// Words that stand for something in the language of the contract.
 const WORDS_OF_WIT: [&str; 24] = [
-    "as", "async", "bool", "borrow", "char", "constructor", "enum", "export", "flags", "from",
-    "func", "future", "import", "include", "interface", "list", "option", "own", "package",
-    "record", "resource", "result", "string", "type",
+    "as",
+    "async",
+    "bool",
+    "borrow",
+    "char",
+    "constructor",
+    "enum",
+    "export",
+    "flags",
+    "from",
+    "func",
+    "future",
+    "import",
+    "include",
+    "interface",
+    "list",
+    "option",
+    "own",
+    "package",
+    "record",
+    "resource",
+    "result",
+    "string",
+    "type",
 ];
 
 /// Makes the folder.
@@ -59,7 +80,11 @@ struct Layer {
 /// The layer that shows what the profiles are for.
 fn layer(role: NewRole, profiles: &BTreeSet<Profile>) -> Layer {
     if role == NewRole::Provider {
-        return Layer { name: "provider", description: "Answers with what it was told", example: "" };
+        return Layer {
+            name: "provider",
+            description: "Answers with what it was told",
+            example: "",
+        };
     }
     if profiles.contains(&Profile::Web) {
         return Layer {
@@ -319,7 +344,10 @@ mod tests {
                     assert!(files.contains_key(needed), "{language:?} {wanted:?}: no {needed}");
                 }
                 for (place, text) in &files {
-                    assert!(!text.contains("{{") || place.starts_with("vendor/"), "{place}: {text}");
+                    assert!(
+                        !text.contains("{{") || place.starts_with("vendor/"),
+                        "{place}: {text}"
+                    );
                 }
                 let manifest = Manifest::parse(&files["manifest.toml"]).unwrap();
                 assert_eq!(manifest.wants.len(), wanted.len());

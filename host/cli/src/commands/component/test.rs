@@ -142,11 +142,8 @@ async fn problem(
 ) -> Result<Option<String>> {
     let trial = bench.load(wasm, stem, terms)?;
     lay(&trial.workspace, &case.files)?;
-    let call = ToolCall {
-        id: CallId::new("case"),
-        name: case.tool.clone(),
-        arguments: case.arguments()?,
-    };
+    let call =
+        ToolCall { id: CallId::new("case"), name: case.tool.clone(), arguments: case.arguments()? };
     let output = match trial.catalog.check(&call) {
         Ok(checked) => trial.catalog.run(checked, context(CancelFlag::default())).await,
         Err(problem) => ToolOutput::error(problem),

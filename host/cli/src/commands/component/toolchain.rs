@@ -65,7 +65,9 @@ fn rust(folder: &Path) -> Result<PathBuf> {
         let mut files = message["filenames"].as_array()?.iter().filter_map(|file| file.as_str());
         files.find(|file| ours && file.ends_with(".wasm")).map(PathBuf::from)
     });
-    wasm.context("cargo made no component: Cargo.toml needs `crate-type = [\"cdylib\"]` under [lib]")
+    wasm.context(
+        "cargo made no component: Cargo.toml needs `crate-type = [\"cdylib\"]` under [lib]",
+    )
 }
 
 fn python(folder: &Path, name: &str) -> Result<PathBuf> {
@@ -130,8 +132,7 @@ fn c(folder: &Path, name: &str) -> Result<PathBuf> {
     arguments.extend(found);
     arguments.extend(["-o".to_owned(), made.clone()]);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let remedy =
-        "install clang, lld and wasi-libc, on Debian `apt install clang lld wasi-libc libclang-rt-dev-wasm32`";
+    let remedy = "install clang, lld and wasi-libc, on Debian `apt install clang lld wasi-libc libclang-rt-dev-wasm32`";
     run(folder, Path::new("clang"), &arguments, remedy)?;
     Ok(folder.join(made))
 }
@@ -160,7 +161,8 @@ fn go(folder: &Path, name: &str) -> Result<PathBuf> {
 /// Go's linker takes no further sections, so the world is put in afterwards.
 fn embed_world(folder: &Path, name: &str, module: &str) -> Result<()> {
     let path = folder.join(module);
-    let wasm = std::fs::read(&path).with_context(|| format!("`{}` was not made", path.display()))?;
+    let wasm =
+        std::fs::read(&path).with_context(|| format!("`{}` was not made", path.display()))?;
     let wasm = hydroid_wasm::authoring::with_world(&wasm, &folder.join("wit"), name)?;
     std::fs::write(&path, wasm).with_context(|| format!("`{}` cannot be written", path.display()))
 }

@@ -135,10 +135,8 @@ impl<'a> Bench<'a> {
         let own = scratch.0.join("workspace");
         let workspace = terms.workspace.as_ref().unwrap_or(&own);
         private_directory(workspace)?;
-        let workspace =
-            Workspace::open(workspace, config.workspace.allow_hard_links).with_context(|| {
-                format!("the workspace `{}` cannot be opened", workspace.display())
-            })?;
+        let workspace = Workspace::open(workspace, config.workspace.allow_hard_links)
+            .with_context(|| format!("the workspace `{}` cannot be opened", workspace.display()))?;
         let mut egress = ground.egress(None)?;
         if let Some(tape) = &terms.tape {
             egress = egress.taped(tape.clone());
@@ -268,7 +266,8 @@ mod tests {
     fn files_of_a_case_stay_in_its_workspace() {
         let root = Path::new("/w");
         assert_eq!(place(root, "/shared/a/b.md").unwrap(), Path::new("/w/shared/a/b.md"));
-        for name in ["/shared/../../x", "/etc/passwd", "shared/a", "/shared/", "/vault/a", "/tmp//a"]
+        for name in
+            ["/shared/../../x", "/etc/passwd", "shared/a", "/shared/", "/vault/a", "/tmp//a"]
         {
             assert!(place(root, name).is_err(), "{name}");
         }

@@ -228,8 +228,13 @@ fn arguments(schema: &Value) -> Vec<String> {
         json!([[[]]]),
         json!({"a": {"b": []}}),
     ];
-    let names: Vec<&String> =
-        schema.get("properties").and_then(Value::as_object).into_iter().flatten().map(|(n, _)| n).collect();
+    let names: Vec<&String> = schema
+        .get("properties")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+        .map(|(n, _)| n)
+        .collect();
     for value in &values {
         let object: serde_json::Map<String, Value> =
             names.iter().map(|name| ((*name).clone(), value.clone())).collect();
@@ -255,11 +260,7 @@ async fn call(trial: &Trial, tool: &str, arguments: &str) -> Ended {
 }
 
 fn made(tool: &str, arguments: &str) -> ToolCall {
-    ToolCall {
-        id: CallId::new("trial"),
-        name: tool.to_owned(),
-        arguments: arguments.to_owned(),
-    }
+    ToolCall { id: CallId::new("trial"), name: tool.to_owned(), arguments: arguments.to_owned() }
 }
 
 fn shown(ended: &Ended) -> String {
