@@ -33,7 +33,7 @@ export const tool = tools([
         throw new Failed(`the page answered ${response.status()}; try another address`);
       }
       const page = [];
-      for (let piece; page.length < MOST && (piece = response.read(4096)) !== undefined; ) {
+      for (let piece; page.length < MOST && (piece = response.read(4096)) != null; ) {
         page.push(...piece);
       }
       const title = /<title>(.*?)<\/title>/s.exec(utf8(new Uint8Array(page)));
