@@ -1,10 +1,13 @@
-//! Puts the model catalog and the components of the release into the binary, or says where a development build finds
-//! them. It builds no component; `cargo xtask components` does.
+//! Puts the model catalog, what new components are made of and the components of the release into the binary, or says
+//! where a development build finds them. It builds no component; `cargo xtask components` does.
 
 #![expect(
     clippy::disallowed_methods,
     reason = "a build script reads its environment, and reads and writes files"
 )]
+
+#[path = "build/authoring.rs"]
+mod authoring;
 
 use flate2::{Compression, write::DeflateEncoder};
 use sha2::{Digest, Sha256};
@@ -29,6 +32,7 @@ fn main() {
     println!("cargo::rerun-if-changed={}", lock.display());
     println!("cargo::rerun-if-changed={}", models.display());
     embed_models(&models, &out);
+    embed_authoring(root, &out);
     println!("cargo::rustc-env=HYDROID_WASMTIME_VERSION={}", wasmtime_version(&lock));
 
     let release = env::var("PROFILE").is_ok_and(|profile| profile == "release");
@@ -54,6 +58,14 @@ fn embed_models(path: &Path, out: &Path) {
         text.len()
     );
     fs::write(out.join("models.rs"), source).expect("cargo's own directory can be written to");
+}
+
+/// Compresses what new components are made of, as one JSON object of texts.
+fn embed_authoring(root: &Path, out: &Path) {
+    println!("cargo::rerun-if-changed=build/authoring.rs");
+    let text = serde_json::to_vec(&authoring::files(root)).expect("texts are JSON");
+    fs::write(out.join("authoring.json.deflate"), deflated(&text))
+        .expect("cargo's own directory can be written to");
 }
 
 fn deflated(bytes: &[u8]) -> Vec<u8> {

@@ -8,6 +8,7 @@
 
 mod approval;
 mod audit;
+mod authoring;
 mod cli;
 mod config_keys;
 mod escape;

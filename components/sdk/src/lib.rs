@@ -17,8 +17,6 @@
 //!
 //! [dependencies]
 //! hydroid-component = "0.1"
-//! schemars = "1"
-//! serde = { version = "1", features = ["derive"] }
 //! ```
 //!
 //! `src/lib.rs`:
@@ -26,36 +24,28 @@
 //! ```
 //! //! Shouts. Not polite.
 //!
-//! use hydroid_component::tool::{Tool, ToolError, Toolset};
-//! use hydroid_component::types::Error;
-//! use schemars::JsonSchema;
-//! use serde::Deserialize;
+//! use hydroid_component::tool::ToolError;
+//! use hydroid_component::{tool, tools};
 //!
-//! struct Shouting;
+//! tools!(shout);
 //!
-//! impl Toolset for Shouting {
-//!     fn tools() -> Result<Vec<Tool>, Error> {
-//!         Ok(vec![Tool::new("shout", "Says a text in capitals.", shout).read_only()])
-//!     }
-//! }
-//!
-//! hydroid_component::export_tool!(Shouting);
-//!
-//! // What the comments say here is what the model reads: the schema is made of it.
-//! #[derive(Deserialize, JsonSchema)]
-//! #[serde(deny_unknown_fields)]
-//! struct Shout {
+//! /// Says a text in capitals.
+//! #[tool(read_only)]
+//! fn shout(
 //!     /// What to shout.
 //!     text: String,
-//! }
-//!
-//! fn shout(arguments: Shout) -> Result<String, ToolError> {
-//!     if arguments.text.trim().is_empty() {
+//! ) -> Result<String, ToolError> {
+//!     if text.trim().is_empty() {
 //!         return Err(ToolError::failed("nothing to shout; give a `text` with words"));
 //!     }
-//!     Ok(arguments.text.to_uppercase())
+//!     Ok(text.to_uppercase())
 //! }
 //! ```
+//!
+//! What the comments say is what the model reads. A function with one parameter called
+//! `arguments` takes a type of yours instead, which derives `serde::Deserialize` and
+//! `schemars::JsonSchema`; whoever wants no macro writes a [`tool::Toolset`] with
+//! [`tool::Tool::new`].
 //!
 //! `manifest.toml`:
 //!
@@ -79,7 +69,11 @@
 //! [`rate_limit`] and [`text_calls`]; [`sse`] is below `answer`.
 //! [`bindings`] is the whole contract as generated, for whatever has no shorter form here.
 
+// A crate that a macro writes for names this one by its name, and so do the tests here.
+extern crate self as hydroid_component;
+
 pub mod tool;
+pub use hydroid_component_macros::tool;
 
 pub mod provider;
 
@@ -110,4 +104,11 @@ pub mod types {
     pub use crate::bindings::imports::hydroid::core::types::{
         Blob, Error, ErrorKind, Ext, Link, Part,
     };
+}
+
+/// What `#[tool]` derives with, so that a crate which uses it depends on this one alone.
+#[doc(hidden)]
+pub mod derives {
+    pub use schemars::{self, JsonSchema};
+    pub use serde::{self, Deserialize};
 }

@@ -279,6 +279,22 @@ macro_rules! export_tool {
     };
 }
 
+/// Makes the functions named, each a `#[tool]`, the tools of this component.
+#[macro_export]
+macro_rules! tools {
+    ($($function:ident),+ $(,)?) => {
+        struct HydroidTools;
+
+        impl $crate::tool::Toolset for HydroidTools {
+            fn tools() -> Result<Vec<$crate::tool::Tool>, $crate::types::Error> {
+                Ok(vec![$($function::tool()),+])
+            }
+        }
+
+        $crate::export_tool!(HydroidTools);
+    };
+}
+
 fn schema_of<T: JsonSchema>() -> Schema {
     // Models follow references badly and some services refuse them, so nothing is shared.
     let settings =

@@ -1,11 +1,13 @@
 //! What can be typed. Parsing touches nothing and decides nothing.
 
+pub(crate) mod authoring;
 mod authority;
 mod gateway;
 mod model;
 mod provider;
 mod shipping;
 
+use authoring::{Build, New, RunTool, Test};
 pub(crate) use authority::{
     Answer, Approval, Audit, AuditFormat, Check, Given, Label, Mode, Policy, Query, Stop,
 };
@@ -234,6 +236,16 @@ pub(crate) enum Component {
     ///
     /// What is granted holds for the bytes that are installed now, and takes effect at once.
     Grant(Grant),
+    /// Make a folder for a new component, which builds at once.
+    New(New),
+    /// Build the component of a folder: one `.wasm` with its manifest inside.
+    Build(Build),
+    /// Call a tool by hand, with what is granted for this one call.
+    Run(RunTool),
+    /// Test a component offline, as the host would run it.
+    ///
+    /// The cases are in `cases.toml` of its folder; what hosts answer is in `recorded.json`.
+    Test(Test),
     /// Take grants back.
     Revoke {
         /// The component.

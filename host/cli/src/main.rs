@@ -17,6 +17,7 @@ mod approval;
 mod args;
 mod attachment;
 mod audited;
+mod authoring;
 mod commands;
 mod conversation;
 mod daemon;

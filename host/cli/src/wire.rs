@@ -157,19 +157,9 @@ impl Ground {
     ) -> Result<Arc<Catalog>> {
         let config = &self.config;
         private_directory(&self.paths.data)?;
-        let fuel = config.limits.fuel.is_some()
-            || config.components.values().any(|component| component.limits.fuel.is_some());
-        let engine = WasmEngine::new(fuel)
-            .map_err(|error| anyhow!("the WebAssembly engine cannot start: {error:#}"))?;
-        let compiled = self.paths.compiled();
-        let cache =
-            CompiledCache::open(compiled.clone(), config.cache.max_size.0).with_context(|| {
-                format!(
-                    "the cache of compiled components `{}` cannot be opened",
-                    compiled.display()
-                )
-            })?;
-        self.tell_first_time(&compiled);
+        let engine = self.engine()?;
+        let cache = self.compiled()?;
+        self.tell_first_time(&self.paths.compiled());
         let workspace = self.workspace()?;
         let counter = Counter { budget: Arc::new(database.clone()), clock: Arc::new(SystemClock) };
         let egress = self.egress(Some(counter))?;
@@ -199,8 +189,26 @@ impl Ground {
             audit: Arc::new(audited::log_of(database)),
             scrubber: self.scrubber.clone(),
             config: self.config.clone(),
+            still: None,
         });
         catalog.map(Arc::new).map_err(anyhow::Error::msg)
+    }
+
+    /// The engine, which counts instructions if a limit needs that.
+    pub(crate) fn engine(&self) -> Result<WasmEngine> {
+        let config = &self.config;
+        let fuel = config.limits.fuel.is_some()
+            || config.components.values().any(|component| component.limits.fuel.is_some());
+        WasmEngine::new(fuel)
+            .map_err(|error| anyhow!("the WebAssembly engine cannot start: {error:#}"))
+    }
+
+    /// Compiled components on disk.
+    pub(crate) fn compiled(&self) -> Result<CompiledCache> {
+        let compiled = self.paths.compiled();
+        CompiledCache::open(compiled.clone(), self.config.cache.max_size.0).with_context(|| {
+            format!("the cache of compiled components `{}` cannot be opened", compiled.display())
+        })
     }
 
     /// Compiling takes seconds, once; a person who waits is told why.

@@ -510,7 +510,7 @@ impl SecretSource {
 }
 
 /// No component may be limited below this: CPython's initial memory is 13 MB.
-const MEMORY_FLOOR: u64 = 32 << 20;
+pub const MEMORY_FLOOR: u64 = 32 << 20;
 /// Less is not enough for any compiled guest to start: Rust's begins with 1.1 MB.
 const SMALLEST_MEMORY: u64 = 2 << 20;
 /// The engine reserves this much address space for a memory.

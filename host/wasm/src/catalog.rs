@@ -11,6 +11,7 @@ use crate::grants::{Grants, Subject};
 use crate::guard::Guard;
 use crate::instance::Records;
 use crate::linker::Linkers;
+use crate::still::Still;
 use hydroid_core::audit::{AuditAction, AuditEvent, AuditOutcome};
 use hydroid_core::config;
 use hydroid_core::id::ComponentId;
@@ -72,6 +73,8 @@ pub struct CatalogSettings {
     pub scrubber: LiveScrubber,
     /// Configuration: caps, components and secret sources.
     pub config: Arc<config::Config>,
+    /// The same time and chance at each call, where components are tried out.
+    pub still: Option<Still>,
 }
 
 /// Reads the operator's grants.
@@ -538,6 +541,7 @@ impl Shared {
             caps: &settings.config.limits,
             components: &settings.config.components,
             secret_sources: &settings.config.secrets,
+            still: settings.still,
         };
         let grant = grants.effective(Subject { manifest: &manifest, digest: &digest, bundled });
         match component::load(&around, manifest, digest, first_party, grant, wasm) {

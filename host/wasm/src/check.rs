@@ -129,6 +129,11 @@ pub enum Refusal {
     },
 }
 
+/// True for a profile whose host side is part of this host.
+pub fn is_built(profile: Profile) -> bool {
+    BUILT.contains(&profile)
+}
+
 /// The imports of a component, sorted by name.
 pub fn imports(engine: &Engine, component: &Component) -> Vec<Import> {
     let mut imports: Vec<Import> = component

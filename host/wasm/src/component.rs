@@ -16,6 +16,7 @@ use crate::limits::Limits;
 use crate::linker::Linkers;
 use crate::parser::Parsing;
 use crate::schema;
+use crate::still::Still;
 use crate::trap;
 use hydroid_core::capability::{Grant, Profile};
 use hydroid_core::config::{self, is_name};
@@ -155,6 +156,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) caps: &'a config::Limits,
     pub(crate) components: &'a BTreeMap<String, config::Component>,
     pub(crate) secret_sources: &'a BTreeMap<String, config::SecretSource>,
+    pub(crate) still: Option<Still>,
 }
 
 /// `sha256:` and the digest in hexadecimal.
@@ -244,6 +246,7 @@ pub(crate) fn load(
         records: Some(around.records.clone()),
         egress: around.egress.clone(),
         wants_preopens: imports.iter().any(|import| import.interface == "wasi:filesystem/types"),
+        still: around.still,
     });
     let linker = around
         .linkers
@@ -700,6 +703,7 @@ pub(crate) fn ask<T>(
         records: None,
         egress: equipment.egress.clone(),
         wants_preopens: false,
+        still: equipment.still,
     });
     let time = DEFINITIONS_TIME;
     let mut store = instance::store(engine.engine(), &powerless, nobody(), Instant::now() + time)

@@ -288,7 +288,8 @@ fn outcome_of(problem: &EgressError) -> AuditOutcome {
         | EgressError::Stopped
         | EgressError::Unaudited
         | EgressError::Unsearched(_)
-        | EgressError::Leak { .. } => AuditOutcome::Denied,
+        | EgressError::Leak { .. }
+        | EgressError::NotRecorded { .. } => AuditOutcome::Denied,
     }
 }
 

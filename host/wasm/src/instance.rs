@@ -6,6 +6,7 @@ use crate::files::{Files, Staging, Workspace};
 use crate::guard::Guard;
 use crate::imports::wasi_http::Hooks;
 use crate::limits::{Exceeded, Limiter, Limits};
+use crate::still::Still;
 use crate::vault::VaultStep;
 use crate::wasi::Ring;
 use hydroid_core::capability::{Grant, Profile, WebRule};
@@ -42,6 +43,8 @@ pub(crate) struct Equipment {
     pub(crate) guard: Option<Guard>,
     /// It imports `wasi:filesystem`, so its granted roots are preopened.
     pub(crate) wants_preopens: bool,
+    /// The same time and chance at each call, while it is tried out.
+    pub(crate) still: Option<Still>,
 }
 
 /// What outlives a call: the keys of components, and the notes of people.
@@ -200,6 +203,9 @@ fn wasi(equipment: &Equipment, output: &Ring) -> wasmtime::Result<WasiCtx> {
         .allow_tcp(false)
         .allow_udp(false)
         .allow_ip_name_lookup(false);
+    if let Some(still) = equipment.still {
+        still.hold(&mut builder);
+    }
     let permission = if equipment.grant.profiles.contains(&Profile::FileReadWrite) {
         Some(FsPerms::ReadWrite)
     } else if equipment.grant.profiles.contains(&Profile::FileReadOnly) {

@@ -13,6 +13,7 @@
     reason = "this crate owns the component and cache directories and the workspace that components see"
 )]
 
+pub mod authoring;
 mod bindings;
 pub mod cache;
 pub mod catalog;
@@ -36,6 +37,7 @@ mod preview;
 mod provider;
 mod schema;
 pub mod shipping;
+mod still;
 mod tool;
 mod trap;
 mod vault;
@@ -50,6 +52,8 @@ pub use component::{Definition, LoadError, Loaded};
 pub use embedder::{Description, InstalledEmbedder};
 pub use engine::WasmEngine;
 pub use provider::OfferedModel;
+pub use still::Still;
+pub use tool::Ended;
 
 #[cfg(test)]
 mod tests;

@@ -119,6 +119,29 @@ pub(crate) fn owner(catalog: &Catalog, call: &CheckedCall) -> Option<Arc<Loaded>
     (*loaded.name() == call.component && loaded.impact() <= call.impact).then_some(loaded)
 }
 
+/// How a call ended, for whoever tries a component out. A session makes one output of each.
+#[derive(Debug)]
+pub enum Ended {
+    /// The tool ran; it may have failed.
+    Answered(ToolOutput),
+    /// It says that it could not run: the kind of error in the contract's words, and why.
+    Refused {
+        /// Kind, such as `invalid-input`.
+        kind: &'static str,
+        /// Why.
+        message: String,
+    },
+    /// It was stopped, or broke a rule.
+    Stopped(String),
+}
+
+impl Catalog {
+    /// Runs a call without comparing it with a schema, to see what the component makes of it.
+    pub async fn try_out(&self, loaded: &Loaded, call: &ToolCall, context: CallContext) -> Ended {
+        run_to_end(loaded, call, context, Errand::default()).await.0
+    }
+}
+
 /// Runs one call in a fresh store; with it comes what is left of its errand.
 pub(crate) async fn run(
     loaded: &Loaded,
@@ -126,18 +149,30 @@ pub(crate) async fn run(
     context: CallContext,
     errand: Errand,
 ) -> (ToolOutput, Errand) {
+    let (ended, left) = run_to_end(loaded, call, context, errand).await;
+    let output = match ended {
+        Ended::Answered(output) => output,
+        Ended::Refused { kind, message } => ToolOutput::error(format!("{kind}: {message}")),
+        Ended::Stopped(sentence) => ToolOutput::error(sentence),
+    };
+    (output, left)
+}
+
+async fn run_to_end(
+    loaded: &Loaded,
+    call: &ToolCall,
+    context: CallContext,
+    errand: Errand,
+) -> (Ended, Errand) {
     let Pre::Tool(pre) = &loaded.pre else {
-        return (ToolOutput::error(format!("`{}` is not a tool component", loaded.name())), errand);
+        return (Ended::Stopped(format!("`{}` is not a tool component", loaded.name())), errand);
     };
     let time = loaded.limits().call;
     let mut store = match loaded.store(context, time) {
         Ok(store) => store,
         Err(error) => {
             tracing::warn!(component = %loaded.name(), error = ?error, "no store");
-            return (
-                ToolOutput::error(format!("`{}` could not be started", loaded.name())),
-                errand,
-            );
+            return (Ended::Stopped(format!("`{}` could not be started", loaded.name())), errand);
         }
     };
     store.data_mut().vault = errand.vault;
@@ -153,19 +188,18 @@ pub(crate) async fn run(
     };
     let called = tokio::time::timeout(time, calling).await;
     log_output(loaded, &store);
-    let output = match called {
-        Err(_) => ToolOutput::error(trap::sentence(&store, Cause::Deadline(time))),
-        Ok(Err(error)) => ToolOutput::error(trap::sentence(&store, Cause::Error(error))),
-        Ok(Ok(Err(error))) => ToolOutput::error(format!(
-            "{}: {}",
-            convert::kind_name(error.kind),
-            convert::error_text(&error)
-        )),
-        Ok(Ok(Ok(outcome))) => accept(loaded, outcome),
+    let ended = match called {
+        Err(_) => Ended::Stopped(trap::sentence(&store, Cause::Deadline(time))),
+        Ok(Err(error)) => Ended::Stopped(trap::sentence(&store, Cause::Error(error))),
+        Ok(Ok(Err(error))) => Ended::Refused {
+            kind: convert::kind_name(error.kind),
+            message: convert::error_text(&error),
+        },
+        Ok(Ok(Ok(outcome))) => Ended::Answered(accept(loaded, outcome)),
     };
     let state = store.data_mut();
     let left = Errand { vault: std::mem::take(&mut state.vault), staged: state.staged.take() };
-    (output, left)
+    (ended, left)
 }
 
 /// All text of an output, for a reason that a person reads.

@@ -2,7 +2,7 @@
 //! Not part of the product: no crate depends on it, and it depends on none of them.
 //!
 //! Reading order: one file for each subcommand ([`components`], [`setup`], [`test`], [`demo`],
-//! [`bench`], [`fuzz`], [`mutants`], [`catalog`]), then what they share: [`cargo`], [`paths`], [`suite`], [`aimock`], [`page`].
+//! [`authors`], [`bench`], [`fuzz`], [`mutants`], [`catalog`]), then what they share: [`cargo`], [`paths`], [`suite`], [`aimock`], [`page`].
 
 #![expect(
     clippy::disallowed_methods,
@@ -11,6 +11,7 @@
     reason = "a build tool runs programs, reads and writes files and talks to its terminal"
 )]
 
+mod authors;
 mod bench;
 mod catalog;
 mod components;
@@ -56,6 +57,8 @@ enum Command {
     },
     /// Build the components into `target/components`.
     Components,
+    /// Install the toolchains of component authors for the tests that use them, into `target`.
+    Authors,
     /// Make `registry/models.json` of a checkout of models.dev.
     Catalog {
         /// The checkout.
@@ -100,6 +103,7 @@ fn main() -> ExitCode {
         Command::Demo { binary } => demo::run(binary),
         Command::Test { filters } => test::run(&filters),
         Command::Components => components::build().map(|_| ()),
+        Command::Authors => authors::install(),
         Command::Catalog { from, revision, date } => catalog::run(&from, revision, date),
         Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
         Command::Mutants { area, shard } => mutants::run(area.as_deref(), shard.as_deref()),

@@ -2,7 +2,7 @@
 //! Sets up nothing that only one machine has.
 
 use crate::suite::{Count, Demand, Report};
-use crate::{aimock, cargo, components, paths};
+use crate::{aimock, authors, cargo, components, paths};
 use anyhow::{Result, bail};
 use std::path::Path;
 use std::process::Command;
@@ -26,17 +26,20 @@ pub(crate) fn run(filters: &[String]) -> Result<()> {
     let mut reports = vec![];
     let nextest = cargo::works("cargo", &["nextest", "--version"]);
     let mut host = if nextest { nextest_command(filters) } else { test_command(filters) };
-    let mut missing = Vec::new();
+    let mut left_out = authors::missing();
     match &aimock {
         Some(program) => {
             host.env(aimock::VARIABLE, program);
         }
-        None => missing.push(NEEDS_AIMOCK),
+        None => left_out
+            .push((NEEDS_AIMOCK, "because `npm` and Node.js 20 or newer are not there".to_owned())),
     }
     if !has_registry()? {
-        missing.push(NEEDS_REGISTRY);
+        left_out
+            .push((NEEDS_REGISTRY, "because Debian's `docker-registry` is not there".to_owned()));
     }
-    leave_out(&mut host, nextest, filters, &missing);
+    let names: Vec<&str> = left_out.iter().map(|(name, _)| *name).collect();
+    leave_out(&mut host, nextest, filters, &names);
     let demand = if filters.is_empty() { Demand::EachTarget } else { Demand::Whole };
     reports.push(Report::run("host", &mut host, demand));
     if nextest && filters.is_empty() {
@@ -50,15 +53,8 @@ pub(crate) fn run(filters: &[String]) -> Result<()> {
         // Some components are thin shells around a library; the host's suite runs them whole.
         reports.push(Report::run("components", &mut guests, Demand::Whole));
     }
-    if aimock.is_none() {
-        println!(
-            "\nskipped: tests named `{NEEDS_AIMOCK}`, because `npm` and Node.js 20 or newer are not there"
-        );
-    }
-    if missing.contains(&NEEDS_REGISTRY) {
-        println!(
-            "\nskipped: tests named `{NEEDS_REGISTRY}`, because Debian's `docker-registry` is not there"
-        );
+    for (name, why) in left_out {
+        println!("\nskipped: tests named `{name}`, {why}");
     }
     conclude(reports)
 }
@@ -112,20 +108,20 @@ fn test_command(filters: &[String]) -> Command {
 }
 
 /// Leaves out the tests that need what is not here; to pass them would be a lie.
-fn leave_out(host: &mut Command, nextest: bool, filters: &[String], missing: &[&str]) {
-    if missing.is_empty() {
+fn leave_out(host: &mut Command, nextest: bool, filters: &[String], names: &[&str]) {
+    if names.is_empty() {
         return;
     }
     if nextest {
-        let each: Vec<String> = missing.iter().map(|name| format!("not test({name})")).collect();
-        host.args(["-E", &each.join(" and ")]);
-    } else {
-        if !filters.iter().any(|filter| filter == "--") {
-            host.arg("--");
-        }
-        for name in missing {
-            host.args(["--skip", name]);
-        }
+        let each: Vec<String> = names.iter().map(|name| format!("not test({name})")).collect();
+        host.args(["-E", &each.join(" & ")]);
+        return;
+    }
+    if !filters.iter().any(|filter| filter == "--") {
+        host.arg("--");
+    }
+    for name in names {
+        host.args(["--skip", name]);
     }
 }
 
@@ -150,8 +146,14 @@ mod tests {
     #[test]
     fn tests_that_need_aimock_are_left_out_and_not_passed() {
         let mut command = test_command(&["turn".to_owned()]);
-        leave_out(&mut command, false, &["turn".to_owned()], &[NEEDS_AIMOCK]);
-        assert!(words(&command).ends_with(&["turn", "--", "--skip", "aimock"].map(str::to_owned)));
+        leave_out(&mut command, false, &["turn".to_owned()], &["aimock", "authors_c"]);
+        let expect = ["turn", "--", "--skip", "aimock", "--skip", "authors_c"].map(str::to_owned);
+        assert!(words(&command).ends_with(&expect));
+
+        let mut command = nextest_command(&[]);
+        leave_out(&mut command, true, &[], &["aimock", "authors_c"]);
+        let expect = ["-E", "not test(aimock) & not test(authors_c)"].map(str::to_owned);
+        assert!(words(&command).ends_with(&expect));
 
         let filters = ["--".to_owned(), "--nocapture".to_owned()];
         let mut command = test_command(&filters);

@@ -14,6 +14,19 @@ mod rollback;
 mod source;
 mod versions;
 
+mod check;
+mod new;
+
+mod build;
+mod toolchain;
+
+mod run;
+mod test;
+
+mod cases;
+mod conformance;
+mod trial;
+
 use crate::args::{Component, Grant, IndexFile};
 use crate::env::Environment;
 use crate::exit::{Exit, usage};
@@ -42,7 +55,21 @@ pub(crate) async fn run(
     environment: Arc<Environment>,
     settings: &[Setting],
 ) -> Result<Exit> {
-    let ground = Ground::lay_to_look(environment, settings)?;
+    if let Component::New(wish) = command {
+        return new::new(&wish);
+    }
+    // What is tried out may send a secret of the person's once, to record the answer.
+    let ground = match &command {
+        Component::Test(_) | Component::Run(_) => Ground::lay(environment, settings)?,
+        _ => Ground::lay_to_look(environment, settings)?,
+    };
+    match &command {
+        Component::Build(wish) => return build::build(&ground, &wish.folder).await,
+        Component::Check { file } => return check::check(&ground, file).await,
+        Component::Run(wish) => return run::run(&ground, wish).await,
+        Component::Test(wish) => return test::test(&ground, wish).await,
+        _ => {}
+    }
     let catalog = ground.catalog_to_look_at().await?;
     match command {
         Component::List { outdated: true, .. } => outdated::list(&ground).await,
@@ -55,7 +82,6 @@ pub(crate) async fn run(
             ))?;
             Ok(Exit::Done)
         }
-        Component::Check { file } => install::check(&ground, &file).await,
         Component::Add(wish) => install::add(&ground, &catalog, &wish).await,
         Component::Update(wish) => outdated::update(&ground, &catalog, &wish).await,
         Component::Rollback { name, yes } => rollback::run(&ground, &catalog, &name, yes).await,
@@ -68,6 +94,11 @@ pub(crate) async fn run(
         Component::Revoke { name, profile, hosts } => {
             grant::revoke(&ground, &catalog, &name, profile.as_deref(), &hosts).await
         }
+        Component::New(_)
+        | Component::Build(_)
+        | Component::Check { .. }
+        | Component::Run(_)
+        | Component::Test(_) => unreachable!("these were carried out above"),
     }
 }
 

@@ -189,6 +189,7 @@ fn passed_the_checks(error: &EgressError) -> bool {
         | EgressError::Unaudited
         | EgressError::Unsearched(_)
         | EgressError::Leak { .. }
+        | EgressError::NotRecorded { .. }
         | EgressError::TooLarge(_) => false,
     }
 }

@@ -82,6 +82,7 @@ impl Scene {
             scrubber: hydroid_core::scrub::LiveScrubber::fixed(Vec::new(), Vec::new())
                 .expect("nothing to search for"),
             config: Arc::new(config),
+            still: None,
         })
         .expect("a catalog of built components opens");
         for installed in catalog.installed() {

@@ -10,11 +10,12 @@ use super::resolver::Resolver;
 use super::rotation::Rotation;
 use super::signer::Tokens;
 use super::stop::Stop;
+use super::tape::Tape;
 use super::target::{BadUrl, Target};
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Method, Request, Uri};
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Either, Full};
 use hydroid_core::capability::{Grant, WebRequest};
 use hydroid_core::config;
 use hydroid_core::id::ComponentId;
@@ -59,6 +60,8 @@ pub struct Egress {
     tokens: Tokens,
     rotation: Rotation,
     stop: Stop,
+    /// Answers in place of those of hosts, while a component is tried out.
+    tape: Option<Arc<Tape>>,
 }
 
 /// What one component has for itself.
@@ -98,13 +101,21 @@ pub struct Answer {
     url: String,
     /// Host and port, for what is said when it breaks off.
     authority: String,
-    body: Incoming,
+    body: Either<Incoming, Full<Bytes>>,
     pub(super) mask: Option<Mask>,
     left: u64,
     deadline: Instant,
     total: Duration,
     stop: Stop,
-    _permit: Permit,
+    _permit: Option<Permit>,
+}
+
+/// A whole answer, as it is kept on a tape.
+#[derive(Clone, Debug)]
+pub(super) struct Recorded {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
 }
 
 /// Why a request was not sent, or not answered. The text goes to the guest and to the model.
@@ -246,6 +257,16 @@ pub enum EgressError {
     /// Everything is stopped.
     #[error("everything is stopped; a person can let it go on with `hydroid stop --release`")]
     Stopped,
+    /// It is not on the tape that answers while a component is tried out.
+    #[error(
+        "no answer to `{method} {url}` was recorded, and a test sends nothing; `hydroid component test --record` sends it once and keeps the answer"
+    )]
+    NotRecorded {
+        /// Method.
+        method: String,
+        /// Whole URL.
+        url: String,
+    },
     /// A time limit.
     #[error("{0}")]
     Timeout(String),
@@ -278,6 +299,7 @@ impl Egress {
             tokens: Tokens::default(),
             rotation: Rotation::default(),
             stop: Stop::default(),
+            tape: None,
         }
     }
 
@@ -285,6 +307,14 @@ impl Egress {
     #[must_use]
     pub fn stopped_by(mut self, teller: watch::Receiver<bool>) -> Self {
         self.stop = Stop::told_by(teller);
+        self
+    }
+
+    /// The same door with a tape behind it: what is on it answers, and what is not is only sent if
+    /// the tape records.
+    #[must_use]
+    pub fn taped(mut self, tape: Arc<Tape>) -> Self {
+        self.tape = Some(tape);
         self
     }
 
@@ -312,7 +342,62 @@ impl Egress {
         outgoing: Outgoing,
         credential: Option<Credential>,
     ) -> Result<Answer, EgressError> {
-        self.stop.clone().or(self.send_checked(component, grant, outgoing, credential)).await
+        match &self.tape {
+            Some(tape) => {
+                let taped = self.send_taped(tape, component, grant, outgoing, credential);
+                self.stop.clone().or(taped).await
+            }
+            None => {
+                let sent = self.send_checked(component, grant, outgoing, credential);
+                self.stop.clone().or(sent).await
+            }
+        }
+    }
+
+    /// What would be refused is refused; then the tape answers, or keeps what the host did.
+    async fn send_taped(
+        &self,
+        tape: &Tape,
+        component: &ComponentId,
+        grant: &Grant,
+        outgoing: Outgoing,
+        credential: Option<Credential>,
+    ) -> Result<Answer, EgressError> {
+        check_grant(component, grant, &outgoing.target, &outgoing.method)?;
+        check_headers(&outgoing.headers, &self.settings.limits)?;
+        if let Some(credential) = &credential {
+            check_supplied(&credential.name, &credential.attach, &outgoing)?;
+        }
+        let url = outgoing.target.url().to_string();
+        let authority = authority(&outgoing.target);
+        let recorded = if tape.records() {
+            let sent = self.send_checked(component, grant, outgoing.clone(), credential).await?;
+            let recorded = sent.whole().await?;
+            tape.keep(&outgoing, &recorded);
+            recorded
+        } else {
+            tape.play(&outgoing).ok_or_else(|| EgressError::NotRecorded {
+                method: outgoing.method.to_string(),
+                url: url.clone(),
+            })?
+        };
+        let total = Duration::from_secs(self.settings.limits.total.0);
+        Ok(Answer {
+            status: recorded.status,
+            headers: recorded.headers,
+            address: None,
+            refused: Vec::new(),
+            challenges: Vec::new(),
+            url,
+            authority,
+            body: Either::Right(Full::new(recorded.body)),
+            mask: None,
+            left: self.settings.limits.max_response.0,
+            deadline: Instant::now() + total,
+            total,
+            stop: self.stop.clone(),
+            _permit: None,
+        })
     }
 
     async fn send_checked(
@@ -419,13 +504,13 @@ impl Egress {
             challenges,
             url: shown_url,
             authority: authority(&target),
-            body,
+            body: Either::Left(body),
             mask: credential.is_some().then_some(mask),
             left: limits.max_response.0,
             deadline,
             total,
             stop: self.stop.clone(),
-            _permit: permit,
+            _permit: Some(permit),
         })
     }
 
@@ -484,6 +569,16 @@ impl Answer {
     /// The URL that answered. A credential in it is not shown.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// All of it.
+    async fn whole(mut self) -> Result<Recorded, EgressError> {
+        let mut body = Vec::new();
+        while let Some(piece) = self.next().await? {
+            body.extend_from_slice(&piece);
+        }
+        let headers = std::mem::take(&mut self.headers);
+        Ok(Recorded { status: self.status, headers, body: body.into() })
     }
 
     /// The next bytes of the body; none at the end.

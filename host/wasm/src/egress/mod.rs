@@ -15,6 +15,7 @@ mod resolver;
 mod rotation;
 mod signer;
 mod stop;
+mod tape;
 mod target;
 
 pub use address::{AddressClass, classify};
@@ -26,4 +27,5 @@ pub(crate) use credential::{check_supplied, covers};
 pub use denial::Denial;
 pub use login::{LoginError, SignIn, SignedIn, UserCode};
 pub use rotation::Spare;
+pub use tape::{Exchange, Tape};
 pub use target::{BadUrl, Target};

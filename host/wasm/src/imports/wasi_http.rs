@@ -158,6 +158,7 @@ fn http_error(problem: &EgressError) -> HttpError {
         | EgressError::Unaudited
         | EgressError::Unsearched(_)
         | EgressError::Leak { .. }
+        | EgressError::NotRecorded { .. }
         | EgressError::Connection { .. } => HttpError::InternalError(Some(problem.to_string())),
     }
 }

@@ -231,7 +231,9 @@ pub(super) fn egress_error(problem: &EgressError) -> Error {
         | EgressError::Leak { .. }
         | EgressError::SpecialAddress { .. }
         | EgressError::Audience { .. } => (ErrorKind::Denied, false),
-        EgressError::NotFound { .. } => (ErrorKind::NotFound, false),
+        EgressError::NotFound { .. } | EgressError::NotRecorded { .. } => {
+            (ErrorKind::NotFound, false)
+        }
         EgressError::TooLarge(_) => (ErrorKind::TooLarge, false),
         // What was under way may have arrived.
         EgressError::Stopped => (ErrorKind::Denied, true),

@@ -158,6 +158,7 @@ pub(crate) fn scene_adapted(
         audit: records.clone(),
         scrubber: scrubber.clone(),
         config: Arc::new(config),
+        still: None,
     })
     .unwrap();
     let catalog = Arc::new(catalog);

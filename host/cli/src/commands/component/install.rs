@@ -1,56 +1,25 @@
-//! Checking, installing and removing components. What a person is asked stands here in order: who
+//! Installing and removing components. What a person is asked stands here in order: who
 //! vouches for it, what it wants or what is different, and only then is anything changed.
 
 use super::offer::{Offer, Signer};
-use super::portrait::read;
 use super::question::{self, Said};
-use super::source::{acquire, stem};
+use super::source::acquire;
 use super::versions::{Change, forget, put_in_place};
 use super::{RELEASE, find, reasons};
 use crate::args::Add;
 use crate::audited::{Deed, audit};
 use crate::exit::{Exit, usage};
 use crate::harmless::{exact, excerpt, harmless};
-use crate::paths::{private_directory, replace_private};
+use crate::paths::replace_private;
 use crate::terminal::{self, Style, indented};
 use crate::wire::{Ground, read_grants};
 use anyhow::{Context, Result};
 use hydroid_core::audit::AuditAction;
 use hydroid_core::capability::{Profile, WebRule};
 use hydroid_core::manifest::Manifest;
-use hydroid_memory::Database;
 use hydroid_wasm::grants::Entry;
 use hydroid_wasm::shipping::KeyLevel;
 use hydroid_wasm::{Catalog, Status};
-use std::path::{Path, PathBuf};
-
-/// Says whether a file would load, by loading it where nothing else is.
-pub(super) async fn check(ground: &Ground, file: &Path) -> Result<Exit> {
-    let wasm = read(file)?;
-    let scratch = Scratch::new(ground.paths.data.join(format!(".check-{}", std::process::id())))?;
-    let name = format!("{}.wasm", stem(file)?);
-    replace_private(&scratch.0.join(&name), &wasm)?;
-    let catalog = ground.catalog_of(scratch.0.clone(), &Database::open_in_memory().await?)?;
-    let installed = catalog.installed().into_iter().find(|installed| installed.place == name);
-    let installed =
-        installed.context("the file was not looked at; its name must not begin with a dot")?;
-    if let Status::Ready(loaded) = &installed.status {
-        let tools: Vec<&str> =
-            loaded.definitions.iter().map(|definition| definition.name.as_str()).collect();
-        let tools =
-            if tools.is_empty() { String::new() } else { format!("; tools: {}", tools.join(", ")) };
-        terminal::print_line(&format!(
-            "{} would load as a {}{tools}",
-            installed.name, loaded.role
-        ))?;
-        return Ok(Exit::Done);
-    }
-    terminal::print_line(&format!("{} would be refused:", exact(&installed.name)))?;
-    for reason in reasons(&installed.status) {
-        terminal::print_line(&format!("  {}", indented(&harmless(&reason), 2)))?;
-    }
-    Ok(Exit::Error)
-}
 
 /// Installs what was typed.
 pub(super) async fn add(ground: &Ground, catalog: &Catalog, wish: &Add) -> Result<Exit> {
@@ -329,20 +298,4 @@ pub(super) async fn remove(ground: &Ground, catalog: &Catalog, name: &str) -> Re
     }
     drop(change);
     Ok(Exit::Done)
-}
-
-/// A directory that is gone when it is dropped.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(path: PathBuf) -> Result<Self> {
-        private_directory(&path)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        drop(std::fs::remove_dir_all(&self.0));
-    }
 }
