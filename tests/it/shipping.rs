@@ -317,6 +317,11 @@ fn bytes_that_somebody_else_put_there_are_not_loaded() {
     component(&home, &["list"]).code(0).says("is pinned in `components.lock`");
     component(&home, &["add", "--allow-unsigned", &file]).code(0);
     component(&home, &["inspect", "test-tool-pure"]).code(0).says("ready");
+    // One that was removed by hand is not brought back, and can be forgotten.
+    std::fs::remove_file(home.path("components/test-tool-pure.wasm")).unwrap();
+    component(&home, &["update", "test-tool-pure"]).code(2).tells("was removed");
+    component(&home, &["remove", "test-tool-pure"]).code(0).says("was gone already");
+    component(&home, &["remove", "test-tool-pure"]).code(2);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::exit::{Exit, usage};
 use crate::harmless::{exact, excerpt, harmless};
 use crate::paths::replace_private;
 use crate::terminal::{self, Style, indented};
-use crate::wire::{Ground, read_grants};
+use crate::wire::{Ground, read_grants, read_lock};
 use anyhow::{Context, Result};
 use hydroid_core::audit::AuditAction;
 use hydroid_core::capability::{Profile, WebRule};
@@ -264,6 +264,9 @@ pub(super) async fn remove(ground: &Ground, catalog: &Catalog, name: &str) -> Re
         .collect();
     let own: Vec<_> = named.iter().filter(|installed| installed.place != RELEASE).collect();
     if own.is_empty() {
+        if named.is_empty() && read_lock(&ground.paths.lock_file())?.components.contains_key(name) {
+            return remove_pinned(ground, name).await;
+        }
         if named.is_empty() {
             find(catalog, name)?;
         }
@@ -297,5 +300,29 @@ pub(super) async fn remove(ground: &Ground, catalog: &Catalog, name: &str) -> Re
         forget(ground, &installed.name)?;
     }
     drop(change);
+    Ok(Exit::Done)
+}
+
+/// Takes back what is left of a component whose file was removed by hand.
+async fn remove_pinned(ground: &Ground, name: &str) -> Result<Exit> {
+    let deed = Deed {
+        action: AuditAction::ComponentChanged,
+        resource: "removed what was pinned and granted".to_owned(),
+        component: Some(name),
+        digest: None,
+        command: "component remove",
+    };
+    audit(ground, deed).await?;
+    let _change = Change::begin(ground)?;
+    let grants_file = ground.paths.grants_file();
+    let mut grants = read_grants(&grants_file)?;
+    if grants.components.remove(name).is_some() {
+        replace_private(&grants_file, grants.to_toml().as_bytes())?;
+    }
+    forget(ground, name)?;
+    terminal::print_line(&format!(
+        "the file of {} was gone already; what was pinned and granted is taken back",
+        exact(name)
+    ))?;
     Ok(Exit::Done)
 }

@@ -45,6 +45,12 @@ pub(super) async fn list(ground: &Ground) -> Result<Exit> {
 pub(super) async fn update(ground: &Ground, catalog: &Catalog, wish: &Update) -> Result<Exit> {
     if let Some(name) = &wish.name {
         let locked = locked(ground, catalog, name)?;
+        if catalog.get(name).is_none() {
+            return Err(usage(format!(
+                "the file of `{}` was removed; `hydroid component remove {0}` forgets it, or add it again",
+                exact(name)
+            )));
+        }
         if reference(&locked).is_none() {
             return Err(usage(format!(
                 "`{name}` came from `{}`, which holds no other version; add the new one with `hydroid component add`",
@@ -55,7 +61,11 @@ pub(super) async fn update(ground: &Ground, catalog: &Catalog, wish: &Update) ->
     }
     let lock = read_lock(&ground.paths.lock_file())?;
     let mut exit = Exit::Done;
-    for (name, locked) in lock.components.iter().filter(|(_, locked)| reference(locked).is_some()) {
+    // One whose file was removed by hand is not brought back by this.
+    let there = |(name, locked): &(&String, &Locked)| {
+        reference(locked).is_some() && catalog.get(name).is_some()
+    };
+    for (name, locked) in lock.components.iter().filter(there) {
         match update_one(ground, catalog, name, locked, wish).await {
             Ok(Exit::Done) => {}
             Ok(_) => exit = Exit::Error,
