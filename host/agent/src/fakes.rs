@@ -863,6 +863,7 @@ fn line(entry: &Entry) -> String {
         }
         Entry::StepEnded { .. } => "step ended".into(),
         Entry::Notice { text, .. } => format!("notice {text}"),
+        Entry::Compacted { summary, .. } => format!("compacted {summary}"),
         Entry::ModelNews { news, .. } => format!("news {news}"),
         Entry::TurnEnded { outcome, .. } => format!("ended {outcome:?}"),
     }

@@ -9,10 +9,12 @@ use std::collections::BTreeMap;
 
 mod budget;
 mod keys;
+mod memory;
 mod reliability;
 
 pub use budget::{Budget, MoneyBudget, Span};
 pub use keys::{KEYS, Key};
+pub use memory::{Memory, MemoryWeights};
 pub use reliability::{Breaker, ModelCache, OtherModel, Retry, Routes, Timeouts};
 
 /// Largest item a vault copy can be configured for; it is held in memory twice on its way.
@@ -38,6 +40,7 @@ pub struct Config {
     pub secrets_store: SecretsStore,
     pub vault: Vault,
     pub budget: Budget,
+    pub memory: Memory,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -99,6 +102,7 @@ pub struct Turn {
     pub max_seconds: u64,
     pub max_repeats: u32,
     pub max_tool_output_chars: usize,
+    pub compact_at: f64,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -346,6 +350,13 @@ impl Config {
             ));
         }
         self.model.check_reliability()?;
+        self.memory.check()?;
+        if !(0.0..1.0).contains(&self.turn.compact_at) {
+            return wrong(format!(
+                "`turn.compact_at` is `{}`; it is a share of the model's window, from 0 (never) to below 1",
+                self.turn.compact_at
+            ));
+        }
         let anybody = Who { user: self.user.clone(), agent: String::new(), channel: String::new() };
         if let Err(problem) = policy::configured(&self.policy, &anybody) {
             return wrong(problem);
@@ -662,6 +673,7 @@ impl Default for Config {
             secrets_store: SecretsStore::default(),
             vault: Vault::default(),
             budget: Budget::default(),
+            memory: Memory::default(),
         }
     }
 }
@@ -705,6 +717,7 @@ impl Default for Turn {
             max_seconds: 900,
             max_repeats: 3,
             max_tool_output_chars: 30_000,
+            compact_at: 0.7,
         }
     }
 }

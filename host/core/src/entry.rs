@@ -165,6 +165,17 @@ pub enum Entry {
         /// What happened.
         news: ModelNews,
     },
+    /// The older part of the conversation was summed up. From here on the summary is sent in its
+    /// place; the entries stay.
+    Compacted {
+        /// Turns from the beginning of the session that the summary stands for.
+        covers: u32,
+        /// The summary.
+        summary: String,
+        /// The model that wrote it; none if the host shortened what was said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<crate::reliability::ModelRef>,
+    },
     /// The turn ended.
     TurnEnded {
         /// The turn.
@@ -233,7 +244,31 @@ pub const NEVER_RAN: &str = "the host stopped before this call was run, so it ha
 /// Every tool call has exactly one result afterwards: a call whose result never came gets
 /// [`INTERRUPTED`], and a result without a call is left out. Text that was shown is kept, also
 /// of an answer that was cut off.
+///
+/// What was summed up is not in it; the summary stands before the first message that is.
 pub fn conversation(entries: &[Entry]) -> Vec<Message> {
+    let messages = whole_conversation(entries);
+    let summary = entries.iter().rev().find_map(|entry| match entry {
+        Entry::Compacted { covers, summary, .. } => Some((*covers, summary)),
+        _ => None,
+    });
+    let Some((covers, summary)) = summary else { return messages };
+    let mut turns = 0;
+    let kept = messages.iter().position(|message| {
+        turns += u32::from(message.role == Role::User);
+        turns > covers
+    });
+    // A summary of everything there is would leave nothing to answer.
+    let Some(kept) = kept else { return messages };
+    let mut messages: Vec<Message> = messages.into_iter().skip(kept).collect();
+    if let Some(first) = messages.first_mut() {
+        first.parts.insert(0, Part::new(Content::text(summary.clone()), Label::summary()));
+    }
+    messages
+}
+
+/// The conversation as if nothing had been summed up.
+pub fn whole_conversation(entries: &[Entry]) -> Vec<Message> {
     let mut rebuild = Rebuild::default();
     for entry in entries {
         rebuild.take(entry);
@@ -321,6 +356,7 @@ impl Rebuild {
             Entry::ApprovalAsked { .. }
             | Entry::CallDecided { .. }
             | Entry::StepEnded { .. }
+            | Entry::Compacted { .. }
             | Entry::Notice { .. } => {}
         }
     }

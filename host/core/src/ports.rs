@@ -9,6 +9,8 @@ mod embedder;
 mod key_values;
 mod known_secrets;
 mod ledger;
+mod parsers;
+mod prompt_files;
 mod recall;
 mod request_budget;
 mod secret_places;
@@ -24,9 +26,12 @@ pub use key_values::{
 };
 pub use known_secrets::KnownSecrets;
 pub use ledger::{Charge, Grouping, Ledger, RequestNumber, Since, Spent, SpentBy};
+pub use parsers::{Document, ParseError, Parsers};
+pub use prompt_files::{PromptFile, PromptFiles};
 pub use recall::{
     Hit, LONGEST_NOTE, LONGEST_SCRATCHPAD, LONGEST_TAG, MOST_HITS, MOST_NOTES, MOST_TAGS, Note,
-    Origin, Question, Recall, RecallError, Source, check_scratchpad, normal_tag,
+    Order, Origin, Question, Recall, RecallError, Scope, Scopes, Source, Why, check_scratchpad,
+    normal_tag,
 };
 pub use request_budget::{FullWindow, RequestBudget, RequestWindow, Sent, full_window};
 pub use secret_places::{BadPlace, SawSecret, SecretPlace, SecretPlaces};
@@ -231,6 +236,13 @@ pub trait Journal: Send + Sync {
         user: &'a UserId,
         limit: u32,
     ) -> BoxFuture<'a, Result<Vec<SessionSummary>, StoreError>>;
+    /// Gives a session of a user another title.
+    fn rename<'a>(
+        &'a self,
+        user: &'a UserId,
+        session: &'a SessionId,
+        title: String,
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
 }
 
 /// A session to create.

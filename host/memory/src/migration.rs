@@ -20,6 +20,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0008_secret_places.sql"),
     include_str!("../migrations/0009_model_requests.sql"),
     include_str!("../migrations/0010_kept_answers.sql"),
+    include_str!("../migrations/0011_chunks.sql"),
 ];
 
 /// The version of the schema of a file; 0 if it is new.
@@ -99,6 +100,7 @@ mod tests {
         include_str!("../migrations/fixtures/0008.sql"),
         include_str!("../migrations/fixtures/0009.sql"),
         include_str!("../migrations/fixtures/0010.sql"),
+        include_str!("../migrations/fixtures/0011.sql"),
     ];
 
     async fn file_with(path: &Path, sql: &str) {
@@ -154,8 +156,8 @@ mod tests {
                 async { search.await.unwrap().into_iter().map(|hit| hit.text).collect::<Vec<_>>() }
             };
             // Said before there was an index, and found all the same; never another user's.
-            assert_eq!(found("hello").await, ["hello"], "from version {version}");
-            assert_eq!(found("HI u").await, ["hi ü"], "from version {version}");
+            assert_eq!(found("hello").await, ["hello", "hi ü"], "from version {version}");
+            assert_eq!(found("HI u").await, ["hi ü", "hello"], "from version {version}");
             assert_eq!(found("secret").await, [""; 0], "from version {version}");
             database.check_index().await;
             if version >= 3 {
@@ -204,6 +206,11 @@ mod tests {
                 let kept = database.kept(&local, "n1", 0).await.unwrap();
                 let kept = kept.map(|kept| (kept.events.len(), kept.kept_ms));
                 assert_eq!(kept, Some((2, 1_700_000_005_000)));
+            }
+            if version >= 11 {
+                assert_eq!(found("ferry").await, ["the ferry leaves at noon"]);
+                let status = database.memory_status(&local, None).await.unwrap();
+                assert_eq!((status.files, status.of_other_embedders), (1, 1));
             }
         }
     }

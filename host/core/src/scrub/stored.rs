@@ -107,6 +107,9 @@ impl Scrubber {
             Entry::TurnEnded { turn, outcome, usage, dollars } => {
                 Entry::TurnEnded { turn, outcome: self.known_outcome(outcome), usage, dollars }
             }
+            Entry::Compacted { covers, summary, by } => {
+                Entry::Compacted { covers, summary: self.mask_known(&summary), by }
+            }
             Entry::StepStarted { .. } | Entry::StepEnded { .. } => entry,
         }
     }

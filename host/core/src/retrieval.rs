@@ -1,0 +1,9 @@
+//! Finding again: how what several ways of searching say becomes one order. Pure arithmetic; the
+//! words, vectors and texts it is about are looked up elsewhere.
+//!
+//! Reading order: [`fusion`] (one score of several), [`repeats`] (the same thing is not said
+//! twice), [`when`] (what `last week` means).
+
+pub mod fusion;
+pub mod repeats;
+pub mod when;
