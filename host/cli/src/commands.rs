@@ -3,6 +3,7 @@
 mod approval;
 mod ask;
 mod audit;
+mod backup;
 mod chat;
 mod component;
 mod config;
@@ -10,6 +11,7 @@ mod cost;
 mod debug;
 mod doctor;
 mod label;
+mod memory;
 mod model;
 mod policy;
 mod provider;
@@ -52,6 +54,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit> {
         Command::Secret(command) => secret::run(command, environment, &settings).await,
         Command::Approval(command) => approval::run(command, environment, settings).await,
         Command::Policy(Policy::Check(check)) => policy::check(check, environment, &settings).await,
+        Command::Memory(command) => memory::run(command, environment, &settings).await,
+        Command::Backup(command) => backup::run(command, environment, &settings).await,
         Command::Audit(command) => audit::run(command, environment, &settings).await,
         Command::Label(command) => label::run(command, environment, &settings).await,
         Command::Stop(stop) => stop::run(&stop, environment, &settings).await,

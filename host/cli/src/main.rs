@@ -19,6 +19,7 @@ mod attachment;
 mod audited;
 mod commands;
 mod conversation;
+mod documents;
 mod env;
 mod exit;
 mod harmless;

@@ -14,9 +14,9 @@ use anyhow::{Context, Result, anyhow};
 use hydroid_agent::{Agent, AgentParts, Metered, ModelCounters, ModelParts};
 use hydroid_core::config::Config;
 use hydroid_core::id::UserId;
-use hydroid_core::ports::{Clock, Journal, Model, Secrets, Tools};
+use hydroid_core::ports::{Clock, Embedder, Journal, Model, Parsers, Secrets, Tools};
 use hydroid_core::scrub::{LiveScrubber, PathMapping};
-use hydroid_memory::{Database, StandingApprovals};
+use hydroid_memory::{Database, Memory, StandingApprovals};
 use hydroid_wasm::cache::CompiledCache;
 use hydroid_wasm::egress::{Counter, Egress, EgressSettings};
 use hydroid_wasm::files::Workspace;
@@ -160,6 +160,7 @@ impl Ground {
         release.add_instances(&config.components, &mut bundle)?;
         let grants = self.paths.grants_file();
         let secrets: Arc<dyn Secrets> = self.secrets.clone();
+        let memory = Memory::new(database.clone(), None, config.memory.tuning());
         let catalog = Catalog::open(CatalogSettings {
             engine,
             cache,
@@ -171,13 +172,41 @@ impl Ground {
             egress: Arc::new(egress),
             secrets,
             key_values: Arc::new(database.clone()),
-            recall: Arc::new(database.clone()),
+            recall: Arc::new(memory.clone()),
             clock: Arc::new(SystemClock),
             audit: Arc::new(audited::log_of(database)),
             scrubber: self.scrubber.clone(),
             config: self.config.clone(),
         });
-        catalog.map(Arc::new).map_err(anyhow::Error::msg)
+        let catalog = catalog.map(Arc::new).map_err(anyhow::Error::msg)?;
+        // The embedder is a component of the catalog, and the catalog's tools search with it.
+        if let Some(embedder) = self.embedder(&catalog) {
+            memory.use_embedder(embedder);
+        }
+        Ok(catalog)
+    }
+
+    /// The component that turns texts into vectors, if there is one.
+    #[expect(clippy::unused_self, reason = "which one it is will be configured")]
+    fn embedder(&self, _catalog: &Arc<Catalog>) -> Option<Arc<dyn Embedder>> {
+        None
+    }
+
+    /// The components that read documents which are no text, if there are any.
+    #[expect(clippy::unused_self, reason = "which ones there are will be looked up in the catalog")]
+    pub(crate) fn parsers(&self) -> Option<Arc<dyn Parsers>> {
+        None
+    }
+
+    /// Memory by words and, with an embedder, by meaning.
+    pub(crate) fn memory(&self, database: &Database) -> Result<Memory> {
+        let catalog = self.catalog(database)?;
+        Ok(self.memory_of(&catalog, database))
+    }
+
+    /// The same with a catalog that is open already.
+    pub(crate) fn memory_of(&self, catalog: &Arc<Catalog>, database: &Database) -> Memory {
+        Memory::new(database.clone(), self.embedder(catalog), self.config.memory.tuning())
     }
 
     /// Compiling takes seconds, once; a person who waits is told why.

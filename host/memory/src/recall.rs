@@ -13,7 +13,7 @@ use hydroid_core::ports::{
 };
 use hydroid_core::retrieval::fusion::Tuning;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
@@ -31,7 +31,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(600);
 #[derive(Clone)]
 pub struct Memory {
     database: Database,
-    embedder: Option<Arc<dyn Embedder>>,
+    embedder: Arc<OnceLock<Arc<dyn Embedder>>>,
     tuning: Tuning,
 }
 
@@ -50,7 +50,13 @@ impl Drop for Indexing {
 impl Memory {
     /// Memory over a database. How hits are weighed may be said anew with each question.
     pub fn new(database: Database, embedder: Option<Arc<dyn Embedder>>, tuning: Tuning) -> Self {
+        let embedder = Arc::new(embedder.map_or_else(OnceLock::new, OnceLock::from));
         Self { database, embedder, tuning }
+    }
+
+    /// Uses an embedder from now on, in all clones. The first stays.
+    pub fn use_embedder(&self, embedder: Arc<dyn Embedder>) {
+        drop(self.embedder.set(embedder));
     }
 
     /// The database below.
@@ -60,7 +66,7 @@ impl Memory {
 
     /// The embedder, if there is one.
     pub fn embedder(&self) -> Option<&Arc<dyn Embedder>> {
-        self.embedder.as_ref()
+        self.embedder.get()
     }
 
     /// Searches with more hits than a tool may have, files as one hit each.
@@ -82,7 +88,7 @@ impl Memory {
         user: &UserId,
         mut tell: impl FnMut(Progress) + Send,
     ) -> Result<Progress, String> {
-        let Some(embedder) = &self.embedder else { return Ok(Progress::default()) };
+        let Some(embedder) = self.embedder.get() else { return Ok(Progress::default()) };
         let sentence = |error: EmbeddingError| with_cause(&error);
         let described = embedder.describe().await.map_err(|error| error.to_string())?;
         let row =
@@ -104,7 +110,7 @@ impl Memory {
 
     /// Keeps on giving chunks their vectors, until it is dropped. None without an embedder.
     pub fn index_in_background(&self, user: UserId) -> Option<Indexing> {
-        self.embedder.as_ref()?;
+        self.embedder.get()?;
         let memory = self.clone();
         let task = tokio::spawn(async move {
             let mut wait = FIRST_WAIT;
@@ -132,7 +138,7 @@ impl Memory {
         let needs_none = search.question.order == Order::Newest
             || search.question.words.trim().is_empty()
             || search.tuning.weights.vector + search.tuning.weights.vector_window <= 0.0;
-        let Some(embedder) = self.embedder.as_ref().filter(|_| !needs_none) else { return search };
+        let Some(embedder) = self.embedder.get().filter(|_| !needs_none) else { return search };
         let meaning = self.meaning(user, &**embedder, search.question.words.clone());
         match tokio::time::timeout(PATIENCE, meaning).await {
             Ok(Ok(meaning)) => search.meaning = Some(meaning),
