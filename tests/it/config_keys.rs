@@ -11,6 +11,7 @@ mod budget;
 mod components;
 mod egress;
 mod limits;
+mod memory;
 mod model;
 mod models;
 mod name_server;
@@ -33,6 +34,7 @@ fn a_key_without_a_test_fails() {
         keys(components::TESTED),
         keys(egress::TESTED),
         keys(limits::TESTED),
+        keys(memory::TESTED),
         keys(model::TESTED),
         keys(models::TESTED),
         keys(policy::TESTED),

@@ -29,6 +29,7 @@ mod models;
 mod moment;
 mod occupied;
 mod paths;
+mod personal;
 mod providers;
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 use crate::env::Environment;
 use crate::load::{Loaded, Setting, load};
 use crate::paths::{Paths, private_directory};
+use crate::personal::PersonalFiles;
 use crate::secrets::followed::Followed;
 use crate::secrets::master_key::KeyPlaces;
 use crate::secrets::sealed::Sealed;
@@ -204,6 +205,16 @@ impl Ground {
         Ok(self.memory_of(&catalog, database))
     }
 
+    /// The person's own files, taken into memory as they are now.
+    async fn personal_files(&self, database: &Database) -> PersonalFiles {
+        let most = self.config.memory.files_chars;
+        let files = PersonalFiles::new(&self.loaded.workspace, most, database.clone());
+        if self.config.memory.files {
+            files.take_in(&self.user()).await;
+        }
+        files
+    }
+
     /// The same with a catalog that is open already.
     pub(crate) fn memory_of(&self, catalog: &Arc<Catalog>, database: &Database) -> Memory {
         Memory::new(database.clone(), self.embedder(catalog), self.config.memory.tuning())
@@ -296,6 +307,8 @@ impl Ground {
             tools,
             journal,
             approvals: Arc::new(approvals(database)),
+            recall: Arc::new(self.memory_of(catalog, database).indexing(self.user())),
+            files: Arc::new(self.personal_files(database).await),
             secret_places: Arc::new(database.clone()),
             audit: Arc::new(audited::log_of(database)),
             clock: Arc::new(SystemClock),

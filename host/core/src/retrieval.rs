@@ -2,8 +2,9 @@
 //! words, vectors and texts it is about are looked up elsewhere.
 //!
 //! Reading order: [`fusion`] (one score of several), [`repeats`] (the same thing is not said
-//! twice), [`when`] (what `last week` means).
+//! twice), [`words`] (which words say something), [`when`] (what `last week` means).
 
 pub mod fusion;
 pub mod repeats;
 pub mod when;
+pub mod words;

@@ -23,6 +23,8 @@ ALTER TABLE notes ADD COLUMN scope TEXT NOT NULL DEFAULT '';
 ALTER TABLE notes ADD COLUMN important INTEGER NOT NULL DEFAULT 0;
 -- The person wrote it, outside of any session.
 ALTER TABLE notes ADD COLUMN own INTEGER NOT NULL DEFAULT 0;
+-- The session it was written in, if that is known.
+ALTER TABLE notes ADD COLUMN session_id TEXT;
 
 -- AUTOINCREMENT: the identifier of a forgotten file is never given to another.
 CREATE TABLE files (

@@ -50,7 +50,7 @@ pub use embedding::Progress;
 pub use files::{NewFile, Taken, TakenFile};
 pub use keeping::{Forgotten, KeptNote, MemoryStatus, Pruned};
 pub use journal::Page;
-pub use recall::{Indexing, Memory};
+pub use recall::Memory;
 pub use secrets::{
     KeyId, KeyInForce, MasterKey, NoRandom, Opened, Resealed, SealError, StoredSecret,
 };

@@ -125,15 +125,16 @@ async fn save(
     }
     drop((row, rows));
     // Not `last_insert_rowid`: the triggers of the index insert rows too.
-    let sql = "INSERT INTO notes (user_id, text, created_ms, updated_ms, scope, important, own)
-               VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6) RETURNING id";
+    let sql = "INSERT INTO notes (user_id, text, created_ms, updated_ms, scope, important, own, session_id)
+               VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6, ?7) RETURNING id";
     let values = params![
         user.as_str(),
         note.text(),
         stored(now_ms),
         note.scope().map(Scope::stored).unwrap_or_default(),
         note.important().unwrap_or(false),
-        note.session().is_none()
+        note.session().is_none(),
+        note.session().map(SessionId::as_str)
     ];
     let mut rows = connection.query(sql, values).await?;
     let row = rows.next().await?.ok_or(libsql::Error::QueryReturnedNoRows)?;
@@ -154,7 +155,7 @@ async fn update(
     now_ms: u64,
 ) -> Result<u64, Failure> {
     let sql = "UPDATE notes SET text = ?3, updated_ms = max(updated_ms, ?4),
-                   scope = coalesce(?5, scope), important = coalesce(?6, important), own = ?7
+                   scope = coalesce(?5, scope), important = coalesce(?6, important), own = ?7, session_id = ?8
                WHERE id = ?1 AND user_id = ?2";
     let values = params![
         id,
@@ -163,7 +164,8 @@ async fn update(
         stored(now_ms),
         note.scope().map(Scope::stored),
         note.important(),
-        note.session().is_none()
+        note.session().is_none(),
+        note.session().map(SessionId::as_str)
     ];
     let changed = connection.execute(sql, values).await?;
     if changed > 0 {

@@ -33,11 +33,13 @@ pub struct Memory {
     database: Database,
     embedder: Arc<OnceLock<Arc<dyn Embedder>>>,
     tuning: Tuning,
+    /// Ends with the last clone.
+    indexing: Option<Arc<Indexing>>,
 }
 
 /// The task that gives chunks their vectors. Dropping it ends it, at any moment, without loss.
 #[derive(Debug)]
-pub struct Indexing {
+struct Indexing {
     task: JoinHandle<()>,
 }
 
@@ -51,7 +53,7 @@ impl Memory {
     /// Memory over a database. How hits are weighed may be said anew with each question.
     pub fn new(database: Database, embedder: Option<Arc<dyn Embedder>>, tuning: Tuning) -> Self {
         let embedder = Arc::new(embedder.map_or_else(OnceLock::new, OnceLock::from));
-        Self { database, embedder, tuning }
+        Self { database, embedder, tuning, indexing: None }
     }
 
     /// Uses an embedder from now on, in all clones. The first stays.
@@ -108,9 +110,13 @@ impl Memory {
         self.database.progress(user, row).await.map_err(|error| with_cause(&error))
     }
 
-    /// Keeps on giving chunks their vectors, until it is dropped. None without an embedder.
-    pub fn index_in_background(&self, user: UserId) -> Option<Indexing> {
-        self.embedder.get()?;
+    /// The same memory, which from now on gives new chunks of a user their vectors for as long as
+    /// it is there. Without an embedder there is nothing to give.
+    #[must_use]
+    pub fn indexing(mut self, user: UserId) -> Self {
+        if self.embedder.get().is_none() {
+            return self;
+        }
         let memory = self.clone();
         let task = tokio::spawn(async move {
             let mut wait = FIRST_WAIT;
@@ -129,7 +135,8 @@ impl Memory {
                 }
             }
         });
-        Some(Indexing { task })
+        self.indexing = Some(Arc::new(Indexing { task }));
+        self
     }
 
     /// A search with the meaning of its question, if an embedder tells it in time.

@@ -153,7 +153,7 @@ impl Database {
             let chosen = chosen(connection, &search, found).await?;
             let mut hits = Vec::new();
             for (candidate, score, why) in chosen {
-                let hit = details::hit(connection, &user, &candidate, score, why).await?;
+                let hit = details::hit(connection, &user, &candidate, (score, why), search.question.vouch).await?;
                 hits.extend(hit);
             }
             Ok(hits)

@@ -3,7 +3,7 @@
 use super::*;
 use crate::context::{fit, tests::validate};
 use crate::id::{CallId, ComponentId, TurnId};
-use crate::message::{Label, Origin, StopReason, Usage};
+use crate::message::{Origin, StopReason, Usage};
 use crate::tool::{ToolCall, ToolOutput};
 
 fn turn(number: usize, said: &str, answer: &str) -> Vec<Entry> {
@@ -44,8 +44,10 @@ fn the_newest_turns_are_kept_and_the_summary_stands_before_them() {
         summary,
         "The user began with: build a boat\n\nA boat of oak is built."
     );
+    let before = entry::conversation(&entries);
     entries.push(compacted(&plan, &summary));
     let messages = entry::conversation(&entries);
+    assert_eq!(applied(before, &plan, &summary), messages, "at once as after it was recorded");
     assert_eq!(messages.len(), 2, "{messages:?}");
     assert_eq!(messages[0].parts[0].content, Content::text(summary));
     assert_eq!(messages[0].parts[0].label, Label::summary());

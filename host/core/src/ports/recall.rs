@@ -272,6 +272,8 @@ pub struct Question {
     pub not_of: Option<SessionId>,
     /// Places whose own things are looked into, too.
     pub scopes: Scopes,
+    /// Find out for each hit whether it is vouched for.
+    pub vouch: bool,
     /// In which order hits come.
     pub order: Order,
     /// Now, in milliseconds since 1970-01-01 UTC. With it, words like `last week` are
@@ -321,6 +323,9 @@ pub struct Hit {
     pub from: Origin,
     /// It is from a secret place.
     pub secret: bool,
+    /// Nothing that nobody vouches for can be in it: the person wrote it, or it was written in a
+    /// session that had read nothing from outside. Always false unless the question asks.
+    pub vouched: bool,
     /// Why it is where it is.
     pub why: Why,
 }

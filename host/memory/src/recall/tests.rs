@@ -162,7 +162,7 @@ async fn an_embedder_that_is_away_costs_no_hit() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_task_embeds_what_is_written_while_it_runs() {
     let memory = memory_with(Some(Tiny::new("a")), &[]).await;
-    let _indexing = memory.index_in_background(local()).unwrap();
+    let memory = memory.indexing(local());
     memory.save(&local(), Note::new(NOTES[0].into(), &[]).unwrap(), 6).await.unwrap();
     for _ in 0..500 {
         if texts(&memory, question("car")).await == [NOTES[0]] {

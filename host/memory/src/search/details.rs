@@ -7,11 +7,20 @@ use hydroid_core::id::{SessionId, UserId};
 use hydroid_core::ports::{Hit, Origin, Source, Why};
 use libsql::{Connection, params};
 
+/// Whether a session had read nothing that nobody vouches for, ever.
+const UNTAINTED: &str = "NOT EXISTS (
+    SELECT 1 FROM entries WHERE entries.session_id = ?1 AND (
+        (kind = 'call_finished' AND json ->> '$.label.trust' = 'untrusted')
+        OR (kind = 'turn_started' AND EXISTS (
+            SELECT 1 FROM json_each(json, '$.parts') AS part
+            WHERE part.value ->> '$.label.trust' = 'untrusted'))))";
+
 const NOTE: &str = "
     SELECT text, created_ms, updated_ms, own,
            (SELECT json_group_array(tag) FROM note_tags WHERE note_id = notes.id),
            EXISTS (SELECT 1 FROM secret_places WHERE user_id = ?2
-                       AND kind = 'note' AND place = 'note-' || notes.id)
+                       AND kind = 'note' AND place = 'note-' || notes.id),
+           session_id
     FROM notes WHERE id = ?1 AND user_id = ?2";
 
 const MESSAGE: &str = "
@@ -34,16 +43,17 @@ pub(super) async fn hit(
     connection: &Connection,
     user: &UserId,
     found: &Candidate,
-    score: f64,
-    why: Why,
+    (score, why): (f64, Why),
+    vouch: bool,
 ) -> Result<Option<Hit>, Failure> {
     match found.source {
-        Source::Note => note(connection, user, found.owner, score, why).await,
+        Source::Note => note(connection, user, found.owner, (score, why), vouch).await,
         Source::Message => {
             let values = params![found.owner, user.as_str(), found.id];
             let mut rows = connection.query(MESSAGE, values).await?;
             let Some(row) = rows.next().await? else { return Ok(None) };
             let session = SessionId::new(row.get::<String>(2)?);
+            let vouched = vouch && is_untainted(connection, session.as_str()).await?;
             Ok(Some(Hit {
                 id: format!("message-{}", found.owner),
                 text: row.get(0)?,
@@ -51,6 +61,7 @@ pub(super) async fn hit(
                 created_ms: u64::try_from(row.get::<i64>(1)?)?,
                 from: Origin::Message { session, role: row.get(3)? },
                 secret: row.get(4)?,
+                vouched,
                 why,
             }))
         }
@@ -66,6 +77,7 @@ pub(super) async fn hit(
                 created_ms: u64::try_from(row.get::<i64>(1)?)?,
                 from: Origin::File { path: row.get(2)?, part },
                 secret: row.get(3)?,
+                vouched: false,
                 why,
             }))
         }
@@ -77,20 +89,32 @@ pub(super) async fn note(
     connection: &Connection,
     user: &UserId,
     id: i64,
-    score: f64,
-    why: Why,
+    (score, why): (f64, Why),
+    vouch: bool,
 ) -> Result<Option<Hit>, Failure> {
     let mut rows = connection.query(NOTE, params![id, user.as_str()]).await?;
     let Some(row) = rows.next().await? else { return Ok(None) };
     let tags = serde_json::from_str(row.get_str(4)?)?;
     let updated_ms = u64::try_from(row.get::<i64>(2)?)?;
+    let (own, session): (bool, Option<String>) = (row.get(3)?, row.get(6)?);
+    let vouched = match session {
+        _ if !vouch => false,
+        Some(session) => is_untainted(connection, &session).await?,
+        None => own,
+    };
     Ok(Some(Hit {
         id: note_id(id),
         text: row.get(0)?,
         score,
         created_ms: u64::try_from(row.get::<i64>(1)?)?,
-        from: Origin::Note { tags, updated_ms, own: row.get(3)? },
+        from: Origin::Note { tags, updated_ms, own },
         secret: row.get(5)?,
+        vouched,
         why,
     }))
+}
+
+async fn is_untainted(connection: &Connection, session: &str) -> Result<bool, Failure> {
+    let mut rows = connection.query(&format!("SELECT {UNTAINTED}"), [session]).await?;
+    Ok(rows.next().await?.map(|row| row.get(0)).transpose()?.unwrap_or(false))
 }

@@ -109,7 +109,7 @@ async fn notes(
     drop(rows);
     let mut found = Vec::new();
     for (id, at_ms) in ids {
-        let hit = details::note(connection, user, id, 0.0, Why::default()).await?;
+        let hit = details::note(connection, user, id, (0.0, Why::default()), false).await?;
         let at_ms = u64::try_from(at_ms)?;
         found.extend(hit.map(|hit| (at_ms, hit)));
     }
@@ -140,6 +140,7 @@ async fn messages(
             created_ms: at_ms,
             from: Origin::Message { session, role: row.get(4)? },
             secret: row.get(5)?,
+            vouched: false,
             why: Why::default(),
         };
         found.push((at_ms, hit));
@@ -166,6 +167,7 @@ async fn files(
             created_ms: u64::try_from(row.get::<i64>(2)?)?,
             from: Origin::File { path: row.get(1)?, part: 1 },
             secret: row.get(5)?,
+            vouched: false,
             why: Why::default(),
         };
         found.push((u64::try_from(row.get::<i64>(3)?)?, hit));

@@ -2,6 +2,7 @@
 //! those that nearly everything has.
 
 use crate::failure::Failure;
+use hydroid_core::retrieval::words::says_something;
 use libsql::{Connection, Value};
 use std::collections::BTreeSet;
 
@@ -14,17 +15,6 @@ const LONGEST_WORD: usize = 64;
 /// A word that is in more chunks than this tells too little to be worth reading them all, if there
 /// are others. Below this many chunks nothing is too common.
 const COMMON: i64 = 4_000;
-
-/// Words that are in every question and say nothing about it.
-const EMPTY: &[&str] = &[
-    "a", "about", "after", "all", "also", "am", "an", "and", "any", "are", "as", "at", "be", "been",
-    "but", "by", "can", "could", "did", "do", "does", "for", "from", "had", "has", "have", "he",
-    "her", "him", "his", "how", "i", "if", "in", "into", "is", "it", "its", "just", "me", "my",
-    "no", "not", "of", "on", "or", "our", "please", "she", "should", "so", "some", "tell", "than",
-    "that", "the", "their", "them", "then", "there", "these", "they", "this", "those", "to", "us",
-    "was", "we", "were", "what", "when", "where", "which", "who", "whom", "whose", "why", "will",
-    "with", "would", "you", "your",
-];
 
 /// The words of a text, each once.
 pub(super) fn words(text: &str) -> Vec<String> {
@@ -46,8 +36,8 @@ pub(super) async fn expression(
 ) -> Result<Option<String>, Failure> {
     let all = words(text);
     let last = all.last().cloned();
-    let says = |word: &&String| !EMPTY.contains(&word.to_lowercase().as_str());
-    let mut terms: Vec<String> = all.iter().filter(says).cloned().collect();
+    let says = all.iter().filter(|word| says_something(word));
+    let mut terms: Vec<String> = says.cloned().collect();
     if terms.is_empty() {
         terms = all;
     }

@@ -165,6 +165,7 @@ impl Recall for Records {
             secret: *self.secret.lock().unwrap(),
             created_ms: *at,
             from: Origin::Note { tags: note.tags().clone(), updated_ms: *at, own: false },
+            vouched: false,
             why: hydroid_core::ports::Why::default(),
         });
         let hits = hits.take(question.limit as usize).collect();

@@ -107,7 +107,8 @@ pub(super) async fn embed(ground: &Ground, memory: &Memory) -> Result<()> {
     }
     let interactive = ground.terminal.interactive;
     let mut told = 0;
-    let progress = memory.embed_all(&ground.user(), |progress| {
+    let user = ground.user();
+    let progress = memory.embed_all(&user, |progress| {
         let hundredth = progress.done * 100 / progress.total.max(1);
         if interactive && hundredth >= told + 10 {
             told = hundredth;
