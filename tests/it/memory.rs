@@ -33,8 +33,12 @@ fn notes_are_kept_found_carried_and_forgotten() {
         other.run(&import).code(0).says("2 notes came in");
         other.run(&import).code(0).says("0 notes came in, 2 were there");
         let listed = json(&other, &["memory", "list", "--json"]);
-        let scopes: Vec<&str> =
-            listed.as_array().expect("a list").iter().filter_map(|note| note["scope"].as_str()).collect();
+        let scopes: Vec<&str> = listed
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter_map(|note| note["scope"].as_str())
+            .collect();
         assert!(scopes.contains(&"project:boat"), "{listed}");
     }
     home.run(&["memory", "prune", "--older-than", "0s"]).code(0).says("1 notes").says("--yes");

@@ -127,10 +127,7 @@ fn why(hit: &Hit) -> String {
 }
 
 fn details(hit: &Hit) -> Value {
-    hit.details_json
-        .as_deref()
-        .and_then(|json| serde_json::from_str(json).ok())
-        .unwrap_or_default()
+    hit.details_json.as_deref().and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
 }
 
 fn head(hit: &Hit) -> String {

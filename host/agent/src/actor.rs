@@ -8,8 +8,8 @@
 
 use crate::answer::{AnswerScrubber, mask_known};
 use crate::audit;
-use crate::compacting;
 use crate::clients::{Client, Clients, Shown};
+use crate::compacting;
 use crate::effects::{self, Job, News, Report, TurnContext};
 use crate::history;
 use crate::remembering;
@@ -459,8 +459,7 @@ impl Actor {
     async fn begin(&mut self, parts: Vec<Part>) -> Result<Vec<Part>, TurnError> {
         let mut parts = self.scrubbed(parts).await?;
         self.make_ready(&parts).await.map_err(TurnError::Journal)?;
-        let recalled =
-            remembering::recalled(&self.agent, &self.user, &self.session, &parts).await;
+        let recalled = remembering::recalled(&self.agent, &self.user, &self.session, &parts).await;
         parts.extend(self.scrubbed(recalled).await?);
         Ok(parts)
     }

@@ -90,13 +90,18 @@ async fn by_model(
     let window = window(agent, by.provider.as_str(), &by.model) as usize;
     let shown = plan.shown(window.saturating_mul(SHOWN_PER_TOKEN).min(MOST_SHOWN));
     let shown = agent.scrubber.current().mask_known(&shown);
-    let request = request(&by, options, INSTRUCTIONS, "Sum this conversation up:", shown, SUMMARY_TOKENS);
+    let request =
+        request(&by, options, INSTRUCTIONS, "Sum this conversation up:", shown, SUMMARY_TOKENS);
     Ok((by, answer(agent, request, context).await?))
 }
 
 /// A title for a session that begins with these words, by the model that is configured for
 /// titles; none if none is, or it has none.
-pub(crate) async fn title(turn: &TurnContext, context: CallContext, said: &[Part]) -> Option<String> {
+pub(crate) async fn title(
+    turn: &TurnContext,
+    context: CallContext,
+    said: &[Part],
+) -> Option<String> {
     let agent = &turn.agent;
     let route = agent.config.model.route.title.as_ref()?;
     let first: String = history::words(said).chars().take(MOST_NAMED).collect();
@@ -135,10 +140,9 @@ fn model_for(
             (ModelRef { provider, model: main.name.clone() }, main.options.as_ref())
         }
     };
-    let options = options
-        .map(serde_json::to_value)
-        .transpose()
-        .map_err(|error| model_error(format!("options of a model cannot be sent as JSON: {error}")))?;
+    let options = options.map(serde_json::to_value).transpose().map_err(|error| {
+        model_error(format!("options of a model cannot be sent as JSON: {error}"))
+    })?;
     Ok((model, options))
 }
 

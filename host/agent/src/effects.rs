@@ -53,9 +53,21 @@ pub(crate) struct Report {
 pub(crate) enum News {
     Answer(Vec<ModelEvent>),
     AnswerEnded(Result<(), ModelError>),
-    CallPreviewed { id: CallId, preview: Option<Preview> },
-    CallFinished { id: CallId, output: ToolOutput, label: Label, redactions: u32 },
-    Progress { id: CallId, fraction: Option<f32>, note: String },
+    CallPreviewed {
+        id: CallId,
+        preview: Option<Preview>,
+    },
+    CallFinished {
+        id: CallId,
+        output: ToolOutput,
+        label: Label,
+        redactions: u32,
+    },
+    Progress {
+        id: CallId,
+        fraction: Option<f32>,
+        note: String,
+    },
     /// The older part of the conversation was summed up; the entry is to be recorded.
     Compacted(Entry),
     /// What a person asked to be summed up is done, with or without an entry before.

@@ -339,7 +339,6 @@ pub(crate) struct FakeJournal {
 }
 
 impl FakeJournal {
-
     pub(crate) fn stored(&self, session: &str) -> Vec<StoredEntry> {
         self.sessions
             .lock()
@@ -535,11 +534,7 @@ impl Recall for FakeMemory {
         async { Err(RecallError::Full) }.boxed()
     }
 
-    fn delete<'a>(
-        &'a self,
-        _: &'a UserId,
-        _: &'a str,
-    ) -> BoxFuture<'a, Result<(), RecallError>> {
+    fn delete<'a>(&'a self, _: &'a UserId, _: &'a str) -> BoxFuture<'a, Result<(), RecallError>> {
         async { Err(RecallError::Full) }.boxed()
     }
 

@@ -31,6 +31,8 @@ mod tests;
 pub use clients::{Shown, Subscription, SubscriptionEnd};
 pub use metered::Metered;
 pub use model::{ModelCounters, ModelCounts, ModelParts, reliable};
-pub use session::{AnswerError, CompactError, SayError, Session, TurnError, TurnHandle, TurnReport};
+pub use session::{
+    AnswerError, CompactError, SayError, Session, TurnError, TurnHandle, TurnReport,
+};
 pub use sessions::{Agent, AgentParts, OpenError, OpenSession, SessionChoice};
 pub use settings::{MAIN_AGENT, session_policy};

@@ -77,7 +77,8 @@ pub(crate) async fn read(
         modified.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX));
     let digest = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     let length = about.len();
-    let ending = path.extension().map(|end| end.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let ending =
+        path.extension().map(|end| end.to_string_lossy().to_lowercase()).unwrap_or_default();
     let parsed = PARSED.iter().find(|(end, _)| *end == ending);
     let text = match parsed {
         Some((_, media_type)) => {
@@ -90,7 +91,11 @@ pub(crate) async fn read(
         }
         None => {
             let text = text_of(bytes)?;
-            if matches!(ending.as_str(), "html" | "htm" | "xhtml") { text_of_html(&text)? } else { text }
+            if matches!(ending.as_str(), "html" | "htm" | "xhtml") {
+                text_of_html(&text)?
+            } else {
+                text
+            }
         }
     };
     if text.trim().is_empty() {

@@ -70,7 +70,8 @@ impl PersonalFiles {
         for file in known {
             let ours = hydroid_core::prompt::is_personal_file(&file.path);
             let name = file.path.strip_prefix("/shared/").unwrap_or_default();
-            if ours && !is_plain_file(&self.shared.join(name))
+            if ours
+                && !is_plain_file(&self.shared.join(name))
                 && let Err(error) = self.database.forget_files(user, &file.path).await
             {
                 tracing::warn!(%name, %error, "a file that is gone could not be forgotten");
@@ -97,7 +98,10 @@ impl PersonalFiles {
             let count = text.chars().count();
             let text = if count > left {
                 let kept: String = text.chars().take(left).collect();
-                format!("{kept}\n[{} more characters are left out: `memory.files_chars`]", count - left)
+                format!(
+                    "{kept}\n[{} more characters are left out: `memory.files_chars`]",
+                    count - left
+                )
             } else {
                 text
             };
@@ -181,7 +185,10 @@ mod tests {
             [
                 ("AGENTS.md", "be brief"),
                 ("MEMORY.md", "the boat is oak"),
-                ("memory/2026-11-25.md", "yesterd\n[2 more characters are left out: `memory.files_chars`]"),
+                (
+                    "memory/2026-11-25.md",
+                    "yesterd\n[2 more characters are left out: `memory.files_chars`]"
+                ),
             ]
         );
         files.take_in(&user).await;

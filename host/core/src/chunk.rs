@@ -178,7 +178,8 @@ mod tests {
 
     #[test]
     fn nothing_is_lost_and_no_character_is_parted() {
-        let pieces = ["a", " ", "\n", ". ", "é", "你", "。", "🦀", "e\u{301}", "👩\u{200d}🚀", "}\n"];
+        let pieces =
+            ["a", " ", "\n", ". ", "é", "你", "。", "🦀", "e\u{301}", "👩\u{200d}🚀", "}\n"];
         let mut seed = 7_u64;
         for _ in 0..300 {
             let mut next = |end: usize| {

@@ -128,7 +128,10 @@ impl Plan {
             let line = line_of(message, MOST_SHOWN);
             let length = line.chars().count() + 1;
             if length > left {
-                lines.push(format!("[{} earlier messages are left out here]", self.count() - lines.len()));
+                lines.push(format!(
+                    "[{} earlier messages are left out here]",
+                    self.count() - lines.len()
+                ));
                 break;
             }
             left -= length;
@@ -195,9 +198,9 @@ impl Plan {
     fn left_open(&self) -> Vec<String> {
         let mut open: Vec<String> = Vec::new();
         for turn in &self.turns {
-            let answered = turn
-                .iter()
-                .any(|message| message.role == Role::Assistant && !message.text().trim().is_empty());
+            let answered = turn.iter().any(|message| {
+                message.role == Role::Assistant && !message.text().trim().is_empty()
+            });
             if let Some(asked) = turn.first().filter(|_| !answered) {
                 open.push(cut(&said_by_person(asked), MOST_QUESTION));
             }
@@ -205,7 +208,9 @@ impl Plan {
         let last = self.turns.last().into_iter().flatten();
         let answer = last.filter(|message| message.role == Role::Assistant).next_back();
         if let Some(answer) = answer {
-            open.extend(questions(&answer.text()).into_iter().map(|text| cut(&text, MOST_QUESTION)));
+            open.extend(
+                questions(&answer.text()).into_iter().map(|text| cut(&text, MOST_QUESTION)),
+            );
         }
         open.retain(|question| !question.is_empty());
         let surplus = open.len().saturating_sub(MOST_QUESTIONS);
@@ -249,7 +254,9 @@ fn shown(content: &Content, most: usize) -> String {
     match content {
         Content::Text { text } => cut(text, most),
         Content::Thinking { .. } | Content::Other { .. } => String::new(),
-        Content::ToolCall { call } => format!("[calls {} {}]", call.name, cut(&call.arguments, most / 4)),
+        Content::ToolCall { call } => {
+            format!("[calls {} {}]", call.name, cut(&call.arguments, most / 4))
+        }
         Content::ToolResult { content, .. } => {
             content.iter().map(|content| shown(content, most / 2)).collect::<Vec<_>>().join(" ")
         }

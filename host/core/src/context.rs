@@ -88,7 +88,9 @@ pub fn estimated(messages: &[Message]) -> u64 {
 /// end. One that would fill the window is cut in the middle, where its beginning, the person's
 /// goal, and its end, what is open, are not.
 fn take_summary(turns: &mut [Vec<Message>], room: u64) -> Vec<Part> {
-    let Some(first) = turns.first_mut().and_then(|turn| turn.first_mut()) else { return Vec::new() };
+    let Some(first) = turns.first_mut().and_then(|turn| turn.first_mut()) else {
+        return Vec::new();
+    };
     let is_summary = |part: &&Part| part.label.source == Source::Summary;
     let count = first.parts.iter().take_while(is_summary).count();
     let mut summary: Vec<Part> = first.parts.drain(..count).collect();

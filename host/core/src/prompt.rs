@@ -6,7 +6,8 @@ use crate::ports::PromptFile;
 
 /// Files of the person at the top of `/shared` that are read into every conversation, in the
 /// order of the prompt.
-pub const PERSONAL_FILES: [&str; 5] = ["AGENTS.md", "SOUL.md", "IDENTITY.md", "USER.md", "MEMORY.md"];
+pub const PERSONAL_FILES: [&str; 5] =
+    ["AGENTS.md", "SOUL.md", "IDENTITY.md", "USER.md", "MEMORY.md"];
 
 /// Where the daily notes are, below `/shared`.
 pub const DAILY_NOTES: &str = "memory";
@@ -16,7 +17,8 @@ pub const DAILY_NOTES: &str = "memory";
 pub fn is_personal_file(path: &str) -> bool {
     let Some(rest) = path.strip_prefix("/shared") else { return false };
     let rest = rest.trim_matches('/').to_lowercase();
-    let below = rest.strip_prefix(DAILY_NOTES).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let below =
+        rest.strip_prefix(DAILY_NOTES).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     below || PERSONAL_FILES.iter().any(|name| name.to_lowercase() == rest)
 }
 
@@ -139,7 +141,13 @@ mod tests {
         ] {
             assert!(is_personal_file(path), "{path}");
         }
-        for path in ["/shared/notes/MEMORY.md", "/shared/memories.md", "/tmp/MEMORY.md", "/sharedx", "/shared"] {
+        for path in [
+            "/shared/notes/MEMORY.md",
+            "/shared/memories.md",
+            "/tmp/MEMORY.md",
+            "/sharedx",
+            "/shared",
+        ] {
             assert!(!is_personal_file(path), "{path}");
         }
     }

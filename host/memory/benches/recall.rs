@@ -29,7 +29,8 @@ struct Random(u64);
 
 impl Random {
     fn number(&mut self) -> f64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 11) as f64 / (1_u64 << 53) as f64
     }
 
@@ -60,7 +61,12 @@ impl Embedder for Words {
     fn describe(&self) -> BoxFuture<'_, Result<EmbedderDescription, EmbedError>> {
         Box::pin(async {
             let (identity, model) = ("00".to_owned(), "words".to_owned());
-            Ok(EmbedderDescription { identity, model, dimensions: DIMENSIONS as u32, normalized: false })
+            Ok(EmbedderDescription {
+                identity,
+                model,
+                dimensions: DIMENSIONS as u32,
+                normalized: false,
+            })
         })
     }
 
@@ -77,7 +83,8 @@ impl Embedder for Words {
 fn vector(text: &str) -> Vec<f32> {
     let mut vector = vec![0.0; DIMENSIONS];
     for word in text.split_whitespace() {
-        let seed = word.bytes().fold(7_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
+        let seed =
+            word.bytes().fold(7_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
         let mut random = Random(seed);
         for number in &mut vector {
             *number += (random.number() - 0.5) as f32;
@@ -98,7 +105,8 @@ fn percentiles(mut times: Vec<Duration>) -> String {
 
 #[tokio::main]
 async fn main() {
-    let wanted: u64 = std::env::var("CHUNKS").ok().and_then(|text| text.parse().ok()).unwrap_or(100_000);
+    let wanted: u64 =
+        std::env::var("CHUNKS").ok().and_then(|text| text.parse().ok()).unwrap_or(100_000);
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("bench.db");
     let database = Database::open(&path).await.unwrap();
@@ -119,13 +127,18 @@ async fn main() {
             text,
             modified_ms: 1_000 + number,
         };
-        if let hydroid_memory::Taken::New { chunks } = database.take_file(&user, file, 5).await.unwrap() {
+        if let hydroid_memory::Taken::New { chunks } =
+            database.take_file(&user, file, 5).await.unwrap()
+        {
             count += chunks;
         }
         number += 1;
     }
     let seconds = began.elapsed().as_secs_f64();
-    row("files taken in, cut and indexed by words", &format!("{:.0} chunks/s", count as f64 / seconds));
+    row(
+        "files taken in, cut and indexed by words",
+        &format!("{:.0} chunks/s", count as f64 / seconds),
+    );
     let status = database.memory_status(&user, None).await.unwrap();
     row("size without vectors", &format!("{} bytes a chunk", status.bytes / status.chunks));
 
@@ -135,19 +148,28 @@ async fn main() {
     let rate = count as f64 / began.elapsed().as_secs_f64();
     row("vectors made by a trivial embedder and stored", &format!("{rate:.0} chunks/s"));
     let status = database.memory_status(&user, None).await.unwrap();
-    row("size with vectors of 256 numbers", &format!("{} bytes a chunk", status.bytes / status.chunks));
+    row(
+        "size with vectors of 256 numbers",
+        &format!("{} bytes a chunk", status.bytes / status.chunks),
+    );
     row("chunks", &status.chunks.to_string());
 
     let words = Memory::new(database.clone(), None, Tuning::default());
-    let other = Memory::new(Database::open(&path).await.unwrap(), Some(Arc::new(Words)), Tuning::default());
+    let other =
+        Memory::new(Database::open(&path).await.unwrap(), Some(Arc::new(Words)), Tuning::default());
     let question = |random: &mut Random| {
         let words: Vec<String> = (0..6).map(|_| name(random.word())).collect();
         Question { words: words.join(" "), limit: 10, now_ms: Some(10_000), ..Question::default() }
     };
     let began = Instant::now();
     other.search(&user, question(&mut random)).await.unwrap();
-    row("the first search of a process, which reads all vectors", &format!("{:.0} ms", began.elapsed().as_secs_f64() * 1_000.0));
-    for (what, memory) in [("a search by words", &words), ("a search by words and meaning", &memory)] {
+    row(
+        "the first search of a process, which reads all vectors",
+        &format!("{:.0} ms", began.elapsed().as_secs_f64() * 1_000.0),
+    );
+    for (what, memory) in
+        [("a search by words", &words), ("a search by words and meaning", &memory)]
+    {
         memory.search(&user, question(&mut random)).await.unwrap();
         let mut times = Vec::new();
         for _ in 0..200 {
@@ -180,7 +202,9 @@ async fn index() {
                CREATE INDEX vi ON v (libsql_vector_idx(e));";
     connection.execute_batch(sql).await.unwrap();
     let mut random = Random(2);
-    let bytes = |text: &str| vector(text).iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>();
+    let bytes = |text: &str| {
+        vector(text).iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>()
+    };
     let began = Instant::now();
     let transaction = connection.transaction().await.unwrap();
     for id in 0..ROWS {
@@ -190,7 +214,8 @@ async fn index() {
     transaction.commit().await.unwrap();
     let rate = ROWS as f64 / began.elapsed().as_secs_f64();
     row(&format!("libsql's vector index, {ROWS} rows: building"), &format!("{rate:.0} rows/s"));
-    let size = std::fs::metadata(&path).unwrap().len() + std::fs::metadata(directory.path().join("index.db-wal")).map_or(0, |about| about.len());
+    let size = std::fs::metadata(&path).unwrap().len()
+        + std::fs::metadata(directory.path().join("index.db-wal")).map_or(0, |about| about.len());
     row("libsql's vector index: size", &format!("{} bytes a row", size / ROWS as u64));
     let mut times = Vec::new();
     for _ in 0..50 {

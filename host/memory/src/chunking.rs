@@ -50,7 +50,8 @@ pub(crate) async fn cut_what_is_new(connection: &Connection) -> Result<u64, Fail
     let mut cut = 0;
     loop {
         let mut waiting: Vec<(String, i64)> = Vec::new();
-        let mut rows = connection.query("SELECT source, owner FROM unchunked LIMIT 500", ()).await?;
+        let mut rows =
+            connection.query("SELECT source, owner FROM unchunked LIMIT 500", ()).await?;
         while let Some(row) = rows.next().await? {
             waiting.push((row.get(0)?, row.get(1)?));
         }
@@ -73,7 +74,8 @@ async fn cut_note(connection: &Connection, row: i64) -> Result<u64, Failure> {
     let sql = "SELECT user_id, text, created_ms, scope FROM notes WHERE id = ?1";
     let mut rows = connection.query(sql, [row]).await?;
     let Some(found) = rows.next().await? else { return Ok(0) };
-    let (user, text, scope): (String, String, String) = (found.get(0)?, found.get(1)?, found.get(3)?);
+    let (user, text, scope): (String, String, String) =
+        (found.get(0)?, found.get(1)?, found.get(3)?);
     let at_ms = found.get(2)?;
     drop((found, rows));
     let thread = thread("note", row);
@@ -111,11 +113,16 @@ pub(crate) async fn replace(
     let sql = "UPDATE user_numbers SET next_chunk = next_chunk + ?2 WHERE user_id = ?1
                RETURNING number, next_chunk - ?2";
     let mut rows = connection.query(sql, params![owner.user, i64::try_from(count)?]).await?;
-    let Some(row) = rows.next().await? else { return Err(Cause::NoUser(owner.user.to_owned()).into()) };
+    let Some(row) = rows.next().await? else {
+        return Err(Cause::NoUser(owner.user.to_owned()).into());
+    };
     let first = (row.get::<i64>(0)? << CHUNK_BITS) + row.get::<i64>(1)?;
     drop((row, rows));
     let mut rows = connection
-        .query("SELECT coalesce(max(position) + 1, 0) FROM chunks WHERE thread = ?1", [owner.thread])
+        .query(
+            "SELECT coalesce(max(position) + 1, 0) FROM chunks WHERE thread = ?1",
+            [owner.thread],
+        )
         .await?;
     let row = rows.next().await?.ok_or(libsql::Error::QueryReturnedNoRows)?;
     let begin: i64 = row.get(0)?;

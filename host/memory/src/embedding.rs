@@ -107,7 +107,11 @@ impl Database {
     }
 
     /// How many chunks a user has, and how many with a vector by an embedder.
-    pub(crate) async fn progress(&self, user: &UserId, embedder: i64) -> Result<Progress, StoreError> {
+    pub(crate) async fn progress(
+        &self,
+        user: &UserId,
+        embedder: i64,
+    ) -> Result<Progress, StoreError> {
         let user = user.clone();
         self.read("count vectors", async move |connection| {
             let range = range(connection, &user).await?;

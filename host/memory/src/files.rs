@@ -123,7 +123,10 @@ impl Database {
 }
 
 /// Whoever holds vectors in memory reads them again.
-pub(crate) async fn forget_in_memory(connection: &Connection, user: &UserId) -> Result<(), Failure> {
+pub(crate) async fn forget_in_memory(
+    connection: &Connection,
+    user: &UserId,
+) -> Result<(), Failure> {
     let sql = "UPDATE user_numbers SET epoch = epoch + 1 WHERE user_id = ?1";
     connection.execute(sql, [user.as_str()]).await?;
     Ok(())
@@ -216,7 +219,10 @@ mod tests {
         let database = Database::open_in_memory().await.unwrap();
         let user = UserId::new("local");
         let new = file("/a/x.md", "the ferry leaves at noon", Scope::User);
-        assert_eq!(database.take_file(&user, new.clone(), 9).await.unwrap(), Taken::New { chunks: 1 });
+        assert_eq!(
+            database.take_file(&user, new.clone(), 9).await.unwrap(),
+            Taken::New { chunks: 1 }
+        );
         assert_eq!(database.take_file(&user, new, 9).await.unwrap(), Taken::Same);
         assert_eq!(found(&database, &user, words("ferry")).await, ["/a/x.md"]);
         let changed = file("/a/x.md", "the train leaves at nine", Scope::User);

@@ -8,7 +8,9 @@ use crate::files::forget_in_memory;
 use crate::journal::stored;
 use crate::notes::{note_id, row_of};
 use hydroid_core::id::UserId;
-use hydroid_core::ports::{EmbedderDescription, MOST_NOTES, Note, RecallError, Scope, Source, StoreError};
+use hydroid_core::ports::{
+    EmbedderDescription, MOST_NOTES, Note, RecallError, Scope, Source, StoreError,
+};
 use libsql::{Connection, Row, params};
 use std::collections::BTreeSet;
 
@@ -246,7 +248,8 @@ async fn bring_back(
     Ok(Ok(true))
 }
 
-const OLD_NOTES: &str = "FROM notes WHERE user_id = ?1 AND updated_ms < ?2 AND (?3 OR NOT important)";
+const OLD_NOTES: &str =
+    "FROM notes WHERE user_id = ?1 AND updated_ms < ?2 AND (?3 OR NOT important)";
 const OLD_MESSAGES: &str = "FROM messages WHERE at_ms < ?2 AND ?3 IS NOT NULL
     AND session_id IN (SELECT id FROM sessions WHERE user_id = ?1)";
 const OLD_FILES: &str = "FROM files WHERE user_id = ?1 AND taken_ms < ?2 AND ?3 IS NOT NULL";
@@ -292,12 +295,14 @@ async fn purge(
         files: connection.execute("DELETE FROM files WHERE user_id = ?1", [user]).await?,
         ..Forgotten::default()
     };
-    let sql = "DELETE FROM messages WHERE session_id IN (SELECT id FROM sessions WHERE user_id = ?1)";
+    let sql =
+        "DELETE FROM messages WHERE session_id IN (SELECT id FROM sessions WHERE user_id = ?1)";
     forgotten.messages = connection.execute(sql, [user]).await?;
     connection.execute("DELETE FROM scratchpads WHERE user_id = ?1", [user]).await?;
     connection.execute("DELETE FROM kept_answers WHERE user_id = ?1", [user]).await?;
     if sessions {
-        let sql = "DELETE FROM entries WHERE session_id IN (SELECT id FROM sessions WHERE user_id = ?1)";
+        let sql =
+            "DELETE FROM entries WHERE session_id IN (SELECT id FROM sessions WHERE user_id = ?1)";
         connection.execute(sql, [user]).await?;
         forgotten.sessions =
             connection.execute("DELETE FROM sessions WHERE user_id = ?1", [user]).await?;

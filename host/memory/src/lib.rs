@@ -48,8 +48,8 @@ pub use backup::{BackupError, verify_copy};
 pub use database::Database;
 pub use embedding::Progress;
 pub use files::{NewFile, Taken, TakenFile};
-pub use keeping::{Forgotten, KeptNote, MemoryStatus, Pruned};
 pub use journal::Page;
+pub use keeping::{Forgotten, KeptNote, MemoryStatus, Pruned};
 pub use recall::Memory;
 pub use secrets::{
     KeyId, KeyInForce, MasterKey, NoRandom, Opened, Resealed, SealError, StoredSecret,

@@ -1,9 +1,9 @@
 //! The notes of each user in the database: kept, changed and forgotten. Finding them again is
 //! in `search`.
 
+use crate::chunking::cut_what_is_new;
 use crate::database::Database;
 use crate::failure::{Cause, Failure};
-use crate::chunking::cut_what_is_new;
 use crate::journal::stored;
 use crate::search::Search;
 use futures_util::future::BoxFuture;

@@ -95,7 +95,8 @@ impl Memory {
         let described = embedder.describe().await.map_err(|error| error.to_string())?;
         let row =
             self.database.embedder_row(&described).await.map_err(|error| with_cause(&error))?;
-        let counted = self.database.progress(user, row).await.map_err(|error| with_cause(&error))?;
+        let counted =
+            self.database.progress(user, row).await.map_err(|error| with_cause(&error))?;
         let mut progress = counted;
         tell(progress);
         let mut after = 0;
@@ -252,7 +253,6 @@ impl fmt::Debug for Memory {
         f.debug_struct("Memory").field("database", &self.database).finish_non_exhaustive()
     }
 }
-
 
 #[cfg(test)]
 mod tests;

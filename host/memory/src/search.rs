@@ -19,7 +19,7 @@ use crate::vectors::{Allowed, Quantised, Scan};
 use candidates::Candidate;
 use hydroid_core::id::UserId;
 use hydroid_core::ports::{Hit, MOST_HITS, Order, Question, RecallError, Scopes, Source, Why};
-use hydroid_core::retrieval::fusion::{Tuning, Weights, for_age, for_importance, fuse};
+use hydroid_core::retrieval::fusion::{Tuning, Weights, for_age, for_importance, for_length, fuse};
 use hydroid_core::retrieval::repeats::{without_repeats, words_of};
 use hydroid_core::retrieval::when;
 use libsql::{Connection, Value};
@@ -60,14 +60,20 @@ impl Search {
     /// A search as a tool or a person asks for it.
     pub(crate) fn of(question: Question, tuning: Tuning) -> Self {
         let limit = question.limit.min(MOST_HITS) as usize;
-        let tuning = question.tuning.unwrap_or(tuning);
+        let mut tuning = question.tuning.unwrap_or(tuning);
+        let words = question.words.split_whitespace().count();
+        tuning.weights = for_length(tuning.weights, words);
         Self { question, meaning: None, tuning, limit, one_per_file: false }
     }
 }
 
 impl Database {
     /// What fits best. Words like `last week` narrow the time, unless nothing is from then.
-    pub(crate) async fn find(&self, user: &UserId, search: Search) -> Result<Vec<Hit>, RecallError> {
+    pub(crate) async fn find(
+        &self,
+        user: &UserId,
+        search: Search,
+    ) -> Result<Vec<Hit>, RecallError> {
         let question = &search.question;
         let unbound = question.after_ms.is_none() && question.before_ms.is_none();
         let named = question
@@ -95,8 +101,7 @@ impl Database {
             return Ok(Vec::new());
         }
         let question = &search.question;
-        let wanted =
-            |source| question.sources.is_empty() || question.sources.contains(&source);
+        let wanted = |source| question.sources.is_empty() || question.sources.contains(&source);
         if question.order == Order::Newest {
             return Ok(self.newest(user, search).await?);
         }
@@ -153,7 +158,14 @@ impl Database {
             let chosen = chosen(connection, &search, found).await?;
             let mut hits = Vec::new();
             for (candidate, score, why) in chosen {
-                let hit = details::hit(connection, &user, &candidate, (score, why), search.question.vouch).await?;
+                let hit = details::hit(
+                    connection,
+                    &user,
+                    &candidate,
+                    (score, why),
+                    search.question.vouch,
+                )
+                .await?;
                 hits.extend(hit);
             }
             Ok(hits)
@@ -208,15 +220,13 @@ const FILTER: &str = "c.at_ms >= ?4 AND c.at_ms < ?5
          OR (SELECT session_id FROM messages WHERE id = c.owner) <> ?11)";
 
 /// The values of [`FILTER`], behind one of the caller's and the range of the user's chunks.
-fn values(
-    first: Value,
-    range: (i64, i64),
-    question: &Question,
-) -> Result<Vec<Value>, Failure> {
+fn values(first: Value, range: (i64, i64), question: &Question) -> Result<Vec<Value>, Failure> {
     let sources: Vec<&str> = question.sources.iter().map(|source| source.id()).collect();
     let (scopes, all) = match &question.scopes {
         Scopes::All => (Vec::new(), true),
-        Scopes::Of(scopes) => (scopes.iter().map(hydroid_core::ports::Scope::stored).collect(), false),
+        Scopes::Of(scopes) => {
+            (scopes.iter().map(hydroid_core::ports::Scope::stored).collect(), false)
+        }
     };
     let optional = |text: Option<&str>| text.map_or(Value::Null, |text| text.into());
     Ok(vec![
@@ -332,9 +342,8 @@ async fn chosen(
         if fused <= 0.0 {
             continue;
         }
-        let recency = question
-            .now_ms
-            .map_or(1.0, |now_ms| for_age(tuning.recency, candidate.at_ms, now_ms));
+        let recency =
+            question.now_ms.map_or(1.0, |now_ms| for_age(tuning.recency, candidate.at_ms, now_ms));
         let importance = for_importance(tuning.importance, candidate.importance);
         let cosine = candidate.cosine;
         let why = Why { legs: candidate.legs, recency, importance, repeated: 0.0, cosine };
@@ -346,7 +355,8 @@ async fn chosen(
     });
     let mut owners = BTreeSet::new();
     scored.retain(|(candidate, _, _)| {
-        let part = if candidate.source == Source::File && !search.one_per_file { candidate.id } else { 0 };
+        let part =
+            if candidate.source == Source::File && !search.one_per_file { candidate.id } else { 0 };
         owners.insert((candidate.source, candidate.owner, part))
     });
     if tuning.diversity <= 0.0 {
@@ -356,8 +366,10 @@ async fn chosen(
     scored.truncate(limit.saturating_mul(2).max(limit + 10));
     let mut texts = Vec::new();
     for (candidate, score, _) in &scored {
-        let mut rows = connection.query("SELECT text FROM chunks WHERE id = ?1", [candidate.id]).await?;
-        let text = rows.next().await?.map(|row| row.get::<String>(0)).transpose()?.unwrap_or_default();
+        let mut rows =
+            connection.query("SELECT text FROM chunks WHERE id = ?1", [candidate.id]).await?;
+        let text =
+            rows.next().await?.map(|row| row.get::<String>(0)).transpose()?.unwrap_or_default();
         texts.push((*score, words_of(&text)));
     }
     let shown = without_repeats(&texts, *limit, tuning.diversity);

@@ -59,10 +59,6 @@ pub(crate) struct Allowed {
 pub(crate) struct Scan {
     /// Likeness of a chunk and of it with its neighbours, for the best of each.
     pub(crate) best: Vec<Like>,
-    /// Where unlike chunks lie: the mean over all.
-    pub(crate) floor: f64,
-    /// The same with neighbours.
-    pub(crate) window_floor: f64,
     /// Vectors there are.
     pub(crate) vectors: usize,
 }
@@ -114,7 +110,8 @@ impl Matrix {
         if (self.embedder, self.epoch, self.dimensions) != (embedder, epoch, dimensions) {
             *self = Self { embedder, epoch, dimensions, ..Self::default() };
         }
-        let sql = "SELECT seq, chunk_id, thread, position, at_ms, source, scale, vector FROM vectors
+        let sql =
+            "SELECT seq, chunk_id, thread, position, at_ms, source, scale, vector FROM vectors
                    WHERE seq > ?1 AND embedder_id = ?2 AND chunk_id BETWEEN ?3 AND ?4 ORDER BY seq";
         let values = params![self.last_seq, embedder, range.0, range.1];
         let mut rows = connection.query(sql, values).await?;
@@ -155,7 +152,8 @@ impl Matrix {
         self.scales.push(scale);
         self.at_ms.push(at_ms);
         self.sources.push(source);
-        let beside = |offset: i64| *self.places.get(&(place.0, place.1 + offset)).unwrap_or(&NOBODY);
+        let beside =
+            |offset: i64| *self.places.get(&(place.0, place.1 + offset)).unwrap_or(&NOBODY);
         let (previous, next) = (beside(-1), beside(1));
         self.previous.push(previous);
         self.next.push(next);
@@ -256,8 +254,35 @@ impl Matrix {
             let (chunk, own, window) = (self.chunks.get(row)?, own.get(row)?, windows.get(row)?);
             Some(Like { chunk: *chunk, own: f64::from(*own), window: f64::from(*window) })
         });
-        let best = best.collect();
-        Scan { best, floor: mean(&own), window_floor: mean(&windows), vectors: count }
+        Scan { best: best.collect(), vectors: count }
+    }
+
+    /// A question moved towards chunks that answer it, each by its weight: what it means is said
+    /// better by texts than by the few words it has. Those without a vector move nothing.
+    pub(crate) fn moved(
+        &self,
+        question: &Quantised,
+        answers: &[(i64, f64)],
+        far: f64,
+    ) -> Quantised {
+        let mut towards = vec![0.0_f32; self.dimensions];
+        for (chunk, weight) in answers {
+            let Some(row) = self.rows.get(chunk) else { continue };
+            #[expect(clippy::cast_possible_truncation, reason = "a weight is for comparing")]
+            let scale = self.scales.get(*row as usize).copied().unwrap_or(0.0) * *weight as f32;
+            for (place, number) in towards.iter_mut().zip(self.numbers_of(*row)) {
+                *place += f32::from(*number) * scale;
+            }
+        }
+        let length = towards.iter().map(|number| number * number).sum::<f32>().sqrt();
+        if length <= f32::EPSILON || question.numbers.len() != self.dimensions {
+            return question.clone();
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "a weight is for comparing")]
+        let far = far as f32 / length;
+        let own = question.numbers.iter().map(|number| f32::from(*number) * question.scale);
+        let moved: Vec<f32> = own.zip(towards).map(|(own, towards)| own + towards * far).collect();
+        Quantised::of(&moved)
     }
 
     /// How like a question these chunks are, whether they are among the best or not.
@@ -319,11 +344,6 @@ fn dot(wide: &[i16], numbers: &[i8]) -> i32 {
 #[expect(clippy::cast_precision_loss, reason = "scores are compared, not counted")]
 fn as_f32(number: i32) -> f32 {
     number as f32
-}
-
-#[expect(clippy::cast_precision_loss, reason = "scores are compared, not counted")]
-fn mean(scores: &[f32]) -> f64 {
-    if scores.is_empty() { 0.0 } else { scores.iter().map(|score| f64::from(*score)).sum::<f64>() / scores.len() as f64 }
 }
 
 #[cfg(test)]

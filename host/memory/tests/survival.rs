@@ -3,11 +3,11 @@
 //! It is no test of power cuts; those need another machine.
 #![expect(clippy::disallowed_methods, reason = "the test starts itself as the process it kills")]
 
+use futures_util::future::BoxFuture;
 use hydroid_core::audit::{AuditAction, AuditEvent, AuditOutcome};
 use hydroid_core::entry::Entry;
 use hydroid_core::id::{SessionId, TurnId, UserId};
 use hydroid_core::message::{StopReason, Usage};
-use futures_util::future::BoxFuture;
 use hydroid_core::ports::{
     Audit, Clock, EmbedError, EmbedPurpose, Embedder, EmbedderDescription, Journal, NewSession,
     Note, Question, Recall, Scope, StoreError,
@@ -258,7 +258,9 @@ impl Embedder for Places {
         texts: Vec<String>,
         _: EmbedPurpose,
     ) -> BoxFuture<'a, Result<Vec<Vec<f32>>, EmbedError>> {
-        Box::pin(async move { Ok(texts.iter().map(|text| vec![1.0 + text.len() as f32; 8]).collect()) })
+        Box::pin(
+            async move { Ok(texts.iter().map(|text| vec![1.0 + text.len() as f32; 8]).collect()) },
+        )
     }
 }
 
@@ -279,18 +281,23 @@ async fn memory_survives_kill_9_at_fifty_moments() {
         });
         acknowledged = said.await.unwrap().unwrap_or(acknowledged);
         let database = Database::open(&path).await.unwrap();
-        assert_eq!(database.integrity_check().await.unwrap(), Vec::<String>::new(), "round {round}");
+        assert_eq!(
+            database.integrity_check().await.unwrap(),
+            Vec::<String>::new(),
+            "round {round}"
+        );
         let status = database.memory_status(&user, None).await.unwrap();
         assert!(status.notes >= acknowledged, "round {round}: {acknowledged} of {status:?}");
         assert!(status.of_other_embedders <= status.chunks, "round {round}: {status:?}");
         if acknowledged > 0 {
             let note = database.note(&user, &format!("note-{acknowledged}")).await.unwrap();
-            assert!(note.text.contains(&format!("c{acknowledged}c")), "round {round}: {}", note.text);
-            let question = Question {
-                words: format!("c{acknowledged}c"),
-                limit: 3,
-                ..Question::default()
-            };
+            assert!(
+                note.text.contains(&format!("c{acknowledged}c")),
+                "round {round}: {}",
+                note.text
+            );
+            let question =
+                Question { words: format!("c{acknowledged}c"), limit: 3, ..Question::default() };
             let hits = database.search(&user, question).await.unwrap();
             assert_eq!(hits.first().map(|hit| &hit.id), Some(&note.id), "round {round}");
         }
@@ -298,8 +305,7 @@ async fn memory_survives_kill_9_at_fifty_moments() {
     assert!(acknowledged > 50, "the process hardly ran: {acknowledged}");
     // What was left half done is done now, by one embedder.
     let database = Database::open(&path).await.unwrap();
-    let memory =
-        Memory::new(database, Some(Arc::new(Places("last".into()))), Tuning::default());
+    let memory = Memory::new(database, Some(Arc::new(Places("last".into()))), Tuning::default());
     let progress = memory.embed_all(&user, |_| {}).await.unwrap();
     assert_eq!(progress.done, progress.total);
 }

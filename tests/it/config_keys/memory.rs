@@ -44,8 +44,7 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let usage =
-            json!({ "prompt_tokens": 1_000_000, "completion_tokens": 0, "total_tokens": 1_000_000 });
+        let usage = json!({ "prompt_tokens": 1_000_000, "completion_tokens": 0, "total_tokens": 1_000_000 });
         let message = json!({ "role": "assistant", "content": ANSWER });
         let choices = json!([{ "index": 0, "message": message, "finish_reason": "stop" }]);
         let whole = json!({
@@ -98,7 +97,8 @@ fn found(home: &Home, settings: &[&str], words: &str) -> Vec<Value> {
 }
 
 fn diversity((): &()) {
-    let home = notes(&["the inn has a room from friday", "the inn has a room from friday!", "an inn"]);
+    let home =
+        notes(&["the inn has a room from friday", "the inn has a room from friday!", "an inn"]);
     let least = |settings: &[&str]| {
         let found = found(&home, settings, "inn room friday");
         found.iter().filter_map(|hit| hit["why"]["repeated"].as_f64()).fold(0.0, f64::max)
@@ -156,7 +156,8 @@ fn vector_window((): &()) {
 
 fn without_vectors(key: &str) {
     let home = notes(&["a room with a view"]);
-    let score = |value: &str| found(&home, &[&format!("{key}={value}")], "room")[0]["score"].clone();
+    let score =
+        |value: &str| found(&home, &[&format!("{key}={value}")], "room")[0]["score"].clone();
     assert_eq!(score("0.0"), score("1.0"));
     run(&home, &[&format!("{key}=2.0")], &["memory", "search", "x"]).code(1).tells(key);
 }
@@ -195,10 +196,8 @@ fn files_chars((): &()) {
     assert!(sent.contains("9 more characters are left out"), "{sent}");
 }
 
-const SHORT: [&str; 2] = [
-    "model.route.compaction.provider=provider-openai",
-    "model.route.compaction.name=short",
-];
+const SHORT: [&str; 2] =
+    ["model.route.compaction.provider=provider-openai", "model.route.compaction.name=short"];
 
 /// A session of two turns, and its identifier.
 fn session(scene: &Scene) -> String {
@@ -230,7 +229,10 @@ fn compaction((): &()) {
 
 fn compaction_provider((): &()) {
     let scene = Scene::new();
-    let other = ["model.route.compaction.provider=provider-rehearsal", "model.route.compaction.name=rehearsal"];
+    let other = [
+        "model.route.compaction.provider=provider-rehearsal",
+        "model.route.compaction.name=rehearsal",
+    ];
     compact(&scene, &other).code(0);
     assert_eq!(scene.server.received().len(), 3, "another provider summed it up");
 }
@@ -243,7 +245,8 @@ fn compaction_options((): &()) {
 
 fn compaction_prices((): &()) {
     let scene = Scene::new();
-    let prices = ["model.route.compaction.prices.input=2", "model.route.compaction.prices.output=1"];
+    let prices =
+        ["model.route.compaction.prices.input=2", "model.route.compaction.prices.output=1"];
     compact(&scene, &[&SHORT[..], &prices].concat()).code(0);
     scene.home.run(&["cost"]).code(0).says("$2.0");
 }
@@ -268,7 +271,8 @@ fn title((): &()) {
 
 fn title_provider((): &()) {
     let scene = Scene::new();
-    let other = ["model.route.title.provider=provider-rehearsal", "model.route.title.name=rehearsal"];
+    let other =
+        ["model.route.title.provider=provider-rehearsal", "model.route.title.name=rehearsal"];
     titled(&scene, &other);
     assert_eq!(scene.server.received().len(), 1, "another provider named it");
 }

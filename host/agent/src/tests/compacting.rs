@@ -21,7 +21,8 @@ fn refuses() -> Vec<Play> {
 }
 
 /// A window of 1,200 tokens, of which a long turn takes 500.
-const SMALL: &str = "[model]\ncontext_tokens = 1200\nmax_output_tokens = 50\n[turn]\ncompact_at = 0.5\n";
+const SMALL: &str =
+    "[model]\ncontext_tokens = 1200\nmax_output_tokens = 50\n[turn]\ncompact_at = 0.5\n";
 
 fn compacted(entries: &[Entry]) -> Vec<(u32, String, Option<String>)> {
     let found = entries.iter().filter_map(|entry| match entry {

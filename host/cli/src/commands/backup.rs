@@ -46,7 +46,10 @@ pub(crate) async fn run(
         Backup::List { json } => list(&ground, json),
         Backup::Verify { name } => {
             let noted = verify(&ground, &name).await?;
-            terminal::print_line(&format!("{name} is whole: {} bytes, schema {}", noted.bytes, noted.schema))?;
+            terminal::print_line(&format!(
+                "{name} is whole: {} bytes, schema {}",
+                noted.bytes, noted.schema
+            ))?;
             Ok(Exit::Done)
         }
         Backup::Restore { name, yes } => restore(&ground, &name, yes).await,
@@ -64,7 +67,11 @@ async fn create(ground: &Ground, kind: &str) -> Result<String> {
     let created_ms = SystemClock.now_ms();
     let day = moment::second(created_ms).replace([' ', ':'], "-");
     let name = (0..100)
-        .map(|count| if count == 0 { format!("{kind}-{day}") } else { format!("{kind}-{day}-{count}") })
+        .map(
+            |count| {
+                if count == 0 { format!("{kind}-{day}") } else { format!("{kind}-{day}-{count}") }
+            },
+        )
         .find(|name| !file(&directory, name).exists())
         .context("too many copies were made in this second; try again")?;
     let path = file(&directory, &name);
@@ -99,9 +106,7 @@ fn list(ground: &Ground, as_json: bool) -> Result<Exit> {
     }
     copies.sort_by(|a, b| (b.1.created_ms, &b.0).cmp(&(a.1.created_ms, &a.0)));
     if as_json {
-        let row = |(name, noted): &(String, Noted)| {
-            serde_json::json!({ "name": name, "created_ms": noted.created_ms, "bytes": noted.bytes, "schema": noted.schema, "sha256": noted.sha256 })
-        };
+        let row = |(name, noted): &(String, Noted)| serde_json::json!({ "name": name, "created_ms": noted.created_ms, "bytes": noted.bytes, "schema": noted.schema, "sha256": noted.sha256 });
         terminal::print_json(&copies.iter().map(row).collect())?;
     } else if copies.is_empty() {
         terminal::say("there are no copies yet; `hydroid backup create` makes one");
@@ -128,7 +133,10 @@ async fn verify(ground: &Ground, name: &str) -> Result<Noted> {
     let path = file(&directory, name);
     let found = digest(&path)?;
     if found != noted.sha256 {
-        bail!("`{name}` is not what it was when it was made: its SHA-256 is {found} and {} was noted", noted.sha256);
+        bail!(
+            "`{name}` is not what it was when it was made: its SHA-256 is {found} and {} was noted",
+            noted.sha256
+        );
     }
     let tried = directory.join(format!(".{name}.tried"));
     fs::copy(&path, &tried).with_context(|| format!("`{}` cannot be copied", path.display()))?;
@@ -157,10 +165,13 @@ async fn restore(ground: &Ground, name: &str, yes: bool) -> Result<Exit> {
         }
     }
     if let Some(session) = occupied::any(&ground.paths, &ground.user())? {
-        bail!("session `{session}` is in use; end it first, since it would write over what is put back");
+        bail!(
+            "session `{session}` is in use; end it first, since it would write over what is put back"
+        );
     }
     let journal = ground.paths.journal(&ground.user());
-    let before = if journal.exists() { Some(create(ground, "before-restore").await?) } else { None };
+    let before =
+        if journal.exists() { Some(create(ground, "before-restore").await?) } else { None };
     let partial = journal.with_extension("partial");
     fs::copy(file(&directory(ground), name), &partial)
         .with_context(|| format!("`{}` cannot be written", partial.display()))?;
@@ -202,8 +213,8 @@ fn note(directory: &Path, name: &str) -> PathBuf {
 
 fn digest(path: &Path) -> Result<String> {
     let mut hash = Sha256::new();
-    let mut file =
-        File::open(path).with_context(|| format!("the copy `{}` cannot be read", path.display()))?;
+    let mut file = File::open(path)
+        .with_context(|| format!("the copy `{}` cannot be read", path.display()))?;
     std::io::copy(&mut file, &mut hash)?;
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }

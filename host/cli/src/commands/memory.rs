@@ -10,9 +10,9 @@ use crate::env::Environment;
 use crate::exit::{Exit, usage};
 use crate::harmless::{excerpt, harmless};
 use crate::load::Setting;
+use crate::moment;
 use crate::terminal::{self, table};
 use crate::wire::{Ground, SystemClock};
-use crate::moment;
 use anyhow::{Result, bail};
 use hydroid_core::ports::{
     Clock, Hit, MOST_HITS, Note, Order, Origin, Question, Recall, Scope, Scopes, Source, Why,
@@ -82,7 +82,9 @@ pub(crate) async fn run(
             })?;
             Ok(Exit::Done)
         }
-        Memory::Purge { keep_sessions, yes } => purge(&ground, &database, !keep_sessions, yes).await,
+        Memory::Purge { keep_sessions, yes } => {
+            purge(&ground, &database, !keep_sessions, yes).await
+        }
         Memory::Ingest { paths, project } => {
             ingest::run(&ground, &database, &paths, project.as_deref()).await
         }
@@ -90,7 +92,10 @@ pub(crate) async fn run(
             let shown = ingest::known_as(&ground, &path)?;
             let gone = database.forget_files(&ground.user(), &shown).await?;
             if gone == 0 {
-                bail!("nothing was taken in from `{}`; `hydroid memory recent` shows what was", harmless(&shown));
+                bail!(
+                    "nothing was taken in from `{}`; `hydroid memory recent` shows what was",
+                    harmless(&shown)
+                );
             }
             terminal::print_line(&format!("forgot {gone} files"))?;
             Ok(Exit::Done)
@@ -107,9 +112,8 @@ pub(crate) async fn run(
 
 async fn search(ground: &Ground, database: &Database, search: SearchMemory) -> Result<Exit> {
     let tags = search.tags.iter().map(|tag| normal_tag(tag)).collect::<Result<_, _>>()?;
-    let bound = |flag: &str, text: &Option<String>| {
-        text.as_ref().map(|text| when(flag, text)).transpose()
-    };
+    let bound =
+        |flag: &str, text: &Option<String>| text.as_ref().map(|text| when(flag, text)).transpose();
     let question = Question {
         words: search.words.join(" "),
         limit: search.limit.min(MOST_HITS),
@@ -257,7 +261,10 @@ async fn purge(ground: &Ground, database: &Database, sessions: bool, yes: bool) 
                 ground.user()
             )));
         }
-        terminal::say(&format!("this forgets {what} of `{}` for good; type `forget` to do it", ground.user()));
+        terminal::say(&format!(
+            "this forgets {what} of `{}` for good; type `forget` to do it",
+            ground.user()
+        ));
         let mut line = String::new();
         std::io::stdin().lock().read_line(&mut line)?;
         if line.trim() != "forget" {
@@ -290,23 +297,43 @@ async fn status(ground: &Ground, database: &Database, as_json: bool) -> Result<E
     }
     terminal::print_line(&format!(
         "{} notes, {} messages, {} files: {} chunks in {} MiB",
-        status.notes, status.messages, status.files, status.chunks, status.bytes >> 20
+        status.notes,
+        status.messages,
+        status.files,
+        status.chunks,
+        status.bytes >> 20
     ))?;
     terminal::print_line(&match (&described, embedder) {
         (None, _) => "no embedder: words find it, meanings do not".to_owned(),
-        (Some(Err(error)), _) => format!("the embedder does not answer: {}", harmless(&error.message)),
+        (Some(Err(error)), _) => {
+            format!("the embedder does not answer: {}", harmless(&error.message))
+        }
         (Some(Ok(_)), None) => String::new(),
         (Some(Ok(_)), Some(embedder)) if status.embedded < status.chunks => format!(
             "{} of {} chunks have vectors by `{}`; words find the rest, and `hydroid memory reindex` gives them theirs now",
-            status.embedded, status.chunks, harmless(&embedder.model)
+            status.embedded,
+            status.chunks,
+            harmless(&embedder.model)
         ),
         (Some(Ok(_)), Some(embedder)) => {
-            format!("all have vectors of {} numbers by `{}`", embedder.dimensions, harmless(&embedder.model))
+            format!(
+                "all have vectors of {} numbers by `{}`",
+                embedder.dimensions,
+                harmless(&embedder.model)
+            )
         }
     })?;
     for file in files.iter().take(100) {
-        let scope = if file.scope.is_empty() { String::new() } else { format!("  {}", harmless(&file.scope)) };
-        terminal::print_line(&format!("  {}  {} chunks{scope}", harmless(&file.path), file.chunks))?;
+        let scope = if file.scope.is_empty() {
+            String::new()
+        } else {
+            format!("  {}", harmless(&file.scope))
+        };
+        terminal::print_line(&format!(
+            "  {}  {} chunks{scope}",
+            harmless(&file.path),
+            file.chunks
+        ))?;
     }
     if files.len() > 100 {
         terminal::print_line(&format!("  and {} more files", files.len() - 100))?;
@@ -317,7 +344,9 @@ async fn status(ground: &Ground, database: &Database, as_json: bool) -> Result<E
 async fn reindex(ground: &Ground, database: &Database) -> Result<Exit> {
     let memory = ground.memory(database)?;
     if memory.embedder().is_none() {
-        bail!("there is no embedder, so there is nothing to do: words are indexed as they are written");
+        bail!(
+            "there is no embedder, so there is nothing to do: words are indexed as they are written"
+        );
     }
     ingest::embed(ground, &memory).await?;
     Ok(Exit::Done)
@@ -330,6 +359,8 @@ fn in_words(gone: &Forgotten) -> String {
 
 fn when(flag: &str, text: &str) -> Result<u64> {
     moment::since(text, SystemClock.now_ms()).ok_or_else(|| {
-        usage(format!("`{flag} {text}` is no time; write `30m`, `1h`, `7d` or a day like `2026-11-22`"))
+        usage(format!(
+            "`{flag} {text}` is no time; write `30m`, `1h`, `7d` or a day like `2026-11-22`"
+        ))
     })
 }

@@ -26,7 +26,11 @@ fn turn(number: usize, said: &str, answer: &str) -> Vec<Entry> {
 }
 
 fn session(turns: &[(&str, &str)]) -> Vec<Entry> {
-    turns.iter().enumerate().flat_map(|(number, (said, answer))| turn(number, said, answer)).collect()
+    turns
+        .iter()
+        .enumerate()
+        .flat_map(|(number, (said, answer))| turn(number, said, answer))
+        .collect()
 }
 
 fn compacted(plan: &Plan, summary: &str) -> Entry {
@@ -36,14 +40,12 @@ fn compacted(plan: &Plan, summary: &str) -> Entry {
 #[test]
 fn the_newest_turns_are_kept_and_the_summary_stands_before_them() {
     let long = "word ".repeat(400);
-    let mut entries = session(&[("build a boat", &long), ("of oak", &long), ("and now?", "now sails")]);
+    let mut entries =
+        session(&[("build a boat", &long), ("of oak", &long), ("and now?", "now sails")]);
     let plan = plan(&entries, 1_000).unwrap();
     assert_eq!(plan.covers, 2);
     let summary = plan.by_model("A boat of oak is built.").unwrap();
-    assert_eq!(
-        summary,
-        "The user began with: build a boat\n\nA boat of oak is built."
-    );
+    assert_eq!(summary, "The user began with: build a boat\n\nA boat of oak is built.");
     let before = entry::conversation(&entries);
     entries.push(compacted(&plan, &summary));
     let messages = entry::conversation(&entries);
@@ -86,7 +88,10 @@ fn what_a_model_is_shown_is_bounded_and_the_newest_is_in_it() {
     let entries = session(&[(&long, &long), ("second", &long), ("third", "yes"), ("fourth", "")]);
     let shown = plan_for_a_person(&entries).unwrap().shown(3_000);
     assert!(shown.chars().count() < 3_100, "{}", shown.len());
-    assert!(shown.ends_with("User: third\nAgent: yes") && shown.contains("left out here"), "{shown}");
+    assert!(
+        shown.ends_with("User: third\nAgent: yes") && shown.contains("left out here"),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -150,7 +155,8 @@ fn any_history_gives_a_valid_request_however_often_it_is_summed_up() {
             let first = fitted.messages[0].parts.first();
             let is_summary = first.is_some_and(|part| part.label == Label::summary());
             assert_eq!(is_summary, summed, "round {round}");
-            if let Some(Content::Text { text }) = first.map(|part| &part.content).filter(|_| summed) {
+            if let Some(Content::Text { text }) = first.map(|part| &part.content).filter(|_| summed)
+            {
                 assert!(text.contains("goal 0"), "round {round}: {text}");
             }
         }

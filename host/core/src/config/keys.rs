@@ -267,25 +267,25 @@ pub const KEYS: &[Key] = &[
     key(
         "memory.weights.keyword",
         "number",
-        "0.4",
+        "0.15",
         "How much the words of a text count when searching, beside the other weights.",
     ),
     key(
         "memory.weights.keyword_window",
         "number",
-        "0.3",
+        "0.25",
         "How much the words of a text and its neighbours count when searching.",
     ),
     key(
         "memory.weights.vector",
         "number",
-        "0.15",
+        "0.3",
         "How much the meaning of a text counts when searching; without an embedder it does not.",
     ),
     key(
         "memory.weights.vector_window",
         "number",
-        "0.15",
+        "0.3",
         "How much the meaning of a text and its neighbours counts when searching.",
     ),
     key(

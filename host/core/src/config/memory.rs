@@ -96,7 +96,8 @@ mod tests {
 
     #[test]
     fn shares_are_from_nought_to_one() {
-        let refused = |text: &str| Config::from_table(text.parse().unwrap()).unwrap_err().to_string();
+        let refused =
+            |text: &str| Config::from_table(text.parse().unwrap()).unwrap_err().to_string();
         assert!(refused("[memory]\nrecency = 2.0").contains("`memory.recency` is `2`"));
         assert!(refused("[memory]\ndiversity = nan").contains("from 0 to 1"));
         let neither = "[memory.weights]\nkeyword = 0.0\nkeyword_window = 0.0";

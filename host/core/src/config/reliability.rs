@@ -108,9 +108,8 @@ impl Model {
             ("model.route.title", &self.route.title),
             ("model.route.vision", &self.route.vision),
         ];
-        let routes = routes
-            .into_iter()
-            .filter_map(|(key, model)| Some((key.to_owned(), model.as_ref()?)));
+        let routes =
+            routes.into_iter().filter_map(|(key, model)| Some((key.to_owned(), model.as_ref()?)));
         fallback.chain(routes)
     }
 
@@ -190,10 +189,7 @@ mod tests {
 
     #[test]
     fn a_route_that_nothing_asks_for_is_refused_with_a_sentence() {
-        refused(
-            "[model.route.delegate]\nprovider = \"p\"\nname = \"m\"",
-            "would have no effect",
-        );
+        refused("[model.route.delegate]\nprovider = \"p\"\nname = \"m\"", "would have no effect");
         refused("[model.route.main]\nname = \"m\"", "`model.provider` and `model.name`");
         refused("[model.route.vison]\nname = \"m\"", "did you mean `model.route.vision");
     }

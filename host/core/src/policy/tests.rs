@@ -251,7 +251,10 @@ fn a_file_that_is_read_into_every_conversation_is_asked_each_time() {
         let headless = Policy { headless: true, ..allowed };
         let (decision, reason) = decided(&headless, &to("file_write", Impact::Edits), None);
         assert_eq!(decision, "deny");
-        assert!(reason.contains("`/shared/MEMORY.md`, which is read into every conversation"), "{reason}");
+        assert!(
+            reason.contains("`/shared/MEMORY.md`, which is read into every conversation"),
+            "{reason}"
+        );
     }
     let accepting = Policy { mode: Mode::AcceptEdits, ..policy() };
     check(&accepting, &to("file_edit", Impact::Edits), "ask");

@@ -231,7 +231,8 @@ impl Scope {
 
     /// Reads what was stored, or what a person typed.
     pub fn read(text: &str) -> Result<Self, RecallError> {
-        let wrong = || RecallError::Scope(text.chars().filter(|c| !c.is_control()).take(64).collect());
+        let wrong =
+            || RecallError::Scope(text.chars().filter(|c| !c.is_control()).take(64).collect());
         let (kind, name) = text.split_once(':').unwrap_or((text, ""));
         let fits = crate::config::is_name(name);
         match kind {

@@ -47,7 +47,7 @@ const DAY_MS: f64 = 86_400_000.0;
 
 impl Default for Weights {
     fn default() -> Self {
-        Self { keyword: 0.4, keyword_window: 0.3, vector: 0.15, vector_window: 0.15 }
+        Self { keyword: 0.15, keyword_window: 0.25, vector: 0.3, vector_window: 0.3 }
     }
 }
 
@@ -67,9 +67,18 @@ pub fn fuse(weights: Weights, legs: Legs) -> f64 {
         (weights.vector_window, legs.vector_window),
     ];
     let tried = pairs.into_iter().filter_map(|(weight, score)| Some((weight.max(0.0), score?)));
-    let (sum, total) =
-        tried.fold((0.0, 0.0), |(sum, total), (weight, score)| (sum + weight * score, total + weight));
+    let (sum, total) = tried
+        .fold((0.0, 0.0), |(sum, total), (weight, score)| (sum + weight * score, total + weight));
     if total > 0.0 { sum / total } else { 0.0 }
+}
+
+/// The weights for a question of so many words. The meaning of a long text is a blur, while its
+/// rare words stay sharp: from forty words on vectors count less, from eighty on nothing.
+pub fn for_length(weights: Weights, words: usize) -> Weights {
+    #[expect(clippy::cast_precision_loss, reason = "a few words more or less change little")]
+    let sharp = ((80.0 - words as f64) / 40.0).clamp(0.0, 1.0);
+    let Weights { vector, vector_window, .. } = weights;
+    Weights { vector: vector * sharp, vector_window: vector_window * sharp, ..weights }
 }
 
 /// What a score is multiplied by for its age.
@@ -96,12 +105,22 @@ mod tests {
 
     #[test]
     fn the_mean_is_of_what_could_be_tried() {
-        let weights = Weights { keyword: 3.0, keyword_window: 0.0, vector: 1.0, vector_window: 0.0 };
+        let weights =
+            Weights { keyword: 3.0, keyword_window: 0.0, vector: 1.0, vector_window: 0.0 };
         let both = Legs { keyword: Some(1.0), vector: Some(0.0), ..Legs::default() };
         assert!((fuse(weights, both) - 0.75).abs() < 1e-9);
         let words = Legs { keyword: Some(0.8), ..Legs::default() };
         assert!((fuse(weights, words) - 0.8).abs() < 1e-9, "no vector is no fault of the text");
         assert!(fuse(weights, Legs::default()).abs() < 1e-9);
+    }
+
+    #[test]
+    fn vectors_count_less_for_a_long_question() {
+        let weights = Weights::default();
+        assert_eq!(for_length(weights, 40), weights);
+        let long = for_length(weights, 80);
+        assert_eq!((long.vector, long.vector_window, long.keyword), (0.0, 0.0, weights.keyword));
+        assert!(for_length(weights, 60).vector < weights.vector);
     }
 
     #[test]

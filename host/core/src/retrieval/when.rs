@@ -7,8 +7,18 @@ const DAY_MS: u64 = 86_400_000;
 const MOST_DAYS: u64 = 3_660;
 
 const MONTHS: [&str; 12] = [
-    "january", "february", "march", "april", "may", "june", "july", "august", "september",
-    "october", "november", "december",
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
 ];
 
 const WEEKDAYS: [&str; 7] =
@@ -42,9 +52,10 @@ pub fn named(text: &str, now_ms: u64) -> Option<Named> {
             if at > 0 && matches!(plain.get(at - 1), Some(&"on" | &"in" | &"from" | &"during")) {
                 begin = at - 1;
             }
-            let kept = words.iter().enumerate().filter(|(place, _)| {
-                *place < begin || *place >= at + length
-            });
+            let kept = words
+                .iter()
+                .enumerate()
+                .filter(|(place, _)| *place < begin || *place >= at + length);
             let rest = kept.map(|(_, (word, _))| *word).collect::<Vec<_>>().join(" ");
             return Some(Named { after_ms: after, before_ms: before, rest });
         }
@@ -64,7 +75,9 @@ fn phrase(words: &[&str], now: u64) -> Option<(usize, u64, u64)> {
         ["tonight", ..] => Some((1, today, later)),
         ["this", "morning", ..] => Some((2, today, later)),
         ["last", "night", ..] => Some((2, days_ago(1), later)),
-        ["since", rest @ ..] => phrase(rest, now).map(|(length, after, _)| (length + 1, after, later)),
+        ["since", rest @ ..] => {
+            phrase(rest, now).map(|(length, after, _)| (length + 1, after, later))
+        }
         ["this", "week", ..] => Some((2, week_began(today), later)),
         ["last", "week", ..] => {
             let monday = week_began(today);
@@ -90,7 +103,9 @@ fn phrase(words: &[&str], now: u64) -> Option<(usize, u64, u64)> {
         }
         [month, year, ..] if month_number(month).is_some() && year.len() == 4 => {
             let (month, year) = (month_number(month)?, year.parse::<i64>().ok()?);
-            (1970..=9999).contains(&year).then(|| (2, month_at(year, month), month_at(year, month + 1)))
+            (1970..=9999)
+                .contains(&year)
+                .then(|| (2, month_at(year, month), month_at(year, month + 1)))
         }
         [month, ..] if month_number(month).is_some() && *month != "may" && *month != "march" => {
             let month = month_number(month)?;
@@ -171,7 +186,8 @@ fn date_of(word: &str) -> Option<u64> {
     }
     let (year, month, day): (i64, i64, u64) =
         (year.parse().ok()?, month.parse().ok()?, day.parse().ok()?);
-    let fits = (1970..=9999).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
+    let fits =
+        (1970..=9999).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
     fits.then(|| month_at(year, month) + (day - 1) * DAY_MS)
 }
 
@@ -229,7 +245,12 @@ mod tests {
         check("what did I say yesterday?", "2026-11-25", "2026-11-26", "what did I say");
         check("yesterday's plan", "2026-11-25", "2026-11-26", "plan");
         check("the day before yesterday", "2026-11-24", "2026-11-25", "the");
-        check("what happened last week with Anna", "2026-11-16", "2026-11-23", "what happened with Anna");
+        check(
+            "what happened last week with Anna",
+            "2026-11-16",
+            "2026-11-23",
+            "what happened with Anna",
+        );
         check("notes this week", "2026-11-23", "2026-11-27", "notes");
         check("invoices from last month", "2026-10-01", "2026-11-01", "invoices");
         check("last year", "2025-01-01", "2026-01-01", "");
@@ -246,7 +267,15 @@ mod tests {
 
     #[test]
     fn other_words_name_no_time() {
-        for text in ["", "may I march on", "the last straw", "weekly report", "99999999999999999999 days ago", "1999-99-99", "last"] {
+        for text in [
+            "",
+            "may I march on",
+            "the last straw",
+            "weekly report",
+            "99999999999999999999 days ago",
+            "1999-99-99",
+            "last",
+        ] {
             assert_eq!(named(text, NOW), None, "{text}");
         }
         assert!(named("yesterday", 0).is_some(), "at the beginning of time, too");

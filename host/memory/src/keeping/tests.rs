@@ -31,11 +31,15 @@ async fn count(database: &Database, user: &UserId, words: &str) -> usize {
 #[tokio::test]
 async fn notes_are_listed_and_brought_back_as_they_were() {
     let database = Database::open_in_memory().await.unwrap();
-    let first = note("old news", &["a"]).in_scope(Scope::Project("p".into())).marked_important(true);
+    let first =
+        note("old news", &["a"]).in_scope(Scope::Project("p".into())).marked_important(true);
     let id = database.save(&local(), first, 5).await.unwrap();
     database.save(&local(), note("new news", &[]), 9).await.unwrap();
     let notes = database.notes(&local(), 0, 10).await.unwrap();
-    assert_eq!(notes.iter().map(|note| note.text.as_str()).collect::<Vec<_>>(), ["new news", "old news"]);
+    assert_eq!(
+        notes.iter().map(|note| note.text.as_str()).collect::<Vec<_>>(),
+        ["new news", "old news"]
+    );
     assert_eq!(database.notes(&local(), 1, 10).await.unwrap(), notes[1..]);
     let kept = database.note(&local(), &id).await.unwrap();
     assert_eq!((kept.scope.as_str(), kept.important), ("project:p", true));
@@ -54,7 +58,8 @@ async fn notes_are_listed_and_brought_back_as_they_were() {
         note.id = String::new();
         note
     };
-    let there: Vec<_> = other.notes(&local(), 0, 10).await.unwrap().into_iter().map(without_id).collect();
+    let there: Vec<_> =
+        other.notes(&local(), 0, 10).await.unwrap().into_iter().map(without_id).collect();
     assert_eq!(there, notes.into_iter().map(without_id).collect::<Vec<_>>());
     assert!(matches!(other.note(&local(), "note-99").await, Err(RecallError::NoNote(_))));
 }
@@ -63,10 +68,14 @@ async fn notes_are_listed_and_brought_back_as_they_were() {
 async fn what_is_old_goes_and_what_is_important_stays() {
     let database = Database::open_in_memory().await.unwrap();
     database.save(&local(), note("old", &[]), 5).await.unwrap();
-    database.save(&local(), note("old and important", &[]).marked_important(true), 5).await.unwrap();
+    database
+        .save(&local(), note("old and important", &[]).marked_important(true), 5)
+        .await
+        .unwrap();
     database.save(&local(), note("new", &[]), 50).await.unwrap();
     said(&database, &local(), "s", "an old word", 5).await;
-    let what = Pruned { before_ms: 10, sources: BTreeSet::new(), important: false, only_count: true };
+    let what =
+        Pruned { before_ms: 10, sources: BTreeSet::new(), important: false, only_count: true };
     let expect = Forgotten { notes: 1, messages: 1, ..Forgotten::default() };
     assert_eq!(database.prune(&local(), what.clone()).await.unwrap(), expect);
     assert_eq!(count(&database, &local(), "old").await, 3, "it was only counted");

@@ -1,8 +1,8 @@
 //! Words and meaning together: an embedder that is there, one that is changed, one that fails.
 
 use super::*;
-use hydroid_core::id::TurnId;
 use hydroid_core::entry::Entry;
+use hydroid_core::id::TurnId;
 use hydroid_core::message::Message;
 use hydroid_core::ports::{EmbedError, EmbedderDescription, Journal, NewSession, Note, Scopes};
 use std::collections::BTreeSet;
@@ -37,9 +37,11 @@ impl Tiny {
             let place = match group {
                 Some(place) => place,
                 // Names of embedders move everything, so that vectors of two never compare.
-                None => 3 + word.bytes().chain(self.name.bytes()).fold(7_usize, |hash, byte| {
-                    hash.wrapping_mul(31).wrapping_add(usize::from(byte))
-                }) % 61,
+                None => {
+                    3 + word.bytes().chain(self.name.bytes()).fold(7_usize, |hash, byte| {
+                        hash.wrapping_mul(31).wrapping_add(usize::from(byte))
+                    }) % 61
+                }
             };
             if !word.is_empty() {
                 vector[place] += 1.0;
@@ -102,8 +104,12 @@ async fn texts(memory: &Memory, question: Question) -> Vec<String> {
     hits.into_iter().map(|hit| hit.text).collect()
 }
 
-const NOTES: [&str; 4] =
-    ["the automobile is in the garage", "the physician is away", "buy green tea", "trains are late"];
+const NOTES: [&str; 4] = [
+    "the automobile is in the garage",
+    "the physician is away",
+    "buy green tea",
+    "trains are late",
+];
 
 #[tokio::test]
 async fn what_means_the_same_is_found_once_there_are_vectors() {
@@ -128,14 +134,16 @@ async fn another_embedder_embeds_again_and_words_serve_meanwhile() {
     let memory = memory_with(Some(Tiny::new("a")), &NOTES).await;
     memory.embed_all(&local(), |_| {}).await.unwrap();
     let other = Tiny::new("b");
-    let changed =
-        Memory::new(memory.database().clone(), Some(other.clone()), Tuning::default());
+    let changed = Memory::new(memory.database().clone(), Some(other.clone()), Tuning::default());
     let hits = changed.search(&local(), question("green tea")).await.unwrap();
     assert_eq!(hits[0].text, NOTES[2]);
     assert_eq!(hits[0].why.legs.vector, None, "vectors of two embedders never meet");
     let mut seen = Vec::new();
     let progress = changed.embed_all(&local(), |progress| seen.push(progress)).await.unwrap();
-    assert_eq!((progress, seen[0]), (Progress { done: 4, total: 4 }, Progress { done: 0, total: 4 }));
+    assert_eq!(
+        (progress, seen[0]),
+        (Progress { done: 4, total: 4 }, Progress { done: 0, total: 4 })
+    );
     assert_eq!(texts(&changed, question("car")).await[0], NOTES[0]);
     let described = other.describe().await.unwrap();
     let status = changed.database().memory_status(&local(), Some(&described)).await.unwrap();
@@ -180,7 +188,10 @@ async fn forgotten_and_changed_notes_have_no_vector_left() {
     assert_eq!(texts(&memory, question("car")).await[0], NOTES[0]);
     memory.delete(&local(), "note-1").await.unwrap();
     assert!(!texts(&memory, question("car")).await.contains(&NOTES[0].to_owned()));
-    memory.update(&local(), "note-2", Note::new("he drives a car".into(), &[]).unwrap(), 7).await.unwrap();
+    memory
+        .update(&local(), "note-2", Note::new("he drives a car".into(), &[]).unwrap(), 7)
+        .await
+        .unwrap();
     memory.embed_all(&local(), |_| {}).await.unwrap();
     assert_eq!(texts(&memory, question("vehicle")).await[0], "he drives a car");
     let status = memory.database().memory_status(&local(), None).await.unwrap();
@@ -210,7 +221,8 @@ async fn no_row_of_another_user_crosses_over_and_none_is_crowded_out() {
         for (user, other) in [(&anna, "of local"), (&local(), "of anna")] {
             for scopes in [Scopes::default(), Scopes::All] {
                 for tags in [BTreeSet::new(), BTreeSet::from(["x".to_owned()])] {
-                    let asked = Question { limit: 50, tags, scopes: scopes.clone(), ..question(words) };
+                    let asked =
+                        Question { limit: 50, tags, scopes: scopes.clone(), ..question(words) };
                     let hits = memory.search(user, asked).await.unwrap();
                     assert!(hits.iter().all(|hit| !hit.text.contains(other)), "{user} {words}");
                     if words == "car" {
@@ -229,7 +241,9 @@ async fn times_in_words_narrow_and_recent_things_can_count_more() {
     const DAY: u64 = 86_400_000;
     let now = 20_000 * DAY;
     let memory = memory_with(None, &[]).await;
-    for (days, text) in [(400, "lunch with anna, long ago"), (1, "lunch with anna"), (0, "lunch today")] {
+    for (days, text) in
+        [(400, "lunch with anna, long ago"), (1, "lunch with anna"), (0, "lunch today")]
+    {
         let note = Note::new(text.into(), &[]).unwrap();
         memory.save(&local(), note, now - days * DAY).await.unwrap();
     }

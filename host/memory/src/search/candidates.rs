@@ -3,14 +3,15 @@
 
 use super::{FILTER, MOST_WITH_NEIGHBOURS, Search, values};
 use crate::failure::Failure;
-use crate::vectors::{Like, Matrix, Scan};
+use crate::vectors::{Like, Matrix, Quantised, Scan};
 use hydroid_core::ports::Source;
-use hydroid_core::retrieval::fusion::{Legs, scaled};
+use hydroid_core::retrieval::fusion::{Legs, fuse, scaled};
 use libsql::{Connection, Row, Value};
 use std::collections::{BTreeMap, HashMap};
 
-/// How much of what fits a neighbour's words counts for a chunk.
-const NEIGHBOURS_PART: f64 = 0.5;
+/// The best so many by a first look move the question, by so much.
+const ANSWERS: usize = 5;
+const TOWARDS_ANSWERS: f64 = 2.0;
 
 /// What an important note, another one, and anything else is worth.
 const IMPORTANT: f64 = 1.0;
@@ -63,21 +64,35 @@ pub(super) async fn of(
     );
     let first = serde_json::to_string(&beside)?;
     add(connection, &sql, values(first.into(), range, &search.question)?, &mut found).await?;
-    let mut likes: HashMap<i64, Like> = HashMap::new();
-    if let Some(meaning) = meaning {
-        let ids: Vec<i64> = found.keys().copied().collect();
-        let reckoned = matrix.likes(&meaning.question, &ids);
-        likes.extend(reckoned.into_iter().map(|like| (like.chunk, like)));
-    }
-    Ok(judged(found, words, scan, &likes))
+    let Some(meaning) = meaning else { return Ok(judged(&found, words, None)) };
+    let ids: Vec<i64> = found.keys().copied().collect();
+    let first = judged(&found, words, Some(&likes(matrix, &meaning.question, &ids)));
+    // What was found first tells what is meant.
+    let mut answers: Vec<(i64, f64)> =
+        first.iter().map(|found| (found.id, fuse(search.tuning.weights, found.legs))).collect();
+    answers.sort_by(|a, b| b.1.total_cmp(&a.1));
+    answers.truncate(ANSWERS);
+    let moved = matrix.moved(&meaning.question, &answers, TOWARDS_ANSWERS);
+    let second = judged(&found, words, Some(&likes(matrix, &moved, &ids)));
+    let cosines = first.into_iter().map(|found| found.cosine);
+    Ok(second
+        .into_iter()
+        .zip(cosines)
+        .map(|(found, cosine)| Candidate { cosine, ..found })
+        .collect())
+}
+
+fn likes(matrix: &Matrix, question: &Quantised, ids: &[i64]) -> HashMap<i64, Like> {
+    matrix.likes(question, ids).into_iter().map(|like| (like.chunk, like)).collect()
 }
 
 fn judged(
-    found: BTreeMap<i64, Candidate>,
+    found: &BTreeMap<i64, Candidate>,
     words: &[(i64, f64)],
-    scan: &Scan,
-    likes: &HashMap<i64, Like>,
+    likes: Option<&HashMap<i64, Like>>,
 ) -> Vec<Candidate> {
+    let none = HashMap::new();
+    let likes = likes.unwrap_or(&none);
     let own: HashMap<i64, f64> = words.iter().copied().collect();
     let places: HashMap<(i64, i64), f64> = found
         .values()
@@ -86,9 +101,11 @@ fn judged(
     let beside = |at: &Candidate, offset: i64| {
         places.get(&(at.thread, at.position + offset)).copied().unwrap_or(0.0)
     };
+    // A word that is in a chunk and its neighbour counts little more than once, as it would in one
+    // text: a sum of cubes is near the largest of them.
     let window = |at: &Candidate| {
-        own.get(&at.id).copied().unwrap_or(0.0)
-            + NEIGHBOURS_PART * (beside(at, -1) + beside(at, 1))
+        let scores = [own.get(&at.id).copied().unwrap_or(0.0), beside(at, -1), beside(at, 1)];
+        scores.into_iter().map(|score| score.max(0.0).powi(3)).sum::<f64>().cbrt()
     };
     let most = |scores: &mut dyn Iterator<Item = f64>| scores.fold(0.0, f64::max);
     let best_own = most(&mut own.values().copied());
@@ -101,9 +118,14 @@ fn judged(
         let legs = Legs {
             keyword: Some(scaled(own, 0.0, best_own)),
             keyword_window: Some(scaled(window(candidate), 0.0, best_window)),
-            vector: like.map(|like| scaled(like.own, floor(scan.floor, best_like), best_like)),
+            vector: like
+                .map(|like| scaled(like.own, floor(likes, |like| like.own, best_like), best_like)),
             vector_window: like.map(|like| {
-                scaled(like.window, floor(scan.window_floor, best_like_window), best_like_window)
+                scaled(
+                    like.window,
+                    floor(likes, |like| like.window, best_like_window),
+                    best_like_window,
+                )
             }),
         };
         Candidate { legs, cosine: like.map(|like| like.own), ..candidate.clone() }
@@ -111,8 +133,11 @@ fn judged(
     found.values().map(judge).collect()
 }
 
-/// Where unlike texts lie: the mean, unless there are so few texts that the best make it up.
-fn floor(mean: f64, best: f64) -> f64 {
+/// Where texts lie that are no better than the rest: the mean, unless there are so few texts that
+/// the best make it up.
+fn floor(likes: &HashMap<i64, Like>, of: fn(&Like) -> f64, best: f64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "there are some hundreds")]
+    let mean = likes.values().map(of).sum::<f64>() / likes.len().max(1) as f64;
     mean.min(best / 2.0)
 }
 

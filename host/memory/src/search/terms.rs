@@ -12,6 +12,9 @@ const MOST_WORDS: usize = 32;
 /// Characters of a word that are looked at; the index has no longer ones that matter.
 const LONGEST_WORD: usize = 64;
 
+/// A question of more words is no beginning of one.
+const MOST_BEGUN: usize = 4;
+
 /// A word that is in more chunks than this tells too little to be worth reading them all, if there
 /// are others. Below this many chunks nothing is too common.
 const COMMON: i64 = 4_000;
@@ -35,7 +38,8 @@ pub(super) async fn expression(
     text: &str,
 ) -> Result<Option<String>, Failure> {
     let all = words(text);
-    let last = all.last().cloned();
+    // Whoever writes so few words may be in the middle of the last.
+    let last = all.last().filter(|_| all.len() <= MOST_BEGUN).cloned();
     let says = all.iter().filter(|word| says_something(word));
     let mut terms: Vec<String> = says.cloned().collect();
     if terms.is_empty() {
@@ -44,7 +48,13 @@ pub(super) async fn expression(
     terms.truncate(MOST_WORDS);
     let mut terms: Vec<String> = terms
         .into_iter()
-        .map(|word| if Some(&word) == last.as_ref() { format!("\"{word}\"*") } else { format!("\"{word}\"") })
+        .map(|word| {
+            if Some(&word) == last.as_ref() {
+                format!("\"{word}\"*")
+            } else {
+                format!("\"{word}\"")
+            }
+        })
         .collect();
     if terms.len() > 1 && is_large(connection, range).await? {
         let mut rare = Vec::new();

@@ -8,7 +8,8 @@ struct Random(u64);
 impl Random {
     #[expect(clippy::cast_precision_loss, reason = "any number does")]
     fn number(&mut self) -> f32 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let bits = (self.0 >> 40) as f32 / 16_777_216.0;
         bits - 0.5
     }
@@ -52,7 +53,9 @@ fn one_byte_a_number_finds_what_an_exact_search_finds() {
         let got: Vec<usize> =
             best.iter().take(10).map(|like| usize::try_from(like.chunk).unwrap()).collect();
         let mut rows: Vec<usize> = (0..vectors.len()).collect();
-        rows.sort_by(|a, b| exact(&question, &vectors[*b]).total_cmp(&exact(&question, &vectors[*a])));
+        rows.sort_by(|a, b| {
+            exact(&question, &vectors[*b]).total_cmp(&exact(&question, &vectors[*a]))
+        });
         wanted += 10;
         found += rows[..10].iter().filter(|row| got.contains(row)).count();
     }
@@ -72,7 +75,9 @@ fn a_window_is_the_sum_of_a_chunk_and_its_neighbours_in_any_order_they_come() {
     let question = random.vector(64);
     let all: Vec<i64> = (0..6).collect();
     let likes = matrix.likes(&Quantised::of(&question), &all);
-    for (row, neighbours) in [(0, vec![0, 1]), (1, vec![0, 1, 2]), (4, vec![3, 4, 5]), (3, vec![3, 4])] {
+    for (row, neighbours) in
+        [(0, vec![0, 1]), (1, vec![0, 1, 2]), (4, vec![3, 4, 5]), (3, vec![3, 4])]
+    {
         let mut sum = vec![0.0; 64];
         for other in &neighbours {
             for (place, number) in sum.iter_mut().zip(&vectors[*other]) {
@@ -81,7 +86,11 @@ fn a_window_is_the_sum_of_a_chunk_and_its_neighbours_in_any_order_they_come() {
         }
         let length = exact(&sum, &sum).sqrt();
         let expect = f64::from(exact(&question, &sum) / length);
-        assert!((likes[row].window - expect).abs() < 0.02, "row {row}: {} {expect}", likes[row].window);
+        assert!(
+            (likes[row].window - expect).abs() < 0.02,
+            "row {row}: {} {expect}",
+            likes[row].window
+        );
         let own = f64::from(exact(&question, &vectors[row]));
         assert!((likes[row].own - own).abs() < 0.02, "row {row}");
     }

@@ -179,8 +179,10 @@ fn question(options: &str, call: &CallContext) -> Result<(Question, bool), Error
     })?;
     let tags = options.tags.iter().map(|tag| normal_tag(tag)).collect::<Result<_, _>>();
     let sources = options.sources.iter().map(|name| source(name)).collect::<Result<_, _>>();
-    let mut scopes =
-        std::collections::BTreeSet::from([Scope::Agent(AGENT.to_owned()), Scope::Session(call.session.clone())]);
+    let mut scopes = std::collections::BTreeSet::from([
+        Scope::Agent(AGENT.to_owned()),
+        Scope::Session(call.session.clone()),
+    ]);
     if let Some(project) = &options.project {
         scopes.insert(Scope::read(&format!("project:{project}")).map_err(recall_error)?);
     }

@@ -43,7 +43,10 @@ pub(super) async fn run(
         database.take_file(&user, file, 1).await?;
     }
     memory.embed_all(&user, |_| {}).await.map_err(anyhow::Error::msg)?;
-    terminal::say(&format!("{count} documents taken in, in {:.1} s", began.elapsed().as_secs_f64()));
+    terminal::say(&format!(
+        "{count} documents taken in, in {:.1} s",
+        began.elapsed().as_secs_f64()
+    ));
     let began = Instant::now();
     let asked = queries.len();
     for Line { id, text } in queries {

@@ -26,7 +26,6 @@ const AFTER: &str = " -->";
 struct Carried {
     /// Only for people; the note gets a new one.
     #[serde(default)]
-    #[expect(dead_code, reason = "it is written for people and read by nobody")]
     id: Option<String>,
     #[serde(default)]
     text: String,
@@ -131,8 +130,9 @@ fn from_jsonl(text: &str) -> Result<Vec<(String, Carried)>> {
     lines
         .map(|(number, line)| {
             let place = format!("line {}", number + 1);
-            let carried = serde_json::from_str(line)
-                .with_context(|| format!("{place} is no note as `hydroid memory export` writes it"))?;
+            let carried = serde_json::from_str(line).with_context(|| {
+                format!("{place} is no note as `hydroid memory export` writes it")
+            })?;
             Ok((place, carried))
         })
         .collect()
@@ -164,7 +164,10 @@ fn from_markdown(text: &str) -> Result<Vec<(String, Carried)>> {
                     note.text.push('\n');
                     note.text.push_str(line.trim());
                 }
-                _ => notes.push((place(), Carried { text: line.trim().to_owned(), ..Carried::default() })),
+                _ => notes.push((
+                    place(),
+                    Carried { text: line.trim().to_owned(), ..Carried::default() },
+                )),
             }
         }
     }
@@ -193,7 +196,8 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again() {
-        for text in ["one line", "two\n\nparagraphs # and\n- a list", "<!-- note is no note", "é🦀"] {
+        for text in ["one line", "two\n\nparagraphs # and\n- a list", "<!-- note is no note", "é🦀"]
+        {
             let expect = Carried {
                 id: Some("note-7".into()),
                 text: text.into(),
@@ -214,7 +218,8 @@ mod tests {
 
     #[test]
     fn any_markdown_is_a_note_a_paragraph() {
-        let text = "# Facts\n\nAnna likes tea\nand cake.\n\n- the inn has a room\n- trains are late\n";
+        let text =
+            "# Facts\n\nAnna likes tea\nand cake.\n\n- the inn has a room\n- trains are late\n";
         let found: Vec<String> =
             from_markdown(text).unwrap().into_iter().map(|(_, note)| note.text).collect();
         assert_eq!(found, ["Anna likes tea\nand cake.", "the inn has a room", "trains are late"]);

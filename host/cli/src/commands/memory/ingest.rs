@@ -170,9 +170,9 @@ async fn take(
 /// The name a file is known by: as components see it if they do, else where it is.
 pub(super) fn known_as(ground: &Ground, path: &Path) -> Result<String> {
     let path = absolute(path)?;
-    let text = path.to_str().with_context(|| {
-        format!("`{}` is not UTF-8; rename the file", path.display())
-    })?;
+    let text = path
+        .to_str()
+        .with_context(|| format!("`{}` is not UTF-8; rename the file", path.display()))?;
     let shared = absolute(&ground.loaded.workspace.join("shared"))?;
     Ok(match path.strip_prefix(&shared) {
         Ok(inside) => Path::new("/shared").join(inside).to_string_lossy().into_owned(),
@@ -184,8 +184,9 @@ pub(super) fn known_as(ground: &Ground, path: &Path) -> Result<String> {
 fn absolute(path: &Path) -> Result<PathBuf> {
     match std::fs::canonicalize(path) {
         Ok(path) => Ok(path),
-        Err(_) => std::path::absolute(path)
-            .with_context(|| format!("`{}` is no path", path.display())),
+        Err(_) => {
+            std::path::absolute(path).with_context(|| format!("`{}` is no path", path.display()))
+        }
     }
 }
 
