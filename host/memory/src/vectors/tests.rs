@@ -42,11 +42,11 @@ fn matrix_of(vectors: &[Vec<f32>], place: impl Fn(usize) -> (i64, i64)) -> Matri
 #[test]
 fn one_byte_a_number_finds_what_an_exact_search_finds() {
     let mut random = Random(3);
-    let vectors: Vec<Vec<f32>> = (0..2_000).map(|_| random.vector(256)).collect();
+    let vectors: Vec<Vec<f32>> = (0..500).map(|_| random.vector(128)).collect();
     let matrix = matrix_of(&vectors, |row| (i64::try_from(row).unwrap(), 0));
     let (mut found, mut wanted) = (0, 0);
-    for _ in 0..50 {
-        let question = random.vector(256);
+    for _ in 0..20 {
+        let question = random.vector(128);
         let scan = matrix.scan(&Quantised::of(&question), &Allowed::default(), 10);
         let mut best = scan.best.clone();
         best.sort_by(|a, b| b.own.total_cmp(&a.own));
