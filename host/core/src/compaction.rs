@@ -205,8 +205,8 @@ impl Plan {
                 open.push(cut(&said_by_person(asked), MOST_QUESTION));
             }
         }
-        let last = self.turns.last().into_iter().flatten();
-        let answer = last.filter(|message| message.role == Role::Assistant).next_back();
+        let mut last = self.turns.last().into_iter().flatten();
+        let answer = last.rfind(|message| message.role == Role::Assistant);
         if let Some(answer) = answer {
             open.extend(
                 questions(&answer.text()).into_iter().map(|text| cut(&text, MOST_QUESTION)),

@@ -110,7 +110,7 @@ impl Database {
         let found = self.read("read a note", async move |connection| {
             let sql = format!("{NOTE} WHERE user_id = ?1 AND id = ?2");
             let mut rows = connection.query(&sql, params![user.as_str(), row]).await?;
-            Ok(rows.next().await?.map(|row| kept(&row)).transpose()?)
+            rows.next().await?.map(|row| kept(&row)).transpose()
         });
         found.await?.ok_or_else(|| RecallError::NoNote(id.chars().take(64).collect()))
     }
