@@ -72,7 +72,8 @@ fn said(message: &Message) -> String {
         return String::new();
     }
     let texts = message.blocks.iter().filter_map(|block| match block {
-        Block::Part(Part::Text(text)) => Some(text.as_str()),
+        // What the host puts between marks is data beside the words: nobody asks for it.
+        Block::Part(Part::Text(text)) if unfenced(text) == text.as_str() => Some(text.as_str()),
         _ => None,
     });
     texts.collect::<Vec<_>>().join("\n").trim().to_owned()

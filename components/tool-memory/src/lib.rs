@@ -13,13 +13,22 @@ pub fn reading_tools() -> Vec<Tool> {
     vec![
         Tool::new(
             "memory_search",
-            "Searches the person's saved notes and earlier conversations by words and returns what \
-             fits best, with ids. Use it when the person refers to something from before, asks \
-             what you remember, or when an earlier fact, preference or decision may matter. Give \
-             the few words that matter, in any form; without words it lists the newest notes.",
+            "Searches the person's saved notes, earlier conversations and files that were taken in, \
+             and returns what fits best, with ids. Use it when the person refers to something from \
+             before, asks what you remember, or when an earlier fact, preference or decision may \
+             matter. Give the few words that matter, in any form; words like `yesterday` or `last \
+             week` narrow the time. Without words it lists the newest notes.",
             search::memory_search,
         )
         .title("Search the memory")
+        .volatile(),
+        Tool::new(
+            "memory_recent",
+            "Lists the newest notes, messages of other conversations and files, the newest first. \
+             Use it when the person asks what was last, or to see what there is.",
+            search::memory_recent,
+        )
+        .title("See what is newest")
         .volatile(),
         Tool::new(
             "scratchpad_read",
@@ -68,6 +77,13 @@ pub fn writing_tools() -> Vec<Tool> {
             scratchpad::scratchpad_write,
         )
         .title("Write the scratchpad")
+        .idempotent(),
+        Tool::new(
+            "scratchpad_clear",
+            "Empties the scratchpad of this conversation, when what is on it is done.",
+            scratchpad::scratchpad_clear,
+        )
+        .title("Clear the scratchpad")
         .idempotent(),
     ]
 }

@@ -14,10 +14,35 @@ pub(crate) struct MemorySave {
     /// A few lower-case words to find it by, such as `travel`.
     #[serde(default)]
     tags: Vec<String>,
+    /// The person said that it matters much; it is found before other notes.
+    #[serde(default)]
+    important: bool,
+    /// Where it is found; everywhere when absent.
+    #[serde(default)]
+    only_in: Option<Place>,
+}
+
+/// Where a note is found.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Place {
+    /// In this conversation only.
+    Session,
+    /// By this agent only.
+    Agent,
 }
 
 pub(crate) fn memory_save(arguments: MemorySave) -> Result<String, ToolError> {
-    let id = memory::save(&Note { text: arguments.text, tags: arguments.tags })?;
+    let mut tags = arguments.tags;
+    // The contract has no other place for these; the host takes them off.
+    if arguments.important {
+        tags.push("@important".to_owned());
+    }
+    tags.extend(arguments.only_in.map(|place| match place {
+        Place::Session => "@session".to_owned(),
+        Place::Agent => "@agent".to_owned(),
+    }));
+    let id = memory::save(&Note { text: arguments.text, tags })?;
     Ok(format!("saved as `{id}`"))
 }
 

@@ -1,4 +1,4 @@
-//! `scratchpad_read`, `scratchpad_write`: the short text of this conversation.
+//! `scratchpad_read`, `scratchpad_write`, `scratchpad_clear`: the short text of this conversation.
 
 use hydroid_component::bindings::imports::hydroid::cap::scratchpad;
 use hydroid_component::tool::ToolError;
@@ -27,4 +27,13 @@ pub(crate) fn scratchpad_write(arguments: ScratchpadWrite) -> Result<String, Too
         0 => "cleared the scratchpad".to_owned(),
         count => format!("wrote {count} characters to the scratchpad"),
     })
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ScratchpadClear {}
+
+pub(crate) fn scratchpad_clear(_: ScratchpadClear) -> Result<String, ToolError> {
+    scratchpad::write("")?;
+    Ok("cleared the scratchpad".to_owned())
 }

@@ -9,12 +9,17 @@
 use crate::answer::{AnswerScrubber, mask_known, progress};
 use crate::audit;
 use crate::clients::{Client, Clients, Shown};
+use crate::compacting;
 use crate::effects::{self, Job, News, Report, TurnContext};
 use crate::history;
 use crate::hooks::{self, Opened, Opening};
-use crate::session::{AnswerError, ChangeError, Command, SayError, TurnEnd, TurnError, TurnReport};
+use crate::remembering;
+use crate::session::{
+    AnswerError, ChangeError, Command, CompactError, SayError, TurnEnd, TurnError, TurnReport,
+};
 use crate::sessions::{AgentParts, Entered, OpenSession};
 use crate::settings;
+use hydroid_core::compaction::plan_for_a_person;
 use hydroid_core::entry::{self, DecidedBy, Entry};
 use hydroid_core::hook::HookPoint;
 use hydroid_core::id::{CallId, ComponentId, SessionId, TurnId, UserId};
@@ -41,10 +46,17 @@ const QUEUED_MESSAGES: usize = 8;
 /// Reports that may wait; a model that is faster than the journal waits for it.
 const REPORTS: usize = 16;
 
+/// How long a session that closes waits for its title.
+const TITLE_PATIENCE: Duration = Duration::from_secs(5);
+
 /// One session. Dropping it drops everything that runs for it: first its place among the open
 /// sessions and its tasks, last the mailbox, whose end `Session::close` waits for.
 pub(crate) struct Actor {
     running: Option<Running>,
+    /// The older part of the conversation is being summed up because a person asked for it.
+    compacting: Option<Compacting>,
+    /// The session is being named.
+    naming: Option<Job>,
     /// Tasks of an ended turn that are in their grace period; the next turn waits for them.
     stopping: JoinSet<()>,
     /// Hooks that are told and not waited for.
@@ -92,6 +104,16 @@ enum Stored {
     Unknown,
 }
 
+/// A summary on its way.
+struct Compacting {
+    /// Number that its reports carry.
+    number: u64,
+    covers: u32,
+    recorded: bool,
+    _job: Job,
+    reply: oneshot::Sender<Result<u32, CompactError>>,
+}
+
 /// A message that waits for its turn.
 struct Said {
     parts: Vec<Part>,
@@ -136,6 +158,8 @@ impl Actor {
         };
         Self {
             running: None,
+            compacting: None,
+            naming: None,
             stopping: JoinSet::new(),
             looking_on: JoinSet::new(),
             _entered: entered,
@@ -236,6 +260,9 @@ impl Actor {
             }
             self.start_next_turn().await;
             if self.closed && self.running.is_none() && self.stopping.is_empty() {
+                if let Some(naming) = self.naming.take() {
+                    naming.ended_within(TITLE_PATIENCE).await;
+                }
                 self.tell(HookPoint::SessionEnd, TurnId::new(""), self.portrait());
                 while self.looking_on.join_next().await.is_some() {}
                 for closer in std::mem::take(&mut self.closers) {
@@ -292,7 +319,11 @@ impl Actor {
                 let answered = self.answer(by, call_id, answer).await;
                 drop(reply.send(answered));
             }
-            Command::Cancel => self.handle(vec![Event::CancelRequested]).await,
+            Command::Compact { reply } => self.compact(reply).await,
+            Command::Cancel => {
+                self.compacting = None;
+                self.handle(vec![Event::CancelRequested]).await;
+            }
             Command::Steer { parts, reply } => drop(reply.send(self.steer(parts).await)),
             Command::Rewind { to, reply } => drop(reply.send(self.rewind(to).await)),
             Command::Set { settings, reply } => drop(reply.send(self.set(settings).await)),
@@ -377,8 +408,63 @@ impl Actor {
         self.record(vec![entry]).await.map_err(ChangeError::Journal)
     }
 
+    /// Begins to sum the older part of the conversation up, if nothing else runs.
+    async fn compact(&mut self, reply: oneshot::Sender<Result<u32, CompactError>>) {
+        let busy = self.running.is_some() || self.compacting.is_some() || !self.queue.is_empty();
+        if busy || *self.stop.borrow() {
+            drop(reply.send(Err(CompactError::Busy)));
+            return;
+        }
+        if self.stored == Stored::Unknown
+            && let Err(error) = self.resume().await
+        {
+            drop(reply.send(Err(CompactError::Journal(error))));
+            return;
+        }
+        let Some(plan) = plan_for_a_person(&self.entries) else {
+            drop(reply.send(Ok(0)));
+            return;
+        };
+        self.turns += 1;
+        let turn = TurnId::new((self.agent.new_turn_id)());
+        let (number, covers) = (self.turns, plan.covers);
+        let job = effects::compact(&self.turn_context(turn), plan);
+        self.compacting = Some(Compacting { number, covers, recorded: false, _job: job, reply });
+    }
+
+    /// Takes what came of a summary, of a turn or of a person's wish.
+    async fn compacted(&mut self, number: u64, entry: Entry) {
+        let wished = self.compacting.as_ref().is_some_and(|wish| wish.number == number);
+        let needed = self.running.as_ref().is_some_and(|turn| turn.context.number == number);
+        if !wished && !needed {
+            return;
+        }
+        if let Entry::Compacted { covers, summary, .. } = &entry {
+            let subject = json!({ "covers": covers, "summary": summary });
+            self.tell(HookPoint::Compaction, TurnId::new(""), subject);
+        }
+        match (self.record(vec![entry]).await, &mut self.compacting) {
+            (Ok(()), Some(wish)) => wish.recorded = true,
+            (Ok(()), None) => {}
+            (Err(error), Some(_)) => {
+                self.stored = Stored::Unknown;
+                if let Some(wish) = self.compacting.take() {
+                    drop(wish.reply.send(Err(CompactError::Journal(error))));
+                }
+            }
+            (Err(error), None) => self.stop_unrecorded(error),
+        }
+    }
+
+    fn compacting_ended(&mut self, number: u64) {
+        if let Some(wish) = self.compacting.take_if(|wish| wish.number == number) {
+            drop(wish.reply.send(Ok(if wish.recorded { wish.covers } else { 0 })));
+        }
+    }
+
     /// Cuts everything at once: no grace, and nothing new until it is released.
     async fn stop_everything(&mut self) {
+        (self.compacting, self.naming) = (None, None);
         for said in self.queue.drain(..) {
             let end = TurnEnd { result: Err(TurnError::Closed), shown: Shown::default() };
             drop(said.ended.send(end));
@@ -401,6 +487,7 @@ impl Actor {
 
     async fn close(&mut self) {
         self.closed = true;
+        self.compacting = None;
         for said in self.queue.drain(..) {
             drop(
                 said.ended
@@ -445,7 +532,7 @@ impl Actor {
 
     /// Starts the next turn once nothing of the last one is left.
     async fn start_next_turn(&mut self) {
-        while self.running.is_none() && self.stopping.is_empty() {
+        while self.running.is_none() && self.compacting.is_none() && self.stopping.is_empty() {
             let Some(said) = self.queue.pop_front() else { return };
             let opening = match self.begin(said.parts).await {
                 Ok(opening) => opening,
@@ -479,12 +566,17 @@ impl Actor {
         }
     }
 
-    /// Readies the session for a turn about these parts: scrubs them, and lets hooks have their
-    /// word before anything of them is kept.
+    /// Readies the session for a turn about these parts: scrubs them, lets hooks have their word
+    /// before anything of them is kept, and looks for what is known beside.
     async fn begin(&mut self, parts: Vec<Part>) -> Result<Opening, TurnError> {
         let parts = self.scrubbed(parts).await?;
-        let opening = hooks::opening(&self.agent, &self.who, &self.session, parts).await;
+        let mut opening = hooks::opening(&self.agent, &self.who, &self.session, parts).await;
         self.make_ready(&opening.parts).await.map_err(TurnError::Journal)?;
+        if opening.word == Opened::Turn {
+            let recalled =
+                remembering::recalled(&self.agent, &self.user, &self.session, &opening.parts).await;
+            opening.parts.extend(self.scrubbed(recalled).await?);
+        }
         Ok(opening)
     }
 
@@ -503,6 +595,11 @@ impl Actor {
                 };
                 self.agent.journal.create(new).await?;
                 self.stored = Stored::Known;
+                if self.agent.config.model.route.title.is_some() {
+                    let turn = TurnId::new((self.agent.new_turn_id)());
+                    let job = effects::name(&self.turn_context(turn), parts.to_vec());
+                    self.naming = Some(job);
+                }
                 Ok(())
             }
         }
@@ -518,18 +615,23 @@ impl Actor {
         )
     }
 
+    /// What tasks of the turn that is counted last need.
+    fn turn_context(&self, turn: TurnId) -> TurnContext {
+        TurnContext {
+            agent: Arc::clone(&self.agent),
+            user: self.user.clone(),
+            session: self.session.clone(),
+            turn,
+            number: self.turns,
+            headless: self.is_headless(),
+            own: self.own.clone(),
+            reports: self.report_to.clone(),
+        }
+    }
+
     fn running_turn(&self, turn: Turn, ended: oneshot::Sender<TurnEnd>) -> Running {
         Running {
-            context: TurnContext {
-                agent: Arc::clone(&self.agent),
-                user: self.user.clone(),
-                session: self.session.clone(),
-                turn: turn.id().clone(),
-                number: self.turns,
-                headless: self.is_headless(),
-                own: self.own.clone(),
-                reports: self.report_to.clone(),
-            },
+            context: self.turn_context(turn.id().clone()),
             turn,
             model: None,
             answer: AnswerScrubber::new(self.agent.scrubber.current()),
@@ -543,6 +645,11 @@ impl Actor {
     }
 
     async fn report(&mut self, report: Report) {
+        let report = match report.news {
+            News::Compacted(entry) => return self.compacted(report.turn, entry).await,
+            News::CompactingEnded => return self.compacting_ended(report.turn),
+            _ => report,
+        };
         let Some(running) =
             self.running.as_mut().filter(|running| running.context.number == report.turn)
         else {
@@ -583,6 +690,7 @@ impl Actor {
                 running.tools.remove(&id);
                 vec![Event::CallChecked { id, result }]
             }
+            News::Compacted(_) | News::CompactingEnded => return,
             News::CallPreviewed { id, preview } => {
                 running.tools.remove(&id);
                 vec![Event::CallPreviewed { id, preview }]
@@ -753,8 +861,9 @@ impl Actor {
         match effect {
             Effect::AskModel => {
                 running.answer = AnswerScrubber::new(self.agent.scrubber.current());
-                running.model =
-                    Some(effects::ask_model(&running.context, entry::conversation(&self.entries)));
+                let messages = entry::conversation(&self.entries);
+                let plan = compacting::due(&self.agent, &self.entries, &messages);
+                running.model = Some(effects::ask_model(&running.context, messages, plan));
             }
             Effect::PreviewCall(checked) => {
                 let id = checked.call.id.clone();

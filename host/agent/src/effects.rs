@@ -1,17 +1,20 @@
 //! Running models and tools: each in a task of its own, watched by the session that started it.
 //! A failure, also a panic, becomes a report to the session; nothing here changes its state.
 
+use crate::compacting;
 use crate::hooks;
 use crate::secrecy;
 use crate::sessions::AgentParts;
 use crate::settings;
 use futures_util::FutureExt as _;
+use hydroid_core::compaction::{Plan, applied};
+use hydroid_core::entry::Entry;
 use hydroid_core::hook::HookPoint;
 use hydroid_core::id::{CallId, TurnId};
-use hydroid_core::message::{Label, Message, Origin, StopReason};
+use hydroid_core::message::{Label, Message, Origin, Part, StopReason};
 use hydroid_core::models::{Facts, fit_media};
 use hydroid_core::ports::{
-    CallContext, CancelFlag, ModelError, ModelEvent, ModelRequest, SawSecret, Tools,
+    CallContext, CancelFlag, ModelError, ModelEvent, ModelRequest, PromptFile, SawSecret, Tools,
 };
 use hydroid_core::prompt::{PromptInputs, system_prompt};
 use hydroid_core::protocol::SessionSettings;
@@ -55,11 +58,30 @@ pub(crate) struct Report {
 pub(crate) enum News {
     Answer(Vec<ModelEvent>),
     AnswerEnded(Result<(), ModelError>),
-    CallChecked { id: CallId, result: Result<CheckedCall, String> },
-    CallPreviewed { id: CallId, preview: Option<Preview> },
-    CallFinished { id: CallId, output: ToolOutput, label: Label, redactions: u32 },
+    CallChecked {
+        id: CallId,
+        result: Result<CheckedCall, String>,
+    },
+    CallPreviewed {
+        id: CallId,
+        preview: Option<Preview>,
+    },
+    CallFinished {
+        id: CallId,
+        output: ToolOutput,
+        label: Label,
+        redactions: u32,
+    },
     Noticed(String),
-    Progress { id: CallId, fraction: Option<f32>, note: String },
+    Progress {
+        id: CallId,
+        fraction: Option<f32>,
+        note: String,
+    },
+    /// The older part of the conversation was summed up; the entry is to be recorded.
+    Compacted(Entry),
+    /// What a person asked to be summed up is done, with or without an entry before.
+    CompactingEnded,
 }
 
 /// What every task of a turn needs.
@@ -93,6 +115,13 @@ impl Job {
             // The future is gone only when this returns.
             drop((&mut self.task).await);
         }
+    }
+}
+
+impl Job {
+    /// Waits for its end, but not for long, and then drops it.
+    pub(crate) async fn ended_within(mut self, patience: Duration) {
+        drop(tokio::time::timeout(patience, &mut self.task).await);
     }
 }
 
@@ -133,17 +162,49 @@ fn uncheckable(call: &ToolCall) -> String {
 }
 
 /// Asks the model and reports its answer piece by piece.
-pub(crate) fn ask_model(turn: &TurnContext, messages: Vec<Message>) -> Job {
+///
+/// With a plan, the older part of the conversation is summed up first.
+pub(crate) fn ask_model(turn: &TurnContext, messages: Vec<Message>, plan: Option<Plan>) -> Job {
     let cancel = CancelFlag::default();
     let context = turn.call_context(&cancel, None, Arc::new(|_, _| {}));
     let turn = turn.clone();
     let task = tokio::spawn(async move {
-        let answer = AssertUnwindSafe(answer(&turn, messages, context)).catch_unwind().await;
+        let answer = AssertUnwindSafe(answer(&turn, messages, plan, context)).catch_unwind().await;
         let ended = answer.unwrap_or_else(|_| {
             let provider = &turn.agent.config.model.provider;
             Err(model_error(format!("the provider `{provider}` stopped because of a defect; say `go on` to try again, or choose another with `model.provider`")))
         });
         turn.report(News::AnswerEnded(ended)).await;
+    });
+    Job { cancel, task }
+}
+
+/// Has a conversation summed up because a person asked for it.
+pub(crate) fn compact(turn: &TurnContext, plan: Plan) -> Job {
+    let cancel = CancelFlag::default();
+    let context = turn.call_context(&cancel, None, Arc::new(|_, _| {}));
+    let turn = turn.clone();
+    let task = tokio::spawn(async move {
+        let summed_up = AssertUnwindSafe(compacting::summed_up(&turn, context, &plan));
+        if let Ok(Some(entry)) = summed_up.catch_unwind().await {
+            turn.report(News::Compacted(entry)).await;
+        }
+        turn.report(News::CompactingEnded).await;
+    });
+    Job { cancel, task }
+}
+
+/// Has a session named by what was said first. It changes nothing of the turn.
+pub(crate) fn name(turn: &TurnContext, said: Vec<Part>) -> Job {
+    let cancel = CancelFlag::default();
+    let context = turn.call_context(&cancel, None, Arc::new(|_, _| {}));
+    let turn = turn.clone();
+    let task = tokio::spawn(async move {
+        let title = AssertUnwindSafe(compacting::title(&turn, context, &said));
+        let Ok(Some(title)) = title.catch_unwind().await else { return };
+        if let Err(error) = turn.agent.journal.rename(&turn.user, &turn.session, title).await {
+            tracing::warn!(session = %turn.session, %error, "a session could not be named");
+        }
     });
     Job { cancel, task }
 }
@@ -285,13 +346,22 @@ impl TurnContext {
 
 async fn answer(
     turn: &TurnContext,
-    messages: Vec<Message>,
+    mut messages: Vec<Message>,
+    plan: Option<Plan>,
     context: CallContext,
 ) -> Result<(), ModelError> {
     // What was said before a secret became known is in the journal as it was said.
     let scrubber = turn.agent.refreshed_scrubber().await.map_err(|problem| {
         model_error(format!("the model was not asked, because the conversation cannot be searched for secrets now: {problem}"))
     })?;
+    if let Some(plan) = plan
+        && let Some(entry) = compacting::summed_up(turn, context.clone(), &plan).await
+    {
+        if let Entry::Compacted { summary, .. } = &entry {
+            messages = applied(messages, &plan, summary);
+        }
+        turn.report(News::Compacted(entry)).await;
+    }
     let messages = messages.into_iter().map(|message| scrubber.known_message(message)).collect();
     let of = settings::model_of(&turn.agent.config, &turn.own);
     let messages = match hooks::before_model(turn, of, messages).await? {
@@ -302,7 +372,8 @@ async fn answer(
             return Ok(());
         }
     };
-    let request = request(&turn.agent, messages, turn.headless, &turn.own)?;
+    let files = personal_files(turn).await;
+    let request = request(&turn.agent, messages, &files, turn.headless, &turn.own)?;
     if !turn.agent.hooks.wants(HookPoint::AfterModel, None) {
         let mut completion = turn.agent.model.complete(request, context).await?;
         loop {
@@ -357,10 +428,22 @@ async fn judged(
     Ok(())
 }
 
+/// The person's own files, without what is secret in them.
+async fn personal_files(turn: &TurnContext) -> Vec<PromptFile> {
+    if !turn.agent.config.memory.files {
+        return Vec::new();
+    }
+    let files = turn.agent.files.read(&turn.user, turn.agent.clock.now_ms()).await;
+    let scrubber = turn.agent.scrubber.current();
+    let masked = |file: PromptFile| PromptFile { text: scrubber.scrub(&file.text), ..file };
+    files.into_iter().map(masked).collect()
+}
+
 /// The request for a conversation: as much of it as fits beside instructions and tools.
 pub(crate) fn request(
     agent: &AgentParts,
     messages: Vec<Message>,
+    files: &[PromptFile],
     headless: bool,
     own: &SessionSettings,
 ) -> Result<ModelRequest, ModelError> {
@@ -385,6 +468,7 @@ pub(crate) fn request(
             headless,
             left_out,
             instructions: model.instructions.as_deref(),
+            files,
         })
     };
     // Measured with the note about turns left out, so that adding it cannot make it too long.
@@ -468,7 +552,7 @@ pub(crate) fn spec_length(spec: &ToolSpec) -> usize {
         + spec.input_schema.to_string().chars().count()
 }
 
-fn model_error(message: String) -> ModelError {
+pub(crate) fn model_error(message: String) -> ModelError {
     ModelError { kind: "internal".to_owned(), message, retry_after_ms: None, sent: false }
 }
 

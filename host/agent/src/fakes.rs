@@ -15,10 +15,10 @@ use hydroid_core::message::{Content, Message, Origin, Part, Role, StopReason};
 use hydroid_core::models::{Models, Services};
 use hydroid_core::policy::Mode;
 use hydroid_core::ports::{
-    AnswerCache, Approvals, Audit, CallContext, Clock, Completion, Hooks, Journal, KeepLimits,
-    KeptAnswer, KnownSecrets, Model, ModelError, ModelEvent, ModelRequest, NewSession, SecretPlace,
-    SecretPlaces, SecretValue, SessionSummary, Sink, StandingApproval, StoreError, StoredEntry,
-    Tools,
+    AnswerCache, Approvals, Audit, CallContext, Clock, Completion, Hit, Hooks, Journal, KeepLimits,
+    KeptAnswer, KnownSecrets, Model, ModelError, ModelEvent, ModelRequest, NewSession, Note,
+    PromptFile, PromptFiles, Question, Recall, RecallError, SecretPlace, SecretPlaces, SecretValue,
+    SessionSummary, Sink, StandingApproval, StoreError, StoredEntry, Tools,
 };
 use hydroid_core::protocol::SessionMessage;
 use hydroid_core::scrub::{KnownSecret, LiveScrubber};
@@ -26,7 +26,7 @@ use hydroid_core::tool::{
     CheckedCall, Impact, Preview, Reach, Resource, ResourceKind, ToolCall, ToolOutput, ToolSpec,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 
@@ -409,6 +409,7 @@ impl FakeJournal {
                 Entry::CallFinished { call_id, .. } => {
                     (!calls.remove(call_id)).then_some("a result without a call")
                 }
+                Entry::Compacted { .. } => None,
                 _ => (!open).then_some("outside of a turn"),
             };
             if let Some(fault) = fault {
@@ -492,6 +493,97 @@ impl Journal for FakeJournal {
         _: u32,
     ) -> BoxFuture<'a, Result<Vec<SessionSummary>, StoreError>> {
         async { Ok(Vec::new()) }.boxed()
+    }
+
+    fn rename<'a>(
+        &'a self,
+        user: &'a UserId,
+        session: &'a SessionId,
+        title: String,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        let mut sessions = self.sessions.lock().unwrap();
+        let found = sessions.get_mut(session).filter(|(new, _)| new.user == *user);
+        let renamed = match found {
+            Some((new, _)) => {
+                new.title = title;
+                Ok(())
+            }
+            None => Err(StoreError::NoSession(session.clone())),
+        };
+        async move { renamed }.boxed()
+    }
+}
+
+// ---- memory ----
+
+/// Finds what a test put in, whatever is asked, and notes what was.
+#[derive(Default)]
+pub(crate) struct FakeMemory {
+    pub(crate) hits: Mutex<Vec<Hit>>,
+    pub(crate) asked: Mutex<Vec<Question>>,
+    pub(crate) files: Mutex<Vec<PromptFile>>,
+    pub(crate) fails: AtomicBool,
+}
+
+impl Recall for FakeMemory {
+    fn save<'a>(
+        &'a self,
+        _: &'a UserId,
+        _: Note,
+        _: u64,
+    ) -> BoxFuture<'a, Result<String, RecallError>> {
+        async { Err(RecallError::Full) }.boxed()
+    }
+
+    fn update<'a>(
+        &'a self,
+        _: &'a UserId,
+        _: &'a str,
+        _: Note,
+        _: u64,
+    ) -> BoxFuture<'a, Result<(), RecallError>> {
+        async { Err(RecallError::Full) }.boxed()
+    }
+
+    fn delete<'a>(&'a self, _: &'a UserId, _: &'a str) -> BoxFuture<'a, Result<(), RecallError>> {
+        async { Err(RecallError::Full) }.boxed()
+    }
+
+    fn search<'a>(
+        &'a self,
+        _: &'a UserId,
+        question: Question,
+    ) -> BoxFuture<'a, Result<Vec<Hit>, RecallError>> {
+        self.asked.lock().unwrap().push(question);
+        let found = match self.fails.load(Ordering::SeqCst) {
+            true => Err(RecallError::Store(database("search"))),
+            false => Ok(self.hits.lock().unwrap().clone()),
+        };
+        async move { found }.boxed()
+    }
+
+    fn scratchpad<'a>(
+        &'a self,
+        _: &'a UserId,
+        _: &'a SessionId,
+    ) -> BoxFuture<'a, Result<String, RecallError>> {
+        async { Ok(String::new()) }.boxed()
+    }
+
+    fn write_scratchpad<'a>(
+        &'a self,
+        _: &'a UserId,
+        _: &'a SessionId,
+        _: String,
+    ) -> BoxFuture<'a, Result<(), RecallError>> {
+        async { Ok(()) }.boxed()
+    }
+}
+
+impl PromptFiles for FakeMemory {
+    fn read<'a>(&'a self, _: &'a UserId, _: u64) -> BoxFuture<'a, Vec<PromptFile>> {
+        let files = self.files.lock().unwrap().clone();
+        async move { files }.boxed()
     }
 }
 
@@ -699,6 +791,7 @@ pub(crate) struct Host {
     pub(crate) model: Arc<FakeModel>,
     pub(crate) tools: Arc<FakeTools>,
     pub(crate) journal: Arc<FakeJournal>,
+    pub(crate) memory: Arc<FakeMemory>,
     pub(crate) client: Arc<FakeClient>,
     pub(crate) records: Arc<FakeRecords>,
     pub(crate) hooks: Arc<hooks::FakeHooks>,
@@ -761,6 +854,7 @@ impl Host {
         let known: Arc<dyn KnownSecrets> = secrets.clone();
         let turns = AtomicUsize::new(0);
         let records = Arc::new(FakeRecords::default());
+        let memory = Arc::new(FakeMemory::default());
         let (stop, stopped) = watch::channel(false);
         let hooks = Arc::<hooks::FakeHooks>::default();
         let agent = Agent::new(AgentParts {
@@ -769,6 +863,8 @@ impl Host {
             hooks: Arc::clone(&hooks) as Arc<dyn Hooks>,
             journal: Arc::clone(&journal) as Arc<dyn Journal>,
             approvals: Arc::clone(&records) as Arc<dyn Approvals>,
+            recall: Arc::clone(&memory) as Arc<dyn Recall>,
+            files: Arc::clone(&memory) as Arc<dyn PromptFiles>,
             secret_places: Arc::clone(&records) as Arc<dyn SecretPlaces>,
             audit: Arc::clone(&records) as Arc<dyn Audit>,
             stop: stopped,
@@ -778,7 +874,20 @@ impl Host {
             config,
             new_turn_id: Arc::new(move || format!("t{}", turns.fetch_add(1, Ordering::SeqCst) + 1)),
         });
-        Self { agent, model, tools, journal, client, records, hooks, secrets, stop, shown, faults }
+        Self {
+            agent,
+            model,
+            tools,
+            journal,
+            memory,
+            client,
+            records,
+            hooks,
+            secrets,
+            stop,
+            shown,
+            faults,
+        }
     }
 
     pub(crate) async fn open(&self, choice: SessionChoice) -> Result<Session, OpenError> {
@@ -820,6 +929,10 @@ impl Host {
     }
 
     /// The session in the journal, a line for each entry.
+    pub(crate) fn entries(&self) -> Vec<Entry> {
+        self.journal.stored("s").into_iter().map(|stored| stored.entry).collect()
+    }
+
     pub(crate) fn transcript(&self) -> Vec<String> {
         self.journal.stored("s").iter().map(|stored| line(&stored.entry)).collect()
     }
@@ -883,6 +996,7 @@ fn line(entry: &Entry) -> String {
         }
         Entry::StepEnded { .. } => "step ended".into(),
         Entry::Notice { text, .. } => format!("notice {text}"),
+        Entry::Compacted { summary, .. } => format!("compacted {summary}"),
         Entry::ModelNews { news, .. } => format!("news {news}"),
         Entry::TurnEnded { outcome, .. } => format!("ended {outcome:?}"),
     }

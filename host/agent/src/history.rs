@@ -53,6 +53,18 @@ pub(crate) fn closing_entries(entries: &[Entry]) -> Vec<Entry> {
     results.chain([ended]).collect()
 }
 
+/// The title of a session that began without words.
+pub(crate) const NO_TEXT: &str = "(no text)";
+
+/// The texts of a message in one line.
+pub(crate) fn words(parts: &[Part]) -> String {
+    let texts = parts.iter().filter_map(|part| match &part.content {
+        Content::Text { text } => Some(text.as_str()),
+        _ => None,
+    });
+    texts.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
+}
+
 /// The first words of a message, cut between words where that is possible.
 pub(crate) fn title(parts: &[Part]) -> String {
     let texts = parts.iter().filter_map(|part| match &part.content {
@@ -64,7 +76,7 @@ pub(crate) fn title(parts: &[Part]) -> String {
     let text = words.take(TITLE_LENGTH).collect::<Vec<_>>().join(" ");
     let text: String = text.chars().filter(|c| !c.is_control()).collect();
     if text.is_empty() {
-        return "(no text)".to_owned();
+        return NO_TEXT.to_owned();
     }
     if text.chars().count() <= TITLE_LENGTH {
         return text;

@@ -13,6 +13,7 @@ mod actor;
 mod answer;
 mod audit;
 mod clients;
+mod compacting;
 mod effects;
 #[cfg(test)]
 mod fakes;
@@ -21,6 +22,7 @@ mod hooks;
 mod hub;
 mod metered;
 mod model;
+mod remembering;
 mod secrecy;
 mod session;
 mod sessions;
@@ -32,6 +34,8 @@ pub use clients::{Shown, Subscription, SubscriptionEnd};
 pub use hub::{Export, Hub, HubLimits, HubParts, Occupy};
 pub use metered::Metered;
 pub use model::{ModelCounters, ModelCounts, ModelParts, reliable};
-pub use session::{AnswerError, ChangeError, SayError, Session, TurnError, TurnHandle, TurnReport};
+pub use session::{
+    AnswerError, ChangeError, CompactError, SayError, Session, TurnError, TurnHandle, TurnReport,
+};
 pub use sessions::{Agent, AgentParts, OpenError, OpenSession, SessionChoice};
 pub use settings::{MAIN_AGENT, session_policy};

@@ -110,6 +110,20 @@ pub enum AnswerError {
     Closed,
 }
 
+/// Why a conversation was not summed up. Nothing of it was lost.
+#[derive(Debug, thiserror::Error)]
+pub enum CompactError {
+    /// A turn runs.
+    #[error("a turn is running; wait for it, or cancel it first")]
+    Busy,
+    /// The journal could not be written.
+    #[error("the summary could not be recorded, so the conversation is as it was")]
+    Journal(#[source] StoreError),
+    /// It was cancelled, or the session closed.
+    #[error("the summary was not made, so the conversation is as it was")]
+    Closed,
+}
+
 /// Why a turn has no recorded end.
 #[derive(Debug, thiserror::Error)]
 pub enum TurnError {
@@ -155,6 +169,11 @@ pub(crate) enum Command {
     Set {
         settings: SessionSettings,
         reply: oneshot::Sender<Result<(), ChangeError>>,
+    },
+    /// Sums the older part of the conversation up. Tells how many turns the summary stands for;
+    /// 0 if there was nothing to gain.
+    Compact {
+        reply: oneshot::Sender<Result<u32, CompactError>>,
     },
     Subscribe(Client),
     /// `closed` is told, once nothing runs any more, what the clients still have to be shown.
@@ -247,6 +266,15 @@ impl Session {
     pub async fn cancel(&self) {
         // A session that is closed has nothing to cancel.
         drop(self.commands.send(Command::Cancel).await);
+    }
+
+    /// Has the older part of the conversation summed up, and waits for it. Returns how many turns
+    /// the summary stands for; 0 if there was nothing to gain.
+    pub async fn compact(&self) -> Result<u32, CompactError> {
+        let (reply, compacted) = oneshot::channel();
+        let command = Command::Compact { reply };
+        self.commands.send(command).await.map_err(|_| CompactError::Closed)?;
+        compacted.await.map_err(|_| CompactError::Closed)?
     }
 
     /// Adds a client, which is shown everything from now on; the journal has what was before.

@@ -10,7 +10,8 @@ use hydroid_core::id::{CallId, SessionId, UserId};
 use hydroid_core::models::Models;
 use hydroid_core::policy::{Mode, PolicyRule};
 use hydroid_core::ports::{
-    Approvals, Audit, Clock, Hooks, Journal, Model, SecretPlaces, Sink, StoreError, Tools,
+    Approvals, Audit, Clock, Hooks, Journal, Model, PromptFiles, Recall, SecretPlaces, Sink,
+    StoreError, Tools,
 };
 use hydroid_core::scrub::{LiveScrubber, Scrubber};
 use std::collections::BTreeMap;
@@ -33,6 +34,10 @@ pub struct AgentParts {
     pub journal: Arc<dyn Journal>,
     /// What people allowed for good.
     pub approvals: Arc<dyn Approvals>,
+    /// What the person keeps and has said.
+    pub recall: Arc<dyn Recall>,
+    /// The person's own files.
+    pub files: Arc<dyn PromptFiles>,
     /// Where something secret has gone.
     pub secret_places: Arc<dyn SecretPlaces>,
     /// The audit log.

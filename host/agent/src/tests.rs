@@ -1,10 +1,12 @@
 //! Sessions against fakes at the ports, with paused time: what is recorded, what is shown, and
 //! what happens when something is slow, breaks or is cancelled.
 
+mod compacting;
 mod hooks;
 mod kept;
 mod metered;
 mod models;
+mod remembering;
 mod secrecy;
 
 use crate::fakes::{HeldClient, Host, Play, SECRET, calls, said, says, text};

@@ -3,6 +3,7 @@
 pub(crate) mod authoring;
 mod authority;
 mod gateway;
+mod memory;
 mod model;
 mod provider;
 mod shipping;
@@ -12,6 +13,7 @@ pub(crate) use authority::{
     Answer, Approval, Audit, AuditFormat, Check, Given, Label, Mode, Policy, Query, Stop,
 };
 pub(crate) use gateway::{Daemon, Logs, Serve, TokenCommand, TokenScope, Web};
+pub(crate) use memory::{Backup, Memory, NotesFormat, SearchMemory};
 pub(crate) use model::{Cost, Model};
 
 pub(crate) use provider::{AddService, Provider};
@@ -66,6 +68,12 @@ pub(crate) enum Command {
     /// See earlier conversations and go on with them.
     #[command(subcommand, arg_required_else_help = true)]
     Session(Session),
+    /// Look through what is remembered, add to it, and forget.
+    #[command(subcommand, arg_required_else_help = true)]
+    Memory(Memory),
+    /// Copy sessions and memory, and put a copy back.
+    #[command(subcommand, arg_required_else_help = true)]
+    Backup(Backup),
     /// See and change the configuration.
     #[command(subcommand, arg_required_else_help = true)]
     Config(Config),
@@ -299,6 +307,13 @@ pub(crate) enum Session {
     },
     /// Go on with a session in the terminal.
     Resume {
+        /// The session; the beginning of an identifier is enough.
+        id: String,
+        #[command(flatten)]
+        choice: ModelChoice,
+    },
+    /// Sum up the older part of a session, so that the newer fits a model's window.
+    Compact {
         /// The session; the beginning of an identifier is enough.
         id: String,
         #[command(flatten)]

@@ -3,6 +3,7 @@
 mod approval;
 mod ask;
 mod audit;
+mod backup;
 mod chat;
 pub(crate) mod component;
 mod config;
@@ -12,6 +13,7 @@ mod debug;
 mod doctor;
 mod key;
 mod label;
+mod memory;
 mod model;
 mod policy;
 mod provider;
@@ -60,6 +62,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit> {
         Command::Secret(command) => secret::run(command, environment, &settings).await,
         Command::Approval(command) => approval::run(command, environment, settings).await,
         Command::Policy(Policy::Check(check)) => policy::check(check, environment, &settings).await,
+        Command::Memory(command) => memory::run(command, environment, &settings).await,
+        Command::Backup(command) => backup::run(command, environment, &settings).await,
         Command::Audit(command) => audit::run(command, environment, &settings).await,
         Command::Label(command) => label::run(command, environment, &settings).await,
         Command::Serve(serve) => serve::run(serve, environment, settings).await,

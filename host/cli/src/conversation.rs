@@ -154,6 +154,23 @@ impl Conversation {
         self.follow(turn, None).await
     }
 
+    /// Has the older part of the session summed up, and says what came of it. Ctrl-C leaves it.
+    pub(crate) async fn compact(&mut self) -> Result<String> {
+        while self.interrupts.next().now_or_never().is_some() {}
+        let compacting = self.session.compact();
+        tokio::select! {
+            compacted = compacting => Ok(match compacted? {
+                0 => "there is nothing to sum up: the last turn is always kept".to_owned(),
+                1 => "the first turn is summed up".to_owned(),
+                turns => format!("the first {turns} turns are summed up"),
+            }),
+            () = self.interrupts.next() => {
+                self.session.cancel().await;
+                Ok("the conversation is as it was".to_owned())
+            }
+        }
+    }
+
     /// Goes on with the turn that waited for a person when the session was opened; none if there
     /// was none.
     pub(crate) async fn restored(&mut self, prepared: Option<Prepared>) -> Result<Option<Exit>> {

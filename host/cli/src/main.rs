@@ -22,6 +22,7 @@ mod commands;
 mod conversation;
 mod daemon;
 mod docker;
+mod documents;
 mod env;
 mod exit;
 mod harmless;
@@ -31,6 +32,7 @@ mod models;
 mod moment;
 mod occupied;
 mod paths;
+mod personal;
 mod providers;
 
 #[cfg(test)]

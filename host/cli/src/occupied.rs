@@ -64,6 +64,20 @@ impl Occupied {
     }
 }
 
+/// A session of a user that some process has open; none if none is.
+pub(crate) fn any(paths: &Paths, user: &UserId) -> Result<Option<SessionId>> {
+    let Ok(entries) = std::fs::read_dir(paths.locks(user)) else { return Ok(None) };
+    for entry in entries {
+        let path = entry?.path();
+        let Ok(file) = File::open(&path) else { continue };
+        if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            return Ok(Some(SessionId::new(name)));
+        }
+    }
+    Ok(None)
+}
+
 impl Drop for Occupied {
     fn drop(&mut self) {
         // While it is still locked, so that it is never another process's file.

@@ -127,6 +127,11 @@ impl Paths {
         self.user(user).join("locks")
     }
 
+    /// Copies of a user's sessions and memory.
+    pub(crate) fn backups(&self, user: &UserId) -> PathBuf {
+        self.user(user).join("backups")
+    }
+
     /// What a user typed in `hydroid chat`.
     pub(crate) fn history(&self, user: &UserId) -> PathBuf {
         self.user(user).join("history")

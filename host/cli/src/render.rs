@@ -193,6 +193,11 @@ impl Renderer {
                     usage.total() > 0 || !matches!(stop, StopReason::Error | StopReason::Other);
                 state.unpriced += u64::from(dollars.is_none() && answered);
             }
+            Entry::Compacted { covers, by, .. } => {
+                let by = by.map_or("the host".to_owned(), |by| by.to_string());
+                let text = format!("note: the first {covers} turns were summed up by {by}");
+                self.line(&mut state, Style::Dim, &harmless(&text))
+            }
             Entry::Notice { text, .. } => {
                 self.line(&mut state, Style::Dim, &format!("note: {}", harmless(&text)))
             }

@@ -129,6 +129,12 @@ fn passages(entries: &[Entry]) -> Vec<Passage> {
                 name(&names, call_id)
             ))),
             Entry::Notice { text, .. } => passages.push(Passage::Note(text.clone())),
+            Entry::Compacted { covers, summary, by } => {
+                let by = by.as_ref().map_or("the host".to_owned(), ToString::to_string);
+                passages.push(Passage::Note(format!(
+                    "the first {covers} turns were summed up by {by}:\n{summary}"
+                )));
+            }
             Entry::ModelNews { news, .. } => passages.push(Passage::Note(news.to_string())),
             Entry::TurnEnded { outcome, .. } => {
                 passages.extend(ending(outcome).map(|(_, text)| Passage::Note(text)))

@@ -4,6 +4,7 @@
 use crate::env::Environment;
 use crate::load::{Loaded, Setting, load};
 use crate::paths::{Paths, private_directory};
+use crate::personal::PersonalFiles;
 use crate::secrets::followed::Followed;
 use crate::secrets::master_key::KeyPlaces;
 use crate::secrets::sealed::Sealed;
@@ -15,9 +16,9 @@ use hydroid_agent::{Agent, AgentParts, Metered, ModelCounters, ModelParts};
 use hydroid_core::config::Config;
 use hydroid_core::id::UserId;
 use hydroid_core::models::Models;
-use hydroid_core::ports::{Clock, Journal, Model, Secrets, Tools};
+use hydroid_core::ports::{Clock, Embedder, Journal, Model, Parsers, Secrets, Tools};
 use hydroid_core::scrub::{LiveScrubber, PathMapping};
-use hydroid_memory::{Database, StandingApprovals};
+use hydroid_memory::{Database, Memory, StandingApprovals};
 use hydroid_wasm::cache::CompiledCache;
 use hydroid_wasm::egress::{Counter, Egress, EgressSettings};
 use hydroid_wasm::files::Workspace;
@@ -173,6 +174,7 @@ impl Ground {
         // What is pinned is pinned for the user's folder; elsewhere a file is only looked at.
         let pins = directory == paths.components();
         let secrets: Arc<dyn Secrets> = self.secrets.clone();
+        let memory = Memory::new(database.clone(), None, config.memory.tuning());
         let catalog = Catalog::open(CatalogSettings {
             engine,
             cache,
@@ -184,14 +186,47 @@ impl Ground {
             egress: Arc::new(egress),
             secrets,
             key_values: Arc::new(database.clone()),
-            recall: Arc::new(database.clone()),
+            recall: Arc::new(memory.clone()),
             clock: Arc::new(SystemClock),
             audit: Arc::new(audited::log_of(database)),
             scrubber: self.scrubber.clone(),
             config: self.config.clone(),
             still: None,
         });
-        catalog.map(Arc::new).map_err(anyhow::Error::msg)
+        let catalog = catalog.map(Arc::new).map_err(anyhow::Error::msg)?;
+        // The embedder is a component of the catalog, and the catalog's tools search with it.
+        if let Some(name) = config.memory.embedder() {
+            memory.use_embedder(Arc::new(InstalledEmbedder::within(&catalog, name)));
+        }
+        Ok(catalog)
+    }
+
+    /// The components that read documents which are no text.
+    pub(crate) fn parsers(&self, database: &Database) -> Result<Arc<dyn Parsers>> {
+        Ok(self.catalog(database)?)
+    }
+
+    /// Memory by words and, with an embedder, by meaning.
+    pub(crate) fn memory(&self, database: &Database) -> Result<Memory> {
+        let catalog = self.catalog(database)?;
+        Ok(self.memory_of(&catalog, database))
+    }
+
+    /// The person's own files, taken into memory as they are now.
+    async fn personal_files(&self, database: &Database) -> PersonalFiles {
+        let most = self.config.memory.files_chars;
+        let files = PersonalFiles::new(&self.loaded.workspace, most, database.clone());
+        if self.config.memory.files {
+            files.take_in(&self.user()).await;
+        }
+        files
+    }
+
+    /// The same with a catalog that is open already.
+    pub(crate) fn memory_of(&self, catalog: &Arc<Catalog>, database: &Database) -> Memory {
+        let embedder =
+            self.embedder(catalog).map(|embedder| Arc::new(embedder) as Arc<dyn Embedder>);
+        Memory::new(database.clone(), embedder, self.config.memory.tuning())
     }
 
     /// The engine, which counts instructions if a limit needs that.
@@ -324,6 +359,8 @@ impl Ground {
             hooks: catalog.clone(),
             journal,
             approvals: Arc::new(approvals(database)),
+            recall: Arc::new(self.memory_of(catalog, database).indexing(self.user())),
+            files: Arc::new(self.personal_files(database).await),
             secret_places: Arc::new(database.clone()),
             audit: Arc::new(audited::log_of(database)),
             clock: Arc::new(SystemClock),

@@ -10,11 +10,13 @@ use std::collections::BTreeMap;
 mod budget;
 mod gateway;
 mod keys;
+mod memory;
 mod reliability;
 
 pub use budget::{Budget, MoneyBudget, Span};
 pub use gateway::{Gateway, Webhook};
 pub use keys::{KEYS, Key};
+pub use memory::{Memory, MemoryWeights};
 pub use reliability::{Breaker, ModelCache, OtherModel, Retry, Routes, Timeouts};
 
 /// Largest item a vault copy can be configured for; it is held in memory twice on its way.
@@ -71,13 +73,6 @@ pub struct Hooks {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[expect(missing_docs, reason = "documented once, in KEYS")]
-pub struct Memory {
-    pub embedder: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[expect(missing_docs, reason = "documented once, in KEYS")]
 pub struct Model {
     pub provider: String,
     pub name: String,
@@ -119,6 +114,7 @@ pub struct Turn {
     pub max_seconds: u64,
     pub max_repeats: u32,
     pub max_tool_output_chars: usize,
+    pub compact_at: f64,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -367,6 +363,13 @@ impl Config {
         }
         self.gateway.check()?;
         self.model.check_reliability()?;
+        self.memory.check()?;
+        if !(0.0..1.0).contains(&self.turn.compact_at) {
+            return wrong(format!(
+                "`turn.compact_at` is `{}`; it is a share of the model's window, from 0 (never) to below 1",
+                self.turn.compact_at
+            ));
+        }
         let anybody = Who { user: self.user.clone(), agent: String::new(), channel: String::new() };
         if let Err(problem) = policy::configured(&self.policy, &anybody) {
             return wrong(problem);
@@ -696,19 +699,6 @@ impl Default for Vault {
     }
 }
 
-impl Default for Memory {
-    fn default() -> Self {
-        Self { embedder: "embedder-model2vec".into() }
-    }
-}
-
-impl Memory {
-    /// The component that makes vectors; none if it is switched off.
-    pub fn embedder(&self) -> Option<&str> {
-        (self.embedder != "none").then_some(self.embedder.as_str())
-    }
-}
-
 impl Default for Model {
     fn default() -> Self {
         Self {
@@ -742,6 +732,7 @@ impl Default for Turn {
             max_seconds: 900,
             max_repeats: 3,
             max_tool_output_chars: 30_000,
+            compact_at: 0.7,
         }
     }
 }

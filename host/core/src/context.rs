@@ -1,7 +1,7 @@
 //! Fitting a conversation into a model's context window: which turns are sent, and which tool
 //! results are shortened. It only estimates; no tokenizer is asked and nothing is summarised.
 
-use crate::message::{Content, Message, Role};
+use crate::message::{Content, Message, Part, Role, Source};
 
 /// Tokens added for each part and each message: roles, separators, types.
 const TOKENS_PER_PART: u64 = 4;
@@ -51,6 +51,8 @@ pub fn fit(
         })?;
 
     let mut turns = turns(messages);
+    let summary = take_summary(&mut turns, room);
+    let room = room.saturating_sub(summary.iter().map(part_tokens).sum());
     if turns.is_empty() {
         return Err("there is no message to answer; say something first".to_owned());
     }
@@ -65,12 +67,46 @@ pub fn fit(
     let mut messages: Vec<Message> = turns.into_iter().flatten().collect();
     let shortened = if total > room { shorten(&mut messages, total - room) } else { 0 };
     let total: u64 = messages.iter().map(message_tokens).sum();
+    if let Some(first) = messages.first_mut() {
+        first.parts.splice(0..0, summary);
+    }
     if total > room {
         return Err(format!(
             "this turn alone takes about {total} tokens and `{room}` are free of the `{context_tokens}` in `model.context_tokens`; raise it, or say less in one message"
         ));
     }
-    Ok(Fitted { messages, left_out, shortened, tokens: total.saturating_add(fixed) })
+    let tokens = estimated(&messages).saturating_add(fixed);
+    Ok(Fitted { messages, left_out, shortened, tokens })
+}
+
+/// Tokens of a conversation, as [`fit`] estimates them.
+pub fn estimated(messages: &[Message]) -> u64 {
+    messages.iter().map(message_tokens).sum()
+}
+
+/// The summary that stands before the first turn: it is sent with whichever turn is first in the
+/// end. One that would fill the window is cut in the middle, where its beginning, the person's
+/// goal, and its end, what is open, are not.
+fn take_summary(turns: &mut [Vec<Message>], room: u64) -> Vec<Part> {
+    let Some(first) = turns.first_mut().and_then(|turn| turn.first_mut()) else {
+        return Vec::new();
+    };
+    let is_summary = |part: &&Part| part.label.source == Source::Summary;
+    let count = first.parts.iter().take_while(is_summary).count();
+    let mut summary: Vec<Part> = first.parts.drain(..count).collect();
+    let most = (room / 2).saturating_mul(CHARACTERS_PER_TOKEN);
+    for part in &mut summary {
+        if let Content::Text { text } = &mut part.content
+            && weight(text) > most
+        {
+            *text = cut_middle(text, most.saturating_sub(NOTE_WEIGHT));
+        }
+    }
+    summary
+}
+
+fn part_tokens(part: &Part) -> u64 {
+    content_tokens(&part.content)
 }
 
 /// A conversation in turns, each from a user message up to before the next. Whatever stands
@@ -232,7 +268,7 @@ fn cut_middle(text: &str, kept: u64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::id::{CallId, ComponentId};
     use crate::message::{Bytes, Label, Origin, Part};
@@ -411,7 +447,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn validate(messages: &[Message]) {
+    pub(crate) fn validate(messages: &[Message]) {
         assert_eq!(messages[0].role, Role::User);
         let mut open = BTreeSet::new();
         for message in messages {

@@ -184,6 +184,17 @@ pub enum Entry {
         /// What happened.
         news: ModelNews,
     },
+    /// The older part of the conversation was summed up. From here on the summary is sent in its
+    /// place; the entries stay.
+    Compacted {
+        /// Turns from the beginning of the session that the summary stands for.
+        covers: u32,
+        /// The summary.
+        summary: String,
+        /// The model that wrote it; none if the host shortened what was said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<crate::reliability::ModelRef>,
+    },
     /// The turn ended.
     TurnEnded {
         /// The turn.
@@ -252,7 +263,49 @@ pub const NEVER_RAN: &str = "the host stopped before this call was run, so it ha
 /// Every tool call has exactly one result afterwards: a call whose result never came gets
 /// [`INTERRUPTED`], and a result without a call is left out. Text that was shown is kept, also
 /// of an answer that was cut off.
+///
+/// What was summed up is not in it; the summary stands before the first message that is.
 pub fn conversation(entries: &[Entry]) -> Vec<Message> {
+    let messages = whole_conversation(entries);
+    let Some((covers, summary)) = summary_in_force(entries) else { return messages };
+    let mut turns = 0;
+    let kept = messages.iter().position(|message| {
+        turns += u32::from(message.role == Role::User);
+        turns > covers
+    });
+    // A summary of everything there is would leave nothing to answer.
+    let Some(kept) = kept else { return messages };
+    let mut messages: Vec<Message> = messages.into_iter().skip(kept).collect();
+    if let Some(first) = messages.first_mut() {
+        first.parts.insert(0, Part::new(Content::text(summary), Label::summary()));
+    }
+    messages
+}
+
+/// The last summary and the messages of the person it stands for. One that stands for messages
+/// that were taken back since is none any more.
+pub fn summary_in_force(entries: &[Entry]) -> Option<(u32, &str)> {
+    entries.iter().enumerate().rev().find_map(|(place, entry)| match entry {
+        Entry::Compacted { covers, summary, .. } if stands(entries, place, *covers) => {
+            Some((*covers, summary.as_str()))
+        }
+        _ => None,
+    })
+}
+
+fn stands(entries: &[Entry], place: usize, covers: u32) -> bool {
+    let said = |until: usize| {
+        let messages = whole_conversation(&entries[..=until]);
+        messages.iter().filter(|message| message.role == Role::User).count()
+    };
+    let after = entries.iter().enumerate().skip(place);
+    after
+        .filter(|(_, entry)| matches!(entry, Entry::Rewound { .. }))
+        .all(|(until, _)| u32::try_from(said(until)).is_ok_and(|said| said >= covers))
+}
+
+/// The conversation as if nothing had been summed up.
+pub fn whole_conversation(entries: &[Entry]) -> Vec<Message> {
     let mut rebuild = Rebuild::default();
     for entry in entries {
         rebuild.take(entry);
@@ -351,6 +404,7 @@ impl Rebuild {
             | Entry::CallDecided { .. }
             | Entry::StepEnded { .. }
             | Entry::SettingsChanged { .. }
+            | Entry::Compacted { .. }
             | Entry::Notice { .. } => {}
         }
     }
@@ -517,6 +571,8 @@ mod tests {
     fn a_conversation_forgets_from_a_turn_on() {
         let second =
             Entry::TurnStarted { turn: TurnId::new("t2"), parts: Message::user("b").parts };
+        let summed_up =
+            |covers: u32| Entry::Compacted { covers, summary: "before".into(), by: None };
         let rewound = |to: Option<&str>| Entry::Rewound { to: to.map(TurnId::new) };
         let again = Entry::TurnStarted { turn: TurnId::new("t3"), parts: Message::user("c").parts };
         let both = vec![text("yes"), second, text("no")];

@@ -2,7 +2,7 @@
 //! the model can tell it from what the person said. The mark has the hash of the text in it: no
 //! text can contain its own, so none can end its fence.
 
-use crate::message::{Content, Message, Part, Source, Trust};
+use crate::message::{Content, Message, Origin, Part, Source, Trust};
 use crate::taint::in_words;
 use sha2::{Digest, Sha256};
 
@@ -23,7 +23,9 @@ pub fn fenced(messages: Vec<Message>) -> Vec<Message> {
 
 fn fenced_part(part: Part) -> Part {
     let is_model = matches!(part.label.source, Source::Model { .. });
-    if part.label.trust == Trust::Trusted || is_model {
+    // What the person wrote another day is theirs and still no order of today.
+    let is_recalled = matches!(part.label.source, Source::Tool { of: Origin::Memory, .. });
+    if is_model || (part.label.trust == Trust::Trusted && !is_recalled) {
         return part;
     }
     let from = in_words(&part.label.source).replace('`', "");
@@ -63,7 +65,7 @@ fn fence(text: &str, from: &str) -> String {
 mod tests {
     use super::*;
     use crate::id::{CallId, ComponentId};
-    use crate::message::{Label, Origin, Role};
+    use crate::message::{Label, Role};
 
     fn result(text: &str, of: Origin) -> Message {
         let content = Content::ToolResult {

@@ -3,12 +3,14 @@
 //! events and carry out what comes back.
 //!
 //! Read in this order: [`id`], [`message`], [`tool`], [`entry`], [`turn`], then [`capability`],
-//! [`manifest`], [`policy`], [`taint`], [`fence`], [`hook`], [`injection`], [`audit`], [`reliability`], [`config`], [`money`], [`models`], then the seams [`ports`] and [`protocol`].
+//! [`manifest`], [`policy`], [`taint`], [`fence`], [`hook`], [`injection`], [`audit`], [`reliability`], [`chunk`], [`retrieval`], [`compaction`], [`config`], [`money`], [`models`], then the seams [`ports`] and [`protocol`].
 //! One word per thing; the words are in `docs/glossary.md`.
 
 pub mod arguments;
 pub mod audit;
 pub mod capability;
+pub mod chunk;
+pub mod compaction;
 pub mod config;
 pub mod context;
 pub mod entry;
@@ -26,6 +28,7 @@ pub mod prompt;
 pub mod protocol;
 pub mod recording;
 pub mod reliability;
+pub mod retrieval;
 pub mod scrub;
 pub mod taint;
 pub mod tool;

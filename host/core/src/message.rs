@@ -151,6 +151,8 @@ pub enum Source {
         /// Its name, without a directory.
         name: String,
     },
+    /// A summary of what was said before in the session.
+    Summary,
     /// A person at an outside service.
     Channel {
         /// The channel component.
@@ -253,6 +255,22 @@ impl Label {
     /// A file the person handed over: they chose it, but did not write every word of it.
     pub fn file(name: impl Into<String>) -> Self {
         Self::untrusted(Source::File { name: name.into() })
+    }
+
+    /// A summary of what was said before: made of what nobody vouches for.
+    pub fn summary() -> Self {
+        Self::untrusted(Source::Summary)
+    }
+
+    /// Found in the person's notes, files and past sessions, beside a message of theirs. What
+    /// they wrote themselves brings nothing in; the rest may be made of anything.
+    pub fn recalled(own: bool) -> Self {
+        let source = Source::Tool {
+            component: ComponentId::new("memory"),
+            tool: "recall".to_owned(),
+            of: Origin::Memory,
+        };
+        if own { Self::trusted(source) } else { Self::untrusted(source) }
     }
 
     fn trusted(source: Source) -> Self {

@@ -1,6 +1,7 @@
 //! Policy: may this call run? A decision is a value with its reason and its remedy.
 //!
-//! Order: a deny rule wins over everything; a copy out of the vault is asked each time; then ask
+//! Order: a deny rule wins over everything; a copy out of the vault, and a change of a file that is
+//! read into every conversation, are asked each time; then ask
 //! rules, allow rules and what the person answered before; then what the tool can do (its impact).
 //! What was allowed is narrowed last by what the session has read: see [`crate::taint`].
 
@@ -11,6 +12,7 @@ mod rule;
 pub use configured::{Who, configured};
 pub use rule::{BadPattern, CallPattern, PolicyRule, Rule, RuleOrigin};
 
+use crate::prompt::is_personal_file;
 use crate::taint::Narrowing;
 use crate::tool::{CheckedCall, Impact, ResourceKind};
 use serde::{Deserialize, Serialize};
@@ -122,6 +124,13 @@ pub fn decide(policy: &Policy, call: &CheckedCall, narrowing: Option<&Narrowing>
     }
     if call.impact == Impact::Vault {
         return by_key("the vault", each_time(policy, call));
+    }
+    if let Some(path) = changes_personal_file(call) {
+        let reason = format!(
+            "`{}` changes `{path}`, which is read into every conversation, so a person approves it each time",
+            call.call.name
+        );
+        return by_key("the person's own files", asked_each_time(policy, reason));
     }
     let answered = policy.rules.iter().find(|rule| {
         rule.effect == Rule::Allow
@@ -263,6 +272,10 @@ fn each_time(policy: &Policy, call: &CheckedCall) -> Decision {
         "`{}` takes something out of the vault, which a person approves each time",
         call.call.name
     );
+    asked_each_time(policy, reason)
+}
+
+fn asked_each_time(policy: &Policy, reason: String) -> Decision {
     if policy.nobody_is_there() {
         return Decision::Deny {
             reason: format!(
@@ -271,6 +284,13 @@ fn each_time(policy: &Policy, call: &CheckedCall) -> Decision {
         };
     }
     Decision::Ask { reason }
+}
+
+/// The file that is read into every conversation and that a call would change, or could.
+pub fn changes_personal_file(call: &CheckedCall) -> Option<&str> {
+    let can_change = call.impact > Impact::Network;
+    let mut paths = call.resources.iter().filter(|found| found.kind == ResourceKind::Path);
+    paths.find(|found| can_change && is_personal_file(&found.text)).map(|found| found.text.as_str())
 }
 
 /// What is allowed in general is asked once something that nobody vouches for was read, unless a

@@ -13,6 +13,7 @@ mod key_values;
 mod known_secrets;
 mod ledger;
 mod parsers;
+mod prompt_files;
 mod rate_limits;
 mod recall;
 mod request_budget;
@@ -33,10 +34,12 @@ pub use key_values::{
 pub use known_secrets::KnownSecrets;
 pub use ledger::{Charge, Grouping, Ledger, RequestNumber, Since, Spent, SpentBy};
 pub use parsers::{ParseError, ParsedDocument, ParsedSection, Parsers};
+pub use prompt_files::{PromptFile, PromptFiles};
 pub use rate_limits::{RateLimit, RateLimits, RateWindows};
 pub use recall::{
     Hit, LONGEST_NOTE, LONGEST_SCRATCHPAD, LONGEST_TAG, MOST_HITS, MOST_NOTES, MOST_TAGS, Note,
-    Origin, Question, Recall, RecallError, Source, check_scratchpad, normal_tag,
+    Order, Origin, Question, Recall, RecallError, Scope, Scopes, Source, Why, check_scratchpad,
+    normal_tag,
 };
 pub use request_budget::{FullWindow, RequestBudget, RequestWindow, Sent, full_window};
 pub use secret_places::{BadPlace, SawSecret, SecretPlace, SecretPlaces};
@@ -241,6 +244,13 @@ pub trait Journal: Send + Sync {
         user: &'a UserId,
         limit: u32,
     ) -> BoxFuture<'a, Result<Vec<SessionSummary>, StoreError>>;
+    /// Gives a session of a user another title.
+    fn rename<'a>(
+        &'a self,
+        user: &'a UserId,
+        session: &'a SessionId,
+        title: String,
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
 }
 
 /// A session to create.

@@ -2,6 +2,26 @@
 //! It does not read a clock, a file or a configuration, and it holds no rule that a component
 //! could change.
 
+use crate::ports::PromptFile;
+
+/// Files of the person at the top of `/shared` that are read into every conversation, in the
+/// order of the prompt.
+pub const PERSONAL_FILES: [&str; 5] =
+    ["AGENTS.md", "SOUL.md", "IDENTITY.md", "USER.md", "MEMORY.md"];
+
+/// Where the daily notes are, below `/shared`.
+pub const DAILY_NOTES: &str = "memory";
+
+/// Whether what lies at a path, as components see it, is read into every conversation, or holds
+/// something that is. Letters count alike, since some file systems take them so. Not `/shared` itself.
+pub fn is_personal_file(path: &str) -> bool {
+    let Some(rest) = path.strip_prefix("/shared") else { return false };
+    let rest = rest.trim_matches('/').to_lowercase();
+    let below =
+        rest.strip_prefix(DAILY_NOTES).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    below || PERSONAL_FILES.iter().any(|name| name.to_lowercase() == rest)
+}
+
 /// What the system prompt depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PromptInputs<'a> {
@@ -15,6 +35,8 @@ pub struct PromptInputs<'a> {
     pub left_out: usize,
     /// `model.instructions` of the operator.
     pub instructions: Option<&'a str>,
+    /// The person's own files.
+    pub files: &'a [PromptFile],
 }
 
 const IDENTITY: &str = "You are the agent of Hydroid, a host on the user's own machine. Be brief and exact. Say what you did and what you could not do; never claim an action that no tool confirmed.";
@@ -27,6 +49,8 @@ const DENIED_ASKED: &str = "Some calls need the user's approval, which the host 
 
 const DENIED_HEADLESS: &str = "Nobody can be asked in this session, so calls that need approval are denied. A denied call was not run: do not repeat it or reach the same end by another tool. Do what is possible without it, then say what was denied and how the user can allow it.";
 
+const PERSONAL: &str = "The user keeps these files in `/shared` for every conversation: how you are to work and who you are, who they are, and what is to be remembered. A change you make to one of them is put to the user each time.";
+
 /// The system prompt. What changes least comes first, so that a prompt cache can keep it.
 pub fn system_prompt(inputs: &PromptInputs) -> String {
     let mut paragraphs = vec![IDENTITY.to_owned()];
@@ -36,6 +60,11 @@ pub fn system_prompt(inputs: &PromptInputs) -> String {
     }
     if let Some(instructions) = inputs.instructions.map(str::trim).filter(|text| !text.is_empty()) {
         paragraphs.push(instructions.to_owned());
+    }
+    if !inputs.files.is_empty() {
+        paragraphs.push(PERSONAL.to_owned());
+        let shown = |file: &PromptFile| format!("[file {}]\n{}", file.name, file.text.trim());
+        paragraphs.extend(inputs.files.iter().map(shown));
     }
     paragraphs.push(format!("Today is {}.", inputs.date));
     if inputs.left_out > 0 {
@@ -59,6 +88,7 @@ mod tests {
             headless: false,
             left_out: 0,
             instructions: None,
+            files: &[],
         }
     }
 
@@ -88,6 +118,38 @@ mod tests {
             &PromptInputs { has_tools: false, headless: true, ..inputs() },
             &[IDENTITY, "Today is Sun, 22 Nov 2026."],
         );
+    }
+
+    #[test]
+    fn the_persons_files_stand_between_instructions_and_date() {
+        let files = [PromptFile { name: "USER.md".into(), text: "Anna, likes tea.\n".into() }];
+        let prompt = system_prompt(&PromptInputs { files: &files, has_tools: false, ..inputs() });
+        let expect = format!(
+            "{IDENTITY}\n\n{PERSONAL}\n\n[file USER.md]\nAnna, likes tea.\n\nToday is Sun, 22 Nov 2026."
+        );
+        assert_eq!(prompt, expect);
+    }
+
+    #[test]
+    fn what_is_read_into_every_conversation_is_known_by_its_path() {
+        for path in [
+            "/shared/MEMORY.md",
+            "/shared/memory.MD",
+            "/shared/memory",
+            "/shared/memory/2026-11-26.md",
+            "/shared/SOUL.md/",
+        ] {
+            assert!(is_personal_file(path), "{path}");
+        }
+        for path in [
+            "/shared/notes/MEMORY.md",
+            "/shared/memories.md",
+            "/tmp/MEMORY.md",
+            "/sharedx",
+            "/shared",
+        ] {
+            assert!(!is_personal_file(path), "{path}");
+        }
     }
 
     #[test]

@@ -83,6 +83,7 @@ fn answer(conversation: &[Message], step: &[Entry]) -> Value {
             | Entry::CallDecided { .. }
             | Entry::CallStarted { .. }
             | Entry::CallFinished { .. }
+            | Entry::Compacted { .. }
             | Entry::Notice { .. }
             | Entry::ModelNews { .. }
             | Entry::TurnEnded { .. } => {}

@@ -247,6 +247,7 @@ pub fn in_words(source: &Source) -> String {
         Source::Host => "what the host wrote".to_owned(),
         Source::Model { model, .. } => format!("what the model `{model}` said"),
         Source::File { name } => format!("the file `{name}`"),
+        Source::Summary => "the summary of what was said before".to_owned(),
         Source::Channel { channel, sender } => {
             format!("a message of `{sender}` through `{channel}`")
         }

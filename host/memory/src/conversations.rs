@@ -105,20 +105,6 @@ impl StoredSessions for Database {
         Box::pin(self.sessions_with_an_open_turn(user))
     }
 
-    fn rename<'a>(
-        &'a self,
-        user: &'a UserId,
-        session: &'a SessionId,
-        title: String,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        let (user, session) = (user.to_string(), session.clone());
-        Box::pin(self.write("rename a session", async move |connection| {
-            let sql = "UPDATE sessions SET title = ?3 WHERE user_id = ?1 AND id = ?2";
-            let changed = connection.execute(sql, params![user, session.as_str(), title]).await?;
-            found(changed, session)
-        }))
-    }
-
     fn archive<'a>(
         &'a self,
         user: &'a UserId,

@@ -1,16 +1,20 @@
 //! Opening the database and running work on it: one connection that writes, a few that read.
 //! What the work is, is in the other files.
 
+use crate::chunking::cut_what_is_new;
 use crate::failure::{Cause, Failure, is_busy};
 use crate::migration;
+use crate::vectors::Matrix;
+use hydroid_core::id::UserId;
 use hydroid_core::ports::StoreError;
 use libsql::{Builder, Connection, OpenFlags, TransactionBehavior};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 /// How long to wait for another process, such as a second terminal. Its transactions take
 /// milliseconds; longer means that it hangs, and then a sentence is better than silence.
@@ -32,6 +36,10 @@ struct Inner {
     writer: Arc<tokio::sync::Mutex<Connection>>,
     /// None in memory, where a second connection would see another database.
     readers: Option<Readers>,
+    /// Vectors of users, as far as they were searched. Held only to look one up.
+    matrices: Mutex<BTreeMap<UserId, Arc<tokio::sync::Mutex<Matrix>>>>,
+    /// Told when something was written that has no vectors yet.
+    written: Notify,
 }
 
 struct Readers {
@@ -98,6 +106,17 @@ impl Database {
         .await
     }
 
+    /// The vectors of a user in memory.
+    pub(crate) fn matrix(&self, user: &UserId) -> Arc<tokio::sync::Mutex<Matrix>> {
+        let mut matrices = self.inner.matrices.lock().unwrap_or_else(PoisonError::into_inner);
+        matrices.entry(user.clone()).or_default().clone()
+    }
+
+    /// Told when something was written that has no vectors yet.
+    pub(crate) fn written(&self) -> &Notify {
+        &self.inner.written
+    }
+
     /// Where its file is; none in memory.
     pub(crate) fn path(&self) -> Option<&Path> {
         self.inner.path.as_deref()
@@ -140,6 +159,22 @@ impl Database {
         .map_err(|failure: Failure| failure.doing("write its log to the disk"))
     }
 
+    /// Runs work outside of any transaction, while nobody else of this process writes.
+    pub(crate) async fn exclusively<T, W>(
+        &self,
+        doing: &'static str,
+        work: W,
+    ) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: AsyncFnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    {
+        let connection = Arc::clone(&self.inner.writer).lock_owned().await;
+        blocking(move |handle| handle.block_on(work(&connection)))
+            .await
+            .map_err(|failure: Failure| failure.doing(doing))
+    }
+
     /// Runs work that only reads, beside other reads and a write.
     pub(crate) async fn read<T, W>(&self, doing: &'static str, work: W) -> Result<T, StoreError>
     where
@@ -171,12 +206,14 @@ impl Database {
         let writer = database.connect()?;
         configure(&writer).await?;
         migration::migrate(&writer, file).await?;
+        cut_what_is_new_in(&writer).await?;
         let readers = path.is_some().then(|| Readers {
             permits: Arc::new(Semaphore::new(READERS)),
             idle: Mutex::new(Vec::new()),
         });
         let writer = Arc::new(tokio::sync::Mutex::new(writer));
-        Ok(Self { inner: Arc::new(Inner { path, database, writer, readers }) })
+        let (matrices, written) = (Mutex::default(), Notify::new());
+        Ok(Self { inner: Arc::new(Inner { path, database, writer, readers, matrices, written }) })
     }
 }
 
@@ -216,6 +253,19 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, Failure> {
     let handle = Handle::current();
     tokio::task::spawn_blocking(move || work(handle)).await?
+}
+
+/// Cuts what an older version wrote, and left uncut, once.
+async fn cut_what_is_new_in(connection: &Connection) -> Result<(), Failure> {
+    let mut rows = connection.query("SELECT 1 FROM unchunked LIMIT 1", ()).await?;
+    if rows.next().await?.is_none() {
+        return Ok(());
+    }
+    drop(rows);
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).await?;
+    cut_what_is_new(&transaction).await?;
+    transaction.commit().await?;
+    Ok(())
 }
 
 async fn configure(connection: &Connection) -> Result<(), Failure> {

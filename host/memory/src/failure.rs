@@ -50,6 +50,10 @@ pub(crate) enum Cause {
     AuditFull,
     #[error("an identifier of a key in the file is damaged; restore a copy of the file")]
     KeyId,
+    #[error(
+        "an embedder gave {got} vectors for {asked} texts, or vectors of other lengths; choose another embedder"
+    )]
+    Vectors { asked: usize, got: usize },
     #[error("a number in the file is out of range; run `hydroid doctor`")]
     OutOfRange(#[from] std::num::TryFromIntError),
 }

@@ -1,6 +1,7 @@
 //! The journal of sessions in the database. It stores entries as they are and gives them back in
 //! order; what they mean is for core to say.
 
+use crate::chunking::cut_what_is_new;
 use crate::database::Database;
 use crate::failure::{Cause, Failure};
 use futures_util::future::BoxFuture;
@@ -62,10 +63,13 @@ impl Journal for Database {
             let rows = entries.iter().map(Row::of).collect::<Result<Vec<_>, _>>();
             let rows = rows.map_err(|error| Failure::from(error).doing(doing))?;
             let session = session.clone();
-            self.write(doing, async move |connection| {
-                append(connection, session, rows, now_ms).await
-            })
-            .await
+            let last = self
+                .write(doing, async move |connection| {
+                    append(connection, session, rows, now_ms).await
+                })
+                .await?;
+            self.written().notify_waiters();
+            Ok(last)
         })
     }
 
@@ -95,6 +99,23 @@ impl Journal for Database {
         let (user, limit) = (user.clone(), limit.min(MOST_SESSIONS));
         Box::pin(self.read("list sessions", async move |connection| {
             summaries(connection, &user, limit).await
+        }))
+    }
+
+    fn rename<'a>(
+        &'a self,
+        user: &'a UserId,
+        session: &'a SessionId,
+        title: String,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        let (user, session) = (user.clone(), session.clone());
+        Box::pin(self.write("rename a session", async move |connection| {
+            let sql = "UPDATE sessions SET title = ?3 WHERE id = ?2 AND user_id = ?1";
+            let values = params![user.as_str(), session.as_str(), title];
+            match connection.execute(sql, values).await? {
+                0 => Err(Failure::Store(StoreError::NoSession(session))),
+                _ => Ok(()),
+            }
         }))
     }
 }
@@ -163,6 +184,7 @@ async fn append(
                 params![session.as_str(), stored(now_ms)],
             )
             .await?;
+        cut_what_is_new(connection).await?;
     }
     Ok(u64::try_from(seq)?)
 }

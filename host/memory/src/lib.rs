@@ -6,7 +6,9 @@
 //! `unfinished` finds what waits in it, `conversations` implements
 //! [`hydroid_core::ports::StoredSessions`], [`kv`] is the
 //! components' own state, `notes`, `search` and `scratchpad` together implement
-//! [`hydroid_core::ports::Recall`], `request_budget` counts what components send
+//! [`hydroid_core::ports::Recall`] for words alone and [`Memory`] for words and meaning: `chunking`
+//! cuts texts, `files` takes files in, `embedding` gives chunks their vectors, `vectors` compares
+//! them, `keeping` lists, moves and forgets. `backup` copies the file; `request_budget` counts what components send
 //! ([`hydroid_core::ports::RequestBudget`]), `secrets` keeps sealed what only the holder of a
 //! [`MasterKey`] reads, `approvals` is what people allowed for good, `audit` is the chained log of
 //! what was done, `kept_answers` implements [`hydroid_core::ports::AnswerCache`], `ledger` keeps what requests to models cost ([`hydroid_core::ports::Ledger`]),
@@ -19,27 +21,39 @@
 
 mod approvals;
 mod audit;
+mod backup;
+mod chunking;
 mod conversations;
 mod database;
+mod embedding;
 mod failure;
+mod files;
 mod journal;
+mod keeping;
 mod kept_answers;
 pub mod kv;
 mod ledger;
 mod migration;
 mod notes;
 mod rate_limits;
+mod recall;
 mod request_budget;
 mod scratchpad;
 mod search;
 mod secret_places;
 mod secrets;
 mod unfinished;
+mod vectors;
 
 pub use approvals::{PastApproval, StandingApprovals};
 pub use audit::{AuditBreak, AuditHead, AuditLog, AuditQuery, AuditRecord, AuditReport};
+pub use backup::{BackupError, verify_copy};
 pub use database::Database;
+pub use embedding::Progress;
+pub use files::{NewFile, Taken, TakenFile};
 pub use journal::Page;
+pub use keeping::{Forgotten, KeptNote, MemoryStatus, Pruned};
+pub use recall::Memory;
 pub use secrets::{
     KeyId, KeyInForce, MasterKey, NoRandom, Opened, Resealed, SealError, StoredSecret,
 };

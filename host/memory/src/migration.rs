@@ -23,6 +23,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0011_secret_state.sql"),
     include_str!("../migrations/0012_conversations.sql"),
     include_str!("../migrations/0013_rate_limits.sql"),
+    include_str!("../migrations/0014_chunks.sql"),
 ];
 
 /// The version of the schema of a file; 0 if it is new.
@@ -105,6 +106,7 @@ mod tests {
         include_str!("../migrations/fixtures/0011.sql"),
         include_str!("../migrations/fixtures/0012.sql"),
         include_str!("../migrations/fixtures/0013.sql"),
+        include_str!("../migrations/fixtures/0014.sql"),
     ];
 
     async fn file_with(path: &Path, sql: &str) {
@@ -160,8 +162,8 @@ mod tests {
                 async { search.await.unwrap().into_iter().map(|hit| hit.text).collect::<Vec<_>>() }
             };
             // Said before there was an index, and found all the same; never another user's.
-            assert_eq!(found("hello").await, ["hello"], "from version {version}");
-            assert_eq!(found("HI u").await, ["hi ü"], "from version {version}");
+            assert_eq!(found("hello").await, ["hello", "hi ü"], "from version {version}");
+            assert_eq!(found("HI u").await, ["hi ü", "hello"], "from version {version}");
             assert_eq!(found("secret").await, [""; 0], "from version {version}");
             database.check_index().await;
             if version >= 3 {
@@ -222,6 +224,11 @@ mod tests {
                 let limits: Vec<_> =
                     limits.iter().map(|said| (said.model.as_str(), said.at_ms)).collect();
                 assert_eq!(limits, [("gpt-5", 1_700_000_006_000)]);
+            }
+            if version >= 14 {
+                assert_eq!(found("ferry").await, ["the ferry leaves at noon"]);
+                let status = database.memory_status(&local, None).await.unwrap();
+                assert_eq!((status.files, status.of_other_embedders), (1, 1));
             }
         }
     }

@@ -1,12 +1,15 @@
 //! The notes of each user in the database: kept, changed and forgotten. Finding them again is
 //! in `search`.
 
+use crate::chunking::cut_what_is_new;
 use crate::database::Database;
 use crate::failure::{Cause, Failure};
 use crate::journal::stored;
+use crate::search::Search;
 use futures_util::future::BoxFuture;
 use hydroid_core::id::{SessionId, UserId};
-use hydroid_core::ports::{Hit, MOST_NOTES, Note, Question, Recall, RecallError};
+use hydroid_core::ports::{Hit, MOST_NOTES, Note, Question, Recall, RecallError, Scope};
+use hydroid_core::retrieval::fusion::Tuning;
 use libsql::{Connection, params};
 
 /// What identifiers of notes begin with, so that a model tells them from others.
@@ -65,7 +68,7 @@ impl Recall for Database {
         user: &'a UserId,
         question: Question,
     ) -> BoxFuture<'a, Result<Vec<Hit>, RecallError>> {
-        Box::pin(self.find(user, question))
+        Box::pin(self.find(user, Search::of(question, Tuning::default())))
     }
 
     fn scratchpad<'a>(
@@ -91,7 +94,7 @@ pub(crate) fn note_id(row: i64) -> String {
     format!("{NOTE_PREFIX}{row}")
 }
 
-fn row_of(id: &str) -> Result<i64, RecallError> {
+pub(crate) fn row_of(id: &str) -> Result<i64, RecallError> {
     let row = id.strip_prefix(NOTE_PREFIX).and_then(|row| row.parse().ok());
     row.ok_or_else(|| RecallError::NotANote(shown(id)))
 }
@@ -122,15 +125,24 @@ async fn save(
     }
     drop((row, rows));
     // Not `last_insert_rowid`: the triggers of the index insert rows too.
-    let sql = "INSERT INTO notes (user_id, text, created_ms, updated_ms)
-               VALUES (?1, ?2, ?3, ?3) RETURNING id";
-    let values = params![user.as_str(), note.text(), stored(now_ms)];
+    let sql = "INSERT INTO notes (user_id, text, created_ms, updated_ms, scope, important, own, session_id)
+               VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6, ?7) RETURNING id";
+    let values = params![
+        user.as_str(),
+        note.text(),
+        stored(now_ms),
+        note.scope().map(Scope::stored).unwrap_or_default(),
+        note.important().unwrap_or(false),
+        note.session().is_none(),
+        note.session().map(SessionId::as_str)
+    ];
     let mut rows = connection.query(sql, values).await?;
     let row = rows.next().await?.ok_or(libsql::Error::QueryReturnedNoRows)?;
     let id: i64 = row.get(0)?;
     drop((row, rows));
     tag(connection, id, note).await?;
     mark(connection, user, id, note, now_ms).await?;
+    cut_what_is_new(connection).await?;
     Ok(Ok(note_id(id)))
 }
 
@@ -142,14 +154,25 @@ async fn update(
     note: &Note,
     now_ms: u64,
 ) -> Result<u64, Failure> {
-    let sql = "UPDATE notes SET text = ?3, updated_ms = max(updated_ms, ?4)
+    let sql = "UPDATE notes SET text = ?3, updated_ms = max(updated_ms, ?4),
+                   scope = coalesce(?5, scope), important = coalesce(?6, important), own = ?7, session_id = ?8
                WHERE id = ?1 AND user_id = ?2";
-    let values = params![id, user.as_str(), note.text(), stored(now_ms)];
+    let values = params![
+        id,
+        user.as_str(),
+        note.text(),
+        stored(now_ms),
+        note.scope().map(Scope::stored),
+        note.important(),
+        note.session().is_none(),
+        note.session().map(SessionId::as_str)
+    ];
     let changed = connection.execute(sql, values).await?;
     if changed > 0 {
         connection.execute("DELETE FROM note_tags WHERE note_id = ?1", [id]).await?;
         tag(connection, id, note).await?;
         mark(connection, user, id, note, now_ms).await?;
+        cut_what_is_new(connection).await?;
     }
     Ok(changed)
 }
@@ -215,7 +238,10 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(hits[0].created_ms, 5);
-        assert_eq!(hits[0].from, Origin::Note { tags: ["drink".to_owned()].into(), updated_ms: 9 });
+        assert_eq!(
+            hits[0].from,
+            Origin::Note { tags: ["drink".to_owned()].into(), updated_ms: 9, own: true }
+        );
         database.delete(&local(), &id).await.unwrap();
         assert_eq!(found(&database, &local(), "coffee anna").await, []);
         assert_eq!(found(&database, &local(), "").await, []);

@@ -1,201 +1,410 @@
-//! Finding notes and what was said, by words. A question becomes quoted words joined by `OR`, so
-//! nothing a person or a model writes is syntax; what the words mean is not looked at.
+//! Finding notes, what was said and files again: by words, by meaning where there are vectors,
+//! and by what stands beside them. A question becomes quoted words joined by `OR`, so nothing a
+//! person or a model writes is syntax. How scores become one is in
+//! [`hydroid_core::retrieval`]; vectors are in `vectors`.
+//!
+//! A search goes through at most four steps: `terms` (which words), the two ways of searching
+//! side by side, `candidates` (what was found, with its neighbours), and the hits in words.
 
+mod candidates;
+mod details;
+mod newest;
+mod terms;
+
+use crate::chunking::range;
 use crate::database::Database;
 use crate::failure::Failure;
 use crate::journal::stored;
-use crate::notes::note_id;
-use hydroid_core::id::{SessionId, UserId};
-use hydroid_core::ports::{Hit, MOST_HITS, Origin, Question, RecallError, Source};
-use libsql::{Connection, Row, params};
-use std::collections::BTreeSet;
+use crate::vectors::{Allowed, Quantised, Scan};
+use candidates::Candidate;
+use hydroid_core::id::UserId;
+use hydroid_core::ports::{Hit, MOST_HITS, Order, Question, RecallError, Scopes, Source, Why};
+use hydroid_core::retrieval::fusion::{Tuning, Weights, for_age, for_importance, for_length, fuse};
+use hydroid_core::retrieval::repeats::{without_repeats, words_of};
+use hydroid_core::retrieval::when;
+use libsql::{Connection, Value};
+use std::collections::{BTreeSet, HashSet};
 
-/// Words of a question that are looked for; more make it slow, not better.
-const MOST_WORDS: usize = 32;
+/// Chunks that each way of searching may bring. Far more than are shown, because what is best by
+/// one may be in the middle of the other.
+const MOST_CANDIDATES: usize = 200;
 
-/// Characters of a word that are looked at; the index has no longer ones that matter.
-const LONGEST_WORD: usize = 64;
+/// What stands beside the best so many by words is looked at, too.
+const MOST_WITH_NEIGHBOURS: usize = 20;
 
-/// Notes with any of the words. What was kept on purpose counts half as much again as what was
-/// said in passing.
-const NOTES_BY_WORDS: &str = "
-    SELECT notes.id, notes.text, -bm25(recall_index) * 1.5 AS score, notes.created_ms,
-           notes.updated_ms, (SELECT json_group_array(tag) FROM note_tags WHERE note_id = notes.id),
-           EXISTS (SELECT 1 FROM secret_places WHERE user_id = ?2
-                       AND kind = 'note' AND place = 'note-' || notes.id)
-    FROM recall_index CROSS JOIN notes ON notes.id = recall_index.rowid / 2
-    WHERE recall_index MATCH ?1 AND recall_index.rowid % 2 = 0 AND notes.user_id = ?2
-        AND notes.created_ms >= ?3 AND notes.created_ms < ?4
-        AND (SELECT count(*) FROM note_tags WHERE note_id = notes.id
-                 AND tag IN (SELECT value FROM json_each(?5))) = json_array_length(?5)
-    ORDER BY score DESC, notes.updated_ms DESC, notes.id DESC LIMIT ?6";
+/// Vectors count only if at least this share of the chunks has one: while an embedder is changed,
+/// words alone are right and a mixture is not.
+const LEAST_SHARE: (u64, u64) = (9, 10);
 
-/// The newest notes.
-const NEWEST_NOTES: &str = "
-    SELECT id, text, 0.0, created_ms, updated_ms,
-           (SELECT json_group_array(tag) FROM note_tags WHERE note_id = notes.id),
-           EXISTS (SELECT 1 FROM secret_places WHERE user_id = ?1
-                       AND kind = 'note' AND place = 'note-' || notes.id)
-    FROM notes
-    WHERE user_id = ?1 AND created_ms >= ?2 AND created_ms < ?3
-        AND (SELECT count(*) FROM note_tags WHERE note_id = notes.id
-                 AND tag IN (SELECT value FROM json_each(?4))) = json_array_length(?4)
-    ORDER BY updated_ms DESC, id DESC LIMIT ?5";
+/// What a question means, by one embedder.
+#[derive(Clone, Debug)]
+pub(crate) struct Meaning {
+    /// Row of the embedder in the database.
+    pub(crate) embedder: i64,
+    pub(crate) question: Quantised,
+}
 
-/// Messages with any of the words, cut down to the part around them.
-const MESSAGES_BY_WORDS: &str = "
-    SELECT messages.id, snippet(recall_index, 0, '', '', '…', 64), -bm25(recall_index) AS score,
-           messages.at_ms, messages.session_id, messages.role,
-           EXISTS (SELECT 1 FROM secret_places WHERE user_id = ?2
-                       AND kind = 'session' AND place = messages.session_id)
-    FROM recall_index
-        CROSS JOIN messages ON messages.id = recall_index.rowid / 2
-        CROSS JOIN sessions ON sessions.id = messages.session_id
-    WHERE recall_index MATCH ?1 AND recall_index.rowid % 2 = 1 AND sessions.user_id = ?2
-        AND messages.at_ms >= ?3 AND messages.at_ms < ?4
-        AND NOT (messages.turn = ?5 AND ?5 IS NOT NULL)
-    ORDER BY score DESC, messages.at_ms DESC, messages.id DESC LIMIT ?6";
+/// A question with all that a search needs to know beside it.
+#[derive(Clone, Debug)]
+pub(crate) struct Search {
+    pub(crate) question: Question,
+    pub(crate) meaning: Option<Meaning>,
+    pub(crate) tuning: Tuning,
+    /// Most hits.
+    pub(crate) limit: usize,
+    /// Files are one hit each, not one for each of their parts.
+    pub(crate) one_per_file: bool,
+}
+
+impl Search {
+    /// A search as a tool or a person asks for it.
+    pub(crate) fn of(question: Question, tuning: Tuning) -> Self {
+        let limit = question.limit.min(MOST_HITS) as usize;
+        let mut tuning = question.tuning.unwrap_or(tuning);
+        let words = question.words.split_whitespace().count();
+        tuning.weights = for_length(tuning.weights, words);
+        Self { question, meaning: None, tuning, limit, one_per_file: false }
+    }
+}
 
 impl Database {
+    /// What fits best. Words like `last week` narrow the time, unless nothing is from then.
     pub(crate) async fn find(
         &self,
         user: &UserId,
-        question: Question,
+        search: Search,
     ) -> Result<Vec<Hit>, RecallError> {
-        let words = match_any(&question.words);
-        let wanted = |source| question.sources.is_empty() || question.sources.contains(&source);
-        let notes = wanted(Source::Note);
-        let messages = wanted(Source::Message) && question.tags.is_empty();
-        if words.is_none() && !notes {
-            return Err(RecallError::NoWords);
-        }
-        let user = user.clone();
-        let found = self.read("search", async move |connection| {
-            let mut hits = Vec::new();
-            match &words {
-                None => hits.append(&mut newest_notes(connection, &user, &question).await?),
-                Some(words) => {
-                    if notes {
-                        hits.append(&mut find_notes(connection, &user, words, &question).await?);
-                    }
-                    if messages {
-                        hits.append(&mut find_messages(connection, &user, words, &question).await?);
-                    }
-                }
+        let question = &search.question;
+        let unbound = question.after_ms.is_none() && question.before_ms.is_none();
+        let named = question
+            .now_ms
+            .filter(|_| unbound)
+            .and_then(|now_ms| when::named(&question.words, now_ms));
+        if let Some(named) = named {
+            let mut narrowed = search.clone();
+            narrowed.question.words = named.rest;
+            narrowed.question.after_ms = Some(named.after_ms);
+            narrowed.question.before_ms = Some(named.before_ms);
+            if terms::words(&narrowed.question.words).is_empty() {
+                narrowed.question.order = Order::Newest;
             }
-            // Stable, so that equal scores keep the order of the queries: notes first, new first.
-            hits.sort_by(|a, b| b.score.total_cmp(&a.score));
-            hits.truncate(limit(&question) as usize);
+            let hits = self.find_in_time(user, narrowed).await?;
+            if !hits.is_empty() {
+                return Ok(hits);
+            }
+        }
+        self.find_in_time(user, search).await
+    }
+
+    async fn find_in_time(&self, user: &UserId, search: Search) -> Result<Vec<Hit>, RecallError> {
+        if search.limit == 0 {
+            return Ok(Vec::new());
+        }
+        let question = &search.question;
+        let wanted = |source| question.sources.is_empty() || question.sources.contains(&source);
+        if question.order == Order::Newest {
+            return Ok(self.newest(user, search).await?);
+        }
+        if terms::words(&question.words).is_empty() {
+            if !wanted(Source::Note) {
+                return Err(RecallError::NoWords);
+            }
+            let mut search = search;
+            search.question.sources = [Source::Note].into();
+            return Ok(self.newest(user, search).await?);
+        }
+        Ok(self.ranked(user, search).await?)
+    }
+
+    async fn ranked(
+        &self,
+        user: &UserId,
+        search: Search,
+    ) -> Result<Vec<Hit>, hydroid_core::ports::StoreError> {
+        // The two ways side by side: each waits for its own part of the file.
+        let words = {
+            let (user, search) = (user.clone(), search.clone());
+            self.read("search by words", async move |connection| {
+                by_words(connection, &user, &search).await
+            })
+        };
+        let meanings = {
+            let (user, search, database) = (user.clone(), search.clone(), self.clone());
+            async move {
+                let Some(meaning) = search.meaning.clone() else { return Ok(Scan::default()) };
+                let matrix = database.matrix(&user);
+                let scan = database.read("search by meaning", async move |connection| {
+                    let range = range(connection, &user).await?;
+                    let allowed = allowed(connection, range, &search).await?;
+                    let mut matrix = matrix.lock_owned().await;
+                    let dimensions = meaning.question.numbers.len();
+                    matrix.refresh(connection, range, meaning.embedder, dimensions).await?;
+                    Ok(matrix.scan(&meaning.question, &allowed, MOST_CANDIDATES))
+                });
+                scan.await
+            }
+        };
+        let (words, scan) = futures_util::future::try_join(words, meanings).await?;
+        let (user, matrix) = (user.clone(), self.matrix(user));
+        self.read("search", async move |connection| {
+            let range = range(connection, &user).await?;
+            let mut search = search;
+            if !is_complete(connection, range, &scan).await? {
+                search.meaning = None;
+            }
+            let matrix = matrix.lock_owned().await;
+            let found = candidates::of(connection, range, &search, &words, &scan, &matrix).await?;
+            drop(matrix);
+            let chosen = chosen(connection, &search, found).await?;
+            let mut hits = Vec::new();
+            for (candidate, score, why) in chosen {
+                let hit = details::hit(
+                    connection,
+                    &user,
+                    &candidate,
+                    (score, why),
+                    search.question.vouch,
+                )
+                .await?;
+                hits.extend(hit);
+            }
             Ok(hits)
-        });
-        Ok(found.await?)
+        })
+        .await
     }
 }
 
-/// An expression for the index that finds any of the words, the last also as a beginning of
-/// one; none if there are no words. Words have letters and digits only, so quotes hold them.
-fn match_any(text: &str) -> Option<String> {
-    let mut seen = BTreeSet::new();
-    let mut words: Vec<String> = text
-        .split(|character: char| !character.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(|word| word.chars().take(LONGEST_WORD).collect::<String>())
-        .filter(|word| seen.insert(word.clone()))
-        .take(MOST_WORDS)
-        .map(|word| format!("\"{word}\""))
-        .collect();
-    words.last_mut()?.push('*');
-    Some(words.join(" OR "))
-}
-
-fn limit(question: &Question) -> u32 {
-    question.limit.min(MOST_HITS)
-}
-
-/// When it may be from: from the first number, before the second.
-fn time(question: &Question) -> (i64, i64) {
-    (stored(question.after_ms.unwrap_or(0)), stored(question.before_ms.unwrap_or(u64::MAX)))
-}
-
-fn tags(question: &Question) -> Result<String, Failure> {
-    Ok(serde_json::to_string(&question.tags)?)
-}
-
-async fn find_notes(
+/// Chunks with any of the words and how well they fit, the best first.
+async fn by_words(
     connection: &Connection,
     user: &UserId,
-    words: &str,
-    question: &Question,
-) -> Result<Vec<Hit>, Failure> {
-    let (after, before) = time(question);
-    let values = params![words, user.as_str(), after, before, tags(question)?, limit(question)];
-    hits(connection.query(NOTES_BY_WORDS, values).await?, note_hit).await
-}
-
-async fn newest_notes(
-    connection: &Connection,
-    user: &UserId,
-    question: &Question,
-) -> Result<Vec<Hit>, Failure> {
-    let (after, before) = time(question);
-    let values = params![user.as_str(), after, before, tags(question)?, limit(question)];
-    hits(connection.query(NEWEST_NOTES, values).await?, note_hit).await
-}
-
-async fn find_messages(
-    connection: &Connection,
-    user: &UserId,
-    words: &str,
-    question: &Question,
-) -> Result<Vec<Hit>, Failure> {
-    let (after, before) = time(question);
-    let turn = question.asked_in.as_ref().map(ToString::to_string);
-    let values = params![words, user.as_str(), after, before, turn, limit(question)];
-    hits(connection.query(MESSAGES_BY_WORDS, values).await?, message_hit).await
-}
-
-async fn hits(
-    mut rows: libsql::Rows,
-    hit: fn(&Row) -> Result<Hit, Failure>,
-) -> Result<Vec<Hit>, Failure> {
-    let mut hits = Vec::new();
+    search: &Search,
+) -> Result<Vec<(i64, f64)>, Failure> {
+    let range = range(connection, user).await?;
+    let Some(words) = terms::expression(connection, range, &search.question.words).await? else {
+        return Ok(Vec::new());
+    };
+    // Without anything to narrow, no row but those of the index is read.
+    let sql = if is_narrow(connection, range, &search.question).await? {
+        format!(
+            "SELECT chunk_index.rowid, -bm25(chunk_index) AS score
+             FROM chunk_index CROSS JOIN chunks AS c ON c.id = chunk_index.rowid
+             WHERE chunk_index MATCH ?1 AND chunk_index.rowid BETWEEN ?2 AND ?3 AND {FILTER}
+             ORDER BY score DESC, c.at_ms DESC, c.id DESC LIMIT ?12"
+        )
+    } else {
+        "SELECT rowid, -bm25(chunk_index) AS score FROM chunk_index
+         WHERE chunk_index MATCH ?1 AND rowid BETWEEN ?2 AND ?3
+         ORDER BY score DESC, rowid DESC LIMIT ?12"
+            .to_owned()
+    };
+    let mut values = values(words.into(), range, &search.question)?;
+    values.push(i64::try_from(MOST_CANDIDATES)?.into());
+    let mut rows = connection.query(&sql, values).await?;
+    let mut found = Vec::new();
     while let Some(row) = rows.next().await? {
-        hits.push(hit(&row)?);
+        found.push((row.get(0)?, row.get(1)?));
     }
-    Ok(hits)
+    Ok(found)
 }
 
-fn note_hit(row: &Row) -> Result<Hit, Failure> {
-    let tags = serde_json::from_str(row.get_str(5)?)?;
-    Ok(Hit {
-        id: note_id(row.get(0)?),
-        text: row.get(1)?,
-        score: row.get(2)?,
-        created_ms: u64::try_from(row.get::<i64>(3)?)?,
-        secret: row.get(6)?,
-        from: Origin::Note { tags, updated_ms: u64::try_from(row.get::<i64>(4)?)? },
-    })
+/// What narrows a search, about chunks called `c`. Its values are those of [`values`].
+const FILTER: &str = "c.at_ms >= ?4 AND c.at_ms < ?5
+    AND (?6 = '[]' OR c.source IN (SELECT value FROM json_each(?6)))
+    AND (?7 = '[]' OR (c.source = 'note' AND (SELECT count(*) FROM note_tags WHERE note_id = c.owner
+             AND tag IN (SELECT value FROM json_each(?7))) = json_array_length(?7)))
+    AND (?9 OR c.scope = '' OR c.scope IN (SELECT value FROM json_each(?8)))
+    AND (?10 IS NULL OR c.source <> 'message'
+         OR (SELECT turn FROM messages WHERE id = c.owner) <> ?10)
+    AND (?11 IS NULL OR c.source <> 'message'
+         OR (SELECT session_id FROM messages WHERE id = c.owner) <> ?11)";
+
+/// The values of [`FILTER`], behind one of the caller's and the range of the user's chunks.
+fn values(first: Value, range: (i64, i64), question: &Question) -> Result<Vec<Value>, Failure> {
+    let sources: Vec<&str> = question.sources.iter().map(|source| source.id()).collect();
+    let (scopes, all) = match &question.scopes {
+        Scopes::All => (Vec::new(), true),
+        Scopes::Of(scopes) => {
+            (scopes.iter().map(hydroid_core::ports::Scope::stored).collect(), false)
+        }
+    };
+    let optional = |text: Option<&str>| text.map_or(Value::Null, |text| text.into());
+    Ok(vec![
+        first,
+        range.0.into(),
+        range.1.into(),
+        stored(question.after_ms.unwrap_or(0)).into(),
+        stored(question.before_ms.unwrap_or(u64::MAX)).into(),
+        serde_json::to_string(&sources)?.into(),
+        serde_json::to_string(&question.tags)?.into(),
+        serde_json::to_string(&scopes)?.into(),
+        i64::from(all).into(),
+        optional(question.asked_in.as_ref().map(hydroid_core::id::TurnId::as_str)),
+        optional(question.not_of.as_ref().map(hydroid_core::id::SessionId::as_str)),
+    ])
 }
 
-fn message_hit(row: &Row) -> Result<Hit, Failure> {
-    let session = SessionId::new(row.get::<String>(4)?);
-    Ok(Hit {
-        id: format!("message-{}", row.get::<i64>(0)?),
-        text: row.get(1)?,
-        score: row.get(2)?,
-        created_ms: u64::try_from(row.get::<i64>(3)?)?,
-        secret: row.get(6)?,
-        from: Origin::Message { session, role: row.get(5)? },
-    })
+/// Whether a question leaves out so much that what is left has to be looked for among its own.
+/// What was said in the turn that asks is little, and is left out afterwards.
+async fn is_narrow(
+    connection: &Connection,
+    range: (i64, i64),
+    question: &Question,
+) -> Result<bool, Failure> {
+    let narrowed = !question.tags.is_empty()
+        || !question.sources.is_empty()
+        || question.after_ms.is_some()
+        || question.before_ms.is_some()
+        || question.not_of.is_some();
+    if narrowed || question.scopes == Scopes::All {
+        return Ok(narrowed);
+    }
+    let sql = "SELECT 1 FROM chunks WHERE scope <> '' AND id BETWEEN ?1 AND ?2 LIMIT 1";
+    Ok(connection.query(sql, [range.0, range.1]).await?.next().await?.is_some())
+}
+
+/// The same for vectors, which know their time and what they are of.
+async fn allowed(
+    connection: &Connection,
+    range: (i64, i64),
+    search: &Search,
+) -> Result<Allowed, Failure> {
+    let question = &search.question;
+    let mut allowed = Allowed {
+        sources: question.sources.clone(),
+        after_ms: stored(question.after_ms.unwrap_or(0)),
+        before_ms: question.before_ms.map(stored),
+        ..Allowed::default()
+    };
+    if !question.tags.is_empty() {
+        let sql = format!(
+            "SELECT c.id FROM chunks AS c WHERE ?1 AND c.source = 'note'
+                 AND c.owner IN (SELECT note_id FROM note_tags WHERE tag IN (SELECT value FROM json_each(?7)))
+                 AND c.id BETWEEN ?2 AND ?3 AND {FILTER}"
+        );
+        allowed.only = Some(ids(connection, &sql, values(1_i64.into(), range, question)?).await?);
+    }
+    if question.scopes != Scopes::All {
+        let sql = "SELECT id FROM chunks WHERE ?1 AND scope <> '' AND id BETWEEN ?2 AND ?3
+                   AND scope NOT IN (SELECT value FROM json_each(?8))";
+        allowed.without = ids(connection, sql, values(1_i64.into(), range, question)?).await?;
+    }
+    if let Some(session) = &question.not_of {
+        let sql = "SELECT id FROM chunks WHERE id BETWEEN ?1 AND ?2 AND thread = (
+                       SELECT min(id) * 4 + 1 FROM messages WHERE session_id = ?3)";
+        let values: Vec<Value> = vec![range.0.into(), range.1.into(), session.as_str().into()];
+        allowed.without.extend(ids(connection, sql, values).await?);
+    }
+    Ok(allowed)
+}
+
+async fn ids(
+    connection: &Connection,
+    sql: &str,
+    values: Vec<Value>,
+) -> Result<HashSet<i64>, Failure> {
+    let mut rows = connection.query(sql, values).await?;
+    let mut ids = HashSet::new();
+    while let Some(row) = rows.next().await? {
+        ids.insert(row.get(0)?);
+    }
+    Ok(ids)
+}
+
+/// Whether there are vectors of nearly all chunks.
+async fn is_complete(
+    connection: &Connection,
+    range: (i64, i64),
+    scan: &Scan,
+) -> Result<bool, Failure> {
+    let sql = "SELECT chunks FROM user_numbers WHERE number = ?1";
+    let number = range.0 >> crate::chunking::CHUNK_BITS;
+    let mut rows = connection.query(sql, [number]).await?;
+    let chunks: i64 = rows.next().await?.map(|row| row.get(0)).transpose()?.unwrap_or(0);
+    let (chunks, vectors) = (u64::try_from(chunks)?, u64::try_from(scan.vectors)?);
+    Ok(vectors > 0 && vectors * LEAST_SHARE.1 >= chunks * LEAST_SHARE.0)
+}
+
+/// The candidates to show, the best first.
+async fn chosen(
+    connection: &Connection,
+    search: &Search,
+    found: Vec<Candidate>,
+) -> Result<Vec<(Candidate, f64, Why)>, Failure> {
+    let Search { question, tuning, limit, .. } = search;
+    let mut weights = tuning.weights;
+    if search.meaning.is_none() {
+        weights = Weights { vector: 0.0, vector_window: 0.0, ..weights };
+    }
+    let mut scored: Vec<(Candidate, f64, Why)> = Vec::new();
+    for candidate in found {
+        let fused = fuse(weights, candidate.legs);
+        if fused <= 0.0 {
+            continue;
+        }
+        let recency =
+            question.now_ms.map_or(1.0, |now_ms| for_age(tuning.recency, candidate.at_ms, now_ms));
+        let importance = for_importance(tuning.importance, candidate.importance);
+        let cosine = candidate.cosine;
+        let why = Why { legs: candidate.legs, recency, importance, repeated: 0.0, cosine };
+        scored.push((candidate, fused * recency * importance, why));
+    }
+    scored.sort_by(|a, b| {
+        let newer = (b.0.at_ms, b.0.id).cmp(&(a.0.at_ms, a.0.id));
+        b.1.total_cmp(&a.1).then(newer)
+    });
+    let mut owners = BTreeSet::new();
+    scored.retain(|(candidate, _, _)| {
+        let part =
+            if candidate.source == Source::File && !search.one_per_file { candidate.id } else { 0 };
+        owners.insert((candidate.source, candidate.owner, part))
+    });
+    if tuning.diversity <= 0.0 {
+        scored.truncate(*limit);
+        return Ok(scored);
+    }
+    scored.truncate(limit.saturating_mul(2).max(limit + 10));
+    let mut texts = Vec::new();
+    for (candidate, score, _) in &scored {
+        let mut rows =
+            connection.query("SELECT text FROM chunks WHERE id = ?1", [candidate.id]).await?;
+        let text =
+            rows.next().await?.map(|row| row.get::<String>(0)).transpose()?.unwrap_or_default();
+        texts.push((*score, words_of(&text)));
+    }
+    let shown = without_repeats(&texts, *limit, tuning.diversity);
+    Ok(shown
+        .into_iter()
+        .filter_map(|(place, score)| {
+            let (candidate, before, why) = scored.get(place)?;
+            let why = Why { repeated: before - score, ..*why };
+            Some((candidate.clone(), score, why))
+        })
+        .collect())
 }
 
 #[cfg(test)]
 impl Database {
-    /// Fails unless the index holds exactly the words of the notes and messages there are.
+    /// Fails unless the index holds exactly the words of the chunks there are, and the chunks
+    /// those of the notes and messages.
     pub(crate) async fn check_index(&self) {
         let check = self.write("compare the index", async |connection| {
-            let sql = "INSERT INTO recall_index (recall_index, rank) VALUES ('integrity-check', 1)";
+            let sql = "INSERT INTO chunk_index (chunk_index, rank) VALUES ('integrity-check', 1)";
             connection.execute(sql, ()).await?;
+            let sql = "SELECT text, replace(substr((SELECT group_concat(text, char(10)) FROM (
+                           SELECT text FROM chunks WHERE source = owners.source AND owner = owners.id
+                           ORDER BY position)), 1, 40), char(10), ' ')
+                       FROM (SELECT 'note' AS source, id, text FROM notes
+                             UNION ALL SELECT 'message', id, text FROM messages) AS owners";
+            let mut rows = connection.query(sql, ()).await?;
+            while let Some(row) = rows.next().await? {
+                let (whole, cut): (String, Option<String>) = (row.get(0)?, row.get(1)?);
+                let flat = |text: &str| {
+                    let text = text.replace(['\0', '\n'], " ");
+                    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(20).collect::<String>()
+                };
+                assert_eq!(flat(&cut.unwrap_or_default()), flat(&whole), "the index agrees with the texts");
+            }
             Ok(())
         });
         check.await.expect("the index agrees with the texts");

@@ -22,7 +22,7 @@ use futures_util::future::{BoxFuture, FutureExt};
 use hydroid_core::config::did_you_mean;
 use hydroid_core::id::UserId;
 use hydroid_core::ports::{CallContext, EmbedError, EmbedPurpose, Embedder, EmbedderDescription};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use tokio::time::Instant;
 use warm::{Warm, WarmInstances};
 use wasmtime::Store;
@@ -36,8 +36,15 @@ pub(crate) struct Embedding {
 
 /// The embedder of this name, whichever version of it is installed when it is asked.
 pub struct InstalledEmbedder {
-    catalog: Arc<Catalog>,
+    catalog: Held,
     name: String,
+}
+
+/// How the catalog is held.
+enum Held {
+    Firmly(Arc<Catalog>),
+    /// By something that the catalog itself holds.
+    Loosely(Weak<Catalog>),
 }
 
 impl Embedding {
@@ -74,12 +81,24 @@ fn may_be_kept(imports: &[Import]) -> bool {
 impl InstalledEmbedder {
     /// The embedder called `name`; whether there is one is seen when it is asked.
     pub fn new(catalog: Arc<Catalog>, name: impl Into<String>) -> Self {
-        Self { catalog, name: name.into() }
+        Self { catalog: Held::Firmly(catalog), name: name.into() }
+    }
+
+    /// The same for something that the catalog holds in turn, which would keep it for ever.
+    pub fn within(catalog: &Arc<Catalog>, name: impl Into<String>) -> Self {
+        Self { catalog: Held::Loosely(Arc::downgrade(catalog)), name: name.into() }
     }
 
     fn loaded(&self) -> Result<Arc<Loaded>, EmbedError> {
         let name = &self.name;
-        let snapshot = self.catalog.snapshot();
+        let catalog = match &self.catalog {
+            Held::Firmly(catalog) => Some(catalog.clone()),
+            Held::Loosely(catalog) => catalog.upgrade(),
+        };
+        let Some(catalog) = catalog else {
+            return Err(error("unavailable", "the host ends".to_owned()));
+        };
+        let snapshot = catalog.snapshot();
         match snapshot.by_name.get(name).map(|installed| &installed.status) {
             Some(Status::Ready(loaded)) => Ok(loaded.clone()),
             Some(Status::Refused(problem)) => {

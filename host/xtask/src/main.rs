@@ -2,7 +2,7 @@
 //! Not part of the product: no crate depends on it, and it depends on none of them.
 //!
 //! Reading order: one file for each subcommand ([`components`], [`setup`], [`test`], [`demo`],
-//! [`authors`], [`bench`], [`fuzz`], [`mutants`], [`catalog`]), then what they share: [`cargo`], [`paths`], [`suite`], [`aimock`], [`page`].
+//! [`authors`], [`bench`], [`eval`], [`fuzz`], [`mutants`], [`catalog`]), then what they share: [`cargo`], [`paths`], [`suite`], [`aimock`], [`page`].
 
 #![expect(
     clippy::disallowed_methods,
@@ -16,6 +16,7 @@ mod bench;
 mod catalog;
 mod components;
 mod demo;
+mod eval;
 mod fuzz;
 mod mutants;
 mod setup;
@@ -89,12 +90,25 @@ enum Command {
         #[arg(long, value_name = "K/N")]
         shard: Option<String>,
     },
+    /// Measure how well something works on public sets, and fail below its floors.
+    Eval {
+        /// What: `memory`.
+        #[arg(value_enum)]
+        what: Evaluated,
+    },
     /// Measure calls into components.
     Bench {
         /// Passed on to the benchmark.
         #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+}
+
+/// What can be measured on public sets.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Evaluated {
+    /// Finding notes, files and what was said.
+    Memory,
 }
 
 fn main() -> ExitCode {
@@ -107,6 +121,7 @@ fn main() -> ExitCode {
         Command::Catalog { from, revision, date } => catalog::run(&from, revision, date),
         Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
         Command::Mutants { area, shard } => mutants::run(area.as_deref(), shard.as_deref()),
+        Command::Eval { what: Evaluated::Memory } => eval::memory(),
         Command::Bench { arguments } => bench::run(&arguments),
     };
     match result {

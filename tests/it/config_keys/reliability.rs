@@ -301,8 +301,8 @@ fn vision_name((): &()) {
     assert_eq!(scene.last()["model"], "name-one");
     scene.show(&[], false).code(0);
     assert_eq!(scene.last()["model"], "name-one");
-    let title = ["model.route.title.provider=p", "model.route.title.name=m"];
-    scene.ask(&title).code(2).tells("model.route.title");
+    let delegate = ["model.route.delegate.provider=p", "model.route.delegate.name=m"];
+    scene.ask(&delegate).code(2).tells("model.route.delegate");
 }
 
 fn vision_provider((): &()) {

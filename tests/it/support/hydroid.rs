@@ -109,6 +109,24 @@ impl Home {
         }
     }
 
+    /// The program itself.
+    pub(crate) fn hydroid(&self) -> String {
+        binary().to_str().expect("a path of the build is UTF-8").to_owned()
+    }
+
+    /// Runs a script of the shell with this home and these arguments.
+    pub(crate) fn shell(&self, script: &str, arguments: &[String]) -> Ran {
+        let mut command = Command::new("bash");
+        command.args(["-c", script, "script"]).args(arguments);
+        command.env("HYDROID_HOME", self.directory.path()).stdin(Stdio::null());
+        let output = command.output().expect("there is a shell");
+        Ran {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
     /// Starts it and leaves it running.
     pub(crate) fn start(&self, arguments: &[&str]) -> Child {
         let mut command = self.command(arguments);

@@ -476,7 +476,7 @@ impl Inner {
         let hits = self.parts.recall.search(&self.parts.user, question).await;
         let scrubber = self.parts.agent.parts().scrubber.current();
         let notes = hits.map_err(not_recalled)?.into_iter().filter_map(|hit| {
-            let Origin::Note { tags, updated_ms } = hit.from else { return None };
+            let Origin::Note { tags, updated_ms, .. } = hit.from else { return None };
             Some(KeptNote {
                 note: hit.id,
                 text: scrubber.mask_known(&hit.text),

@@ -422,6 +422,7 @@ impl Room {
             | Entry::CallEdited { .. }
             | Entry::StepEnded { .. }
             | Entry::Notice { .. }
+            | Entry::Compacted { .. }
             | Entry::ModelNews { .. } => {}
         }
     }

@@ -28,7 +28,8 @@ use std::sync::Arc;
 const HISTORY: usize = 1_000;
 
 /// What can be typed besides something to say.
-const COMMANDS: [(&str, &str); 6] = [
+const COMMANDS: [(&str, &str); 7] = [
+    ("/compact", "sum up the older part of this session"),
     ("/cost", "tokens and money of this session, and of today"),
     ("/help", "this list"),
     ("/new", "begin a new session"),
@@ -42,6 +43,7 @@ const COMMANDS: [(&str, &str); 6] = [
 enum Line {
     Nothing,
     Say,
+    Compact,
     Cost,
     Help,
     New,
@@ -106,6 +108,10 @@ pub(crate) async fn run(
                         .terminal
                         .styled(Style::Bad, &format!("error: {}", harmless(&format!("{error:#}")))),
                 ),
+            },
+            Line::Compact => match conversation.compact().await {
+                Ok(said) => terminal::say(&said),
+                Err(error) => terminal::say(&format!("error: {}", harmless(&format!("{error:#}")))),
             },
             Line::Cost => {
                 let spent = cost::of_session(&database, &ground.user(), conversation.id()).await?;
@@ -195,6 +201,7 @@ fn meaning(line: &str) -> Line {
     let line = line.trim();
     match line {
         "" => Line::Nothing,
+        "/compact" => Line::Compact,
         "/cost" => Line::Cost,
         "/help" => Line::Help,
         "/new" => Line::New,

@@ -1,16 +1,19 @@
 //! `hydroid session`: what was said and done before, and going on with it.
 
-use super::chat;
-use crate::args::{Chat, ExportFormat, Session};
-use crate::conversation::find_session;
+use super::{chat, model_settings};
+use crate::args::{Chat, ExportFormat, ModelChoice, Session};
+use crate::conversation::{Conversation, Opening, Person, find_session};
 use crate::env::Environment;
 use crate::exit::Exit;
 use crate::harmless::excerpt;
 use crate::load::Setting;
+use crate::render::Mode;
+use crate::stopped::refuse_if_stopped;
 use crate::terminal::{self, table};
 use crate::wire::Ground;
 use crate::{moment, transcript};
 use anyhow::Result;
+use hydroid_agent::SessionChoice;
 use hydroid_core::entry::Entry;
 use hydroid_core::id::SessionId;
 use hydroid_core::ports::{Journal, StoredEntry};
@@ -34,6 +37,9 @@ pub(crate) async fn run(
     if let Session::Resume { id, choice } = command {
         let chat = Chat { session: Some(id), mode: None, choice };
         return chat::run(chat, environment, settings).await;
+    }
+    if let Session::Compact { id, choice } = command {
+        return compact(&id, &choice, environment, settings).await;
     }
     let ground = Ground::lay_to_look(environment, &settings)?;
     let database = ground.database().await?;
@@ -69,9 +75,38 @@ pub(crate) async fn run(
             }
             Ok(Exit::Done)
         }
-        // Handled above: it opens the database itself.
-        Session::Resume { .. } => Ok(Exit::Done),
+        // Handled above: they open the database themselves.
+        Session::Resume { .. } | Session::Compact { .. } => Ok(Exit::Done),
     }
+}
+
+async fn compact(
+    id: &str,
+    choice: &ModelChoice,
+    environment: Arc<Environment>,
+    mut settings: Vec<Setting>,
+) -> Result<Exit> {
+    settings.extend(model_settings(choice));
+    let ground = Ground::lay(environment, &settings)?;
+    refuse_if_stopped(&ground.paths)?;
+    let database = ground.database().await?;
+    let catalog = ground.catalog(&database)?;
+    let agent = ground.agent(&catalog, &database).await?;
+    let session = find_session(&database, &ground.user(), id).await?;
+    let opening = Opening {
+        user: ground.user(),
+        session: SessionChoice::Existing(session),
+        mode: ground.config.policy.mode,
+        person: Person::Nowhere,
+        allow: Vec::new(),
+        show: Mode::Quiet,
+    };
+    let mut conversation =
+        Conversation::open(&agent, &ground.paths, ground.terminal, opening).await?;
+    let compacted = conversation.compact().await;
+    conversation.close().await;
+    terminal::print_line(&compacted?)?;
+    Ok(Exit::Done)
 }
 
 async fn list(ground: &Ground, database: &Database, as_json: bool) -> Result<Exit> {

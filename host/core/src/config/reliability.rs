@@ -61,15 +61,15 @@ pub struct OtherModel {
 #[serde(default, deny_unknown_fields)]
 #[expect(missing_docs, reason = "documented once, in KEYS")]
 pub struct Routes {
+    pub compaction: Option<OtherModel>,
+    pub title: Option<OtherModel>,
     pub vision: Option<OtherModel>,
 }
 
 /// Kinds of tasks for which nothing asks a model yet, and what they would be.
-const WITHOUT_A_CALLER: [(&str, &str); 4] = [
-    ("compaction", "long conversations are cut, not summed up"),
+const WITHOUT_A_CALLER: [(&str, &str); 2] = [
     ("delegate", "no turn is delegated"),
     ("main", "the main model is `model.provider` and `model.name`"),
-    ("title", "a session's title is its first words"),
 ];
 
 impl Retry {
@@ -103,8 +103,14 @@ impl Model {
     pub fn others(&self) -> impl Iterator<Item = (String, &OtherModel)> {
         let fallback = self.fallback.iter().enumerate();
         let fallback = fallback.map(|(at, model)| (format!("model.fallback[{at}]"), model));
-        let vision = self.route.vision.iter().map(|model| ("model.route.vision".to_owned(), model));
-        fallback.chain(vision)
+        let routes = [
+            ("model.route.compaction", &self.route.compaction),
+            ("model.route.title", &self.route.title),
+            ("model.route.vision", &self.route.vision),
+        ];
+        let routes =
+            routes.into_iter().filter_map(|(key, model)| Some((key.to_owned(), model.as_ref()?)));
+        fallback.chain(routes)
     }
 
     /// What does not fit together.
@@ -138,7 +144,7 @@ pub(super) fn route_without_a_caller(path: &str) -> Option<ConfigError> {
     let task = path.strip_prefix("model.route.")?.split('.').next()?;
     let (task, why) = WITHOUT_A_CALLER.into_iter().find(|(known, _)| *known == task)?;
     Some(ConfigError::Value(format!(
-        "`model.route.{task}` would have no effect: {why}; `model.route.vision` is the route there is"
+        "`model.route.{task}` would have no effect: {why}; the routes there are: `model.route.compaction`, `model.route.title`, `model.route.vision`"
     )))
 }
 
@@ -183,10 +189,7 @@ mod tests {
 
     #[test]
     fn a_route_that_nothing_asks_for_is_refused_with_a_sentence() {
-        for task in ["compaction", "delegate", "title"] {
-            let text = format!("[model.route.{task}]\nprovider = \"p\"\nname = \"m\"");
-            refused(&text, "would have no effect");
-        }
+        refused("[model.route.delegate]\nprovider = \"p\"\nname = \"m\"", "would have no effect");
         refused("[model.route.main]\nname = \"m\"", "`model.provider` and `model.name`");
         refused("[model.route.vison]\nname = \"m\"", "did you mean `model.route.vision");
     }

@@ -239,3 +239,35 @@ fn the_scope_offered_is_a_pattern_that_covers_the_call() {
         assert!(rule.applies(&call), "{expect}");
     }
 }
+
+#[test]
+fn a_file_that_is_read_into_every_conversation_is_asked_each_time() {
+    let to = |name: &str, impact: Impact| call(name, impact, json!({"path": "/shared/MEMORY.md"}));
+    let origins = [
+        RuleOrigin::Session,
+        RuleOrigin::Command,
+        RuleOrigin::Standing { id: "a".into() },
+        RuleOrigin::Config { key: "policy.allow".into() },
+    ];
+    for origin in origins {
+        let allowed = with(vec![rule(Rule::Allow, "file_write", origin)]);
+        check(&allowed, &write(), "allow");
+        check(&allowed, &to("file_write", Impact::Edits), "ask");
+        let daily = call("file_write", Impact::Edits, json!({"path": "memory/2026-11-26.md"}));
+        check(&allowed, &daily, "ask");
+        let headless = Policy { headless: true, ..allowed };
+        let (decision, reason) = decided(&headless, &to("file_write", Impact::Edits), None);
+        assert_eq!(decision, "deny");
+        assert!(
+            reason.contains("`/shared/MEMORY.md`, which is read into every conversation"),
+            "{reason}"
+        );
+    }
+    let accepting = Policy { mode: Mode::AcceptEdits, ..policy() };
+    check(&accepting, &to("file_edit", Impact::Edits), "ask");
+    let free = Policy { changes: Rule::Allow, ..policy() };
+    check(&free, &to("file_delete", Impact::Edits), "ask");
+    check(&free, &to("file_read", Impact::ReadOnly), "allow");
+    let denied = with(vec![config(Rule::Deny, "file_write")]);
+    check(&denied, &to("file_write", Impact::Edits), "deny");
+}

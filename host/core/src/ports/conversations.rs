@@ -45,13 +45,6 @@ pub trait StoredSessions: Journal {
         &'a self,
         user: &'a UserId,
     ) -> BoxFuture<'a, Result<Vec<SessionId>, StoreError>>;
-    /// Gives a session another title.
-    fn rename<'a>(
-        &'a self,
-        user: &'a UserId,
-        session: &'a SessionId,
-        title: String,
-    ) -> BoxFuture<'a, Result<(), StoreError>>;
     /// Puts a session away, or takes it out again.
     fn archive<'a>(
         &'a self,

@@ -3,6 +3,7 @@
 
 use super::StoreError;
 use crate::id::{SessionId, TurnId, UserId};
+use crate::retrieval::fusion::{Legs, Tuning};
 use futures_core::future::BoxFuture;
 use std::collections::BTreeSet;
 
@@ -75,6 +76,56 @@ pub struct Note {
     text: String,
     tags: BTreeSet<String>,
     session: Option<SessionId>,
+    scope: Option<Scope>,
+    important: Option<bool>,
+}
+
+/// Who finds something: everything of the person's own, or only what works in one place.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// The person, wherever they are.
+    #[default]
+    User,
+    /// One agent.
+    Agent(String),
+    /// One session.
+    Session(SessionId),
+    /// One project, by the name it was given.
+    Project(String),
+}
+
+/// What is looked into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scopes {
+    /// What the person finds anywhere, and what is of these places.
+    Of(BTreeSet<Scope>),
+    /// Everything of the person, for the person.
+    All,
+}
+
+/// In which order hits come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// What fits best is first.
+    #[default]
+    Best,
+    /// What is newest is first; the words do not matter.
+    Newest,
+}
+
+/// Why a hit is where it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Why {
+    /// What each way of searching says, from 0 to 1.
+    pub legs: Legs,
+    /// What the weighted mean was multiplied by for age.
+    pub recency: f64,
+    /// What it was multiplied by for importance.
+    pub importance: f64,
+    /// What was taken away because a hit above says the same.
+    pub repeated: f64,
+    /// Likeness of meaning as the embedder's vectors have it, before any scale: the cosine.
+    pub cosine: Option<f64>,
 }
 
 impl Note {
@@ -91,7 +142,7 @@ impl Note {
             return Err(RecallError::ManyTags(tags.len()));
         }
         let tags = tags.iter().map(|tag| normal_tag(tag)).collect::<Result<_, _>>()?;
-        Ok(Self { text, tags, session: None })
+        Ok(Self { text, tags, session: None, scope: None, important: None })
     }
 
     /// Its text.
@@ -110,6 +161,31 @@ impl Note {
     /// The session it was written in, if that is known.
     pub fn session(&self) -> Option<&SessionId> {
         self.session.as_ref()
+    }
+
+    /// The same note, to be found in one place only.
+    #[must_use]
+    pub fn in_scope(mut self, scope: Scope) -> Self {
+        self.scope = Some(scope);
+        self
+    }
+
+    /// Where it is found. None leaves a note that is there as it is, and makes a new one the
+    /// person's.
+    pub fn scope(&self) -> Option<&Scope> {
+        self.scope.as_ref()
+    }
+
+    /// The same note, to be found before others, or no longer.
+    #[must_use]
+    pub fn marked_important(mut self, important: bool) -> Self {
+        self.important = Some(important);
+        self
+    }
+
+    /// Whether it is found before others; none leaves a note that is there as it is.
+    pub fn important(&self) -> Option<bool> {
+        self.important
     }
 
     /// Its tags.
@@ -142,8 +218,41 @@ pub fn normal_tag(tag: &str) -> Result<String, RecallError> {
     Ok(tag.to_lowercase())
 }
 
+impl Scope {
+    /// As it is stored: empty for the person, else the kind and the name.
+    pub fn stored(&self) -> String {
+        match self {
+            Self::User => String::new(),
+            Self::Agent(name) => format!("agent:{name}"),
+            Self::Session(id) => format!("session:{id}"),
+            Self::Project(name) => format!("project:{name}"),
+        }
+    }
+
+    /// Reads what was stored, or what a person typed.
+    pub fn read(text: &str) -> Result<Self, RecallError> {
+        let wrong =
+            || RecallError::Scope(text.chars().filter(|c| !c.is_control()).take(64).collect());
+        let (kind, name) = text.split_once(':').unwrap_or((text, ""));
+        let fits = crate::config::is_name(name);
+        match kind {
+            "" | "user" if name.is_empty() => Ok(Self::User),
+            "agent" if fits => Ok(Self::Agent(name.to_owned())),
+            "session" if fits => Ok(Self::Session(SessionId::new(name))),
+            "project" if fits => Ok(Self::Project(name.to_owned())),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+impl Default for Scopes {
+    fn default() -> Self {
+        Self::Of(BTreeSet::new())
+    }
+}
+
 /// What is looked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Question {
     /// Words; any of them may fit.
     pub words: String,
@@ -160,6 +269,19 @@ pub struct Question {
     /// The turn that asks. What was said in it is left out, or the question itself would be the
     /// best answer.
     pub asked_in: Option<TurnId>,
+    /// The session that asks, when what was said in it is of no interest, because it is in view.
+    pub not_of: Option<SessionId>,
+    /// Places whose own things are looked into, too.
+    pub scopes: Scopes,
+    /// Find out for each hit whether it is vouched for.
+    pub vouch: bool,
+    /// In which order hits come.
+    pub order: Order,
+    /// Now, in milliseconds since 1970-01-01 UTC. With it, words like `last week` are
+    /// understood and age can count.
+    pub now_ms: Option<u64>,
+    /// How hits are weighed; as configured if none.
+    pub tuning: Option<Tuning>,
 }
 
 /// Where something was found.
@@ -169,17 +291,20 @@ pub enum Source {
     Note,
     /// What was said in a conversation.
     Message,
+    /// A file that was taken in.
+    File,
 }
 
 impl Source {
     /// Every source.
-    pub const ALL: [Self; 2] = [Self::Note, Self::Message];
+    pub const ALL: [Self; 3] = [Self::Note, Self::Message, Self::File];
 
     /// The word for it in the contract.
     pub fn id(self) -> &'static str {
         match self {
             Self::Note => "note",
             Self::Message => "message",
+            Self::File => "file",
         }
     }
 }
@@ -199,6 +324,11 @@ pub struct Hit {
     pub from: Origin,
     /// It is from a secret place.
     pub secret: bool,
+    /// Nothing that nobody vouches for can be in it: the person wrote it, or it was written in a
+    /// session that had read nothing from outside. Always false unless the question asks.
+    pub vouched: bool,
+    /// Why it is where it is.
+    pub why: Why,
 }
 
 /// What a hit is, with what only that has.
@@ -210,6 +340,8 @@ pub enum Origin {
         tags: BTreeSet<String>,
         /// When it was last changed, in milliseconds since 1970-01-01 UTC.
         updated_ms: u64,
+        /// It was written by the person, outside of any session.
+        own: bool,
     },
     /// What was said in a conversation.
     Message {
@@ -217,6 +349,13 @@ pub enum Origin {
         session: SessionId,
         /// `user` or `assistant`.
         role: String,
+    },
+    /// A part of a file.
+    File {
+        /// Where it was taken from.
+        path: String,
+        /// Which part, from 1.
+        part: u32,
     },
 }
 
@@ -226,6 +365,7 @@ impl Origin {
         match self {
             Self::Note { .. } => Source::Note,
             Self::Message { .. } => Source::Message,
+            Self::File { .. } => Source::File,
         }
     }
 }
@@ -249,6 +389,11 @@ pub enum RecallError {
         "a tag has 1 to {LONGEST_TAG} characters and no control characters; `{0}` does not fit"
     )]
     Tag(String),
+    /// A place that is none.
+    #[error(
+        "`{0}` is no scope; write `user`, or `agent:NAME`, `session:ID` or `project:NAME` with letters, digits, `-`, `_` and `.`"
+    )]
+    Scope(String),
     /// Text that would be lost.
     #[error("the text has a NUL character, which cannot be kept; leave it out")]
     Nul,
@@ -277,6 +422,17 @@ pub enum RecallError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_scope_is_read_as_it_was_written() {
+        for text in ["", "agent:main", "session:01-ab", "project:my.site"] {
+            assert_eq!(Scope::read(text).unwrap().stored(), text);
+        }
+        assert_eq!(Scope::read("user").unwrap(), Scope::User);
+        for text in ["agent:", "team:x", "project:a b", "user:x", "session:../x"] {
+            assert!(Scope::read(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn tags_are_made_alike() {

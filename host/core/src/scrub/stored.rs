@@ -110,6 +110,9 @@ impl Scrubber {
             Entry::Steered { turn, parts } => {
                 Entry::Steered { turn, parts: self.known_parts(parts) }
             }
+            Entry::Compacted { covers, summary, by } => {
+                Entry::Compacted { covers, summary: self.mask_known(&summary), by }
+            }
             Entry::StepStarted { .. }
             | Entry::StepEnded { .. }
             | Entry::Rewound { .. }

@@ -657,7 +657,9 @@ impl Turn {
 
     /// No answer for longer stands in for a person here.
     fn is_each_time(&self, id: &CallId, checked: &CheckedCall) -> bool {
-        checked.impact == Impact::Vault || self.each_time.contains(id)
+        checked.impact == Impact::Vault
+            || policy::changes_personal_file(checked).is_some()
+            || self.each_time.contains(id)
     }
 
     fn answered(&mut self, id: &CallId, answer: ApprovalAnswer) -> Vec<Effect> {

@@ -152,6 +152,7 @@ fn render_entry(entry: &Entry) -> String {
         }
         Entry::StepEnded { stop, .. } => format!("step ended {stop:?}"),
         Entry::Notice { text, .. } => format!("notice {text}"),
+        Entry::Compacted { summary, .. } => format!("compacted {summary}"),
         Entry::ModelNews { news, .. } => format!("news {news}"),
         Entry::TurnEnded { outcome, .. } => match outcome {
             Outcome::Completed => "turn completed".into(),

@@ -2,9 +2,9 @@
 
 use super::*;
 use hydroid_core::entry::{Entry, Outcome};
-use hydroid_core::id::TurnId;
+use hydroid_core::id::{SessionId, TurnId};
 use hydroid_core::message::{Message, StopReason, Usage};
-use hydroid_core::ports::{Journal, NewSession, Note, Recall};
+use hydroid_core::ports::{Journal, NewSession, Note, Origin, Recall};
 
 fn local() -> UserId {
     UserId::new("local")
@@ -180,13 +180,13 @@ async fn what_was_said_is_found_across_the_pieces_it_came_in() {
         [("where is the spare key", &["It is under the blue flo", "wer", "pot."]), ("thanks", &[])];
     conversation(&database, "s", &local(), &turns).await;
     let hits = database.search(&local(), question("flowerpot")).await.unwrap();
-    assert_eq!(hits.len(), 1, "{hits:?}");
     assert_eq!(hits[0].text, "It is under the blue flowerpot.");
     assert_eq!(
         hits[0].from,
         Origin::Message { session: SessionId::new("s"), role: "assistant".into() }
     );
-    assert_eq!(texts(&database, question("spare")).await, ["where is the spare key"]);
+    let around = ["where is the spare key", "It is under the blue flowerpot."];
+    assert_eq!(texts(&database, question("spare")).await, around, "and what stands beside it");
     let asking = Question { asked_in: Some(TurnId::new("s-0")), ..question("spare thanks") };
     assert_eq!(
         texts(&database, asking).await,
@@ -218,7 +218,7 @@ async fn what_another_user_said_is_never_found() {
     conversation(&database, "hers", &anna, &[("my password is swordfish", &["noted, swordfish"])])
         .await;
     conversation(&database, "mine", &local(), &[("hello", &["hi"])]).await;
-    assert_eq!(texts(&database, question("swordfish password hello")).await, ["hello"]);
+    assert_eq!(texts(&database, question("swordfish password hello")).await, ["hello", "hi"]);
     assert_eq!(database.search(&anna, question("swordfish")).await.unwrap().len(), 2);
     assert_eq!(database.search(&anna, question("hello hi")).await.unwrap(), []);
 }
@@ -252,7 +252,7 @@ async fn the_index_fits_whatever_was_said() {
     ];
     conversation(&database, "s", &local(), &turns).await;
     database.check_index().await;
-    assert_eq!(texts(&database, question("single")).await.len(), 1);
+    assert!(texts(&database, question("single")).await[0].contains("'single'"));
     assert_eq!(database.integrity_check().await.unwrap(), Vec::<String>::new());
 }
 
@@ -263,7 +263,7 @@ async fn an_index_that_does_not_fit_is_noticed() {
     let database = database_with(&[("alpha", &[], 1)]).await;
     let change = database.write("change a note behind the index", async |connection| {
         connection
-            .execute_batch("DROP TRIGGER note_changed; UPDATE notes SET text = 'beta'")
+            .execute_batch("DROP TRIGGER chunk_added; DROP TRIGGER chunk_removed; UPDATE notes SET text = 'beta'")
             .await?;
         Ok(())
     });

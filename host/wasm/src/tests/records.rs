@@ -164,7 +164,9 @@ impl Recall for Records {
             score: 0.5,
             secret: *self.secret.lock().unwrap(),
             created_ms: *at,
-            from: Origin::Note { tags: note.tags().clone(), updated_ms: *at },
+            from: Origin::Note { tags: note.tags().clone(), updated_ms: *at, own: false },
+            vouched: false,
+            why: hydroid_core::ports::Why::default(),
         });
         let hits = hits.take(question.limit as usize).collect();
         self.questions.lock().unwrap().push(question);

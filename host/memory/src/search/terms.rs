@@ -1,0 +1,92 @@
+//! The words of a question that are looked for: those that say something, and of a large file not
+//! those that nearly everything has.
+
+use crate::failure::Failure;
+use hydroid_core::retrieval::words::says_something;
+use libsql::{Connection, Value};
+use std::collections::BTreeSet;
+
+/// Words of a question that are looked for; more make it slow, not better.
+const MOST_WORDS: usize = 32;
+
+/// Characters of a word that are looked at; the index has no longer ones that matter.
+const LONGEST_WORD: usize = 64;
+
+/// A question of more words is no beginning of one.
+const MOST_BEGUN: usize = 4;
+
+/// A word that is in more chunks than this tells too little to be worth reading them all, if there
+/// are others. Below this many chunks nothing is too common.
+const COMMON: i64 = 4_000;
+
+/// The words of a text, each once.
+pub(super) fn words(text: &str) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    text.split(|character: char| !character.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(|word| word.chars().take(LONGEST_WORD).collect::<String>())
+        .filter(|word| seen.insert(word.to_lowercase()))
+        .take(MOST_WORDS * 4)
+        .collect()
+}
+
+/// An expression for the index that finds any of the words, the last also as a beginning of
+/// one; none if there are no words. Words have letters and digits only, so quotes hold them.
+pub(super) async fn expression(
+    connection: &Connection,
+    range: (i64, i64),
+    text: &str,
+) -> Result<Option<String>, Failure> {
+    let all = words(text);
+    // Whoever writes so few words may be in the middle of the last.
+    let last = all.last().filter(|_| all.len() <= MOST_BEGUN).cloned();
+    let says = all.iter().filter(|word| says_something(word));
+    let mut terms: Vec<String> = says.cloned().collect();
+    if terms.is_empty() {
+        terms = all;
+    }
+    terms.truncate(MOST_WORDS);
+    let mut terms: Vec<String> = terms
+        .into_iter()
+        .map(|word| {
+            if Some(&word) == last.as_ref() {
+                format!("\"{word}\"*")
+            } else {
+                format!("\"{word}\"")
+            }
+        })
+        .collect();
+    if terms.len() > 1 && is_large(connection, range).await? {
+        let mut rare = Vec::new();
+        for term in &terms {
+            if !is_common(connection, range, term).await? {
+                rare.push(term.clone());
+            }
+        }
+        if rare.is_empty() {
+            terms.truncate(2);
+        } else {
+            terms = rare;
+        }
+    }
+    Ok((!terms.is_empty()).then(|| terms.join(" OR ")))
+}
+
+async fn is_large(connection: &Connection, range: (i64, i64)) -> Result<bool, Failure> {
+    let sql = "SELECT 1 FROM user_numbers WHERE number = ?1 AND chunks > ?2";
+    let number = range.0 >> crate::chunking::CHUNK_BITS;
+    Ok(connection.query(sql, [number, COMMON]).await?.next().await?.is_some())
+}
+
+async fn is_common(
+    connection: &Connection,
+    range: (i64, i64),
+    term: &str,
+) -> Result<bool, Failure> {
+    let sql = "SELECT count(*) FROM (SELECT 1 FROM chunk_index
+               WHERE chunk_index MATCH ?1 AND rowid BETWEEN ?2 AND ?3 LIMIT ?4)";
+    let values: Vec<Value> = vec![term.into(), range.0.into(), range.1.into(), COMMON.into()];
+    let mut rows = connection.query(sql, values).await?;
+    let count: i64 = rows.next().await?.map(|row| row.get(0)).transpose()?.unwrap_or(0);
+    Ok(count >= COMMON)
+}

@@ -1,0 +1,122 @@
+//! Memory as a person uses it: notes and files kept, found, carried elsewhere and forgotten;
+//! copies; and files that no model changes unasked.
+
+use crate::support::hydroid::Home;
+use serde_json::Value;
+
+fn json(home: &Home, command: &[&str]) -> Value {
+    serde_json::from_str(&home.run(command).code(0).stdout).expect("JSON")
+}
+
+fn path(home: &Home, name: &str) -> String {
+    home.path(name).to_str().expect("a temporary path is UTF-8").to_owned()
+}
+
+#[test]
+fn notes_are_kept_found_carried_and_forgotten() {
+    let home = Home::new();
+    home.run(&["memory", "list"]).code(0).tells("there are no notes yet");
+    let inn = ["memory", "save", "the harbour inn has a room", "--tag", "travel", "--important"];
+    home.run(&inn).code(0).says("note-1");
+    home.run(&["memory", "save", "anna likes tea", "--scope", "project:boat"]).code(0);
+    home.run(&["memory", "save", "x", "--scope", "team:y"]).code(1).tells("is no scope");
+    home.run(&["memory", "search", "harbours"]).code(0).says("the harbour inn has a room");
+    home.run(&["memory", "search", "inn", "--explain"]).code(0).says("keyword 1.00");
+    home.run(&["memory", "search", "inn", "--tag", "food"]).code(0).tells("nothing fits");
+    home.run(&["memory", "search", "inn", "--since", "soon"]).code(2).tells("is no time");
+    home.run(&["memory", "show", "note-1"]).code(0).says("important");
+    for format in ["jsonl", "markdown"] {
+        let exported = home.run(&["memory", "export", "--format", format]).code(0).stdout;
+        let other = Home::new();
+        other.write("notes", &exported);
+        let import = ["memory", "import", &path(&other, "notes"), "--format", format];
+        other.run(&import).code(0).says("2 notes came in");
+        other.run(&import).code(0).says("0 notes came in, 2 were there");
+        let listed = json(&other, &["memory", "list", "--json"]);
+        let scopes: Vec<&str> = listed
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter_map(|note| note["scope"].as_str())
+            .collect();
+        assert!(scopes.contains(&"project:boat"), "{listed}");
+    }
+    home.run(&["memory", "prune", "--older-than", "0s"]).code(0).says("1 notes").says("--yes");
+    home.run(&["memory", "delete", "note-2"]).code(0);
+    home.run(&["memory", "show", "note-2"]).code(1).tells("there is no note");
+    home.run(&["memory", "purge"]).code(2).tells("add `--yes`");
+    home.run(&["memory", "purge", "--yes"]).code(0).says("forgot 1 notes");
+    assert_eq!(json(&home, &["memory", "status", "--json"])["chunks"], 0);
+}
+
+#[test]
+fn files_are_taken_in_again_only_when_they_changed() {
+    let home = Home::new();
+    home.write("docs/ferry.md", "# Ferry\n\nThe ferry leaves at noon.");
+    home.write("docs/page.html", "<p>The <b>lighthouse</b> is closed.</p><script>bad()</script>");
+    home.write("docs/code.rs", "fn tide() -> u32 {\n    12\n}\n");
+    home.write("docs/paper.pdf", "%PDF-1.7");
+    let docs = path(&home, "docs");
+    let ran = home.run(&["memory", "ingest", &docs]).code(0);
+    ran.says("3 new, 0 changed, 0 as they were, 1 left out").tells("reads `.pdf`");
+    home.run(&["memory", "ingest", &docs]).code(0).says("0 new, 0 changed, 3 as they were");
+    home.run(&["memory", "search", "lighthouse"]).code(0).says("is closed");
+    home.run(&["memory", "search", "tide"]).code(0).says("code.rs");
+    home.write("docs/ferry.md", "The ferry leaves at nine.");
+    home.run(&["memory", "ingest", &docs]).code(0).says("0 new, 1 changed, 2 as they were");
+    home.run(&["memory", "search", "ferry"]).code(0).says("at nine");
+    home.run(&["memory", "forget", &docs]).code(0).says("forgot 3 files");
+    home.run(&["memory", "forget", &docs]).code(1).tells("nothing was taken in from");
+    home.run(&["memory", "search", "ferry"]).code(0).tells("nothing fits");
+}
+
+#[test]
+fn a_copy_is_made_verified_and_put_back() {
+    let home = Home::new();
+    home.run(&["backup", "list"]).code(0).tells("there are no copies yet");
+    home.run(&["memory", "save", "before"]).code(0);
+    let name = home.run(&["backup", "create"]).code(0).stdout.trim().to_owned();
+    home.run(&["backup", "verify", &name]).code(0).says("is whole");
+    home.run(&["memory", "save", "after"]).code(0);
+    home.run(&["backup", "restore", &name]).code(2).tells("add `--yes`");
+    home.run(&["backup", "restore", &name, "--yes"]).code(0).says("what was there is in");
+    let texts = home.run(&["memory", "list"]).code(0).stdout;
+    assert!(texts.contains("before") && !texts.contains("after"), "{texts}");
+    assert_eq!(json(&home, &["backup", "list", "--json"]).as_array().expect("a list").len(), 2);
+    let file = home.path(&format!("users/local/backups/{name}.db"));
+    let mut bytes = std::fs::read(&file).expect("a copy");
+    bytes[5_000] ^= 1;
+    std::fs::write(&file, bytes).expect("a file");
+    home.run(&["backup", "restore", &name, "--yes"]).code(1).tells("is not what it was");
+    home.run(&["backup", "verify", "../x"]).code(2);
+    home.run(&["backup", "verify", "nothing"]).code(1).tells("there is no copy");
+}
+
+#[test]
+fn a_model_changes_no_file_of_the_person_unasked() {
+    let home = Home::new();
+    let allow = ["ask", "write MEMORY.md: hacked", "--allow", "file_write"];
+    home.run(&allow).code(6);
+    assert!(!home.shared("MEMORY.md").exists());
+    home.run(&["ask", "write other.md: fine", "--allow", "file_write"]).code(0);
+    assert!(home.shared("other.md").exists());
+    let check = ["policy", "check", "file_write /shared/memory/2026-11-26.md"];
+    home.run(&check).code(0).says("read into every conversation");
+}
+
+/// A disk that takes no more: what was acknowledged is there, and the sentence says why.
+#[test]
+fn a_full_disk_is_a_clear_error_and_nothing_is_lost() {
+    let home = Home::new();
+    home.run(&["memory", "save", "kept before the disk was full"]).code(0);
+    let large: String = (0..60_000).map(|n| format!("word{n} ")).collect();
+    home.write("large.md", &large);
+    // No file may grow beyond so many kilobytes, and a write that would is refused.
+    let script = "trap '' XFSZ; ulimit -f 700; exec \"$@\"";
+    let command = [home.hydroid(), "memory".into(), "ingest".into(), path(&home, "large.md")];
+    let ran = home.shell(script, &command);
+    assert_ne!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.stderr.contains("disk") || ran.stderr.contains("space"), "{ran:?}");
+    home.run(&["memory", "search", "kept"]).code(0).says("kept before the disk was full");
+    home.run(&["memory", "ingest", &path(&home, "large.md")]).code(0).says("1 new");
+}
