@@ -328,7 +328,8 @@ async fn no_tool_of_the_release_brings_out_what_is_in_the_vault() {
                 assert!(!seen.contains(&form), "{tool} {arguments} brought out `{form}`: {seen}");
             }
             // Notes of earlier attempts may come back, with what they were told.
-            let told = matches!(*tool, "memory_recent" | "memory_search") || arguments.contains(&host);
+            let told =
+                matches!(*tool, "memory_recent" | "memory_search") || arguments.contains(&host);
             assert!(!seen.contains(&host) || told, "{tool}: a host path in {seen}");
             assert_eq!(std::fs::read_to_string(&item).unwrap(), CANARY, "{tool} {arguments}");
             assert_eq!(std::fs::read_dir(vault(&scene)).unwrap().count(), 1, "{tool} {arguments}");
