@@ -101,7 +101,7 @@ fn a_model_changes_no_file_of_the_person_unasked() {
     home.run(&["ask", "write other.md: fine", "--allow", "file_write"]).code(0);
     assert!(home.shared("other.md").exists());
     let check = ["policy", "check", "file_write /shared/memory/2026-11-26.md"];
-    home.run(&check).code(0).says("read into every conversation");
+    home.run(&check).code(7).says("read into every conversation");
 }
 
 /// A disk that takes no more: what was acknowledged is there, and the sentence says why.
