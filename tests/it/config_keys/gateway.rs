@@ -1,5 +1,6 @@
 //! Keys about the listener.
 
+use super::server::{Reply, Server};
 use super::{Tested, check, run};
 use crate::support::daemon::Daemon;
 use crate::support::hydroid::Home;
@@ -163,13 +164,22 @@ fn key(home: &Home) {
 }
 
 /// With one turn at once, a second one waits until the first has ended.
-fn turns(home: &Home) {
+fn turns(_: &Home) {
+    let silent = Server::start(Reply::HeadOnly);
+    let origin = silent.origin();
+    let address = origin.trim_start_matches("http://");
+    let home = Home::with_config(&format!(
+        "[model]\nprovider = \"provider-openai\"\nname = \"m\"\n\
+         [egress]\nallow_private = [\"{address}\"]\n\
+         [components.provider-openai.config]\nbase_url = \"{origin}/v1\"\napi_key_secret = \"\"\n"
+    ));
+    home.run(&["component", "grant", "provider-openai", "web", "--host", &origin]).code(0);
     let waits = |setting: &str| {
-        let daemon = Daemon::start(home, &[setting]);
+        let daemon = Daemon::start(&home, &[setting]);
         let (one, two) = (create(&daemon), create(&daemon));
-        say(&daemon, &one, "wait 3 seconds");
-        say(&daemon, &two, "wait 3 seconds");
-        std::thread::sleep(Duration::from_millis(500));
+        say(&daemon, &one, "go");
+        say(&daemon, &two, "go");
+        std::thread::sleep(Duration::from_secs(1));
         let status = daemon.call("GET", "/api/v1/status", &Value::Null);
         let running = status["running"].as_array().expect("a list").clone();
         running.iter().filter(|turn| turn["activity"] == "waiting").count()
