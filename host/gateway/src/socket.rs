@@ -51,10 +51,40 @@ const FOLLOWED: usize = 64;
 
 /// Requests that are understood.
 const FEATURES: [&str; 34] = [
-    "aside", "answer", "archive", "cancel", "cancel_all", "close", "components", "cost", "create",
-    "delete", "entries", "export", "forget_note", "fork", "models", "notes", "open", "ping",
-    "policy", "rename", "revoke", "rewind", "say", "search", "seen", "sessions", "settings",
-    "status", "steer", "tools", "upload_begin", "upload_part", "hello", "resume",
+    "aside",
+    "answer",
+    "archive",
+    "cancel",
+    "cancel_all",
+    "close",
+    "components",
+    "cost",
+    "create",
+    "delete",
+    "entries",
+    "export",
+    "forget_note",
+    "fork",
+    "models",
+    "notes",
+    "open",
+    "ping",
+    "policy",
+    "rename",
+    "revoke",
+    "rewind",
+    "say",
+    "search",
+    "seen",
+    "sessions",
+    "settings",
+    "status",
+    "steer",
+    "tools",
+    "upload_begin",
+    "upload_part",
+    "hello",
+    "resume",
 ];
 
 /// Takes a connection over. Who shows no token by a header or a cookie shows one in `hello`.
@@ -155,7 +185,10 @@ async fn write(
         }
     }
     let frame = CloseFrame { code: close_code::NORMAL, reason: Utf8Bytes::from_static("") };
-    drop(tokio::time::timeout(Duration::from_secs(1), socket.send(Message::Close(Some(frame)))).await);
+    drop(
+        tokio::time::timeout(Duration::from_secs(1), socket.send(Message::Close(Some(frame))))
+            .await,
+    );
 }
 
 type Out = mpsc::Sender<Box<ServerMessage>>;
@@ -173,7 +206,9 @@ async fn goodbye(out: &Out, error: RequestError) {
 }
 
 /// The next message of a client; none at the end.
-async fn receive(reading: &mut SplitStream<WebSocket>) -> Option<Result<ClientMessage, RequestError>> {
+async fn receive(
+    reading: &mut SplitStream<WebSocket>,
+) -> Option<Result<ClientMessage, RequestError>> {
     loop {
         let text = match reading.next().await? {
             Ok(Message::Text(text)) => text,
@@ -194,7 +229,10 @@ async fn receive(reading: &mut SplitStream<WebSocket>) -> Option<Result<ClientMe
             }
         };
         return Some(serde_json::from_str(&text).map_err(|error| {
-            RequestError::new(ErrorCode::BadMessage, format!("this is no message of the protocol: {error}"))
+            RequestError::new(
+                ErrorCode::BadMessage,
+                format!("this is no message of the protocol: {error}"),
+            )
         }));
     }
 }
@@ -261,9 +299,7 @@ async fn welcome(
         None => holder,
     };
     let holder = holder.ok_or_else(|| {
-        listener
-            .unauthenticated(peer, "`hello` needs a token; `hydroid token create` makes one")
-            .0
+        listener.unauthenticated(peer, "`hello` needs a token; `hydroid token create` makes one").0
     })?;
     let conversations = listener.conversations(&holder).await?;
     Ok(Client {
@@ -438,10 +474,11 @@ impl Client {
             },
             Request::Close { session } => {
                 let task = self.followed.remove(&session);
-                task.map(|task| task.abort()).ok_or_else(|| {
-                    RequestError::new(ErrorCode::NotFound, "this session is not followed here")
-                })
-                .map(|()| Reply::Done)
+                task.map(|task| task.abort())
+                    .ok_or_else(|| {
+                        RequestError::new(ErrorCode::NotFound, "this session is not followed here")
+                    })
+                    .map(|()| Reply::Done)
             }
             request @ Request::Create { .. } => match self.create(request).await {
                 Ok((reply, session, following)) => {
@@ -470,8 +507,10 @@ impl Client {
         &mut self,
         session: &SessionId,
         after: Option<u64>,
-    ) -> Result<(hydroid_core::protocol::SessionInfo, Box<dyn hydroid_core::ports::Following>), RequestError>
-    {
+    ) -> Result<
+        (hydroid_core::protocol::SessionInfo, Box<dyn hydroid_core::ports::Following>),
+        RequestError,
+    > {
         self.followed.retain(|_, task| !task.is_finished());
         if self.followed.len() >= FOLLOWED && !self.followed.contains_key(session) {
             let text = format!("a connection follows at most {FOLLOWED} sessions; close one");
