@@ -10,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 mod budget;
 mod components;
 mod egress;
+mod gateway;
 mod hooks;
 mod limits;
 mod memory;
@@ -34,6 +35,7 @@ fn a_key_without_a_test_fails() {
         keys(budget::TESTED),
         keys(components::TESTED),
         keys(egress::TESTED),
+        keys(gateway::TESTED),
         keys(hooks::TESTED),
         keys(limits::TESTED),
         keys(memory::TESTED),

@@ -12,6 +12,7 @@ mod authoring;
 mod cli;
 mod config_keys;
 mod escape;
+mod gateway;
 mod label;
 mod memory;
 mod models;

@@ -3,6 +3,9 @@
 //! what is wrong to a list that every test ends by looking at.
 
 pub(crate) mod hooks;
+mod whole;
+
+pub(crate) use whole::Nothing;
 
 use crate::{Agent, AgentParts, ModelParts, OpenError, OpenSession, Session, SessionChoice};
 use futures_util::FutureExt as _;
@@ -20,7 +23,7 @@ use hydroid_core::ports::{
     PromptFile, PromptFiles, Question, Recall, RecallError, SecretPlace, SecretPlaces, SecretValue,
     SessionSummary, Sink, StandingApproval, StoreError, StoredEntry, Tools,
 };
-use hydroid_core::protocol::SessionMessage;
+use hydroid_core::protocol::{Notification, SessionMessage};
 use hydroid_core::scrub::{KnownSecret, LiveScrubber};
 use hydroid_core::tool::{
     CheckedCall, Impact, Preview, Reach, Resource, ResourceKind, ToolCall, ToolOutput, ToolSpec,
@@ -346,6 +349,8 @@ pub(crate) struct FakeJournal {
     pub(crate) until_failure: Mutex<Option<usize>>,
     /// One permit an append; closed tests take them away.
     pub(crate) gate: Semaphore,
+    /// What a person is to be told.
+    pub(crate) untold: Mutex<Vec<Notification>>,
     faults: Faults,
 }
 
@@ -410,6 +415,8 @@ impl FakeJournal {
                     (!calls.remove(call_id)).then_some("a result without a call")
                 }
                 Entry::Compacted { .. } => None,
+                Entry::SettingsChanged { .. } => None,
+                Entry::Rewound { .. } => open.then_some("taken back in a turn"),
                 _ => (!open).then_some("outside of a turn"),
             };
             if let Some(fault) = fault {
@@ -841,6 +848,7 @@ impl Host {
             appends: AtomicUsize::new(0),
             until_failure: Mutex::default(),
             gate: Semaphore::new(1),
+            untold: Mutex::default(),
             faults: faults.clone(),
         });
         let (sender, shown) = mpsc::unbounded_channel();

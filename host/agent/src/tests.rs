@@ -3,6 +3,7 @@
 
 mod compacting;
 mod hooks;
+mod hub;
 mod kept;
 mod metered;
 mod models;

@@ -22,6 +22,8 @@ mod refusal;
 mod routes;
 mod server;
 mod socket;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod tokens;
 mod uploads;

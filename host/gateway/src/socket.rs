@@ -16,7 +16,7 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use http::{HeaderMap, header};
 use hydroid_core::id::SessionId;
-use hydroid_core::ports::Conversations;
+use hydroid_core::ports::{Conversations, Follow, Following};
 use hydroid_core::protocol::{
     ClientMessage, ErrorCode, PROTOCOL_VERSION, Reply, Request, RequestError, Resume,
     ServerMessage, Welcome,
@@ -30,9 +30,6 @@ use tokio::time::Instant;
 
 /// Between two heartbeats, and two pings.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
-
-/// How long a client may be silent; it answers pings in between.
-const SILENT: Duration = Duration::from_secs(60);
 
 /// How long a client has for its `hello`.
 const GREETING: Duration = Duration::from_secs(10);
@@ -50,7 +47,7 @@ const AT_ONCE: usize = 16;
 const FOLLOWED: usize = 64;
 
 /// Requests that are understood.
-const FEATURES: [&str; 34] = [
+const FEATURES: [&str; 33] = [
     "aside",
     "answer",
     "archive",
@@ -84,7 +81,6 @@ const FEATURES: [&str; 34] = [
     "upload_begin",
     "upload_part",
     "hello",
-    "resume",
 ];
 
 /// Takes a connection over. Who shows no token by a header or a cookie shows one in `hello`.
@@ -237,7 +233,6 @@ async fn receive(
     }
 }
 
-/// The identifier of a message that could not be read as a whole.
 fn waits_for_hello() -> RequestError {
     RequestError::new(ErrorCode::OutOfOrder, "the first message is `hello`")
 }
@@ -378,11 +373,7 @@ impl Client {
         Some(self)
     }
 
-    fn follow(
-        &mut self,
-        session: SessionId,
-        mut following: Box<dyn hydroid_core::ports::Following>,
-    ) {
+    fn follow(&mut self, session: SessionId, mut following: Box<dyn Following>) {
         let out = self.out.clone();
         let id = session.clone();
         let task = self.working.spawn(async move {
@@ -409,31 +400,21 @@ impl Client {
     async fn run(mut self, reading: &mut SplitStream<WebSocket>) {
         let mut heartbeat = tokio::time::interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
         let mut ending = self.listener.ending.clone();
-        let mut asked = false;
         loop {
             tokio::select! {
-                received = tokio::time::timeout(SILENT, receive(reading)) => {
-                    match received {
-                        Ok(Some(Ok(message))) => {
-                            asked = false;
-                            count(&self.listener.figures.messages_in);
-                            self.take(message).await;
-                        }
-                        Ok(Some(Err(error))) => {
-                            let over = error.code == ErrorCode::TooLarge;
-                            if over {
-                                goodbye(&self.out, error).await;
-                                return;
-                            }
-                            refuse(&self.out, None, error).await;
-                        }
-                        Ok(None) => return,
-                        // Answers to pings are no messages, so silence alone says nothing; the
-                        // writer notices a client that is gone.
-                        Err(_) if !asked => asked = true,
-                        Err(_) => {}
+                // Silence alone says nothing, since answers to pings are no messages: the writer
+                // notices a client that is gone.
+                received = receive(reading) => match received {
+                    Some(Ok(message)) => {
+                        count(&self.listener.figures.messages_in);
+                        self.take(message).await;
                     }
-                }
+                    Some(Err(error)) if error.code == ErrorCode::TooLarge => {
+                        return goodbye(&self.out, error).await;
+                    }
+                    Some(Err(error)) => refuse(&self.out, None, error).await,
+                    None => return,
+                },
                 _ = heartbeat.tick() => {
                     let running = self.conversations.running();
                     if !running.is_empty() {
@@ -507,10 +488,7 @@ impl Client {
         &mut self,
         session: &SessionId,
         after: Option<u64>,
-    ) -> Result<
-        (hydroid_core::protocol::SessionInfo, Box<dyn hydroid_core::ports::Following>),
-        RequestError,
-    > {
+    ) -> Result<Follow, RequestError> {
         self.followed.retain(|_, task| !task.is_finished());
         if self.followed.len() >= FOLLOWED && !self.followed.contains_key(session) {
             let text = format!("a connection follows at most {FOLLOWED} sessions; close one");
@@ -522,7 +500,7 @@ impl Client {
     async fn create(
         &mut self,
         request: Request,
-    ) -> Result<(Reply, SessionId, Box<dyn hydroid_core::ports::Following>), RequestError> {
+    ) -> Result<(Reply, SessionId, Box<dyn Following>), RequestError> {
         let reply = self.conversations.request(request).await?;
         let Reply::Session { session } = &reply else {
             return Err(RequestError::new(ErrorCode::Internal, "the host failed"));

@@ -13,6 +13,7 @@ use hydroid_core::protocol::{
     Activity, ApprovalAnswer, CostRow, ErrorCode, ExportFormat, Found, KeptNote, NumberedEntry,
     PolicyLine, Reply, Request, RequestError, ServerMessage, SessionSettings, Status, ToolOffer,
 };
+use hydroid_core::turn::open_questions;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -355,7 +356,7 @@ impl Inner {
     ) -> Answered {
         let session = self.named(&session).await?;
         let room = self.room(&session);
-        let was_asleep = room.if_awake().await.is_none();
+        let waits = room.if_awake().await.is_none() && self.waits_for(&session, &call).await?;
         let open = room.wake().await?;
         let user = self.parts.user.clone();
         let began = Instant::now();
@@ -364,16 +365,19 @@ impl Inner {
             match answered {
                 Ok(()) => return Ok(Reply::Done),
                 // It is found out anew what the call would do before it is asked again.
-                Err(AnswerError::NotAsked(_))
-                    if was_asleep
-                        && room.activity().0 != Activity::Idle
-                        && began.elapsed() < ASKED_AGAIN =>
-                {
+                Err(AnswerError::NotAsked(_)) if waits && began.elapsed() < ASKED_AGAIN => {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
                 Err(error) => return Err(unanswered(&error)),
             }
         }
+    }
+
+    /// True if an earlier run of the host left this question open; it is asked again then.
+    async fn waits_for(&self, session: &SessionId, call: &CallId) -> Result<bool, RequestError> {
+        let entries = self.parts.agent.parts().entries(&self.parts.user, session).await;
+        let open = open_questions(&entries.map_err(stored)?);
+        Ok(open.iter().any(|question| question.call_id == *call))
     }
 
     async fn cancel(self: &std::sync::Arc<Self>, session: SessionId) -> Answered {
