@@ -5,7 +5,7 @@
 //! Read in this order: `args` (what can be typed), `env`, `paths`, `value` and `load` (what it
 //! means), `secrets`, `release` (the components inside the binary), `models` (the
 //! catalog of models), `wire` (the whole host in one
-//! visible order), `conversation` with `render`, `harmless` and `approval`, `stopped` and `audited`, then `commands`, a
+//! visible order), `conversation` with `render` and `approval`, `stopped` and `audited`, then `commands`, a
 //! file each.
 
 #![expect(
@@ -21,7 +21,6 @@ mod commands;
 mod conversation;
 mod env;
 mod exit;
-mod harmless;
 mod load;
 mod log;
 mod models;
@@ -44,6 +43,7 @@ mod wire;
 use args::Arguments;
 use clap::Parser;
 use exit::Exit;
+use hydroid_core::harmless;
 use std::process::ExitCode;
 use std::time::Duration;
 

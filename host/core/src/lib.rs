@@ -13,6 +13,7 @@ pub mod config;
 pub mod context;
 pub mod entry;
 pub mod fence;
+pub mod harmless;
 pub mod id;
 pub mod injection;
 pub mod manifest;
