@@ -3,6 +3,7 @@
 mod authority;
 mod model;
 mod provider;
+mod tui;
 
 pub(crate) use authority::{
     Answer, Approval, Audit, AuditFormat, Check, Given, Label, Mode, Policy, Query, Stop,
@@ -10,6 +11,7 @@ pub(crate) use authority::{
 pub(crate) use model::{Cost, Model};
 
 pub(crate) use provider::{AddService, Provider};
+pub(crate) use tui::Tui;
 
 use crate::exit;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -45,6 +47,11 @@ pub(crate) enum Command {
     ///
     /// Ctrl-C cancels a turn, Ctrl-D ends; `/help` lists what else there is.
     Chat(Chat),
+    /// Talk on the whole screen, in several sessions at once.
+    ///
+    /// It is a client of the daemon, which is started if it does not run. `F1` lists keys and
+    /// commands.
+    Tui(Tui),
     /// Choose which service answers, and try it.
     #[command(subcommand, arg_required_else_help = true)]
     Provider(Provider),

@@ -16,6 +16,7 @@ mod provider;
 mod secret;
 mod session;
 mod stop;
+mod tui;
 
 use crate::args::{Arguments, Command, ModelChoice, Policy};
 use crate::env::Environment;
@@ -43,6 +44,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit> {
     match arguments.command {
         Command::Ask(ask) => ask::run(ask, environment, settings).await,
         Command::Chat(chat) => chat::run(chat, environment, settings).await,
+        Command::Tui(tui) => tui::run(tui, environment, settings).await,
         Command::Provider(command) => provider::run(command, environment, settings).await,
         Command::Component(command) => component::run(command, environment, &settings).await,
         Command::Model(command) => model::run(command, environment, &settings).await,

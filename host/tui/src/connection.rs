@@ -2,7 +2,7 @@
 //! nothing of what is said over it. It leaves this machine only by TLS, and only where a URL that
 //! the person gave leads.
 
-use crate::desk::{Desk, Endpoint};
+use crate::desk::Desk;
 use futures_util::{SinkExt, StreamExt};
 use hydroid_core::protocol::{ClientMessage, ServerMessage};
 use std::sync::Arc;
@@ -176,8 +176,8 @@ async fn carry(
 ///
 /// # Errors
 /// Why not, and what to give instead.
-pub fn check_url(endpoint: &Endpoint) -> Result<(), String> {
-    check(&endpoint.url)
+pub fn check_url(url: &str) -> Result<(), String> {
+    check(url)
 }
 
 #[cfg(test)]

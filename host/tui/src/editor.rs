@@ -2,7 +2,7 @@
 //! those of the text area, but for what the key map says.
 
 use crate::desk::Attachment;
-use crossterm::event::KeyEvent;
+use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::style::Style;
 use ratatui_textarea::{CursorMove, TextArea, WrapMode};
 
@@ -74,6 +74,9 @@ impl Editor {
 
     /// A key that has no meaning of its own.
     pub(crate) fn key(&mut self, key: KeyEvent) {
+        if !can_be_seen(&key) {
+            return;
+        }
         self.recalled = None;
         self.area.input(key);
     }
@@ -187,6 +190,14 @@ impl Editor {
     }
 }
 
+/// False for a letter that nobody would see in the text.
+pub(crate) fn can_be_seen(key: &KeyEvent) -> bool {
+    match key.code {
+        KeyCode::Char(letter) => !pasted(letter.encode_utf8(&mut [0; 4])).is_empty(),
+        _ => true,
+    }
+}
+
 fn area(lines: Vec<String>) -> TextArea<'static> {
     let mut area = TextArea::new(lines);
     area.set_wrap_mode(WrapMode::WordOrGlyph);
@@ -212,7 +223,7 @@ pub(crate) fn pasted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crossterm::event::{KeyCode, KeyModifiers};
+    use crossterm::event::KeyModifiers;
 
     fn typed(editor: &mut Editor, text: &str) {
         for letter in text.chars() {
@@ -251,6 +262,8 @@ mod tests {
         let mut editor = Editor::new(Vec::new());
         editor.paste("a\r\nb\x1b[31m\u{202e}c\u{e0041}\u{200b}");
         assert_eq!(editor.text(), "a\nb[31mc");
+        typed(&mut editor, "\u{202e}d\u{1b}");
+        assert_eq!(editor.text(), "a\nb[31mcd");
         assert_eq!(pasted("👩‍👩‍👧 é"), "👩‍👩‍👧 é");
     }
 

@@ -14,6 +14,8 @@ pub mod desk;
 mod editor;
 mod keymap;
 mod run;
+#[cfg(test)]
+mod scripted;
 mod slash;
 mod terminal;
 mod text;

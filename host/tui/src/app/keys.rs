@@ -385,10 +385,11 @@ impl App {
                 Some(Action::Redraw) => self.commands.push(Command::Redraw),
                 Some(_) => {}
                 None => {
-                    if key.code != KeyCode::Enter
-                        && !(key.modifiers == KeyModifiers::CONTROL
-                            && key.code == KeyCode::Char('m'))
-                    {
+                    // These would begin another line.
+                    let breaks = key.code == KeyCode::Enter
+                        || key.modifiers == KeyModifiers::CONTROL
+                            && matches!(key.code, KeyCode::Char('m' | 'j'));
+                    if !breaks && crate::editor::can_be_seen(&key) {
                         line.area.input(key);
                     }
                 }

@@ -1,9 +1,8 @@
 //! Markdown as lines of a screen. It fetches nothing and obeys no HTML; where a link leads is
 //! always written out, so that its text cannot name another place.
 
-use super::{Break, Highlighter, Lines, cells, fit, wrap};
+use super::{Break, Highlighter, Lines, cells, clean, fit, wrap};
 use crate::theme::{Theme, Tone};
-use hydroid_core::harmless::harmless;
 use pulldown_cmark::{Alignment, CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
@@ -52,7 +51,7 @@ pub(crate) struct Markdown {
 impl Markdown {
     /// The text as lines.
     pub(crate) fn lines(self, source: &str) -> Lines {
-        let source = harmless(source);
+        let source = clean(source);
         let mut page = Page::new(self);
         for event in Parser::new_ext(&source, options()) {
             page.take(event);
@@ -291,7 +290,7 @@ impl Page {
             self.push(close, dim);
         }
         if !target.is_empty() && text != target && format!("mailto:{text}") != target {
-            self.push(&format!(" ({})", harmless(&target).replace('\n', " ")), dim);
+            self.push(&format!(" ({})", clean(&target).replace('\n', " ")), dim);
         }
     }
 

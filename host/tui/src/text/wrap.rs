@@ -72,6 +72,11 @@ pub(crate) fn wrap_text(text: &str, style: Style, width: usize, at: Break) -> Li
 /// One line broken to the width; at least one line comes of it, also of nothing.
 pub(crate) fn wrap(spans: &[Span<'_>], width: usize, at: Break) -> Lines {
     let width = width.max(1);
+    if let ([span], Break::Anywhere) = (spans, at)
+        && span.content.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+    {
+        return pieces(span, width);
+    }
     let mut lines = Lines::new();
     let mut row: Vec<Cluster> = Vec::new();
     let mut used = 0;
@@ -107,6 +112,21 @@ pub(crate) fn wrap(spans: &[Span<'_>], width: usize, at: Break) -> Lines {
     }
     lines.push(line(row, at));
     lines
+}
+
+/// A line of letters of one cell each, which may be very long.
+fn pieces(span: &Span<'_>, width: usize) -> Lines {
+    let style = span.style;
+    let mut rest = span.content.as_ref();
+    let mut lines = Lines::new();
+    loop {
+        let (piece, more) = rest.split_at(rest.floor_char_boundary(width));
+        lines.push(Line::from(vec![Span::styled(piece.to_owned(), style)]));
+        if more.is_empty() {
+            return lines;
+        }
+        rest = more;
+    }
 }
 
 fn clusters<'a>(span: &'a Span<'_>) -> impl Iterator<Item = Cluster> + 'a {
@@ -167,6 +187,9 @@ mod tests {
 
     #[test]
     fn what_is_decided_on_loses_no_space() {
+        check("", 3, Break::Anywhere, &[""]);
+        check("abcdef", 3, Break::Anywhere, &["abc", "def"]);
+        check("abé  de", 3, Break::Anywhere, &["abé", "  d", "e"]);
         check("ab  cd", 3, Break::Anywhere, &["ab ", " cd"]);
     }
 

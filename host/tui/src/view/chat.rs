@@ -4,9 +4,9 @@
 use super::{behind, paint, spinner};
 use crate::app::{App, Connected, Layout, Scroll};
 use crate::conversation::{Call, CallState, Clipped, Conversation, Item, Kind, seconds};
-use crate::text::{Break, Lines, Markdown, fit, last_block, wrap, wrap_text};
+use crate::text::{Break, Lines, Markdown, clean, excerpt, fit, last_block, wrap, wrap_text};
 use crate::theme::{Theme, Tone};
-use hydroid_core::harmless::{argument_lines, excerpt, harmless};
+use hydroid_core::harmless::argument_lines;
 use hydroid_core::id::{CallId, SessionId};
 use hydroid_core::protocol::Activity;
 use ratatui::Frame;
@@ -24,6 +24,9 @@ const UNFOLDED: usize = 400;
 
 /// Characters of the arguments beside the name of a call.
 const ARGUMENTS: usize = 200;
+
+/// Bytes of the arguments of a call that are shown once it is not asked about.
+const MOST_OF_ARGUMENTS: usize = 64 << 10;
 
 /// Bytes of a text that is shown as the person wrote it.
 const MOST_OF_PERSON: usize = 16 << 10;
@@ -222,7 +225,7 @@ fn lines(kind: &Kind, app: &App, width: usize, open: bool) -> Lines {
             let bar = Span::styled("▌ ", theme.style(Tone::Person));
             let shown = &text.text[..text.text.floor_char_boundary(MOST_OF_PERSON)];
             let style = theme.style(Tone::Plain);
-            let mut lines = wrap_text(&tabless(&harmless(shown)), style, inner, Break::Words);
+            let mut lines = wrap_text(&tabless(&clean(shown)), style, inner, Break::Words);
             if shown.len() < text.text.len() || text.left_out > 0 {
                 let more = text.text.len() - shown.len() + text.left_out;
                 lines.push(Line::styled(format!("… {more} more bytes"), theme.style(Tone::Dim)));
@@ -242,7 +245,7 @@ fn lines(kind: &Kind, app: &App, width: usize, open: bool) -> Lines {
                 let line = format!("  thought: {}", excerpt(&text.text, ARGUMENTS));
                 return vec![Line::styled(fit(&line, width), dim)];
             }
-            let mut lines = wrap_text(&tabless(&harmless(&text.text)), dim, inner, Break::Words);
+            let mut lines = wrap_text(&tabless(&clean(&text.text)), dim, inner, Break::Words);
             if text.left_out > 0 {
                 lines.push(left_out(text, theme));
             }
@@ -260,7 +263,7 @@ fn lines(kind: &Kind, app: &App, width: usize, open: bool) -> Lines {
         Kind::Call(call) => call_lines(call, app, width, open),
         Kind::Notice { text, bad } => {
             let tone = if *bad { Tone::Bad } else { Tone::Dim };
-            let lines = wrap_text(&tabless(&harmless(text)), theme.style(tone), inner, Break::Words);
+            let lines = wrap_text(&tabless(&clean(text)), theme.style(tone), inner, Break::Words);
             let mut mark = "! ";
             lines
                 .into_iter()
@@ -311,10 +314,16 @@ fn call_lines(call: &Call, app: &App, width: usize, open: bool) -> Lines {
     let bar = Span::styled("  │ ", dim);
     let inner = width.saturating_sub(4).max(1);
     if open {
-        let (arguments, more) = first(argument_lines(&call.arguments).into_iter(), UNFOLDED);
+        let known = &call.arguments[..call.arguments.floor_char_boundary(MOST_OF_ARGUMENTS)];
+        let (arguments, more) = first(argument_lines(known).into_iter(), UNFOLDED);
         let arguments = arguments.into_iter().flat_map(|line| wrap_text(&line, dim, inner, Break::Anywhere));
         lines.extend(behind(&bar, first(arguments, UNFOLDED).0));
         lines.extend(more_lines(more, theme));
+        let cut = call.arguments.len() - known.len();
+        if cut > 0 {
+            let text = format!("… {cut} more bytes; `/export` writes all of it");
+            lines.extend(behind(&bar, vec![Line::styled(text, dim)]));
+        }
     }
     if let Some(decision) = &call.decision {
         let text = excerpt(decision, 4 * ARGUMENTS);
@@ -329,7 +338,7 @@ fn call_lines(call: &Call, app: &App, width: usize, open: bool) -> Lines {
         let most = if open { UNFOLDED } else { FOLDED };
         let (output, more) = first(call.output.text.lines(), most);
         let shown = output.into_iter().flat_map(|line| {
-            let line = tabless(&harmless(line));
+            let line = tabless(&clean(line));
             let style = theme.style(Tone::Plain);
             if open {
                 wrap_text(&line, style, inner, Break::Anywhere)
@@ -417,9 +426,9 @@ fn greeting(app: &App, width: usize) -> Lines {
                 excerpt(&model, ARGUMENTS)
             )
         }
-        Connected::Lost(why) => format!("There is no connection to the host; it is tried again.\n{}", harmless(why)),
+        Connected::Lost(why) => format!("There is no connection to the host; it is tried again.\n{}", clean(why)),
         Connected::Refused(why) => {
-            lines.extend(wrap_text(&harmless(why), theme.style(Tone::Bad), width, Break::Words));
+            lines.extend(wrap_text(&clean(why), theme.style(Tone::Bad), width, Break::Words));
             "The host refused; Ctrl-D leaves.".to_owned()
         }
     };

@@ -3,9 +3,8 @@
 use super::paint;
 use crate::app::overlay::{Block as Part, Line as Asked, Panel, Picker, Row, Sure};
 use crate::app::{App, Layout, Overlay};
-use crate::text::{Break, Lines, Markdown, cells, fit, wrap_text};
+use crate::text::{Break, Lines, Markdown, cells, clean, excerpt, fit, wrap_text};
 use crate::theme::{Theme, Tone};
-use hydroid_core::harmless::{excerpt, harmless};
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
@@ -89,7 +88,7 @@ fn panel_lines(panel: &Panel, theme: Theme, width: usize) -> Lines {
             Part::Heading(text) => lines.push(Line::styled(fit(text, width), theme.style(Tone::Heading))),
             Part::Markdown(text) => lines.extend(Markdown { theme, width }.lines(text)),
             Part::Remark(text) => {
-                let text = harmless(text).replace('\t', " ");
+                let text = clean(text).replace('\t', " ");
                 lines.extend(wrap_text(&text, theme.style(Tone::Dim), width, Break::Words));
             }
             Part::Table(rows) => lines.extend(table(rows, theme, width)),
@@ -109,7 +108,7 @@ fn table(rows: &[Vec<String>], theme: Theme, width: usize) -> Lines {
     let widths: Vec<usize> = (0..columns.saturating_sub(1))
         .map(|column| {
             let cells_of = rows.iter().filter_map(|row| row.get(column)).map(|cell| cells(cell));
-            cells_of.max().unwrap_or(0).min(WIDEST_COLUMN)
+            cells_of.max().unwrap_or(0).min(WIDEST_COLUMN.min(width / 3))
         })
         .collect();
     let before = widths.iter().map(|width| width + 2).sum::<usize>();
@@ -200,7 +199,7 @@ fn draw_line(frame: &mut Frame<'_>, app: &App, whole: Rect, line: &Asked) {
     let theme = app.theme;
     let width = usize::from(columns(whole)).max(1);
     let problem = line.problem.as_deref().map(|text| {
-        wrap_text(&harmless(text), theme.style(Tone::Bad), width, Break::Words)
+        wrap_text(&clean(text), theme.style(Tone::Bad), width, Break::Words)
     });
     let problem = problem.unwrap_or_default();
     let inner = open_box(frame, whole, problem.len() + 2, &line.title, theme);

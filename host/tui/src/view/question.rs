@@ -5,9 +5,9 @@
 use super::{Painter, behind, paint, take_bottom};
 use crate::app::{App, Layout};
 use crate::conversation::Question;
-use crate::text::{Break, Lines, fit, wrap_text};
+use crate::text::{Break, Lines, clean, fit, wrap_text};
 use crate::theme::{Theme, Tone};
-use hydroid_core::harmless::{argument_lines, exact, harmless, visible};
+use hydroid_core::harmless::{argument_lines, exact, visible};
 use hydroid_core::tool::{Impact, Preview};
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -110,7 +110,7 @@ fn text(question: &Question, theme: Theme, width: usize) -> Lines {
     for line in argument_lines(&question.call.arguments) {
         lines.extend(behind(&margin, wrap_text(&line, plain, inner, Break::Anywhere)));
     }
-    let because = format!("because {}", harmless(&question.reason));
+    let because = format!("because {}", clean(&question.reason));
     lines.extend(behind(&Span::raw("  "), wrap_text(&because, dim, inner, Break::Words)));
     if question.can_be_answered_for_longer() {
         let scope = format!("s and a are about calls of {}", exact(&question.scope));

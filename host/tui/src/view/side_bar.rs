@@ -2,9 +2,8 @@
 
 use super::spinner;
 use crate::app::{App, Layout};
-use crate::text::fit;
+use crate::text::{excerpt, fit};
 use crate::theme::Tone;
-use hydroid_core::harmless::excerpt;
 use hydroid_core::protocol::Activity;
 use ratatui::Frame;
 use ratatui::layout::Rect;

@@ -3,9 +3,8 @@
 
 use crate::app::overlay::{of_mode, tokens};
 use crate::app::{App, Connected};
-use crate::text::{cells, fit};
+use crate::text::{cells, excerpt, fit};
 use crate::theme::Tone;
-use hydroid_core::harmless::excerpt;
 use hydroid_core::policy::Mode;
 use ratatui::Frame;
 use ratatui::layout::Rect;

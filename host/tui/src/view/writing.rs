@@ -3,9 +3,8 @@
 
 use crate::app::App;
 use crate::slash;
-use crate::text::{Break, Lines, fit, wrap_text};
+use crate::text::{Break, Lines, clean, excerpt, fit, wrap_text};
 use crate::theme::Tone;
-use hydroid_core::harmless::{excerpt, harmless};
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
@@ -86,7 +85,7 @@ pub(super) fn told(app: &App, width: u16) -> Lines {
     let mut lines = Lines::new();
     for told in &app.told {
         let style = app.theme.style(if told.bad { Tone::Bad } else { Tone::Dim });
-        let text = harmless(&told.text).replace('\t', " ");
+        let text = clean(&told.text).replace('\t', " ");
         let wrapped = wrap_text(&format!("! {text}"), style, width, Break::Words);
         lines.extend(wrapped.into_iter().take(LINES_TOLD));
     }
