@@ -13,26 +13,33 @@ mod documents;
 mod files;
 
 /// Which of our crates may name which: everything points at `core`, nobody sideways.
-const ARROWS: [(&str, &[&str]); 7] = [
+const ARROWS: [(&str, &[&str]); 8] = [
     ("hydroid-agent", &["hydroid-core"]),
-    ("hydroid-cli", &["hydroid-agent", "hydroid-core", "hydroid-memory", "hydroid-wasm"]),
+    (
+        "hydroid-cli",
+        &["hydroid-agent", "hydroid-core", "hydroid-memory", "hydroid-tui", "hydroid-wasm"],
+    ),
     ("hydroid-core", &[]),
     ("hydroid-memory", &["hydroid-core"]),
     ("hydroid-tests", &["hydroid-core"]),
+    ("hydroid-tui", &["hydroid-core"]),
     ("hydroid-wasm", &["hydroid-core"]),
     ("hydroid-xtask", &[]),
 ];
 
 /// Libraries that carry an authority, and the crates that have it. `x` stands for `x-…` too.
-const AUTHORITIES: [(&str, &[&str]); 9] = [
+const AUTHORITIES: [(&str, &[&str]); 12] = [
     ("clap", &["hydroid-cli", "hydroid-xtask"]),
+    ("crossterm", &["hydroid-tui"]),
     ("hickory", &["hydroid-wasm"]),
     ("hyper", &["hydroid-wasm"]),
     ("libsql", &["hydroid-memory"]),
+    ("ratatui", &["hydroid-tui"]),
     ("rustls", &["hydroid-wasm"]),
     ("rustyline", &["hydroid-cli"]),
     ("secret-service", &["hydroid-cli"]),
     ("tokio-rustls", &["hydroid-wasm"]),
+    ("tokio-tungstenite", &["hydroid-tui"]),
     ("wasmtime", &["hydroid-wasm"]),
 ];
 

@@ -34,7 +34,8 @@ pub fn harmless(text: &str) -> String {
 /// Text a person hands over, without what they cannot see in it: marks of direction, fillers, tags.
 /// Joiners and selectors stay, since letters and signs of many languages are written with them.
 pub fn seen(text: &str) -> String {
-    let stays = |character: &char| matches!(character, '\u{200c}' | '\u{200d}' | '\u{fe0e}' | '\u{fe0f}');
+    let stays =
+        |character: &char| matches!(character, '\u{200c}' | '\u{200d}' | '\u{fe0e}' | '\u{fe0f}');
     text.chars()
         .filter(|character| stays(character) || !(hides(*character) || reorders(*character)))
         .collect()

@@ -107,8 +107,7 @@ impl Editor {
 
     /// What is written, which is then gone from here.
     pub(crate) fn take(&mut self) -> Written {
-        let written =
-            Written { text: self.text(), attached: std::mem::take(&mut self.attached) };
+        let written = Written { text: self.text(), attached: std::mem::take(&mut self.attached) };
         self.set("");
         self.recalled = None;
         written
@@ -215,8 +214,10 @@ fn name_of(index: usize, text: &str) -> String {
 /// hides letters are gone.
 pub(crate) fn pasted(text: &str) -> String {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    let text: String =
-        text.chars().filter(|letter| matches!(letter, '\n' | '\t') || !letter.is_control()).collect();
+    let text: String = text
+        .chars()
+        .filter(|letter| matches!(letter, '\n' | '\t') || !letter.is_control())
+        .collect();
     hydroid_core::harmless::seen(&text).replace('\t', "    ")
 }
 

@@ -102,34 +102,93 @@ const fn with(held: KeyModifiers, code: KeyCode) -> Chord {
     Chord { code, held }
 }
 
-const fn key(
-    place: Place,
-    chords: &'static [Chord],
-    action: Action,
-    does: &'static str,
-) -> Key {
+const fn key(place: Place, chords: &'static [Chord], action: Action, does: &'static str) -> Key {
     Key { place, chords, action, does }
 }
 
 /// The table.
 pub(crate) const KEYS: [Key; 53] = [
-    key(Place::Editor, &[plain(KeyCode::Enter)], Action::Send, "say it; while a turn runs it waits for its own"),
-    key(Place::Editor, &[with(KeyModifiers::ALT, KeyCode::Enter), with(KeyModifiers::SHIFT, KeyCode::Enter), control('j')], Action::NewLine, "begin another line"),
+    key(
+        Place::Editor,
+        &[plain(KeyCode::Enter)],
+        Action::Send,
+        "say it; while a turn runs it waits for its own",
+    ),
+    key(
+        Place::Editor,
+        &[
+            with(KeyModifiers::ALT, KeyCode::Enter),
+            with(KeyModifiers::SHIFT, KeyCode::Enter),
+            control('j'),
+        ],
+        Action::NewLine,
+        "begin another line",
+    ),
     key(Place::Editor, &[alt('s')], Action::Steer, "say it into the running turn"),
-    key(Place::Editor, &[plain(KeyCode::Up)], Action::Up, "one line up; in the first line what was said before"),
-    key(Place::Editor, &[plain(KeyCode::Down)], Action::Down, "one line down; in the last line what was said after"),
+    key(
+        Place::Editor,
+        &[plain(KeyCode::Up)],
+        Action::Up,
+        "one line up; in the first line what was said before",
+    ),
+    key(
+        Place::Editor,
+        &[plain(KeyCode::Down)],
+        Action::Down,
+        "one line down; in the last line what was said after",
+    ),
     key(Place::Editor, &[control('r')], Action::Recall, "look for something you said before"),
     key(Place::Editor, &[plain(KeyCode::Tab)], Action::Complete, "complete a command"),
-    key(Place::Editor, &[with(KeyModifiers::SHIFT, KeyCode::BackTab), plain(KeyCode::BackTab)], Action::Mode, "how much may happen without asking: default, accept-edits, plan"),
-    key(Place::Editor, &[control('g')], Action::External, "write in your own editor (`VISUAL`, `EDITOR`)"),
+    key(
+        Place::Editor,
+        &[with(KeyModifiers::SHIFT, KeyCode::BackTab), plain(KeyCode::BackTab)],
+        Action::Mode,
+        "how much may happen without asking: default, accept-edits, plan",
+    ),
+    key(
+        Place::Editor,
+        &[control('g')],
+        Action::External,
+        "write in your own editor (`VISUAL`, `EDITOR`)",
+    ),
     key(Place::Editor, &[alt('x')], Action::Detach, "drop the last attachment"),
-    key(Place::Editor, &[control('d')], Action::Leave, "leave, if nothing is written; what runs goes on"),
-    key(Place::Everywhere, &[control('c')], Action::Interrupt, "cancel the running turn; otherwise drop what is written; otherwise, twice, leave"),
-    key(Place::Everywhere, &[alt('a')], Action::Question, "go to the question that waits, and back"),
-    key(Place::Everywhere, &[control('o'), plain(KeyCode::F(3))], Action::Sessions, "choose a session"),
+    key(
+        Place::Editor,
+        &[control('d')],
+        Action::Leave,
+        "leave, if nothing is written; what runs goes on",
+    ),
+    key(
+        Place::Everywhere,
+        &[control('c')],
+        Action::Interrupt,
+        "cancel the running turn; otherwise drop what is written; otherwise, twice, leave",
+    ),
+    key(
+        Place::Everywhere,
+        &[alt('a')],
+        Action::Question,
+        "go to the question that waits, and back",
+    ),
+    key(
+        Place::Everywhere,
+        &[control('o'), plain(KeyCode::F(3))],
+        Action::Sessions,
+        "choose a session",
+    ),
     key(Place::Everywhere, &[control('n')], Action::New, "begin a session"),
-    key(Place::Everywhere, &[with(KeyModifiers::ALT, KeyCode::Up)], Action::Earlier, "the session above in the side bar"),
-    key(Place::Everywhere, &[with(KeyModifiers::ALT, KeyCode::Down)], Action::Later, "the session below in the side bar"),
+    key(
+        Place::Everywhere,
+        &[with(KeyModifiers::ALT, KeyCode::Up)],
+        Action::Earlier,
+        "the session above in the side bar",
+    ),
+    key(
+        Place::Everywhere,
+        &[with(KeyModifiers::ALT, KeyCode::Down)],
+        Action::Later,
+        "the session below in the side bar",
+    ),
     key(Place::Everywhere, &[control('b')], Action::SideBar, "show or hide the side bar"),
     key(Place::Everywhere, &[control('f')], Action::Search, "search all sessions"),
     key(Place::Everywhere, &[control('t')], Action::Fold, "fold or unfold what calls gave back"),
@@ -137,33 +196,93 @@ pub(crate) const KEYS: [Key; 53] = [
     key(Place::Everywhere, &[plain(KeyCode::PageUp)], Action::PageUp, "a page up"),
     key(Place::Everywhere, &[plain(KeyCode::PageDown)], Action::PageDown, "a page down"),
     key(Place::Everywhere, &[with(KeyModifiers::SHIFT, KeyCode::Up)], Action::LineUp, "a line up"),
-    key(Place::Everywhere, &[with(KeyModifiers::SHIFT, KeyCode::Down)], Action::LineDown, "a line down"),
-    key(Place::Everywhere, &[with(KeyModifiers::CONTROL, KeyCode::Home)], Action::Top, "to the beginning"),
-    key(Place::Everywhere, &[with(KeyModifiers::CONTROL, KeyCode::End)], Action::Bottom, "to the end"),
+    key(
+        Place::Everywhere,
+        &[with(KeyModifiers::SHIFT, KeyCode::Down)],
+        Action::LineDown,
+        "a line down",
+    ),
+    key(
+        Place::Everywhere,
+        &[with(KeyModifiers::CONTROL, KeyCode::Home)],
+        Action::Top,
+        "to the beginning",
+    ),
+    key(
+        Place::Everywhere,
+        &[with(KeyModifiers::CONTROL, KeyCode::End)],
+        Action::Bottom,
+        "to the end",
+    ),
     key(Place::Everywhere, &[plain(KeyCode::F(1))], Action::Help, "this help"),
-    key(Place::Everywhere, &[plain(KeyCode::F(2))], Action::Mouse, "leave the mouse to the terminal, to select text, and take it back"),
+    key(
+        Place::Everywhere,
+        &[plain(KeyCode::F(2))],
+        Action::Mouse,
+        "leave the mouse to the terminal, to select text, and take it back",
+    ),
     key(Place::Everywhere, &[control('l')], Action::Redraw, "draw the screen anew"),
     key(Place::Question, &[letter('y')], Action::Yes, "it runs, this time"),
-    key(Place::Question, &[letter('s')], Action::ForSession, "it runs, and so do calls like it in this session"),
-    key(Place::Question, &[letter('a')], Action::Always, "it runs, and so do calls of a pattern from now on, which is asked"),
-    key(Place::Question, &[letter('e')], Action::Edit, "it runs with other arguments, which are asked"),
+    key(
+        Place::Question,
+        &[letter('s')],
+        Action::ForSession,
+        "it runs, and so do calls like it in this session",
+    ),
+    key(
+        Place::Question,
+        &[letter('a')],
+        Action::Always,
+        "it runs, and so do calls of a pattern from now on, which is asked",
+    ),
+    key(
+        Place::Question,
+        &[letter('e')],
+        Action::Edit,
+        "it runs with other arguments, which are asked",
+    ),
     key(Place::Question, &[letter('n')], Action::No, "it does not run"),
-    key(Place::Question, &[letter('r')], Action::Reason, "it does not run, and the model reads why"),
+    key(
+        Place::Question,
+        &[letter('r')],
+        Action::Reason,
+        "it does not run, and the model reads why",
+    ),
     key(Place::Question, &[plain(KeyCode::Tab)], Action::Next, "the next question"),
     key(Place::Question, &[plain(KeyCode::Up), plain(KeyCode::Char('k'))], Action::Up, "a line up"),
-    key(Place::Question, &[plain(KeyCode::Down), plain(KeyCode::Char('j'))], Action::Down, "a line down"),
-    key(Place::Question, &[plain(KeyCode::Esc)], Action::Close, "leave it open and go back to writing"),
+    key(
+        Place::Question,
+        &[plain(KeyCode::Down), plain(KeyCode::Char('j'))],
+        Action::Down,
+        "a line down",
+    ),
+    key(
+        Place::Question,
+        &[plain(KeyCode::Esc)],
+        Action::Close,
+        "leave it open and go back to writing",
+    ),
     key(Place::List, &[plain(KeyCode::Up)], Action::Up, "the row above"),
     key(Place::List, &[plain(KeyCode::Down)], Action::Down, "the row below"),
     key(Place::List, &[plain(KeyCode::Enter)], Action::Choose, "choose it; letters look for a row"),
-    key(Place::List, &[with(KeyModifiers::ALT, KeyCode::Char('d'))], Action::Archive, "put a session away, or take it out again"),
+    key(
+        Place::List,
+        &[with(KeyModifiers::ALT, KeyCode::Char('d'))],
+        Action::Archive,
+        "put a session away, or take it out again",
+    ),
     key(Place::List, &[plain(KeyCode::Esc)], Action::Close, "choose nothing"),
     key(Place::Panel, &[plain(KeyCode::Up), letter('k')], Action::Up, "a line up"),
     key(Place::Panel, &[plain(KeyCode::Down), letter('j')], Action::Down, "a line down"),
     key(Place::Panel, &[letter(' ')], Action::PageDown, "a page down"),
     key(Place::Panel, &[plain(KeyCode::Home)], Action::Top, "to the beginning"),
     key(Place::Panel, &[plain(KeyCode::End)], Action::Bottom, "to the end"),
-    key(Place::Panel, &[plain(KeyCode::Esc), letter('q'), plain(KeyCode::Enter)], Action::Close, "close it"),
+    key(
+        Place::Panel,
+        &[plain(KeyCode::Esc), letter('q'), plain(KeyCode::Enter)],
+        Action::Close,
+        "close it",
+    ),
     key(Place::Line, &[plain(KeyCode::Enter)], Action::Choose, "take it"),
     key(Place::Line, &[plain(KeyCode::Esc)], Action::Close, "go back"),
 ];
@@ -180,8 +299,8 @@ pub(crate) fn action(place: Place, pressed: &KeyEvent) -> Option<Action> {
 
 impl Chord {
     fn is(self, pressed: &KeyEvent) -> bool {
-        let mut held = pressed.modifiers
-            & (KeyModifiers::CONTROL | KeyModifiers::ALT | KeyModifiers::SHIFT);
+        let mut held =
+            pressed.modifiers & (KeyModifiers::CONTROL | KeyModifiers::ALT | KeyModifiers::SHIFT);
         let mut code = pressed.code;
         if let KeyCode::Char(letter) = code {
             // Shift is in the letter already; a letter that is held with Ctrl may be either.

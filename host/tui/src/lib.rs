@@ -11,6 +11,8 @@ mod app;
 mod connection;
 mod conversation;
 pub mod desk;
+#[cfg(test)]
+mod documented;
 mod editor;
 mod keymap;
 mod run;
@@ -22,9 +24,9 @@ mod text;
 mod theme;
 mod view;
 
+pub use connection::check_url;
 pub use desk::{Attachment, Desk, Endpoint};
 pub use keymap::table as keys_table;
-pub use connection::check_url;
 pub use run::{Begin, Options, Trouble, run};
 pub use slash::table as commands_table;
 pub use theme::{THEMES, Theme};

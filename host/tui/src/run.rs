@@ -216,7 +216,10 @@ impl World {
         for command in commands {
             match command {
                 Command::Send(message) => {
-                    let full = self.outbox.as_ref().is_some_and(|outbox| outbox.try_send(message).is_err());
+                    let full = self
+                        .outbox
+                        .as_ref()
+                        .is_some_and(|outbox| outbox.try_send(message).is_err());
                     if full {
                         // What waits there is asked again over the next connection.
                         self.outbox = None;
@@ -224,7 +227,7 @@ impl World {
                 }
                 Command::Desk(request) => self.ask_desk(request).await?,
                 Command::Mouse(ours) => self.screen.set_mouse(ours)?,
-                Command::Redraw => self.screen.terminal.clear()?,
+                Command::Redraw => self.screen.forget()?,
                 Command::GiveUp => self.connection.abort(),
                 Command::Quit => self.leaves = true,
             }

@@ -193,9 +193,7 @@ impl ScriptedHost {
                     .collect();
                 Ok(Reply::Entries { session, entries, next_after: None })
             }
-            Request::Rename { session, title } => {
-                self.changed(&session, |info| info.title = title)
-            }
+            Request::Rename { session, title } => self.changed(&session, |info| info.title = title),
             Request::Archive { session, archived } => {
                 self.changed(&session, |info| info.archived = archived)
             }

@@ -58,33 +58,78 @@ const fn slash(
 
 /// The table, by name.
 pub(crate) const COMMANDS: [Slash; 29] = [
-    slash("approve", "[once|session|always [PATTERN]|deny [REASON]]", Command::Approve, "answer the question that waits, or go to it"),
+    slash(
+        "approve",
+        "[once|session|always [PATTERN]|deny [REASON]]",
+        Command::Approve,
+        "answer the question that waits, or go to it",
+    ),
     slash("archive", "", Command::Archive, "put this session away"),
     slash("attach", "FILE", Command::Attach, "say an image, PDF or sound with the next message"),
-    slash("btw", "QUESTION", Command::Btw, "ask something beside the conversation, which leaves no trace in it"),
+    slash(
+        "btw",
+        "QUESTION",
+        Command::Btw,
+        "ask something beside the conversation, which leaves no trace in it",
+    ),
     slash("cancel", "", Command::Cancel, "stop the running turn"),
-    slash("cancelall", "", Command::CancelAll, "stop every running turn of yours, and drop messages that wait"),
-    slash("clear", "", Command::Clear, "let the conversation forget everything; the journal keeps it"),
-    slash("compact", "", Command::Compact, "say how the conversation is kept within what the model takes"),
+    slash(
+        "cancelall",
+        "",
+        Command::CancelAll,
+        "stop every running turn of yours, and drop messages that wait",
+    ),
+    slash(
+        "clear",
+        "",
+        Command::Clear,
+        "let the conversation forget everything; the journal keeps it",
+    ),
+    slash(
+        "compact",
+        "",
+        Command::Compact,
+        "say how the conversation is kept within what the model takes",
+    ),
     slash("components", "", Command::Components, "what is installed"),
     slash("cost", "[all]", Command::Cost, "what models have cost, in this session or in all"),
     slash("delete", "", Command::Delete, "remove this session for good"),
     slash("effort", "[LEVEL|default]", Command::Effort, "how hard the model thinks"),
-    slash("export", "[markdown|jsonl|replay] [FILE]", Command::Export, "write this session to a file"),
+    slash(
+        "export",
+        "[markdown|jsonl|replay] [FILE]",
+        Command::Export,
+        "write this session to a file",
+    ),
     slash("fork", "[TITLE]", Command::Fork, "copy this session and go on in the copy"),
     slash("help", "", Command::Help, "keys and commands"),
     slash("memory", "[WORDS|forget NOTE]", Command::Memory, "notes that are kept"),
     slash("model", "[NAME|default]", Command::Model, "which model answers in this session"),
     slash("new", "[TITLE]", Command::New, "begin a session"),
-    slash("policy", "[mode MODE|revoke APPROVAL]", Command::Policy, "the rules in force, and how much may happen without asking"),
+    slash(
+        "policy",
+        "[mode MODE|revoke APPROVAL]",
+        Command::Policy,
+        "the rules in force, and how much may happen without asking",
+    ),
     slash("quit", "", Command::Quit, "leave; what runs goes on"),
     slash("rename", "TITLE", Command::Rename, "give this session another title"),
-    slash("rewind", "[TURNS]", Command::Rewind, "let the conversation forget its last turns, and write the first of them again"),
+    slash(
+        "rewind",
+        "[TURNS]",
+        Command::Rewind,
+        "let the conversation forget its last turns, and write the first of them again",
+    ),
     slash("search", "[WORDS]", Command::Search, "search all sessions"),
     slash("sessions", "[archived]", Command::Sessions, "choose a session"),
     slash("status", "", Command::Status, "how the host is"),
     slash("steer", "TEXT", Command::Steer, "say something into the running turn"),
-    slash("switch", "SESSION", Command::Switch, "go to a session by the beginning of its identifier or a part of its title"),
+    slash(
+        "switch",
+        "SESSION",
+        Command::Switch,
+        "go to a session by the beginning of its identifier or a part of its title",
+    ),
     slash("theme", "[NAME]", Command::Theme, "colours: terminal, dark, light, plain"),
     slash("tools", "", Command::Tools, "tools on offer"),
 ];
@@ -100,14 +145,15 @@ pub(crate) enum Line<'a> {
     Unknown(&'a str),
 }
 
-/// Reads a line. A path such as `/etc/hosts` is no command, nor is anything over several lines
+/// Reads a line. With a space before the stroke it is said. A path such as `/etc/hosts` is no command, nor is anything over several lines
 /// that begins with an unknown word.
 pub(crate) fn read(text: &str) -> Line<'_> {
-    let Some(rest) = text.trim().strip_prefix('/') else { return Line::Said };
+    let Some(rest) = text.strip_prefix('/') else { return Line::Said };
+    let rest = rest.trim_end();
     let (name, rest) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
     match COMMANDS.iter().find(|command| command.name == name.to_lowercase()) {
         Some(slash) => Line::Command(slash.command, rest.trim()),
-        None if name.contains('/') || text.trim().contains('\n') => Line::Said,
+        None if name.contains('/') || rest.contains('\n') => Line::Said,
         None => Line::Unknown(name),
     }
 }
@@ -148,7 +194,8 @@ mod tests {
     #[test]
     fn a_command_is_told_from_what_is_said() {
         assert_eq!(read("hello /help"), Line::Said);
-        assert_eq!(read(" /help"), Line::Command(Command::Help, ""));
+        assert_eq!(read(" /help"), Line::Said);
+        assert_eq!(read("/help "), Line::Command(Command::Help, ""));
         assert_eq!(read("/rename  Two words "), Line::Command(Command::Rename, "Two words"));
         assert_eq!(read("/etc/hosts is what?"), Line::Said);
         assert_eq!(read("/hlep"), Line::Unknown("hlep"));

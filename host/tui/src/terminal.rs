@@ -10,12 +10,17 @@ use crossterm::terminal::{
 };
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::layout::Rect;
 use std::io::{self, Stdout, stdout};
-use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, Once, PoisonError};
+use std::thread::{self, ThreadId};
 
 /// The terminal is ours.
 static OURS: AtomicBool = AtomicBool::new(false);
+
+/// The thread that draws.
+static DRAWS: Mutex<Option<ThreadId>> = Mutex::new(None);
 
 /// The terminal while it is ours; given back when this is dropped.
 #[derive(Debug)]
@@ -37,10 +42,18 @@ impl Screen {
     /// Takes it over, again after it was given back for a while.
     pub(crate) fn take(&mut self) -> io::Result<()> {
         OURS.store(true, Ordering::SeqCst);
+        *DRAWS.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread::current().id());
         enable_raw_mode()?;
         execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste)?;
         self.set_mouse(self.mouse)?;
-        self.terminal.clear()
+        self.forget()
+    }
+
+    /// Draws everything anew with the next frame. `Terminal::clear` would ask the terminal where
+    /// its cursor is, and the answer would go to whoever reads the keys.
+    pub(crate) fn forget(&mut self) -> io::Result<()> {
+        let size = self.terminal.size()?;
+        self.terminal.resize(Rect::new(0, 0, size.width, size.height))
     }
 
     /// Gives it back for a while.
@@ -83,12 +96,18 @@ fn give_back() -> io::Result<()> {
     disable_raw_mode().and(left)
 }
 
-/// A panic is told on a terminal that can be read.
+/// A panic of the thread that draws is told on a terminal that can be read. One of another thread
+/// ends only what that thread did, and is not written across the screen.
 fn give_back_on_panic() {
     static HOOKED: Once = Once::new();
     HOOKED.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
+            let draws = *DRAWS.lock().unwrap_or_else(PoisonError::into_inner);
+            if OURS.load(Ordering::SeqCst) && draws.is_some_and(|id| id != thread::current().id()) {
+                tracing::error!("a task failed: {panic}");
+                return;
+            }
             drop(give_back());
             before(panic);
         }));

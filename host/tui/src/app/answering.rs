@@ -1,9 +1,9 @@
 //! Answering whether a call may run. Only a key that was pressed at the question counts, after it
 //! has been there long enough to be seen, and only if all of the question that must be was drawn.
 
+use super::messages::Waiting;
 use super::overlay::{Asks, Line};
 use super::{App, Overlay};
-use super::messages::Waiting;
 use crate::conversation::Question;
 use crate::keymap::Action;
 use hydroid_core::harmless::exact;

@@ -136,10 +136,7 @@ impl App {
                 self.ask(Request::Rewind { session, before: None }, waiting);
             }
             Then::Delete(session) => {
-                self.ask(
-                    Request::Delete { session: session.clone() },
-                    Waiting::Deleted(session),
-                );
+                self.ask(Request::Delete { session: session.clone() }, Waiting::Deleted(session));
             }
         }
     }
@@ -277,10 +274,8 @@ impl App {
             }
         };
         let turns = self.conversation().map(|conversation| conversation.turns.clone());
-        let first = turns
-            .as_ref()
-            .and_then(|turns| turns.get(turns.len().saturating_sub(count)))
-            .cloned();
+        let first =
+            turns.as_ref().and_then(|turns| turns.get(turns.len().saturating_sub(count))).cloned();
         match first {
             Some((turn, again)) => self.in_session(
                 |session| Request::Rewind { session, before: Some(turn) },

@@ -1,20 +1,24 @@
 //! What keys, the mouse and pasted text do, depending on what lies above and who has the keys.
 
-use super::overlay::{Asks, Value};
 use super::messages::Waiting;
+use super::overlay::{Asks, Value};
 use super::{App, Command, DeskRequest, Overlay, Scroll};
 use crate::app::commands::EFFORTS;
 use crate::app::overlay::{Picker, Row};
 use crate::keymap::{Action, Place, action};
 use crate::slash;
 use crate::theme::THEMES;
-use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{
+    KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
+};
 use hydroid_core::policy::Mode;
 use hydroid_core::protocol::Request;
 use ratatui::layout::{Position, Rect};
 
 /// Milliseconds in which Ctrl-C is pressed again to leave.
 const LEAVE_WITHIN_MS: u64 = 2_000;
+
+const LEAVE: &str = "Ctrl-C again leaves; what runs goes on";
 
 /// Lines that the wheel of a mouse moves.
 const WHEEL: usize = 3;
@@ -26,6 +30,10 @@ impl App {
     pub(super) fn key(&mut self, key: KeyEvent) {
         if key.kind == KeyEventKind::Release {
             return;
+        }
+        if action(Place::Everywhere, &key) != Some(Action::Interrupt) {
+            self.leave_armed = None;
+            self.told.retain(|told| told.text != LEAVE);
         }
         match self.place() {
             Place::Panel => self.key_in_panel(&key),
@@ -136,7 +144,9 @@ impl App {
                 if self.conversation().is_some_and(super::Conversation::is_busy) {
                     let written = self.editor.take();
                     if !written.attached.is_empty() {
-                        self.complain("what is said into a turn has no attachments; Enter says it after");
+                        self.complain(
+                            "what is said into a turn has no attachments; Enter says it after",
+                        );
                         self.editor.put_back(written);
                     } else {
                         self.steer(written.text);
@@ -244,9 +254,11 @@ impl App {
             "/switch" => self.sessions.iter().map(|info| info.session.to_string()).collect(),
             "/export" => ["markdown", "jsonl", "replay"].map(str::to_owned).to_vec(),
             "/approve" => ["once", "session", "always", "deny"].map(str::to_owned).to_vec(),
-            "/policy" => ["mode default", "mode accept-edits", "mode plan", "mode headless", "revoke "]
-                .map(str::to_owned)
-                .to_vec(),
+            "/policy" => {
+                ["mode default", "mode accept-edits", "mode plan", "mode headless", "revoke "]
+                    .map(str::to_owned)
+                    .to_vec()
+            }
             "/cost" => vec!["all".to_owned()],
             "/sessions" => vec!["archived".to_owned()],
             _ => Vec::new(),
@@ -260,7 +272,8 @@ impl App {
 
     fn complete(&mut self) {
         let completions = self.completions();
-        if let Some(whole) = completions.get(self.completion.min(completions.len().saturating_sub(1)))
+        if let Some(whole) =
+            completions.get(self.completion.min(completions.len().saturating_sub(1)))
         {
             self.editor.set(whole);
             self.completion = 0;
@@ -284,7 +297,7 @@ impl App {
             Some(_) => self.commands.push(Command::Quit),
             None => {
                 self.leave_armed = Some(self.now + LEAVE_WITHIN_MS);
-                self.tell("Ctrl-C again leaves; what runs goes on");
+                self.tell(LEAVE);
             }
         }
     }
@@ -363,7 +376,9 @@ impl App {
     fn key_in_line(&mut self, key: KeyEvent) {
         match &mut self.overlay {
             Some(Overlay::Sure(sure)) => match key.code {
-                KeyCode::Char('y' | 'Y') if key.modifiers.difference(KeyModifiers::SHIFT).is_empty() => {
+                KeyCode::Char('y' | 'Y')
+                    if key.modifiers.difference(KeyModifiers::SHIFT).is_empty() =>
+                {
                     let then = sure.then.clone();
                     self.overlay = None;
                     self.confirmed(then);
@@ -495,10 +510,7 @@ fn path_of_a_file(text: &str) -> Option<String> {
     if text.len() > LONGEST_PATH || text.contains('\n') {
         return None;
     }
-    let bare = text
-        .strip_prefix('\'')
-        .and_then(|rest| rest.strip_suffix('\''))
-        .unwrap_or(text);
+    let bare = text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')).unwrap_or(text);
     let path = bare.strip_prefix("file://").unwrap_or(bare);
     (path.starts_with('/') && path.len() > 1).then(|| path.replace("\\ ", " "))
 }

@@ -5,8 +5,8 @@ use super::{App, Begin, Command, Connected, Link, Overlay};
 use crate::conversation::Conversation;
 use hydroid_core::id::{CallId, SessionId};
 use hydroid_core::protocol::{
-    ClientProgram, ErrorCode, PROTOCOL_VERSION, Reply, Request, RequestError, Resume, ServerMessage,
-    SessionMessage, Stopped, Welcome,
+    ClientProgram, ErrorCode, PROTOCOL_VERSION, Reply, Request, RequestError, Resume,
+    ServerMessage, SessionMessage, Stopped, Welcome,
 };
 
 /// Sessions that are listed.
@@ -23,7 +23,9 @@ pub(super) enum Waiting {
     /// The list in the side bar.
     Listed,
     /// A list to choose from.
-    Choose { archived: bool },
+    Choose {
+        archived: bool,
+    },
     /// A session to look at.
     Looked,
     /// A session that was followed before.
@@ -37,7 +39,9 @@ pub(super) enum Waiting {
     /// The session as it is now.
     Changed,
     Deleted(SessionId),
-    Rewound { again: String },
+    Rewound {
+        again: String,
+    },
     /// What is said.
     Said(u64),
     Steered(String),
@@ -50,14 +54,18 @@ pub(super) enum Waiting {
     Exported(String),
     Found(String),
     /// Models, to choose from or only to know.
-    Models { choose: bool },
+    Models {
+        choose: bool,
+    },
     Tools,
     Components,
     Cost,
     Notes,
     Policy,
     /// How the host is, to be shown or only to know.
-    Status { show: bool },
+    Status {
+        show: bool,
+    },
 }
 
 impl App {
@@ -138,8 +146,7 @@ impl App {
                 }
             }
             ServerMessage::Notification { notification } => {
-                let here = notification.session.is_some()
-                    && notification.session == self.current;
+                let here = notification.session.is_some() && notification.session == self.current;
                 if !here {
                     self.tell(notification.text);
                 }
@@ -261,8 +268,7 @@ impl App {
                 self.models = models;
                 if choose {
                     let settings = self.settings();
-                    self.overlay =
-                        Some(Overlay::Picker(Picker::models(&self.models, &settings)));
+                    self.overlay = Some(Overlay::Picker(Picker::models(&self.models, &settings)));
                 }
             }
             (Waiting::Tools, Reply::Tools { tools }) => {
@@ -297,10 +303,14 @@ impl App {
                     self.asking.answered = None;
                 }
             }
-            (Waiting::Steered(_), Reply::Done) => self.tell("the model reads it before its next step"),
+            (Waiting::Steered(_), Reply::Done) => {
+                self.tell("the model reads it before its next step")
+            }
             (waiting, reply) => {
                 tracing::warn!(?waiting, "the host replied with something else: {reply:?}");
-                self.complain("the host replied with something that was not asked; is it of another version?");
+                self.complain(
+                    "the host replied with something that was not asked; is it of another version?",
+                );
             }
         }
     }

@@ -54,9 +54,7 @@ pub(crate) enum Input {
 #[derive(Debug)]
 pub(crate) enum Link {
     /// It is there; a token, if one is to be shown.
-    Opened {
-        token: Option<String>,
-    },
+    Opened { token: Option<String> },
     /// The host says something.
     Told(Box<ServerMessage>),
     /// It is gone, or could not be made; it is tried again.

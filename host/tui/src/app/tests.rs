@@ -284,7 +284,9 @@ fn every_answer_can_be_given() {
             rig.types("a");
             rig.key(KeyCode::Enter);
             rig.says("x");
-            assert!(matches!(&rig.app.overlay, Some(Overlay::Line(line)) if line.problem.is_some()));
+            assert!(
+                matches!(&rig.app.overlay, Some(Overlay::Line(line)) if line.problem.is_some())
+            );
             rig.key(KeyCode::Backspace);
             rig.says("30");
         },
@@ -302,7 +304,9 @@ fn every_answer_can_be_given() {
         |rig| {
             rig.types("e");
             rig.key(KeyCode::Enter);
-            assert!(matches!(&rig.app.overlay, Some(Overlay::Line(line)) if line.problem.is_some()));
+            assert!(
+                matches!(&rig.app.overlay, Some(Overlay::Line(line)) if line.problem.is_some())
+            );
             for _ in 0..60 {
                 rig.key(KeyCode::Backspace);
             }

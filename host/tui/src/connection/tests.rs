@@ -92,7 +92,8 @@ async fn a_turn_is_whole_however_often_the_socket_is_cut() {
                     drop(outbox.send(message).await);
                 }
             }
-            let ended = app.conversation().is_some_and(|one| one.items.len() >= 2 && !one.is_busy());
+            let ended =
+                app.conversation().is_some_and(|one| one.items.len() >= 2 && !one.is_busy());
             if ended && app.unsaid() == 0 {
                 return;
             }

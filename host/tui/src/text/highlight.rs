@@ -109,7 +109,9 @@ fn tone(scopes: &ScopeStack) -> Tone {
     for scope in scopes.as_slice().iter().rev() {
         let name = scope.build_string();
         for (prefix, tone) in TONES {
-            if name.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            if name
+                .strip_prefix(prefix)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
             {
                 return tone;
             }

@@ -13,26 +13,33 @@ const DEEPEST: usize = 8;
 /// Cells of a column in a table that is drawn; a narrower table is written out row by row.
 const NARROWEST_COLUMN: usize = 6;
 
-/// Where the last block of a text begins: what stands before it is not changed by more text, but
-/// for definitions of links, which a model does not write.
+/// Where the last block of a text begins that stands behind an empty line: what is before it is
+/// not changed by more text, but for definitions of links, which a model does not write. Without
+/// the empty line a beginning of a row may pass for a block of its own.
 pub(crate) fn last_block(source: &str) -> usize {
     let mut depth = 0_usize;
     let mut last = 0;
     for (event, range) in Parser::new_ext(source, options()).into_offset_iter() {
+        let outermost = depth == 0;
         match event {
-            Event::Start(_) => {
-                if depth == 0 {
-                    last = range.start;
-                }
-                depth += 1;
-            }
+            Event::Start(_) => depth += 1,
             Event::End(_) => depth = depth.saturating_sub(1),
-            _ if depth == 0 => last = range.start,
             _ => {}
         }
+        if outermost && let Some(start) = behind_empty_line(source, range.start) {
+            last = start;
+        }
     }
+    last
+}
+
+/// The beginning of the line that a block begins on, if the line before is empty.
+fn behind_empty_line(source: &str, block: usize) -> Option<usize> {
     // What stands before on the line belongs to the block too, as the spaces of a fence.
-    source.get(..last).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1)
+    let start = source.get(..block)?.rfind('\n')? + 1;
+    let before = source.get(..start - 1)?;
+    let line = before.rfind('\n').map_or(before, |end| &before[end + 1..]);
+    line.trim().is_empty().then_some(start)
 }
 
 fn options() -> Options {
@@ -283,8 +290,7 @@ impl Page {
     fn end_link(&mut self, close: &str) {
         self.styles.pop();
         let Some((target, from)) = self.links.pop() else { return };
-        let text: String =
-            self.spans.iter().skip(from).map(|span| span.content.as_ref()).collect();
+        let text: String = self.spans.iter().skip(from).map(|span| span.content.as_ref()).collect();
         let dim = self.how.theme.style(Tone::Dim);
         if !close.is_empty() {
             self.push(close, dim);

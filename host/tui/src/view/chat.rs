@@ -316,7 +316,8 @@ fn call_lines(call: &Call, app: &App, width: usize, open: bool) -> Lines {
     if open {
         let known = &call.arguments[..call.arguments.floor_char_boundary(MOST_OF_ARGUMENTS)];
         let (arguments, more) = first(argument_lines(known).into_iter(), UNFOLDED);
-        let arguments = arguments.into_iter().flat_map(|line| wrap_text(&line, dim, inner, Break::Anywhere));
+        let arguments =
+            arguments.into_iter().flat_map(|line| wrap_text(&line, dim, inner, Break::Anywhere));
         lines.extend(behind(&bar, first(arguments, UNFOLDED).0));
         lines.extend(more_lines(more, theme));
         let cut = call.arguments.len() - known.len();
@@ -363,9 +364,8 @@ fn first<T>(mut of: impl Iterator<Item = T>, most: usize) -> (Vec<T>, usize) {
 }
 
 fn more_lines(more: usize, theme: Theme) -> Option<Line<'static>> {
-    (more > 0).then(|| {
-        Line::styled(format!("  … {more} more lines; Ctrl-T"), theme.style(Tone::Dim))
-    })
+    (more > 0)
+        .then(|| Line::styled(format!("  … {more} more lines; Ctrl-T"), theme.style(Tone::Dim)))
 }
 
 /// What stands after the last item: what is not said yet, and what is going on.
@@ -378,7 +378,9 @@ fn tail(app: &App, conversation: &Conversation, width: usize) -> Lines {
         let lasted = since.map_or(String::new(), |ms| format!(" {:.0} s", seconds(ms)));
         let (what, tone) = match conversation.info.activity {
             Activity::Asking => ("waits for your answer; Alt-A goes there".to_owned(), Tone::Ask),
-            Activity::Waiting => ("waits: as many turns run as you may have at once".to_owned(), Tone::Dim),
+            Activity::Waiting => {
+                ("waits: as many turns run as you may have at once".to_owned(), Tone::Dim)
+            }
             Activity::Working | Activity::Idle | Activity::Asleep => {
                 (format!("working{lasted}; Ctrl-C cancels"), Tone::Dim)
             }
@@ -426,7 +428,9 @@ fn greeting(app: &App, width: usize) -> Lines {
                 excerpt(&model, ARGUMENTS)
             )
         }
-        Connected::Lost(why) => format!("There is no connection to the host; it is tried again.\n{}", clean(why)),
+        Connected::Lost(why) => {
+            format!("There is no connection to the host; it is tried again.\n{}", clean(why))
+        }
         Connected::Refused(why) => {
             lines.extend(wrap_text(&clean(why), theme.style(Tone::Bad), width, Break::Words));
             "The host refused; Ctrl-D leaves.".to_owned()

@@ -93,7 +93,10 @@ fn paint(frame: &mut Frame<'_>, area: Rect, lines: &[Line<'_>]) {
 }
 
 /// Lines with something before each.
-fn behind(margin: &ratatui::text::Span<'static>, lines: Lines) -> impl Iterator<Item = Line<'static>> {
+fn behind(
+    margin: &ratatui::text::Span<'static>,
+    lines: Lines,
+) -> impl Iterator<Item = Line<'static>> {
     let margin = margin.clone();
     lines.into_iter().map(move |mut line| {
         line.spans.insert(0, margin.clone());

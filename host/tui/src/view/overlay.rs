@@ -34,7 +34,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App, whole: Rect, layout: &mut L
 
 /// The columns a box has inside.
 fn columns(whole: Rect) -> u16 {
-    if whole.width < SMALL.0 { whole.width } else { (whole.width - 4).min(WIDEST) }.saturating_sub(2)
+    if whole.width < SMALL.0 { whole.width } else { (whole.width - 4).min(WIDEST) }
+        .saturating_sub(2)
 }
 
 /// A box with room for so many rows, as far as there is; its inside.
@@ -49,7 +50,8 @@ fn open_box(frame: &mut Frame<'_>, whole: Rect, rows: usize, title: &str, theme:
         height,
     };
     Clear.render(area, frame.buffer_mut());
-    let title = fit(&format!(" {} ", excerpt(title, 80)), usize::from(area.width).saturating_sub(2));
+    let title =
+        fit(&format!(" {} ", excerpt(title, 80)), usize::from(area.width).saturating_sub(2));
     let block = Block::bordered().title(title).border_style(theme.style(Tone::Accent));
     let inner = block.inner(area);
     block.render(area, frame.buffer_mut());
@@ -85,7 +87,9 @@ fn panel_lines(panel: &Panel, theme: Theme, width: usize) -> Lines {
             lines.push(Line::default());
         }
         match block {
-            Part::Heading(text) => lines.push(Line::styled(fit(text, width), theme.style(Tone::Heading))),
+            Part::Heading(text) => {
+                lines.push(Line::styled(fit(text, width), theme.style(Tone::Heading)))
+            }
             Part::Markdown(text) => lines.extend(Markdown { theme, width }.lines(text)),
             Part::Remark(text) => {
                 let text = clean(text).replace('\t', " ");
@@ -156,11 +160,8 @@ fn draw_picker(
     if inner.height > 0 {
         frame.set_cursor_position(Position::new(inner.x + at, inner.y));
     }
-    let list = Rect {
-        y: inner.y + inner.height.min(1),
-        height: inner.height.saturating_sub(1),
-        ..inner
-    };
+    let list =
+        Rect { y: inner.y + inner.height.min(1), height: inner.height.saturating_sub(1), ..inner };
     let seen = usize::from(list.height);
     let chosen = picker.chosen.min(rows.len().saturating_sub(1));
     let top = (chosen + 1).saturating_sub(seen);
@@ -198,9 +199,10 @@ fn row_line(row: &Row, chosen: bool, theme: Theme, width: usize) -> Line<'static
 fn draw_line(frame: &mut Frame<'_>, app: &App, whole: Rect, line: &Asked) {
     let theme = app.theme;
     let width = usize::from(columns(whole)).max(1);
-    let problem = line.problem.as_deref().map(|text| {
-        wrap_text(&clean(text), theme.style(Tone::Bad), width, Break::Words)
-    });
+    let problem = line
+        .problem
+        .as_deref()
+        .map(|text| wrap_text(&clean(text), theme.style(Tone::Bad), width, Break::Words));
     let problem = problem.unwrap_or_default();
     let inner = open_box(frame, whole, problem.len() + 2, &line.title, theme);
     if inner.height == 0 || inner.width == 0 {
@@ -211,10 +213,7 @@ fn draw_line(frame: &mut Frame<'_>, app: &App, whole: Rect, line: &Asked) {
     let cursor = line.area.screen_cursor();
     let (_, left) = line.area.scroll_offset();
     let column = u16::try_from(cursor.col).unwrap_or(u16::MAX).saturating_sub(left);
-    frame.set_cursor_position(Position::new(
-        inner.x + column.min(inner.width - 1),
-        inner.y,
-    ));
+    frame.set_cursor_position(Position::new(inner.x + column.min(inner.width - 1), inner.y));
     let rest = Rect { y: inner.y + 1, height: inner.height - 1, ..inner };
     let mut lines = problem;
     lines.push(Line::styled("Enter takes it, Esc goes back", theme.style(Tone::Dim)));

@@ -92,7 +92,9 @@ fn below(app: &App, question: &Question, width: usize) -> Lines {
     let keys = match (app.asking.focused, app.asking.answered.as_ref() == Some(&question.call_id)) {
         (_, true) => "answered …",
         (false, false) => "Alt-A, then a key, answers",
-        (true, false) if longer => "[y]es once  [s]ession  [a]lways  [e]dit  [n]o  [r]eason  Esc later",
+        (true, false) if longer => {
+            "[y]es once  [s]ession  [a]lways  [e]dit  [n]o  [r]eason  Esc later"
+        }
         (true, false) => "[y]es once  [e]dit  [n]o  [r]eason  Esc later",
     };
     let style = if app.asking.focused { ask } else { dim };

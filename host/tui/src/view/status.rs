@@ -26,8 +26,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App, area: Rect) {
     }
     let width = usize::from(area.width);
     let mut said = said(app);
-    let needed =
-        |said: &[Said]| said.iter().map(|one| cells(&one.text) + 3).sum::<usize>().saturating_sub(3);
+    let needed = |said: &[Said]| {
+        said.iter().map(|one| cells(&one.text) + 3).sum::<usize>().saturating_sub(3)
+    };
     while said.len() > 1 && needed(&said) > width {
         let least = said.iter().map(|one| one.weight).max().unwrap_or(0);
         said.retain(|one| one.weight != least);

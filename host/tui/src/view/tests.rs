@@ -55,7 +55,10 @@ fn check(name: &str, rig: &mut Rig, width: u16, height: u16) {
         std::fs::write(&file, &got).expect("the screen is written");
     }
     let kept = std::fs::read_to_string(&file).unwrap_or_default();
-    assert!(got == kept, "screen `{name}` (UPDATE=1 rewrites it)\n--- got\n{got}\n--- kept\n{kept}");
+    assert!(
+        got == kept,
+        "screen `{name}` (UPDATE=1 rewrites it)\n--- got\n{got}\n--- kept\n{kept}"
+    );
 }
 
 const ANSWER: &str = "Here is a **list**:\n\n- one with `code`\n- [a link](https://docs.rs/)\n\n```rust\nfn main() {\n    println!(\"hello\");\n}\n```\n\n| river | km |\n|---|---:|\n| Rhine | 1233 |\n| Elbe | 1094 |\n";
@@ -89,6 +92,34 @@ fn an_answer_is_drawn() {
     check("answer", &mut talked(), 80, 24);
     check("answer-wide", &mut talked(), 140, 24);
     check("answer-narrow", &mut talked(), 40, 24);
+}
+
+#[test]
+fn an_answer_looks_the_same_in_pieces() {
+    let whole = screen(&mut talked(), 80, 60);
+    let mut rig = Rig::new();
+    rig.host.answer = Vec::new();
+    rig.host.call = Some(write_call());
+    rig.says("show me everything");
+    rig.key(KeyCode::Esc);
+    let session = rig.app.current.clone().expect("a session");
+    let turn = TurnId::new("t1");
+    let mut painter = Painter::default();
+    let mut terminal = Terminal::new(TestBackend::new(80, 60)).expect("a screen in memory");
+    for letter in ANSWER.chars() {
+        let entry = Entry::Text { turn: turn.clone(), text: letter.into() };
+        for told in rig.host.happens(&session, entry) {
+            rig.give(Input::Link(Link::Told(Box::new(told))));
+        }
+        terminal.draw(|frame| drop(draw(frame, &rig.app, &mut painter))).expect("it is drawn");
+    }
+    let pieces = text(terminal.backend().buffer());
+    let of_answer = |screen: &str| {
+        let lines: Vec<String> = screen.lines().map(str::to_owned).collect();
+        let begin = lines.iter().position(|line| line.contains("Here is a")).expect("it is there");
+        lines[begin..begin + 13].join("\n")
+    };
+    assert_eq!(of_answer(&pieces), of_answer(&whole));
 }
 
 #[test]
@@ -199,10 +230,11 @@ fn hostile_text_is_shown_and_not_obeyed_wherever_it_stands() {
         Some(Preview::Difference { text: format!("+{HOSTILE}"), digest: String::new() }),
     ));
     host.scope = HOSTILE.into();
-    let session = host.with("s", HOSTILE, vec![Entry::Notice {
-        turn: TurnId::new("t0"),
-        text: HOSTILE.into(),
-    }]);
+    let session = host.with(
+        "s",
+        HOSTILE,
+        vec![Entry::Notice { turn: TurnId::new("t0"), text: HOSTILE.into() }],
+    );
     let mut rig = Rig::with(host, Begin::Session(session.to_string()));
     rig.says("go");
     rig.wait(1_000);
@@ -224,11 +256,8 @@ fn hostile_text_is_shown_and_not_obeyed_wherever_it_stands() {
         check_harmless(&frame(&mut rig, 100, 40));
         rig.key(KeyCode::Esc);
     }
-    let attached = Attachment {
-        name: HOSTILE.into(),
-        media_type: "image/png".into(),
-        data: Bytes(vec![0]),
-    };
+    let attached =
+        Attachment { name: HOSTILE.into(), media_type: "image/png".into(), data: Bytes(vec![0]) };
     rig.give(Input::Desk(crate::app::DeskReply::Attached { result: Ok(attached), pasted: None }));
     rig.give(Input::Paste(HOSTILE.into()));
     check_harmless(&frame(&mut rig, 100, 40));
@@ -274,7 +303,9 @@ fn the_mouse_chooses_folds_and_scrolls() {
     rig.types("y");
     let shown = screen(&mut rig, 120, 24);
     assert!(shown.contains("more lines; Ctrl-T"), "{shown}");
-    let at = |kind, column, row| Input::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE });
+    let at = |kind, column, row| {
+        Input::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE })
+    };
     let (row, _) = rig.app.layout.calls[0].clone();
     rig.give(at(MouseEventKind::Down(MouseButton::Left), 40, row));
     let shown = screen(&mut rig, 120, 24);
@@ -296,7 +327,10 @@ fn a_found_place_is_gone_to() {
     let mut entries = Vec::new();
     for number in 0..60 {
         let turn = TurnId::new(if number == 20 { "t1".to_owned() } else { format!("x{number}") });
-        entries.push(Entry::TurnStarted { turn, parts: Message::user(format!("said {number}")).parts });
+        entries.push(Entry::TurnStarted {
+            turn,
+            parts: Message::user(format!("said {number}")).parts,
+        });
     }
     host.with("s", "Long", entries);
     let mut rig = Rig::with(host, Begin::New);

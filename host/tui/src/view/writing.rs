@@ -107,7 +107,8 @@ pub(super) fn completion(frame: &mut Frame<'_>, app: &App, area: Rect) {
     Clear.render(place, frame.buffer_mut());
     for ((index, whole), y) in all.iter().enumerate().skip(top).take(rows).zip(begin..) {
         let tone = if index == chosen { Tone::Chosen } else { Tone::Plain };
-        let slash = slash::COMMANDS.iter().find(|slash| whole.trim_end() == format!("/{}", slash.name));
+        let slash =
+            slash::COMMANDS.iter().find(|slash| whole.trim_end() == format!("/{}", slash.name));
         let does = slash.map_or("", |slash| slash.does);
         let width = usize::from(area.width);
         let name = fit(&format!("  {:<14}", excerpt(whole, width)), width);

@@ -170,7 +170,8 @@ impl Panel {
                 Block::Remark(format!("mode: {}; `/policy mode plan` sets another", of_mode(mode))),
                 Block::Table(rows.collect()),
                 Block::Remark(
-                    "`/policy revoke APPROVAL` takes back what has one in the last column".to_owned(),
+                    "`/policy revoke APPROVAL` takes back what has one in the last column"
+                        .to_owned(),
                 ),
             ],
         )

@@ -96,8 +96,7 @@ impl Picker {
 
     /// Rows that fit what was typed.
     pub(crate) fn fitting(&self) -> Vec<&Row> {
-        let words: Vec<String> =
-            self.filter.split_whitespace().map(str::to_lowercase).collect();
+        let words: Vec<String> = self.filter.split_whitespace().map(str::to_lowercase).collect();
         self.rows
             .iter()
             .filter(|row| {

@@ -79,6 +79,8 @@ fn the_last_block_is_all_that_changes() {
     assert_eq!(last_block("one\n\n```rust\nlet a"), 5);
     assert_eq!(last_block("- a\n- b"), 0);
     assert_eq!(last_block("- a\n\n# x"), 5);
+    assert_eq!(last_block("a\n\n| a |\n|---|\n| "), 3);
+    assert_eq!(last_block("a\n# b"), 0);
     assert_eq!(last_block(""), 0);
 }
 
