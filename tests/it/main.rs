@@ -20,6 +20,7 @@ mod secret;
 mod stop;
 mod support;
 mod tidy;
+mod tui;
 mod wit;
 mod wit_docs;
 

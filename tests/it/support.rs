@@ -2,4 +2,5 @@
 
 pub(crate) mod aimock;
 pub(crate) mod hydroid;
+pub(crate) mod screen;
 pub(crate) mod terminal;

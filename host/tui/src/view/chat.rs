@@ -69,7 +69,7 @@ pub(super) fn draw(
     if area.height == 0 || area.width == 0 {
         return;
     }
-    let width = usize::from(area.width).saturating_sub(1).min(MEASURE).max(1);
+    let width = usize::from(area.width).saturating_sub(1).clamp(1, MEASURE);
     let Some(conversation) = app.conversation() else {
         let mut lines = greeting(app, width);
         lines.extend(unsaid(app, width));
