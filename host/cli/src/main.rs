@@ -5,7 +5,7 @@
 //! Read in this order: `args` (what can be typed), `env`, `paths`, `value` and `load` (what it
 //! means), `secrets`, `release` (the components inside the binary), `models` (the
 //! catalog of models), `wire` (the whole host in one
-//! visible order), `conversation` with `render` and `approval`, `desk` (for the full screen), `stopped` and `audited`, then `commands`, a
+//! visible order), `daemon`, `conversation` with `render` and `approval`, `desk` (for the full screen), `stopped` and `audited`, then `commands`, a
 //! file each.
 
 #![expect(
@@ -19,6 +19,7 @@ mod attachment;
 mod audited;
 mod commands;
 mod conversation;
+mod daemon;
 mod desk;
 mod env;
 mod exit;

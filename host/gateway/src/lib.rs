@@ -22,10 +22,12 @@ mod refusal;
 mod routes;
 mod server;
 mod socket;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod tokens;
 mod uploads;
 mod webhook;
 
-pub use server::{Bound, Gateway, GatewayParts, ServeError, TlsFiles};
+pub use server::{Bound, Door, Gateway, GatewayParts, ServeError, TlsFiles};
 pub use tokens::{BadTokens, Scope, Token, TokenBook, TokenHolder, TokenStore};
