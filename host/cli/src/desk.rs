@@ -41,7 +41,8 @@ impl Here {
         environment: Arc<Environment>,
         elsewhere: Option<Endpoint>,
     ) -> anyhow::Result<Self> {
-        let config = Config::builder().max_history_size(HISTORY)?.history_ignore_space(true).build();
+        let config =
+            Config::builder().max_history_size(HISTORY)?.history_ignore_space(true).build();
         let mut said = FileHistory::with_config(&config);
         // A missing or unreadable history is an empty one.
         drop(said.load(&paths.history(&user)));
@@ -67,7 +68,10 @@ impl Desk for Here {
             Some(running) => {
                 Ok(Endpoint { url: socket_of(&running.url), token: Some(running.token) })
             }
-            None => Err("no daemon runs here; `hydroid start` in another terminal starts one".to_owned()),
+            None => {
+                Err("no daemon runs here; `hydroid start` in another terminal starts one"
+                    .to_owned())
+            }
         }
     }
 
@@ -75,9 +79,11 @@ impl Desk for Here {
         let parts = attachment::read(&[self.path(path)], &self.vault)
             .map_err(|error| format!("{error:#}"))?;
         match parts.into_iter().next().map(|part| part.content) {
-            Some(Content::Media { media_type, data, name }) => {
-                Ok(Attachment { name: name.unwrap_or_else(|| "attachment".to_owned()), media_type, data })
-            }
+            Some(Content::Media { media_type, data, name }) => Ok(Attachment {
+                name: name.unwrap_or_else(|| "attachment".to_owned()),
+                media_type,
+                data,
+            }),
             Some(_) | None => Err(format!("`{path}` cannot be attached")),
         }
     }
@@ -90,7 +96,8 @@ impl Desk for Here {
             }
             _ => format!("`{}` cannot be written: {error}", path.display()),
         };
-        let mut file = OpenOptions::new().write(true).create_new(true).open(&path).map_err(cannot)?;
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).open(&path).map_err(cannot)?;
         file.write_all(text.as_bytes()).map_err(cannot)?;
         let whole = std::path::absolute(&path).unwrap_or(path);
         Ok(whole.display().to_string())
@@ -98,13 +105,11 @@ impl Desk for Here {
 
     fn edit(&self, text: &str) -> Result<String, String> {
         let set = |name| self.environment.value(name).filter(|value| !value.is_empty());
-        let editor = set("VISUAL")
-            .or_else(|| set("EDITOR"))
-            .ok_or_else(|| "no editor is chosen; set `VISUAL` or `EDITOR` and start again".to_owned())?;
-        let file = self
-            .paths
-            .log(&self.user)
-            .with_file_name(format!("message-{}.md", std::process::id()));
+        let editor = set("VISUAL").or_else(|| set("EDITOR")).ok_or_else(|| {
+            "no editor is chosen; set `VISUAL` or `EDITOR` and start again".to_owned()
+        })?;
+        let file =
+            self.paths.log(&self.user).with_file_name(format!("message-{}.md", std::process::id()));
         replace_private(&file, text.as_bytes()).map_err(|error| format!("{error:#}"))?;
         // By a shell, since what is chosen may have arguments of its own.
         let mut line = editor.clone();

@@ -117,7 +117,7 @@ fn check(url: &str) -> Result<(), String> {
         Some("wss") => Ok(()),
         Some("ws") if here => Ok(()),
         Some("ws") => Err(format!(
-            "`{url}` is on another machine and not encrypted; use `wss://`, with `gateway.tls` set there"
+            "`{url}` is on another machine and not encrypted; use `wss://`, with `gateway.tls_cert` and `gateway.tls_key` set there"
         )),
         _ => Err(format!("`{url}` begins neither with `ws://` nor with `wss://`")),
     }

@@ -34,7 +34,18 @@ impl Screen {
         let directory = home.path("");
         let size = [columns.to_string(), rows.to_string()];
         let mut tmux = screen.tmux();
-        tmux.args(["-f", "/dev/null", "new-session", "-d", "-s", "it", "-x", &size[0], "-y", &size[1]]);
+        tmux.args([
+            "-f",
+            "/dev/null",
+            "new-session",
+            "-d",
+            "-s",
+            "it",
+            "-x",
+            &size[0],
+            "-y",
+            &size[1],
+        ]);
         tmux.arg("-c").arg(&directory);
         tmux.env("HYDROID_HOME", &directory).env("HOME", &directory).env("PS1", "ready$ ");
         tmux.env("NO_COLOR", "1").env("LANG", "C.UTF-8").env("ENV", "/dev/null");

@@ -7,9 +7,9 @@ use super::{App, Overlay};
 use crate::conversation::Question;
 use crate::keymap::Action;
 use hydroid_core::harmless::exact;
-use hydroid_core::id::CallId;
+use hydroid_core::id::{CallId, SessionId};
 use hydroid_core::policy::CallPattern;
-use hydroid_core::protocol::{ApprovalAnswer, Request};
+use hydroid_core::protocol::{Activity, ApprovalAnswer, Request, SessionInfo};
 
 /// Milliseconds for which a question is shown before a key answers it: a letter that was on its
 /// way to something else is no answer.
@@ -93,14 +93,24 @@ impl App {
             self.asking.focused = !self.asking.focused;
             return;
         }
-        let elsewhere = self.open.values().find(|one| !one.questions.is_empty());
-        match elsewhere.map(|one| one.id().clone()) {
+        match self.asked_elsewhere().into_iter().next() {
             Some(session) => {
-                self.look_at(Some(session));
+                self.open_session(session);
                 self.asking.focused = true;
             }
             None => self.tell("nothing is asked"),
         }
+    }
+
+    /// Other sessions in which a question waits.
+    pub(crate) fn asked_elsewhere(&self) -> Vec<SessionId> {
+        let asks = |info: &&SessionInfo| match self.open.get(&info.session) {
+            Some(conversation) => !conversation.questions.is_empty(),
+            None => info.activity == Activity::Asking,
+        };
+        let others =
+            self.sessions.iter().filter(|info| Some(&info.session) != self.current.as_ref());
+        others.filter(asks).map(|info| info.session.clone()).collect()
     }
 
     pub(super) fn at_question(&mut self, action: Action) {

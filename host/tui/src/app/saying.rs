@@ -12,7 +12,7 @@ use hydroid_core::id::SessionId;
 use hydroid_core::message::{Bytes, Content, Part};
 use hydroid_core::protocol::{NumberedEntry, Request, SessionInfo};
 
-/// Bytes of a file that are handed up at once, a quarter of what a message may have.
+/// Bytes of a file that are handed up at once, if a message may have as many.
 const PIECE: usize = 256 << 10;
 
 /// Entries that are looked through for something that was said.
@@ -168,7 +168,7 @@ impl App {
                 self.take_back(key);
                 return;
             }
-            let to = from.saturating_add(PIECE).min(file.data.0.len());
+            let to = from.saturating_add(self.piece()).min(file.data.0.len());
             let data = Bytes(file.data.0[from..to].to_vec());
             self.stage(key, Stage::Uploading { done, sent: to });
             self.ask(Request::UploadPart { upload, data }, Waiting::Uploaded(key));
@@ -187,6 +187,13 @@ impl App {
             }
             None => self.send_words(key, session, outgoing.written.text, done),
         }
+    }
+
+    /// Bytes of a file that are handed up at once: in base64 they are a third more.
+    fn piece(&self) -> usize {
+        let most = self.welcome.as_ref().map_or(u64::MAX, |welcome| welcome.limits.message_bytes);
+        let fits = usize::try_from(most.saturating_sub(1_024) / 4 * 3).unwrap_or(PIECE);
+        fits.clamp(1, PIECE)
     }
 
     /// It was refused: the person has it back.

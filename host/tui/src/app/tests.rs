@@ -246,6 +246,21 @@ fn a_question_does_not_take_the_keys_from_somebody_who_writes() {
     assert!(rig.app.question().is_some());
 }
 
+#[test]
+fn a_question_in_another_session_is_found() {
+    let mut host = ScriptedHost::new();
+    let lakes = host.with("019a-lakes", "Lakes", Vec::new());
+    host.sessions.get_mut(&lakes).expect("it is there").info.activity =
+        hydroid_core::protocol::Activity::Asking;
+    let mut rig = Rig::with(host, Begin::New);
+    assert_eq!(rig.app.asked_elsewhere(), [lakes.clone()]);
+    rig.press(KeyCode::Char('a'), KeyModifiers::ALT);
+    assert_eq!(rig.app.current, Some(lakes));
+    assert!(rig.app.asked_elsewhere().is_empty());
+    rig.press(KeyCode::Char('a'), KeyModifiers::ALT);
+    assert!(rig.told().contains("nothing is asked"));
+}
+
 #[track_caller]
 fn check_answer(keys: impl FnOnce(&mut Rig), expect: Option<ApprovalAnswer>) {
     let mut rig = Rig::new();

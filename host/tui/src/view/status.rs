@@ -56,11 +56,7 @@ fn said(app: &App) -> Vec<Said> {
         Connected::Lost(_) => say(0, Tone::Bad, "no connection".to_owned()),
         Connected::Refused(_) => say(0, Tone::Bad, "refused".to_owned()),
     }
-    let elsewhere = app
-        .open
-        .values()
-        .filter(|one| Some(one.id()) != app.current.as_ref() && !one.questions.is_empty())
-        .count();
+    let elsewhere = app.asked_elsewhere().len();
     if elsewhere > 0 {
         say(1, Tone::Ask, format!("{elsewhere} asked elsewhere (Alt-A)"));
     }

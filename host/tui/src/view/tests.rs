@@ -283,7 +283,7 @@ fn lines_of_ten_megabytes_are_drawn_in_time() {
     let arguments = serde_json::json!({ "a": long }).to_string();
     host.call = Some((
         ToolCall { id: CallId::new("c"), name: "f".into(), arguments },
-        Some(Preview::Unknown { reason: "y".repeat(10 << 20) }),
+        Some(Preview::Unknown { reason: "y".repeat(1 << 20) }),
     ));
     let mut rig = Rig::with(host, Begin::New);
     rig.says(&"say ".repeat(10));
