@@ -70,10 +70,11 @@ impl App {
             Action::SideBar => {
                 let shown = self.layout.side_bar.is_some();
                 // Where there is no room for it, the list stands for it.
-                if !shown && self.side_bar == Some(true) {
+                if self.layout.roomy {
+                    self.side_bar = Some(!shown);
+                } else {
                     self.choose_session(false);
                 }
-                self.side_bar = Some(!shown);
             }
             Action::Search => self.line("words to look for in all sessions", "", Asks::Words),
             Action::Fold => {

@@ -241,7 +241,9 @@ impl App {
             (Waiting::Uploaded(key), Reply::Upload { upload, received, complete }) => {
                 self.uploaded(key, upload, received, complete);
             }
-            (Waiting::Arrived(key), Reply::Entries { entries, .. }) => self.arrived(key, &entries),
+            (Waiting::Arrived(key), Reply::Entries { entries, next_after, .. }) => {
+                self.arrived(key, &entries, next_after);
+            }
             (Waiting::Aside(_), Reply::AsideEnded { text, usage }) => {
                 if let Some(Overlay::Panel(panel)) = &mut self.overlay
                     && panel.aside.take().is_some()

@@ -153,6 +153,8 @@ pub(crate) struct Layout {
     pub(crate) starts: Vec<usize>,
     /// Rows on which a call begins.
     pub(crate) calls: Vec<(u16, CallId)>,
+    /// There is room for a side bar.
+    pub(crate) roomy: bool,
     /// The side bar and its rows.
     pub(crate) side_bar: Option<Rect>,
     pub(crate) sessions: Vec<(u16, SessionId)>,

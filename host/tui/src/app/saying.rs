@@ -15,7 +15,7 @@ use hydroid_core::protocol::{NumberedEntry, Request, SessionInfo};
 /// Bytes of a file that are handed up at once, if a message may have as many.
 const PIECE: usize = 256 << 10;
 
-/// Entries that are looked through for something that was said.
+/// Entries that are looked through at once for something that was said.
 const LOOKED_THROUGH: u32 = 1_000;
 
 /// Something to be said.
@@ -41,7 +41,7 @@ enum Stage {
     /// The connection was lost after it was sent.
     Unsure { after: u64 },
     /// The host was asked whether it has it.
-    Asked,
+    Asked { after: u64 },
 }
 
 impl App {
@@ -78,7 +78,7 @@ impl App {
     pub(crate) fn outgoing(&self) -> impl Iterator<Item = (&str, bool)> {
         let here = |outgoing: &&Outgoing| outgoing.session == self.current;
         self.outgoing.iter().filter(here).map(|outgoing| {
-            let unsure = matches!(outgoing.stage, Stage::Unsure { .. } | Stage::Asked);
+            let unsure = matches!(outgoing.stage, Stage::Unsure { .. } | Stage::Asked { .. });
             (outgoing.written.text.as_str(), unsure)
         })
     }
@@ -114,7 +114,7 @@ impl App {
                 | Stage::Uploading { .. }
                 | Stage::Saying { .. }
                 | Stage::Unsure { .. }
-                | Stage::Asked,
+                | Stage::Asked { .. },
                 _,
             ) => {}
         }
@@ -210,9 +210,9 @@ impl App {
         for outgoing in &mut self.outgoing {
             outgoing.stage = match outgoing.stage {
                 Stage::Ready | Stage::Creating | Stage::Uploading { .. } => Stage::Ready,
-                Stage::Saying { after } | Stage::Unsure { after } => Stage::Unsure { after },
-                // From the beginning, which finds it as well.
-                Stage::Asked => Stage::Unsure { after: 0 },
+                Stage::Saying { after } | Stage::Unsure { after } | Stage::Asked { after } => {
+                    Stage::Unsure { after }
+                }
             };
         }
     }
@@ -221,7 +221,7 @@ impl App {
     pub(super) fn ask_what_arrived(&mut self) {
         for outgoing in self.outgoing.clone() {
             if let (Stage::Unsure { after }, Some(session)) = (outgoing.stage, outgoing.session) {
-                self.stage(outgoing.key, Stage::Asked);
+                self.stage(outgoing.key, Stage::Asked { after });
                 let limit = Some(LOOKED_THROUGH);
                 let request = Request::Entries { session, after, limit };
                 self.ask(request, Waiting::Arrived(outgoing.key));
@@ -231,7 +231,7 @@ impl App {
 
     /// What stands in the session since something was sent: it is there, it waits there, or it
     /// never arrived.
-    pub(super) fn arrived(&mut self, key: u64, entries: &[NumberedEntry]) {
+    pub(super) fn arrived(&mut self, key: u64, entries: &[NumberedEntry], next_after: Option<u64>) {
         let Some(outgoing) = self.outgoing.iter().find(|outgoing| outgoing.key == key) else {
             return;
         };
@@ -249,6 +249,9 @@ impl App {
             .map_or(0, |info| info.queued);
         if there {
             self.outgoing.retain(|outgoing| outgoing.key != key);
+        } else if let (Some(after), Some(session)) = (next_after, outgoing.session.clone()) {
+            let request = Request::Entries { session, after, limit: Some(LOOKED_THROUGH) };
+            self.ask(request, Waiting::Arrived(key));
         } else if queued > 0 {
             self.complain(
                 "the connection was lost while this was said, and messages wait in the session: send it again if it is not among them",

@@ -17,8 +17,10 @@ pub(crate) struct Rig {
     /// What was to be done beside sending.
     pub(crate) done: Vec<Command>,
     now: u64,
-    /// Messages that still get through; the connection is cut after them.
+    /// Messages that still get through; the connection is cut after them, and the next one after
+    /// as many as `then`.
     left: Option<usize>,
+    then: Option<usize>,
     cuts: usize,
 }
 
@@ -29,7 +31,7 @@ impl Rig {
 
     pub(crate) fn with(host: ScriptedHost, begin: Begin) -> Self {
         let app = App::new(begin, Theme::default(), false, Vec::new());
-        let mut rig = Self { app, host, done: Vec::new(), now: 0, left: None, cuts: 0 };
+        let mut rig = Self { app, host, done: Vec::new(), now: 0, left: None, then: None, cuts: 0 };
         rig.connect();
         rig
     }
@@ -69,7 +71,7 @@ impl Rig {
     fn is_cut(&mut self) -> bool {
         match &mut self.left {
             Some(0) => {
-                self.left = None;
+                self.left = self.then.take();
                 true
             }
             Some(left) => {
@@ -163,12 +165,12 @@ fn the_first_words_begin_a_session() {
 #[test]
 fn a_cut_at_any_message_loses_nothing_and_repeats_nothing() {
     let mut cut = 0;
-    loop {
+    for then in [None, Some(0), Some(1), Some(3), Some(5), Some(6), Some(8)].into_iter().cycle() {
         let mut rig = Rig::new();
-        rig.says("first");
+        rig.says("again");
         rig.host.call = Some(write_call());
-        rig.left = Some(cut);
-        rig.says("second");
+        (rig.left, rig.then) = (Some(cut), then);
+        rig.says("again");
         // The answer may be lost with the connection; the question then stands.
         for _ in 0..3 {
             if rig.app.question().is_some() {
@@ -179,15 +181,15 @@ fn a_cut_at_any_message_loses_nothing_and_repeats_nothing() {
         let cuts = rig.cuts;
         rig.left = None;
         let kept: Vec<Vec<String>> = rig.host.sessions.values().map(said_in).collect();
-        assert_eq!(kept, [["first", "second"]], "cut after {cut} messages");
+        assert_eq!(kept, [["again", "again"]], "cut after {cut} messages, then {then:?}");
         let expect =
-            ["> first", "It is **done**.", "> second", "file_write Done", "It is **done**."];
-        assert_eq!(rig.shown(), expect, "cut after {cut} messages");
+            ["> again", "It is **done**.", "> again", "file_write Done", "It is **done**."];
+        assert_eq!(rig.shown(), expect, "cut after {cut} messages, then {then:?}");
         assert_eq!((rig.app.unsaid(), rig.app.editor.text().as_str()), (0, ""));
         if cuts == 0 {
             break;
         }
-        cut += 1;
+        cut += usize::from(then == Some(8));
     }
     assert!(cut > 15, "only {cut} messages were cut");
 }

@@ -47,8 +47,9 @@ pub(crate) fn draw(frame: &mut Frame<'_>, app: &App, painter: &mut Painter) -> L
     let mut area = whole;
     let status = take_bottom(&mut area, u16::from(whole.height > 3));
     status::draw(frame, app, status);
+    layout.roomy = whole.width >= NARROW;
     let side_bar = match app.side_bar {
-        Some(shown) => shown && whole.width >= NARROW,
+        Some(shown) => shown && layout.roomy,
         None => whole.width >= WIDE,
     };
     if side_bar {

@@ -3,6 +3,7 @@
 
 use crate::app::overlay::{of_mode, tokens};
 use crate::app::{App, Connected};
+use crate::conversation::Conversation;
 use crate::text::{cells, excerpt, fit};
 use crate::theme::Tone;
 use hydroid_core::policy::Mode;
@@ -64,7 +65,7 @@ fn said(app: &App) -> Vec<Said> {
     let conversation = app.conversation();
     let model = conversation
         .and_then(|conversation| conversation.model.clone())
-        .filter(|_| conversation.is_some_and(super::super::conversation::Conversation::is_busy))
+        .filter(|_| conversation.is_some_and(Conversation::is_busy))
         .or_else(|| settings.model.clone());
     say(2, Tone::Accent, model.map_or(String::new(), |model| excerpt(&model, NAME)));
     say(5, Tone::Plain, settings.effort.map_or(String::new(), |effort| excerpt(&effort, NAME)));

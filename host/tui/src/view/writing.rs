@@ -2,6 +2,7 @@
 //! could become.
 
 use crate::app::App;
+use crate::conversation::Conversation;
 use crate::slash;
 use crate::text::{Break, Lines, clean, excerpt, fit, wrap_text};
 use crate::theme::Tone;
@@ -68,7 +69,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App, area: Rect, border: bool) {
         ));
     }
     if app.editor.shown().is_empty() && focused {
-        let busy = app.conversation().is_some_and(crate::conversation::Conversation::is_busy);
+        let busy = app.conversation().is_some_and(Conversation::is_busy);
         let hint = if busy {
             "Enter says it after this turn, Alt-S says it into it"
         } else {
