@@ -25,6 +25,7 @@ mod shipping;
 mod stop;
 mod support;
 mod tidy;
+mod tui;
 mod wit;
 mod wit_docs;
 

@@ -4,4 +4,5 @@ pub(crate) mod aimock;
 pub(crate) mod daemon;
 pub(crate) mod docker_registry;
 pub(crate) mod hydroid;
+pub(crate) mod screen;
 pub(crate) mod terminal;

@@ -13,31 +13,42 @@ mod documents;
 mod files;
 
 /// Which of our crates may name which: everything points at `core`, nobody sideways.
-const ARROWS: [(&str, &[&str]); 8] = [
+const ARROWS: [(&str, &[&str]); 9] = [
     ("hydroid-agent", &["hydroid-core"]),
     (
         "hydroid-cli",
-        &["hydroid-agent", "hydroid-core", "hydroid-gateway", "hydroid-memory", "hydroid-wasm"],
+        &[
+            "hydroid-agent",
+            "hydroid-core",
+            "hydroid-gateway",
+            "hydroid-memory",
+            "hydroid-tui",
+            "hydroid-wasm",
+        ],
     ),
     ("hydroid-core", &[]),
     ("hydroid-gateway", &["hydroid-core"]),
     ("hydroid-memory", &["hydroid-core"]),
     ("hydroid-tests", &["hydroid-core"]),
+    ("hydroid-tui", &["hydroid-core"]),
     ("hydroid-wasm", &["hydroid-core"]),
     ("hydroid-xtask", &[]),
 ];
 
 /// Libraries that carry an authority, and the crates that have it. `x` stands for `x-…` too.
-const AUTHORITIES: [(&str, &[&str]); 10] = [
+const AUTHORITIES: [(&str, &[&str]); 13] = [
     ("axum", &["hydroid-gateway"]),
     ("clap", &["hydroid-cli", "hydroid-xtask"]),
+    ("crossterm", &["hydroid-tui"]),
     ("hickory", &["hydroid-wasm"]),
     ("hyper", &["hydroid-gateway", "hydroid-wasm"]),
     ("libsql", &["hydroid-memory"]),
+    ("ratatui", &["hydroid-tui"]),
     ("rustls", &["hydroid-gateway", "hydroid-wasm"]),
     ("rustyline", &["hydroid-cli"]),
     ("secret-service", &["hydroid-cli"]),
     ("tokio-rustls", &["hydroid-gateway", "hydroid-wasm"]),
+    ("tokio-tungstenite", &["hydroid-tui"]),
     ("wasmtime", &["hydroid-wasm"]),
 ];
 

@@ -4,10 +4,10 @@
 
 mod shown;
 
-use crate::harmless::{exact, excerpt, harmless};
 use crate::render::Asked;
 use crate::terminal::{self, Style, Terminal, indented};
 use anyhow::Result;
+use hydroid_core::harmless::{exact, excerpt, harmless};
 use hydroid_core::policy::CallPattern;
 use hydroid_core::protocol::ApprovalAnswer;
 use hydroid_core::tool::Impact;

@@ -7,6 +7,7 @@ mod memory;
 mod model;
 mod provider;
 mod shipping;
+mod tui;
 
 use authoring::{Build, New, RunTool, Test};
 pub(crate) use authority::{
@@ -18,6 +19,7 @@ pub(crate) use model::{Cost, Model};
 
 pub(crate) use provider::{AddService, Provider};
 pub(crate) use shipping::{Add, IndexFile, Key, Level, Publish, Registry, Update};
+pub(crate) use tui::Tui;
 
 use crate::exit;
 use clap::builder::NonEmptyStringValueParser;
@@ -54,6 +56,11 @@ pub(crate) enum Command {
     ///
     /// Ctrl-C cancels a turn, Ctrl-D ends; `/help` lists what else there is.
     Chat(Chat),
+    /// Talk on the whole screen, in several sessions at once.
+    ///
+    /// It is a client of the daemon, which is started if it does not run. `F1` lists keys and
+    /// commands.
+    Tui(Tui),
     /// Choose which service answers, and try it.
     #[command(subcommand, arg_required_else_help = true)]
     Provider(Provider),

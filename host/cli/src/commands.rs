@@ -23,6 +23,7 @@ mod serve;
 mod session;
 mod stop;
 mod token;
+mod tui;
 mod web;
 
 use crate::args::{Arguments, Command, ModelChoice, Policy};
@@ -51,6 +52,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit> {
     match arguments.command {
         Command::Ask(ask) => ask::run(ask, environment, settings).await,
         Command::Chat(chat) => chat::run(chat, environment, settings).await,
+        Command::Tui(tui) => tui::run(tui, environment, settings).await,
         Command::Provider(command) => provider::run(command, environment, settings).await,
         Command::Component(command) => component::run(command, environment, &settings).await,
         Command::Model(command) => model::run(command, environment, &settings).await,

@@ -3,7 +3,6 @@
 
 use crate::approval::{self, Reply, Standing};
 use crate::exit::{Exit, usage};
-use crate::harmless::harmless;
 use crate::occupied::Occupied;
 use crate::paths::Paths;
 use crate::render::{self, Asked, Renderer};
@@ -13,6 +12,7 @@ use futures_util::FutureExt;
 use futures_util::future::maybe_done;
 use hydroid_agent::{Agent, AnswerError, OpenSession, Session, SessionChoice, TurnHandle};
 use hydroid_core::entry::Outcome;
+use hydroid_core::harmless::harmless;
 use hydroid_core::id::{CallId, SessionId, UserId};
 use hydroid_core::message::Part;
 use hydroid_core::policy::{Mode, PolicyRule};

@@ -3,9 +3,9 @@
 //! nothing is ever written there.
 
 use crate::env::Environment;
-use crate::harmless::excerpt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use hydroid_core::harmless::excerpt;
 use hydroid_core::ports::SecretValue;
 use hydroid_wasm::shipping::{Login, Logins};
 use serde::Deserialize;

@@ -14,7 +14,7 @@ pub(crate) struct Variable {
 
 /// Every variable, for `docs/config.md` and `hydroid config explain`. Besides these, only
 /// variables that `secrets.*.env` and `secrets.*.exec_env` name are read.
-pub(crate) const VARIABLES: [Variable; 8] = [
+pub(crate) const VARIABLES: [Variable; 10] = [
     Variable {
         name: "DOCKER_CONFIG",
         doc: "Directory with the `config.json` that holds credentials for registries of components; `~/.docker` if it is not set.",
@@ -35,7 +35,15 @@ pub(crate) const VARIABLES: [Variable; 8] = [
         name: "HYDROID_NEW_MASTER_KEY",
         doc: "The key that `hydroid secret rotate` seals them under instead.",
     },
+    Variable {
+        name: "HYDROID_TOKEN",
+        doc: "The token that `hydroid tui --url` shows to a host elsewhere; it is asked for if absent.",
+    },
     Variable { name: "NO_COLOR", doc: "Set to anything, nothing is coloured." },
+    Variable {
+        name: "VISUAL, EDITOR",
+        doc: "The editor in which a message is written, if that is wanted in `hydroid tui`.",
+    },
     Variable {
         name: "HOME, XDG_CONFIG_HOME, XDG_DATA_HOME, XDG_CACHE_HOME",
         doc: "Where the platform's own directories are, if `HYDROID_HOME` is not set.",

@@ -2,7 +2,7 @@
 //! at `info`, where the backtrace of a failed component is kept. Secrets the host knows and its
 //! paths are masked in every line, whoever wrote it.
 
-use crate::harmless::harmless;
+use hydroid_core::harmless::harmless;
 use hydroid_core::scrub::LiveScrubber;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};

@@ -5,7 +5,7 @@
 //! Read in this order: `args` (what can be typed), `env`, `paths`, `value` and `load` (what it
 //! means), `secrets`, `docker` (credentials for registries), `release` (the components inside the binary), `registry` (what is offered), `models` (the
 //! catalog of models), `wire` (the whole host in one
-//! visible order), `daemon`, `conversation` with `render`, `harmless` and `approval`, `stopped` and `audited`, then `commands`, a
+//! visible order), `daemon`, `conversation` with `render` and `approval`, `desk` (for the full screen), `stopped` and `audited`, then `commands`, a
 //! file each.
 
 #![expect(
@@ -21,11 +21,11 @@ mod authoring;
 mod commands;
 mod conversation;
 mod daemon;
+mod desk;
 mod docker;
 mod documents;
 mod env;
 mod exit;
-mod harmless;
 mod load;
 mod log;
 mod models;
@@ -50,6 +50,7 @@ mod wire;
 use args::Arguments;
 use clap::Parser;
 use exit::Exit;
+use hydroid_core::harmless;
 use std::process::ExitCode;
 use std::time::Duration;
 

@@ -2,12 +2,12 @@
 //! their overlay beside the configuration. What they mean is decided in core.
 
 use crate::exit::usage;
-use crate::harmless::harmless;
 use crate::load::{Loaded, Origin};
 use crate::paths::Paths;
 use anyhow::{Context, Result, anyhow, bail};
 use flate2::read::DeflateDecoder;
 use hydroid_core::config::{Config, did_you_mean};
+use hydroid_core::harmless::harmless;
 use hydroid_core::models::{
     Catalog, CatalogError, Models, PROVENANCE, Provenance, Services, Wanted,
 };

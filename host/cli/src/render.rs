@@ -1,10 +1,10 @@
 //! A session as it is shown while it runs: the answer streams to standard output, everything
 //! else goes to standard error. It decides nothing; approvals are handed on to whoever asks.
 
-use crate::harmless::{exact, excerpt, harmless};
 use crate::terminal::{self, Style, Terminal};
 use hydroid_core::entry::DecidedBy;
 use hydroid_core::entry::{Entry, Outcome};
+use hydroid_core::harmless::{exact, excerpt, harmless};
 use hydroid_core::id::{CallId, ComponentId};
 use hydroid_core::message::{Content, StopReason, Usage};
 use hydroid_core::money::Money;

@@ -1,9 +1,9 @@
 //! The emergency stop: a file in the data directory that every process of this directory sees
 //! within a quarter of a second. What it then cuts is for those who are told.
 
-use crate::harmless::excerpt;
 use crate::paths::{Paths, replace_private};
 use anyhow::{Context, Result};
+use hydroid_core::harmless::excerpt;
 use hydroid_core::id::UserId;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};

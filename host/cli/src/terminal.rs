@@ -2,7 +2,7 @@
 //! where a person looks at it. A reader that went away is not an error worth a message.
 
 use crate::env::Environment;
-use crate::harmless;
+use hydroid_core::harmless;
 use std::io::{self, IsTerminal, Write};
 
 /// How to speak to whoever started the process.

@@ -1,8 +1,8 @@
 //! A session that is over, to read: as plain text or as Markdown, from its entries alone.
 
-use crate::harmless::{exact, excerpt, harmless};
 use crate::render::{ending, text_of};
 use hydroid_core::entry::{DecidedBy, Entry};
+use hydroid_core::harmless::{exact, excerpt, harmless};
 use hydroid_core::id::CallId;
 use hydroid_core::message::{Content, Part};
 use hydroid_core::policy::Decision;

@@ -15,6 +15,7 @@ pub mod config;
 pub mod context;
 pub mod entry;
 pub mod fence;
+pub mod harmless;
 pub mod hook;
 pub mod id;
 pub mod injection;

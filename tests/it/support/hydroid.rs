@@ -135,7 +135,7 @@ impl Home {
     }
 
     pub(super) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(binary());
+        let mut command = Command::new(program());
         command.args(arguments).env_clear();
         command.env("HYDROID_HOME", self.directory.path()).env("HOME", self.directory.path());
         command
@@ -193,7 +193,7 @@ impl Ran {
 }
 
 /// The binary under test.
-fn binary() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     std::env::var_os("HYDROID_BIN")
         .map_or_else(|| root().join("target/debug/hydroid"), PathBuf::from)
 }

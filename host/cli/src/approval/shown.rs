@@ -1,8 +1,8 @@
 //! What of others is shown to be decided on: arguments and previews, behind a margin, with nothing
 //! left out that is not counted and nothing hidden. It asks nothing.
 
-use crate::harmless::exact;
 use crate::terminal::{Style, Terminal, pieces};
+use hydroid_core::harmless::{argument_lines, exact, visible};
 use hydroid_core::tool::Preview;
 
 /// Stands before every piece of the arguments, so that nothing in them begins where our own lines
@@ -12,29 +12,10 @@ pub(super) const MARGIN: &str = "  │ ";
 /// Columns that `MARGIN` takes.
 const MARGIN_CELLS: usize = 4;
 
-/// Spaces in a row that are shown as they are; more could push text to another line or off the
-/// screen, so they are counted.
-const MOST_SPACES: usize = 2;
-
-/// Shown before the count of a run of spaces.
-const SPACE: char = '␠';
-
 /// Arguments over several lines, nothing left out and nothing hidden. Lines are broken here and
 /// not by the terminal, which would begin the rest at the first column, as a line of ours.
 pub(super) fn arguments(json: &str, columns: usize) -> String {
-    let pretty = serde_json::from_str::<serde_json::Value>(json)
-        .and_then(|value| serde_json::to_string_pretty(&value));
-    let lines: Vec<String> = match pretty {
-        // Inside values line ends are escaped, so what a line begins with is our indentation.
-        Ok(text) => text
-            .lines()
-            .map(|line| {
-                let value = line.trim_start_matches(' ');
-                format!("{}{}", " ".repeat(line.len() - value.len()), visible(value))
-            })
-            .collect(),
-        Err(_) => json.lines().map(visible).collect(),
-    };
+    let lines = argument_lines(json);
     behind_margin(lines.iter().map(String::as_str), columns).join("\n")
 }
 
@@ -94,33 +75,6 @@ pub(super) fn preview(preview: &Preview, terminal: Terminal, columns: usize) -> 
             plain(format!("what it would do could not be found out: {reason}"))
         }
     }
-}
-
-/// The text with everything that cannot be seen written out and long runs of spaces counted.
-fn visible(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    let mut spaces = 0;
-    let end_run = |shown: &mut String, spaces: usize| {
-        if spaces > MOST_SPACES {
-            shown.push_str(&format!("{SPACE}×{spaces}"));
-        } else {
-            shown.push_str(&" ".repeat(spaces));
-        }
-    };
-    for character in exact(text).chars() {
-        if character == ' ' {
-            spaces += 1;
-            continue;
-        }
-        end_run(&mut shown, std::mem::take(&mut spaces));
-        match character {
-            // Only ours means spaces.
-            SPACE => shown.push_str("\\u2420"),
-            _ => shown.push(character),
-        }
-    }
-    end_run(&mut shown, spaces);
-    shown
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@
 use crate::args::Backup;
 use crate::env::Environment;
 use crate::exit::{Exit, usage};
-use crate::harmless::harmless;
 use crate::load::Setting;
 use crate::paths::{private_directory, replace_private};
 use crate::terminal::{self, table};
@@ -12,6 +11,7 @@ use crate::wire::{Ground, SystemClock};
 use crate::{moment, occupied};
 use anyhow::{Context, Result, bail};
 use hydroid_core::config::is_name;
+use hydroid_core::harmless::harmless;
 use hydroid_core::ports::Clock;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

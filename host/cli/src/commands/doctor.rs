@@ -4,13 +4,13 @@
 use crate::commands::provider::how_to_store;
 use crate::env::Environment;
 use crate::exit::Exit;
-use crate::harmless::{exact, harmless};
 use crate::load::Setting;
 use crate::secrets::master_key::KeptIn;
 use crate::wire::{Ground, SystemClock, read_grants};
 use crate::{audited, models, release, stopped, terminal};
 use anyhow::Result;
 use hydroid_core::config::{Policy, did_you_mean};
+use hydroid_core::harmless::{exact, harmless};
 use hydroid_core::manifest::Manifest;
 use hydroid_core::policy::CallPattern;
 use hydroid_core::ports::{Clock, Embedder, Journal, RateLimits, Tools};

@@ -8,12 +8,12 @@ mod ingest;
 use crate::args::{Memory, SearchMemory};
 use crate::env::Environment;
 use crate::exit::{Exit, usage};
-use crate::harmless::{excerpt, harmless};
 use crate::load::Setting;
 use crate::moment;
 use crate::terminal::{self, table};
 use crate::wire::{Ground, SystemClock};
 use anyhow::{Result, bail};
+use hydroid_core::harmless::{excerpt, harmless};
 use hydroid_core::ports::{
     Clock, Hit, MOST_HITS, Note, Order, Origin, Question, Recall, Scope, Scopes, Source, Why,
     normal_tag,

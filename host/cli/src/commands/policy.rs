@@ -4,7 +4,6 @@
 use crate::args::Check;
 use crate::env::Environment;
 use crate::exit::{Exit, usage};
-use crate::harmless::{exact, harmless};
 use crate::load::Setting;
 use crate::terminal::{self, indented, table};
 use crate::wire::{self, Ground, SystemClock};
@@ -12,6 +11,7 @@ use anyhow::Result;
 use hydroid_agent::session_policy;
 use hydroid_core::config::did_you_mean;
 use hydroid_core::entry::Entry;
+use hydroid_core::harmless::{exact, harmless};
 use hydroid_core::id::{CallId, ComponentId, TurnId};
 use hydroid_core::message::{Label, Origin};
 use hydroid_core::policy::resource::normal_path;

@@ -5,13 +5,13 @@ use super::key;
 use crate::args::{IndexFile, Registry as Command};
 use crate::env::Environment;
 use crate::exit::{Exit, usage};
-use crate::harmless::{exact, excerpt, harmless};
 use crate::paths::Paths;
 use crate::registry::{Index, Offered};
 use crate::terminal::{self, indented, table};
 use crate::wire::read_keys;
 use anyhow::{Context, Result, bail};
 use hydroid_core::config::did_you_mean;
+use hydroid_core::harmless::{exact, excerpt, harmless};
 use hydroid_wasm::shipping::{KeyLevel, Statement};
 use serde_json::json;
 

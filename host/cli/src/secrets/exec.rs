@@ -2,7 +2,7 @@
 //! environment, bounded time and output; what it says on standard error is shown only in part.
 
 use crate::env::Environment;
-use crate::harmless::excerpt;
+use hydroid_core::harmless::excerpt;
 use hydroid_core::scrub::Scrubber;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::io::Read;

@@ -4,11 +4,11 @@
 use super::{PAGE, as_value};
 use crate::args::AuditFormat;
 use crate::exit::{Exit, usage};
-use crate::harmless;
 use crate::moment;
 use crate::terminal;
 use crate::wire::Ground;
 use anyhow::{Context, Result};
+use hydroid_core::harmless;
 use hydroid_core::scrub::Scrubber;
 use hydroid_memory::{AuditLog, AuditQuery};
 use serde_json::Value;

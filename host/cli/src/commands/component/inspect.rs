@@ -2,10 +2,10 @@
 //! and needs, each line from what was proven and not from what it says about itself.
 
 use super::portrait::Portrait;
-use crate::harmless::{exact, excerpt, harmless};
 use crate::terminal::indented;
 use hydroid_core::capability::{Grant, Profile};
 use hydroid_core::config::Size;
+use hydroid_core::harmless::{exact, excerpt, harmless};
 use hydroid_core::manifest::Manifest;
 use hydroid_core::tool::Impact;
 use hydroid_wasm::Catalog;

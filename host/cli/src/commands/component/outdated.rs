@@ -5,10 +5,10 @@ use super::offer::{Offer, locked};
 use super::source::{from_registry, newest, tag_of};
 use crate::args::Update;
 use crate::exit::{Exit, usage};
-use crate::harmless::{exact, harmless};
 use crate::terminal::{self, table};
 use crate::wire::{Ground, read_lock};
 use anyhow::{Result, bail};
+use hydroid_core::harmless::{exact, harmless};
 use hydroid_wasm::Catalog;
 use hydroid_wasm::shipping::{Locked, OciReference};
 

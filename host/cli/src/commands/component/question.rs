@@ -4,11 +4,11 @@
 use super::grant::is_built;
 use super::offer::Offer;
 use crate::exit::usage;
-use crate::harmless::exact;
 use crate::terminal::{self, Style};
 use crate::wire::Ground;
 use anyhow::{Context, Result};
 use hydroid_core::capability::{HostPattern, Profile, WebRule};
+use hydroid_core::harmless::exact;
 use hydroid_core::manifest::Manifest;
 use hydroid_core::ports::LARGEST_COMPONENT_STATE;
 use hydroid_wasm::grants::Entry;

@@ -3,11 +3,11 @@
 //! by hand is checked when the component is loaded.
 
 use crate::exit::usage;
-use crate::harmless::excerpt;
 use crate::paths::Paths;
 use crate::{release, terminal};
 use anyhow::{Context, Result};
 use hydroid_core::config::{Config, did_you_mean};
+use hydroid_core::harmless::excerpt;
 use hydroid_core::manifest::Manifest;
 use hydroid_wasm::component::{ConfigProblem, config_problems, embedded_manifest};
 use std::collections::BTreeMap;

@@ -3,10 +3,10 @@
 
 use crate::documents;
 use crate::exit::Exit;
-use crate::harmless::harmless;
 use crate::terminal;
 use crate::wire::{Ground, SystemClock};
 use anyhow::{Context, Result, bail};
+use hydroid_core::harmless::harmless;
 use hydroid_core::ports::{Clock, Parsers, Scope};
 use hydroid_memory::{Database, Memory, NewFile, Taken};
 use std::collections::{BTreeMap, BTreeSet};

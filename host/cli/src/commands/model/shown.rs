@@ -1,8 +1,8 @@
 //! Models as they are shown. What is not known is said, and never shown as a number.
 
-use crate::harmless::exact;
 use anyhow::Result;
 use hydroid_core::config::Config;
+use hydroid_core::harmless::exact;
 use hydroid_core::models::{Catalog, Facts, Modality, Model, Models};
 use hydroid_core::money::{Price, Rates};
 use serde_json::{Value, json};

@@ -4,7 +4,6 @@
 
 use crate::audited::{Deed, audit};
 use crate::exit::{Exit, usage};
-use crate::harmless::harmless;
 use crate::models::{self, LARGEST};
 use crate::paths::replace_private;
 use crate::stopped::refuse_if_stopped;
@@ -13,6 +12,7 @@ use crate::{moment, terminal};
 use anyhow::{Context, Result, bail};
 use hydroid_core::audit::AuditAction;
 use hydroid_core::capability::{Grant, Profile, WebRule};
+use hydroid_core::harmless::harmless;
 use hydroid_core::id::ComponentId;
 use hydroid_core::models::{Catalog, Provenance, Wanted, changes, snapshot};
 use hydroid_core::ports::Clock;

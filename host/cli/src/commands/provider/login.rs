@@ -4,7 +4,6 @@
 use crate::commands::secret::{self, LOGIN};
 use crate::env::Environment;
 use crate::exit::{Exit, usage};
-use crate::harmless::{exact, harmless};
 use crate::load::Setting;
 use crate::providers;
 use crate::stopped::refuse_if_stopped;
@@ -12,6 +11,7 @@ use crate::terminal;
 use crate::wire::Ground;
 use anyhow::{Context, Result, anyhow};
 use hydroid_core::config::Config;
+use hydroid_core::harmless::{exact, harmless};
 use hydroid_core::id::ComponentId;
 use hydroid_core::manifest::{DeviceLogin, LoginClient, Manifest};
 use hydroid_core::ports::{SecretValue, Secrets};

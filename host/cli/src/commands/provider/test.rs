@@ -2,11 +2,11 @@
 
 use super::in_use;
 use crate::exit::{Exit, usage};
-use crate::harmless::{excerpt, harmless};
 use crate::stopped::refuse_if_stopped;
 use crate::terminal;
 use crate::wire::Ground;
 use anyhow::{Context, Result};
+use hydroid_core::harmless::{excerpt, harmless};
 use hydroid_core::id::{ComponentId, SessionId, TurnId};
 use hydroid_core::message::{Content, Label, Message, Part, Role, StopReason, Usage};
 use hydroid_core::money::Money;

@@ -2,12 +2,12 @@
 //! value, nor how long it is.
 
 use crate::exit::Exit;
-use crate::harmless::harmless;
 use crate::moment;
 use crate::secrets::kind;
 use crate::terminal::{self, table};
 use crate::wire::Ground;
 use anyhow::Result;
+use hydroid_core::harmless::harmless;
 use hydroid_memory::StoredSecret;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,12 +1,19 @@
 //! Text of others made harmless for a terminal: what would move the cursor, change colours,
 //! reorder letters or hide is shown or removed. It does not judge what the text says.
 
+/// Spaces in a row that [`visible`] shows as they are; more could push text to another line or off
+/// the screen, so they are counted.
+const MOST_SPACES: usize = 2;
+
+/// Stands before the count of a run of spaces.
+const SPACE: char = '\u{2420}';
+
 /// Combining marks on one letter that are shown; the languages that stack them use no more.
 const MOST_MARKS: u32 = 3;
 
 /// Text to read: control characters become visible, what reorders letters is removed. Line ends
 /// and tabs stay.
-pub(crate) fn harmless(text: &str) -> String {
+pub fn harmless(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();
     while let Some(character) = characters.next() {
@@ -24,8 +31,18 @@ pub(crate) fn harmless(text: &str) -> String {
     shown
 }
 
-/// The same on one line, cut to so many characters.
-pub(crate) fn excerpt(text: &str, most: usize) -> String {
+/// Text a person hands over, without what they cannot see in it: marks of direction, fillers, tags.
+/// Joiners and selectors stay, since letters and signs of many languages are written with them.
+pub fn seen(text: &str) -> String {
+    let stays =
+        |character: &char| matches!(character, '\u{200c}' | '\u{200d}' | '\u{fe0e}' | '\u{fe0f}');
+    text.chars()
+        .filter(|character| stays(character) || !(hides(*character) || reorders(*character)))
+        .collect()
+}
+
+/// [`harmless`] text on one line, cut to so many characters.
+pub fn excerpt(text: &str, most: usize) -> String {
     let flat = harmless(text).replace(['\n', '\t'], " ");
     let flat = flat.trim();
     match flat.char_indices().nth(most) {
@@ -36,7 +53,7 @@ pub(crate) fn excerpt(text: &str, most: usize) -> String {
 
 /// Text to decide on: nothing is removed, everything that cannot be seen is written out, as in
 /// JSON. A combining mark is shown only on a letter or digit, where it belongs, and not in a pile.
-pub(crate) fn exact(text: &str) -> String {
+pub fn exact(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     // How many more marks may follow here.
     let mut marks = 0;
@@ -62,9 +79,53 @@ pub(crate) fn exact(text: &str) -> String {
     shown
 }
 
+/// The same as [`exact`] with long runs of spaces counted.
+pub fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut spaces = 0;
+    let end_run = |shown: &mut String, spaces: usize| {
+        if spaces > MOST_SPACES {
+            shown.push_str(&format!("{SPACE}×{spaces}"));
+        } else {
+            shown.push_str(&" ".repeat(spaces));
+        }
+    };
+    for character in exact(text).chars() {
+        if character == ' ' {
+            spaces += 1;
+            continue;
+        }
+        end_run(&mut shown, std::mem::take(&mut spaces));
+        match character {
+            // Only ours means spaces.
+            SPACE => shown.push_str("\\u2420"),
+            _ => shown.push(character),
+        }
+    }
+    end_run(&mut shown, spaces);
+    shown
+}
+
+/// Arguments of a call to decide on, a line each: nothing left out and nothing hidden.
+pub fn argument_lines(json: &str) -> Vec<String> {
+    let pretty = serde_json::from_str::<serde_json::Value>(json)
+        .and_then(|value| serde_json::to_string_pretty(&value));
+    match pretty {
+        // Inside values line ends are escaped, so what a line begins with is our indentation.
+        Ok(text) => text
+            .lines()
+            .map(|line| {
+                let value = line.trim_start_matches(' ');
+                format!("{}{}", " ".repeat(line.len() - value.len()), visible(value))
+            })
+            .collect(),
+        Err(_) => json.lines().map(visible).collect(),
+    }
+}
+
 /// JSON text for a terminal or a pipe: the same value, nothing in it a terminal would act on.
 /// serde writes ASCII controls as escapes already; outside strings JSON is ASCII.
-pub(crate) fn json(text: &str) -> String {
+pub fn json(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
         if !character.is_ascii() && (character.is_control() || reorders(character))
@@ -136,6 +197,12 @@ mod tests {
         let text = "naïve 日本語 👩‍👩‍👧 \tx\nפה";
         assert_eq!(harmless(text), text);
         assert_eq!(harmless("a\r\nb"), "a\nb");
+    }
+
+    #[test]
+    fn what_a_person_hands_over_hides_nothing() {
+        assert_eq!(seen("a\u{202e}b\u{e0041}\u{200b}c"), "abc");
+        assert_eq!(seen("👩‍👩‍👧 ❤\u{fe0f} می\u{200c}خواهم"), "👩‍👩‍👧 ❤\u{fe0f} می\u{200c}خواهم");
     }
 
     #[test]
