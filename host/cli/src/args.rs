@@ -7,7 +7,7 @@ mod provider;
 pub(crate) use authority::{
     Answer, Approval, Audit, AuditFormat, Check, Given, Label, Mode, Policy, Query, Stop,
 };
-pub(crate) use model::{Cost, Model};
+pub(crate) use model::{By, Cost, Model};
 
 pub(crate) use provider::{AddService, Provider};
 

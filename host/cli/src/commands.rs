@@ -2,10 +2,10 @@
 
 mod approval;
 mod ask;
-mod audit;
+pub(crate) mod audit;
 mod chat;
 mod component;
-mod config;
+pub(crate) mod config;
 mod cost;
 mod debug;
 mod doctor;
@@ -13,7 +13,7 @@ mod label;
 mod model;
 mod policy;
 mod provider;
-mod secret;
+pub(crate) mod secret;
 mod session;
 mod stop;
 
@@ -40,7 +40,16 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit> {
             .ok_or_else(|| usage("`--workspace` is not UTF-8; rename the directory"))?;
         settings.push(Setting::new("--workspace", "workspace.directory", directory));
     }
-    match arguments.command {
+    dispatch(arguments.command, environment, settings).await
+}
+
+/// Runs a command under settings.
+pub(crate) async fn dispatch(
+    command: Command,
+    environment: Arc<Environment>,
+    settings: Vec<Setting>,
+) -> Result<Exit> {
+    match command {
         Command::Ask(ask) => ask::run(ask, environment, settings).await,
         Command::Chat(chat) => chat::run(chat, environment, settings).await,
         Command::Provider(command) => provider::run(command, environment, settings).await,

@@ -153,7 +153,7 @@ async fn set(
 
 /// Rules, limits and budgets are recorded with their value; what a component is given, which may be
 /// anything, without it.
-fn deed(key: &str, value: &toml::Value) -> Deed<'static> {
+pub(crate) fn deed(key: &str, value: &toml::Value) -> Deed<'static> {
     let shown = ["policy.", "egress.", "limits.", "turn.", "workspace."];
     let resource = if shown.iter().any(|group| key.starts_with(group)) {
         format!("{key} = {}", one_line(value))
@@ -170,7 +170,7 @@ fn deed(key: &str, value: &toml::Value) -> Deed<'static> {
 }
 
 /// The text with one key set, comments and order kept.
-pub(super) fn edited(text: &str, key: &str, value: &toml::Value) -> Result<String> {
+pub(crate) fn edited(text: &str, key: &str, value: &toml::Value) -> Result<String> {
     let mut document: DocumentMut = text
         .parse()
         .map_err(|error: toml_edit::TomlError| anyhow::anyhow!("{}", error.to_string().trim()))?;
@@ -213,7 +213,7 @@ pub(super) fn edited(text: &str, key: &str, value: &toml::Value) -> Result<Strin
 }
 
 /// The text without one key, if it has it; a table that is empty then stays.
-pub(super) fn without(text: &str, key: &str) -> Result<String> {
+pub(crate) fn without(text: &str, key: &str) -> Result<String> {
     let mut document: DocumentMut = text
         .parse()
         .map_err(|error: toml_edit::TomlError| anyhow::anyhow!("{}", error.to_string().trim()))?;
@@ -233,7 +233,7 @@ pub(super) fn without(text: &str, key: &str) -> Result<String> {
 }
 
 /// The whole file must be one that the host would take.
-pub(super) fn check(text: &str, file: &Path) -> Result<()> {
+pub(crate) fn check(text: &str, file: &Path) -> Result<()> {
     let table: toml::Table = text.parse().context("the edited file would not be TOML")?;
     match Config::from_table(table) {
         Ok(_) => Ok(()),
