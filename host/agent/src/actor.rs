@@ -11,7 +11,7 @@ use crate::audit;
 use crate::clients::{Client, Clients, Shown};
 use crate::effects::{self, Job, News, Report, TurnContext};
 use crate::history;
-use crate::session::{AnswerError, Command, SayError, TurnEnd, TurnError, TurnReport};
+use crate::session::{AnswerError, ChangeError, Command, SayError, TurnEnd, TurnError, TurnReport};
 use crate::sessions::{AgentParts, Entered, OpenSession};
 use crate::settings;
 use hydroid_core::entry::{self, DecidedBy, Entry};
@@ -19,7 +19,8 @@ use hydroid_core::id::{CallId, ComponentId, SessionId, TurnId, UserId};
 use hydroid_core::message::{Content, Label, Part};
 use hydroid_core::policy::{Decision, Mode, Policy, PolicyRule, Who};
 use hydroid_core::ports::{ModelError, ModelEvent, NewSession, StandingApproval, StoreError};
-use hydroid_core::protocol::{ApprovalAnswer, SessionMessage};
+use hydroid_core::protocol::{ApprovalAnswer, SessionMessage, SessionSettings};
+use hydroid_core::scrub::Scrubber;
 use hydroid_core::taint::Taint;
 use hydroid_core::turn::{Effect, Event, Turn, open_questions};
 use std::collections::{BTreeMap, VecDeque};
@@ -48,6 +49,8 @@ pub(crate) struct Actor {
     session: SessionId,
     mode: Mode,
     headless: bool,
+    /// What the session has of its own.
+    own: SessionSettings,
     who: Who,
     /// What was allowed for the rest of the session.
     allowed: Vec<PolicyRule>,
@@ -134,7 +137,8 @@ impl Actor {
             user: open.user,
             session: open.session.id().clone(),
             mode: open.mode,
-            headless: open.headless || open.mode == Mode::Headless,
+            headless: open.headless,
+            own: SessionSettings::default(),
             who,
             allowed: open.allow,
             standing: Vec::new(),
@@ -158,9 +162,10 @@ impl Actor {
     pub(crate) async fn resume(&mut self) -> Result<(), StoreError> {
         self.stored = Stored::Unknown;
         self.entries = self.agent.entries(&self.user, &self.session).await?;
+        self.own = history::settings(&self.entries);
         if open_questions(&self.entries).is_empty() {
             self.record(history::closing_entries(&self.entries)).await?;
-        } else if !self.headless {
+        } else if !self.is_headless() {
             self.read_standing().await?;
             self.restore();
         }
@@ -175,7 +180,7 @@ impl Actor {
     }
 
     fn restore(&mut self) {
-        let settings = settings::turn_settings(&self.agent.config);
+        let settings = settings::turn_settings(&self.agent.config, &self.own);
         let policy = self.policy();
         let used_ids = history::used_ids(&self.entries);
         let Some((turn, effects)) = Turn::restore(&self.entries, settings, policy, used_ids) else {
@@ -187,11 +192,19 @@ impl Actor {
         self.restored = Some((effects, end));
     }
 
+    fn mode(&self) -> Mode {
+        self.own.mode.unwrap_or(self.mode)
+    }
+
+    fn is_headless(&self) -> bool {
+        self.headless || self.mode() == Mode::Headless
+    }
+
     fn policy(&self) -> Policy {
         let config = &self.agent.config;
         let policy =
-            settings::session_policy(config, &self.who, self.mode, &self.standing, &self.allowed);
-        Policy { headless: self.headless, ..policy }
+            settings::session_policy(config, &self.who, self.mode(), &self.standing, &self.allowed);
+        Policy { headless: self.is_headless(), ..policy }
     }
 
     async fn read_standing(&mut self) -> Result<(), StoreError> {
@@ -250,6 +263,9 @@ impl Actor {
                 drop(reply.send(answered));
             }
             Command::Cancel => self.handle(vec![Event::CancelRequested]).await,
+            Command::Steer { parts, reply } => drop(reply.send(self.steer(parts).await)),
+            Command::Rewind { to, reply } => drop(reply.send(self.rewind(to).await)),
+            Command::Set { settings, reply } => drop(reply.send(self.set(settings).await)),
             Command::Subscribe(client) => self.clients.add(client),
             Command::Close { closed } => {
                 self.closers.push(closed);
@@ -280,6 +296,55 @@ impl Actor {
         let answer = self.scrubbed_answer(answer);
         self.handle(vec![Event::Answered { id: call_id, answer }]).await;
         Ok(())
+    }
+
+    async fn steer(&mut self, parts: Vec<Part>) -> Result<(), SayError> {
+        if self.running.is_none() {
+            return Err(SayError::NothingRuns);
+        }
+        let parts = masked(&self.agent.scrubber.current(), parts);
+        self.handle(vec![Event::Steered(parts)]).await;
+        Ok(())
+    }
+
+    async fn rewind(&mut self, to: Option<TurnId>) -> Result<(), ChangeError> {
+        if self.running.is_some() || !self.queue.is_empty() {
+            return Err(ChangeError::TurnRuns);
+        }
+        self.read_again().await?;
+        let is_there = |turn: &TurnId| {
+            self.entries
+                .iter()
+                .any(|entry| matches!(entry, Entry::TurnStarted { turn: known, .. } if known == turn))
+        };
+        if let Some(turn) = to.as_ref().filter(|turn| !is_there(turn)) {
+            return Err(ChangeError::NoTurn(turn.clone()));
+        }
+        self.change(Entry::Rewound { to }).await
+    }
+
+    async fn set(&mut self, settings: SessionSettings) -> Result<(), ChangeError> {
+        self.read_again().await?;
+        self.own = settings.clone();
+        self.change(Entry::SettingsChanged { settings }).await
+    }
+
+    async fn read_again(&mut self) -> Result<(), ChangeError> {
+        match self.stored {
+            Stored::Unknown if self.running.is_none() => {
+                self.resume().await.map_err(ChangeError::Journal)
+            }
+            Stored::Unknown | Stored::Known | Stored::No => Ok(()),
+        }
+    }
+
+    /// Records something that is not about a turn. A session that is not in the journal yet has
+    /// nothing to record it in, and nothing to forget.
+    async fn change(&mut self, entry: Entry) -> Result<(), ChangeError> {
+        if self.stored == Stored::No {
+            return Ok(());
+        }
+        self.record(vec![entry]).await.map_err(ChangeError::Journal)
     }
 
     /// Cuts everything at once: no grace, and nothing new until it is released.
@@ -329,13 +394,7 @@ impl Actor {
     /// What the person said, without the secrets as they are when the turn begins.
     async fn scrubbed(&self, parts: Vec<Part>) -> Result<Vec<Part>, TurnError> {
         let scrubber = self.agent.refreshed_scrubber().await.map_err(TurnError::Secrets)?;
-        let masked = |part: Part| match part.content {
-            Content::Text { text } => {
-                Part::new(Content::text(mask_known(&scrubber, &text)), part.label)
-            }
-            content => Part::new(scrubber.scrub_content(content), part.label),
-        };
-        Ok(parts.into_iter().map(masked).collect())
+        Ok(masked(&scrubber, parts))
     }
 
     fn scrubbed_answer(&self, answer: ApprovalAnswer) -> ApprovalAnswer {
@@ -402,7 +461,7 @@ impl Actor {
     fn new_turn(&self) -> Turn {
         Turn::new(
             TurnId::new((self.agent.new_turn_id)()),
-            settings::turn_settings(&self.agent.config),
+            settings::turn_settings(&self.agent.config, &self.own),
             self.policy(),
             history::used_ids(&self.entries),
             Taint::of(&self.entries),
@@ -417,7 +476,8 @@ impl Actor {
                 session: self.session.clone(),
                 turn: turn.id().clone(),
                 number: self.turns,
-                headless: self.headless,
+                headless: self.is_headless(),
+                own: self.own.clone(),
                 reports: self.report_to.clone(),
             },
             turn,
@@ -680,6 +740,17 @@ impl Running {
         }
         Some(*clock.since.get_or_insert_with(Instant::now) + clock.left)
     }
+}
+
+/// What a person said, without secrets.
+fn masked(scrubber: &Scrubber, parts: Vec<Part>) -> Vec<Part> {
+    let masked = |part: Part| match part.content {
+        Content::Text { text } => {
+            Part::new(Content::text(mask_known(scrubber, &text)), part.label)
+        }
+        content => Part::new(scrubber.scrub_content(content), part.label),
+    };
+    parts.into_iter().map(masked).collect()
 }
 
 /// The tool that a decision is about, by the call among these entries.

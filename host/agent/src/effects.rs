@@ -3,6 +3,7 @@
 
 use crate::secrecy;
 use crate::sessions::AgentParts;
+use crate::settings;
 use futures_util::FutureExt as _;
 use hydroid_core::id::{CallId, TurnId};
 use hydroid_core::message::{Label, Message};
@@ -11,6 +12,7 @@ use hydroid_core::ports::{
     CallContext, CancelFlag, ModelError, ModelEvent, ModelRequest, SawSecret, Tools,
 };
 use hydroid_core::prompt::{PromptInputs, system_prompt};
+use hydroid_core::protocol::SessionSettings;
 use hydroid_core::reliability::has_image;
 use hydroid_core::scrub::Tally;
 use hydroid_core::tool::{CheckedCall, Preview, ToolCall, ToolOutput};
@@ -64,6 +66,8 @@ pub(crate) struct TurnContext {
     pub(crate) turn: TurnId,
     pub(crate) number: u64,
     pub(crate) headless: bool,
+    /// What the session has of its own.
+    pub(crate) own: SessionSettings,
     /// Bounded: a model that is faster than the journal waits here.
     pub(crate) reports: mpsc::Sender<Report>,
 }
@@ -239,7 +243,7 @@ async fn answer(
         model_error(format!("the model was not asked, because the conversation cannot be searched for secrets now: {problem}"))
     })?;
     let messages = messages.into_iter().map(|message| scrubber.known_message(message)).collect();
-    let request = request(&turn.agent, messages, turn.headless)?;
+    let request = request(&turn.agent, messages, turn.headless, &turn.own)?;
     let mut completion = turn.agent.model.complete(request, context).await?;
     loop {
         let events = completion.next().await?;
@@ -251,16 +255,18 @@ async fn answer(
 }
 
 /// The request for a conversation: as much of it as fits beside instructions and tools.
-fn request(
+pub(crate) fn request(
     agent: &AgentParts,
     messages: Vec<Message>,
     headless: bool,
+    own: &SessionSettings,
 ) -> Result<ModelRequest, ModelError> {
     let model = &agent.config.model;
+    let (own_provider, own_name) = settings::model_of(&agent.config, own);
     // What the model that will answer takes and has room for is what counts.
     let (provider, name) = match model.route.vision.as_ref().filter(|_| has_image(&messages)) {
-        Some(vision) => (&vision.provider, &vision.name),
-        None => (&model.provider, &model.name),
+        Some(vision) => (vision.provider.as_str(), vision.name.as_str()),
+        None => (own_provider, own_name),
     };
     let facts = agent.models.facts(provider, name).map_err(|error| {
         model_error(format!("what is known of the model `{name}` cannot be read: {error}; `hydroid model verify` says more"))
@@ -285,9 +291,10 @@ fn request(
     let options = model.options.as_ref().map(serde_json::to_value).transpose();
     let options = options
         .map_err(|error| model_error(format!("`model.options` cannot be sent as JSON: {error}")))?;
+    let options = with_effort(options, own.effort.as_deref());
     Ok(ModelRequest {
-        provider: hydroid_core::id::ComponentId::new(&model.provider),
-        model: model.name.clone(),
+        provider: hydroid_core::id::ComponentId::new(own_provider),
+        model: own_name.to_owned(),
         system: prompt(fitted.left_out),
         messages: fence::fenced(fitted.messages),
         max_tokens: room.max_tokens(fitted.tokens),
@@ -295,6 +302,20 @@ fn request(
         options,
         tools,
     })
+}
+
+/// The options with how hard the model is to think, in the word every provider takes for it.
+fn with_effort(
+    options: Option<serde_json::Value>,
+    effort: Option<&str>,
+) -> Option<serde_json::Value> {
+    let Some(effort) = effort else { return options };
+    let mut options = match options {
+        Some(serde_json::Value::Object(options)) => options,
+        _ => serde_json::Map::new(),
+    };
+    options.insert("reasoning_effort".to_owned(), effort.into());
+    Some(options.into())
 }
 
 /// How much of a model's window is for the answer.

@@ -5,6 +5,7 @@ use hydroid_core::entry::{Entry, INTERRUPTED, NEVER_RAN, Outcome};
 use hydroid_core::id::{CallId, TurnId};
 use hydroid_core::message::{Content, Label, Part, Usage};
 use hydroid_core::money::Money;
+use hydroid_core::protocol::SessionSettings;
 use hydroid_core::tool::ToolOutput;
 use std::collections::BTreeSet;
 
@@ -18,6 +19,15 @@ pub(crate) fn used_ids(entries: &[Entry]) -> BTreeSet<CallId> {
         _ => None,
     });
     received.collect()
+}
+
+/// What the session has of its own.
+pub(crate) fn settings(entries: &[Entry]) -> SessionSettings {
+    let last = entries.iter().rev().find_map(|entry| match entry {
+        Entry::SettingsChanged { settings } => Some(settings.clone()),
+        _ => None,
+    });
+    last.unwrap_or_default()
 }
 
 /// What closes a last turn that never ended: a result for every open call and the end itself.

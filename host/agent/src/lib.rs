@@ -4,7 +4,7 @@
 //!
 //! Read in this order: [`Agent`] opens a [`Session`], `actor` is the task behind it, `effects`
 //! runs models and tools, `answer` keeps secrets out of what streams by, `clients` shows what is
-//! in the journal, `audit` is what of it is written to the audit log, `metered` keeps account of what models cost, `model` asks models reliably, `history` is what a session remembers and how it goes on after a crash.
+//! in the journal, `audit` is what of it is written to the audit log, `metered` keeps account of what models cost, `model` asks models reliably, `hub` is all sessions of a user for a listener, `history` is what a session remembers and how it goes on after a crash.
 //!
 //! One owner per session: everything that happens to it goes through one bounded mailbox, so no
 //! state is shared and no lock is held. Nothing is shown that the journal has not accepted.
@@ -17,6 +17,7 @@ mod effects;
 #[cfg(test)]
 mod fakes;
 mod history;
+mod hub;
 mod metered;
 mod model;
 mod secrecy;
@@ -27,8 +28,9 @@ mod settings;
 mod tests;
 
 pub use clients::{Shown, Subscription, SubscriptionEnd};
+pub use hub::{Export, Hub, HubLimits, HubParts, Occupy};
 pub use metered::Metered;
 pub use model::{ModelCounters, ModelCounts, ModelParts, reliable};
-pub use session::{AnswerError, SayError, Session, TurnError, TurnHandle, TurnReport};
+pub use session::{AnswerError, ChangeError, SayError, Session, TurnError, TurnHandle, TurnReport};
 pub use sessions::{Agent, AgentParts, OpenError, OpenSession, SessionChoice};
 pub use settings::{MAIN_AGENT, session_policy};

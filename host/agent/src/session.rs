@@ -6,7 +6,7 @@ use hydroid_core::id::{CallId, SessionId, TurnId, UserId};
 use hydroid_core::message::{Content, Part, Usage};
 use hydroid_core::money::Money;
 use hydroid_core::ports::{Sink, StoreError};
-use hydroid_core::protocol::ApprovalAnswer;
+use hydroid_core::protocol::{ApprovalAnswer, SessionSettings};
 use std::io;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -56,11 +56,31 @@ pub enum SayError {
         /// Messages that wait.
         waiting: usize,
     },
+    /// A turn has to run for this.
+    #[error("no turn runs in this session; say it instead")]
+    NothingRuns,
     /// Everything is stopped.
     #[error(
         "everything is stopped since `hydroid stop --all`; `hydroid stop --release` lets it go on"
     )]
     Stopped,
+    /// The session is closed.
+    #[error("the session is closed; open it again to go on")]
+    Closed,
+}
+
+/// Why a session could not be changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// A turn runs or waits.
+    #[error("a turn runs in this session; wait for its end, or cancel it first")]
+    TurnRuns,
+    /// No such turn is in the conversation.
+    #[error("no turn `{0}` is in this conversation")]
+    NoTurn(TurnId),
+    /// The journal did not accept it.
+    #[error("the session could not be changed")]
+    Journal(#[source] StoreError),
     /// The session is closed.
     #[error("the session is closed; open it again to go on")]
     Closed,
@@ -124,6 +144,18 @@ pub(crate) enum Command {
         reply: oneshot::Sender<Result<(), AnswerError>>,
     },
     Cancel,
+    Steer {
+        parts: Vec<Part>,
+        reply: oneshot::Sender<Result<(), SayError>>,
+    },
+    Rewind {
+        to: Option<TurnId>,
+        reply: oneshot::Sender<Result<(), ChangeError>>,
+    },
+    Set {
+        settings: SessionSettings,
+        reply: oneshot::Sender<Result<(), ChangeError>>,
+    },
     Subscribe(Client),
     /// `closed` is told, once nothing runs any more, what the clients still have to be shown.
     Close {
@@ -184,6 +216,31 @@ impl Session {
         let command = Command::Answer { by, call_id, answer, reply };
         self.commands.send(command).await.map_err(|_| AnswerError::Closed)?;
         answered.await.map_err(|_| AnswerError::Closed)?
+    }
+
+    /// Says something into the running turn, which the model reads before its next step.
+    pub async fn steer(&self, parts: Vec<Part>) -> Result<(), SayError> {
+        if !parts.iter().any(says_something) {
+            return Err(SayError::Empty);
+        }
+        let (reply, steered) = oneshot::channel();
+        self.commands.send(Command::Steer { parts, reply }).await.map_err(|_| SayError::Closed)?;
+        steered.await.map_err(|_| SayError::Closed)?
+    }
+
+    /// Lets the conversation forget a turn and all that follows it, or everything.
+    pub async fn rewind(&self, to: Option<TurnId>) -> Result<(), ChangeError> {
+        let (reply, rewound) = oneshot::channel();
+        self.commands.send(Command::Rewind { to, reply }).await.map_err(|_| ChangeError::Closed)?;
+        rewound.await.map_err(|_| ChangeError::Closed)?
+    }
+
+    /// Replaces what the session has of its own, from its next turn on.
+    pub async fn set(&self, settings: SessionSettings) -> Result<(), ChangeError> {
+        let (reply, set) = oneshot::channel();
+        let command = Command::Set { settings, reply };
+        self.commands.send(command).await.map_err(|_| ChangeError::Closed)?;
+        set.await.map_err(|_| ChangeError::Closed)?
     }
 
     /// Stops the running turn, if there is one. Messages that are queued stay so.

@@ -118,6 +118,11 @@ impl Agent {
         Self { parts: Arc::new(parts), open: Arc::default() }
     }
 
+    /// What it was made of.
+    pub(crate) fn parts(&self) -> &AgentParts {
+        &self.parts
+    }
+
     /// Opens a session, within a tokio runtime. `sink` is shown everything from now on and may
     /// block: it misses nothing, and a turn waits for it when it falls far behind. A turn that an earlier process left open is closed first, as interrupted.
     pub async fn open(&self, open: OpenSession, sink: Arc<dyn Sink>) -> Result<Session, OpenError> {

@@ -5,6 +5,7 @@ use hydroid_core::id::ComponentId;
 use hydroid_core::money::Money;
 use hydroid_core::policy::{Mode, Policy, PolicyRule, Rule, RuleOrigin, Who, configured};
 use hydroid_core::ports::StandingApproval;
+use hydroid_core::protocol::SessionSettings;
 use hydroid_core::turn::Settings;
 use std::time::Duration;
 
@@ -12,11 +13,20 @@ use std::time::Duration;
 /// every number one can write there.
 const LONGEST_TURN: Duration = Duration::from_secs(365 * 24 * 3600);
 
+/// Who answers in a session: what it has of its own, else what is configured.
+pub(crate) fn model_of<'a>(config: &'a Config, own: &'a SessionSettings) -> (&'a str, &'a str) {
+    (
+        own.provider.as_deref().unwrap_or(&config.model.provider),
+        own.model.as_deref().unwrap_or(&config.model.name),
+    )
+}
+
 /// The budgets of a turn.
-pub(crate) fn turn_settings(config: &Config) -> Settings {
+pub(crate) fn turn_settings(config: &Config, own: &SessionSettings) -> Settings {
+    let (provider, model) = model_of(config, own);
     Settings {
-        provider: ComponentId::new(&config.model.provider),
-        model: config.model.name.clone(),
+        provider: ComponentId::new(provider),
+        model: model.to_owned(),
         max_steps: config.turn.max_steps,
         max_tokens: config.turn.max_tokens,
         max_dollars: config.turn.max_dollars.and_then(Money::of_dollars),

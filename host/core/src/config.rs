@@ -8,10 +8,12 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 mod budget;
+mod gateway;
 mod keys;
 mod reliability;
 
 pub use budget::{Budget, MoneyBudget, Span};
+pub use gateway::{Gateway, Webhook};
 pub use keys::{KEYS, Key};
 pub use reliability::{Breaker, ModelCache, OtherModel, Retry, Routes, Timeouts};
 
@@ -38,6 +40,7 @@ pub struct Config {
     pub secrets_store: SecretsStore,
     pub vault: Vault,
     pub budget: Budget,
+    pub gateway: Gateway,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -345,6 +348,7 @@ impl Config {
                 self.user
             ));
         }
+        self.gateway.check()?;
         self.model.check_reliability()?;
         let anybody = Who { user: self.user.clone(), agent: String::new(), channel: String::new() };
         if let Err(problem) = policy::configured(&self.policy, &anybody) {
@@ -662,6 +666,7 @@ impl Default for Config {
             secrets_store: SecretsStore::default(),
             vault: Vault::default(),
             budget: Budget::default(),
+            gateway: Gateway::default(),
         }
     }
 }

@@ -6,7 +6,9 @@ mod answer_cache;
 mod approvals;
 mod audit;
 mod cancel;
+mod conversations;
 mod embedder;
+mod household;
 mod key_values;
 mod known_secrets;
 mod ledger;
@@ -19,7 +21,9 @@ pub use answer_cache::{AnswerCache, KeepLimits, KeptAnswer};
 pub use approvals::{Approvals, StandingApproval};
 pub use audit::Audit;
 pub use cancel::{CancelFlag, Cancelled};
+pub use conversations::{LONGEST_TITLE, StoredSession, StoredSessions};
 pub use embedder::{EmbedError, EmbedPurpose, Embedder, EmbedderDescription};
+pub use household::{Conversations, Following, Household, Inventory, News};
 pub use key_values::{
     KeyError, KeyOwner, KeyValues, LARGEST_COMPONENT_STATE, LARGEST_VALUE, LONGEST_KEY, MOST_KEYS,
     check_key, check_value,

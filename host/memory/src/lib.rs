@@ -3,7 +3,8 @@
 //!
 //! Read in this order: [`Database`] opens the file and runs work on it, `migration` brings an
 //! old file up to date, `journal` implements [`hydroid_core::ports::Journal`] and
-//! `unfinished` finds what waits in it, [`kv`] is the
+//! `unfinished` finds what waits in it, `conversations` implements
+//! [`hydroid_core::ports::StoredSessions`], [`kv`] is the
 //! components' own state, `notes`, `search` and `scratchpad` together implement
 //! [`hydroid_core::ports::Recall`], `request_budget` counts what components send
 //! ([`hydroid_core::ports::RequestBudget`]), `secrets` keeps sealed what only the holder of a
@@ -18,6 +19,7 @@
 
 mod approvals;
 mod audit;
+mod conversations;
 mod database;
 mod failure;
 mod journal;

@@ -20,6 +20,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0008_secret_places.sql"),
     include_str!("../migrations/0009_model_requests.sql"),
     include_str!("../migrations/0010_kept_answers.sql"),
+    include_str!("../migrations/0011_conversations.sql"),
 ];
 
 /// The version of the schema of a file; 0 if it is new.
@@ -74,7 +75,7 @@ mod tests {
     use hydroid_core::id::{ComponentId, SessionId, UserId};
     use hydroid_core::ports::{
         AnswerCache, Approvals, Clock, Journal, Ledger, Question, Recall, RequestBudget,
-        RequestWindow, SecretPlaces, Since, StoreError,
+        RequestWindow, SecretPlaces, Since, StoreError, StoredSessions,
     };
     use std::error::Error;
     use std::sync::Arc;
@@ -99,6 +100,7 @@ mod tests {
         include_str!("../migrations/fixtures/0008.sql"),
         include_str!("../migrations/fixtures/0009.sql"),
         include_str!("../migrations/fixtures/0010.sql"),
+        include_str!("../migrations/fixtures/0011.sql"),
     ];
 
     async fn file_with(path: &Path, sql: &str) {
@@ -204,6 +206,11 @@ mod tests {
                 let kept = database.kept(&local, "n1", 0).await.unwrap();
                 let kept = kept.map(|kept| (kept.events.len(), kept.kept_ms));
                 assert_eq!(kept, Some((2, 1_700_000_005_000)));
+            }
+            if version >= 11 {
+                let described = database.described(&local, &SessionId::new("s1")).await.unwrap();
+                assert!(described.archived);
+                assert_eq!(database.untold(&local).await.unwrap().len(), 1);
             }
         }
     }

@@ -1,0 +1,109 @@
+//! The task of a session in memory: it takes one waiting message after another, gets it a place
+//! among the turns of the user, and waits for its end. A session that is not used for a while
+//! leaves memory here.
+
+use super::room::Room;
+use crate::session::{Session, TurnError, TurnHandle};
+use hydroid_core::entry::Outcome;
+use hydroid_core::message::Part;
+use hydroid_core::protocol::Activity;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often a turn that waits for a person is looked at.
+const LOOK: Duration = Duration::from_secs(15);
+
+/// Runs until the session leaves memory or fails.
+pub(super) async fn drive(room: Arc<Room>, session: Session) {
+    if let Some(turn) = session.restored().await
+        && !follow(&room, turn).await
+    {
+        return;
+    }
+    loop {
+        let Ok(hub) = room.hub() else { return };
+        while let Some(parts) = room.next_said() {
+            let permit = Arc::clone(&hub.permits).acquire_owned().await;
+            room.hold(permit.ok());
+            if !turn(&room, &session, parts).await {
+                return;
+            }
+        }
+        let idle = hub.parts.limits.idle;
+        drop(hub);
+        tokio::select! {
+            () = room.work.notified() => {}
+            () = tokio::time::sleep(idle) => {
+                if room.last_used().elapsed() >= idle {
+                    // Another task, since leaving memory ends this one.
+                    let room = Arc::clone(&room);
+                    tokio::spawn(async move { room.fall_asleep().await });
+                }
+            }
+        }
+    }
+}
+
+/// Runs one turn; false if the session is over.
+async fn turn(room: &Arc<Room>, session: &Session, parts: Vec<Part>) -> bool {
+    let Ok(hub) = room.hub() else { return false };
+    hub.title(&room.session, &parts).await;
+    match session.say(parts).await {
+        Ok(turn) => follow(room, turn).await,
+        Err(crate::SayError::Closed) => {
+            room.failed();
+            false
+        }
+        Err(error) => {
+            room.is_done();
+            hub.notify("turn_failed", &room.session, error.to_string()).await;
+            true
+        }
+    }
+}
+
+async fn follow(room: &Arc<Room>, turn: TurnHandle) -> bool {
+    let Ok(hub) = room.hub() else { return false };
+    hub.announce(&room.session).await;
+    let ended = turn.ended();
+    tokio::pin!(ended);
+    let ended = loop {
+        tokio::select! {
+            ended = &mut ended => break ended,
+            () = tokio::time::sleep(LOOK) => {
+                let asks = room.activity().0 == Activity::Asking;
+                if asks && room.last_used().elapsed() >= hub.parts.limits.idle {
+                    let room = Arc::clone(room);
+                    tokio::spawn(async move { room.fall_asleep().await });
+                }
+            }
+        }
+    };
+    match ended {
+        Ok(report) => {
+            room.is_done();
+            if !room.is_followed() {
+                let how = match report.outcome {
+                    Outcome::Completed => "the turn is done",
+                    Outcome::Cancelled | Outcome::Stopped => "the turn was stopped",
+                    Outcome::BudgetReached { .. }
+                    | Outcome::Repeating { .. }
+                    | Outcome::Failed { .. }
+                    | Outcome::Interrupted => "the turn did not come to its end",
+                };
+                hub.notify("turn_ended", &room.session, how.to_owned()).await;
+            }
+        }
+        Err(TurnError::Closed) => {
+            // Closed by somebody on purpose, or by a defect; in both cases nothing runs any more.
+            room.failed();
+            return false;
+        }
+        Err(error @ (TurnError::Journal(_) | TurnError::Secrets(_))) => {
+            room.is_done();
+            hub.notify("turn_failed", &room.session, error.to_string()).await;
+        }
+    }
+    hub.announce(&room.session).await;
+    true
+}

@@ -1,0 +1,160 @@
+//! Following: first what the journal has, page by page, then what happens. Nothing falls between
+//! the two and nothing comes twice, since both are cut at the number the room gave.
+
+use super::refusal::stored;
+use super::room::Live;
+use super::{Inner, NEWS};
+use futures_util::future::BoxFuture;
+use hydroid_core::id::SessionId;
+use hydroid_core::ports::{Following, News, StoredEntry};
+use hydroid_core::protocol::{
+    Activity, Notification, RequestError, ServerMessage, SessionInfo, SessionMessage, Stopped,
+};
+use hydroid_core::scrub::Scrubber;
+use std::collections::VecDeque;
+use std::sync::{Arc, PoisonError};
+use tokio::sync::broadcast;
+
+/// Entries that are read at once.
+const PAGE: u32 = 256;
+
+/// A session that is followed.
+pub(super) struct Followed {
+    hub: Arc<Inner>,
+    session: SessionId,
+    live: Live,
+    /// The last number that was handed on, or that is not wanted.
+    last: u64,
+    waiting: VecDeque<StoredEntry>,
+}
+
+/// Follows a session. One that an earlier process left in the middle of a turn is brought into
+/// memory, which closes the turn or asks its question again.
+pub(super) async fn follow(
+    hub: &Arc<Inner>,
+    session: &SessionId,
+    after: Option<u64>,
+) -> Result<(SessionInfo, Followed), RequestError> {
+    let room = hub.room(session);
+    if room.activity().0 == Activity::Asleep {
+        let open = hub.parts.sessions.with_an_open_turn(&hub.parts.user).await.map_err(stored)?;
+        if open.contains(session) {
+            match room.wake().await {
+                Ok(_) => {}
+                // Another process is at it; what it has written so far can be read.
+                Err(error) => tracing::info!(%session, %error, "an open turn was left alone"),
+            }
+        }
+    }
+    let last_seq = hub.described(session).await?.last_seq;
+    let live = room.follow(last_seq);
+    let info = hub.info_of(session).await?;
+    let last = after.unwrap_or(live.from);
+    let followed = Followed {
+        hub: Arc::clone(hub),
+        session: session.clone(),
+        live,
+        last,
+        waiting: VecDeque::new(),
+    };
+    Ok((info, followed))
+}
+
+/// Entries as what is secret now lets them be shown.
+pub(super) fn masked(scrubber: &Scrubber, stored: Vec<StoredEntry>) -> Vec<StoredEntry> {
+    let (places, entries): (Vec<_>, Vec<_>) =
+        stored.into_iter().map(|stored| ((stored.seq, stored.at_ms), stored.entry)).unzip();
+    let entries = scrubber.known_entries(entries);
+    let with_place = |((seq, at_ms), entry)| StoredEntry { seq, at_ms, entry };
+    places.into_iter().zip(entries).map(with_place).collect()
+}
+
+impl Followed {
+    async fn next(&mut self) -> Result<SessionMessage, (Stopped, u64)> {
+        loop {
+            if let Some(StoredEntry { seq, at_ms, entry }) = self.waiting.pop_front() {
+                self.last = seq;
+                let session = self.session.clone();
+                return Ok(SessionMessage::Entry { session, seq, at_ms, entry });
+            }
+            if self.last < self.live.from {
+                self.read().await?;
+                continue;
+            }
+            match self.live.messages.recv().await {
+                Some(SessionMessage::Entry { seq, .. }) if seq <= self.last => {}
+                Some(message) => {
+                    if let SessionMessage::Entry { seq, .. } = &message {
+                        self.last = *seq;
+                    }
+                    return Ok(message);
+                }
+                None => {
+                    let end = self.live.end.lock().unwrap_or_else(PoisonError::into_inner);
+                    return Err((end.unwrap_or(Stopped::ShuttingDown), self.last));
+                }
+            }
+        }
+    }
+
+    async fn read(&mut self) -> Result<(), (Stopped, u64)> {
+        let parts = &self.hub.parts;
+        let read = parts.sessions.some_entries(&parts.user, &self.session, self.last, PAGE).await;
+        let read = read.map_err(|error| {
+            tracing::error!(session = %self.session, %error, "a session could not be read");
+            (Stopped::Failed, self.last)
+        })?;
+        let scrubber = parts.agent.parts().scrubber.current();
+        let until = self.live.from;
+        self.waiting = masked(&scrubber, read).into();
+        self.waiting.retain(|stored| stored.seq <= until);
+        if self.waiting.is_empty() {
+            // The rest is of a later version.
+            self.last = until;
+        }
+        Ok(())
+    }
+}
+
+impl Following for Followed {
+    fn next(&mut self) -> BoxFuture<'_, Result<SessionMessage, (Stopped, u64)>> {
+        Box::pin(self.next())
+    }
+}
+
+/// What concerns the user as a whole.
+pub(super) struct Told {
+    untold: VecDeque<Notification>,
+    news: broadcast::Receiver<ServerMessage>,
+}
+
+impl Told {
+    pub(super) fn new(
+        untold: Vec<Notification>,
+        news: broadcast::Receiver<ServerMessage>,
+    ) -> Self {
+        Self { untold: untold.into(), news }
+    }
+
+    async fn next(&mut self) -> Option<ServerMessage> {
+        if let Some(notification) = self.untold.pop_front() {
+            return Some(ServerMessage::Notification { notification });
+        }
+        loop {
+            match self.news.recv().await {
+                Ok(message) => return Some(message),
+                // The next one says how things are by then.
+                Err(broadcast::error::RecvError::Lagged(lost)) => {
+                    tracing::debug!(lost, "a client is more than {NEWS} news behind");
+                }
+                Err(broadcast::error::RecvError::Closed) => return None,
+            }
+        }
+    }
+}
+
+impl News for Told {
+    fn next(&mut self) -> BoxFuture<'_, Option<ServerMessage>> {
+        Box::pin(self.next())
+    }
+}

@@ -1,0 +1,77 @@
+//! Why a request was refused, as the protocol says it. What only the operator can mend is logged,
+//! and the client is told no more than that.
+
+use crate::{AnswerError, ChangeError, OpenError, SayError};
+use hydroid_core::ports::{RecallError, StoreError};
+use hydroid_core::protocol::{ErrorCode, RequestError};
+
+/// A failure inside the host.
+pub(super) fn internal(error: &dyn std::error::Error) -> RequestError {
+    let mut cause = error.source();
+    let mut text = error.to_string();
+    while let Some(next) = cause {
+        text.push_str(": ");
+        text.push_str(&next.to_string());
+        cause = next.source();
+    }
+    tracing::error!(error = %text, "a request failed");
+    RequestError::new(ErrorCode::Internal, "the host failed; `hydroid logs` says more")
+}
+
+pub(super) fn stored(error: StoreError) -> RequestError {
+    match error {
+        StoreError::NoSession(session) => RequestError::new(
+            ErrorCode::NotFound,
+            format!("no session `{session}`; `sessions` lists yours"),
+        ),
+        StoreError::SessionExists(_) | StoreError::Database { .. } => internal(&error),
+    }
+}
+
+pub(super) fn refused(error: &SayError) -> RequestError {
+    let code = match error {
+        SayError::Empty => ErrorCode::Invalid,
+        SayError::Busy { .. } => ErrorCode::Busy,
+        SayError::NothingRuns => ErrorCode::NothingRuns,
+        SayError::Stopped => ErrorCode::Stopped,
+        SayError::Closed => ErrorCode::ShuttingDown,
+    };
+    RequestError::new(code, error.to_string())
+}
+
+pub(super) fn unanswered(error: &AnswerError) -> RequestError {
+    let code = match error {
+        AnswerError::NotAsked(_) => ErrorCode::NotAsked,
+        AnswerError::NotYours { .. } => ErrorCode::Forbidden,
+        AnswerError::Unfit(_) => ErrorCode::Invalid,
+        AnswerError::Closed => ErrorCode::ShuttingDown,
+    };
+    RequestError::new(code, error.to_string())
+}
+
+pub(super) fn unchanged(error: &ChangeError) -> RequestError {
+    match error {
+        ChangeError::TurnRuns => RequestError::new(ErrorCode::TurnRuns, error.to_string()),
+        ChangeError::NoTurn(_) => RequestError::new(ErrorCode::NotFound, error.to_string()),
+        ChangeError::Closed => RequestError::new(ErrorCode::ShuttingDown, error.to_string()),
+        ChangeError::Journal(_) => internal(error),
+    }
+}
+
+pub(super) fn unopened(error: OpenError) -> RequestError {
+    match error {
+        OpenError::Journal { source: source @ StoreError::NoSession(_), .. } => stored(source),
+        OpenError::Waiting { .. } => RequestError::new(ErrorCode::TurnRuns, error.to_string()),
+        OpenError::AlreadyOpen(_) | OpenError::Journal { .. } | OpenError::Client(_) => {
+            internal(&error)
+        }
+    }
+}
+
+pub(super) fn not_recalled(error: RecallError) -> RequestError {
+    match error {
+        RecallError::Store(error) => internal(&error),
+        RecallError::NoNote(_) => RequestError::new(ErrorCode::NotFound, error.to_string()),
+        error => RequestError::new(ErrorCode::Invalid, error.to_string()),
+    }
+}

@@ -1,0 +1,1 @@
+//! The listener: sockets, HTTP and the page.
