@@ -21,7 +21,7 @@ use hydroid_core::ports::{AdminError, AdminRequest, Administration, SecretValue}
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tokio::runtime::Handle;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 /// Bytes of stack for a command.
 const STACK: usize = 16 << 20;
@@ -37,12 +37,17 @@ pub(crate) struct Administrator {
     environment: Arc<Environment>,
     settings: Vec<Setting>,
     one_at_a_time: Arc<Mutex<()>>,
+    restart: Arc<Notify>,
 }
 
 impl Administrator {
-    /// For a host that runs under these settings.
-    pub(crate) fn new(environment: Arc<Environment>, settings: Vec<Setting>) -> Self {
-        Self { environment, settings, one_at_a_time: Arc::default() }
+    /// For a host that runs under these settings and begins anew when it is notified.
+    pub(crate) fn new(
+        environment: Arc<Environment>,
+        settings: Vec<Setting>,
+        restart: Arc<Notify>,
+    ) -> Self {
+        Self { environment, settings, one_at_a_time: Arc::default(), restart }
     }
 }
 
@@ -56,6 +61,7 @@ impl Administration for Administrator {
         let mut settings = self.settings.clone();
         settings.push(Setting::new("the client's token", "user", user.to_string()));
         let one_at_a_time = self.one_at_a_time.clone();
+        let restart = self.restart.clone();
         Box::pin(async move {
             // A command reads files and compiles components, and its future is large: it has a
             // thread of its own, with the room that the main thread has.
@@ -64,7 +70,7 @@ impl Administration for Administrator {
             let run = move || {
                 let result = runtime.block_on(async {
                     let _turn = one_at_a_time.lock().await;
-                    run(wish, Household { environment, settings }).await
+                    run(wish, Household { environment, settings, restart }).await
                 });
                 // Whoever asked may be gone; what was done is done.
                 drop(done.send(result));
@@ -101,6 +107,7 @@ fn refusal(error: &anyhow::Error) -> AdminError {
 struct Household {
     environment: Arc<Environment>,
     settings: Vec<Setting>,
+    restart: Arc<Notify>,
 }
 
 impl Household {
@@ -237,6 +244,12 @@ async fn run(wish: AdminRequest, household: Household) -> Result<Value> {
         AdminRequest::Costs { since } => records::costs(&household, since).await,
         AdminRequest::Log { after } => records::log(&household, after),
         AdminRequest::Doctor => records::doctor(&household).await,
+        AdminRequest::Restart => {
+            // What could not begin again must not be ended.
+            household.ground().context("the host would not begin again")?;
+            household.restart.notify_one();
+            Ok(json!({ "ok": true }))
+        }
     }
 }
 

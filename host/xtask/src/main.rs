@@ -12,6 +12,7 @@
 )]
 
 mod bench;
+mod browser;
 mod catalog;
 mod components;
 mod demo;

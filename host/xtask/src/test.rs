@@ -2,7 +2,7 @@
 //! Sets up nothing that only one machine has.
 
 use crate::suite::{Count, Demand, Report};
-use crate::{aimock, cargo, components, paths};
+use crate::{aimock, browser, cargo, components, paths};
 use anyhow::{Result, bail};
 use std::path::Path;
 use std::process::Command;
@@ -10,22 +10,32 @@ use std::process::Command;
 /// Tests whose name contains this need [`aimock`]; without it they are left out, not passed.
 const NEEDS_AIMOCK: &str = "aimock";
 
+/// Tests whose name contains this need [`browser`]; without it they are left out, not passed.
+const NEEDS_BROWSER: &str = "chromium";
+
 /// Builds what the tests use, then runs every suite.
 pub(crate) fn run(filters: &[String]) -> Result<()> {
     components::build()?;
     println!("building hydroid (dev)");
     cargo::build_hydroid(&[])?;
     let aimock = aimock::install()?;
+    let browser = browser::install()?;
 
     let mut reports = vec![];
     let nextest = cargo::works("cargo", &["nextest", "--version"]);
     let mut host = if nextest { nextest_command(filters) } else { test_command(filters) };
+    let mut missing = Vec::new();
     match &aimock {
-        Some(program) => {
-            host.env(aimock::VARIABLE, program);
-        }
-        None => leave_out(&mut host, nextest, filters),
+        Some(program) => drop(host.env(aimock::VARIABLE, program)),
+        None => missing.push(NEEDS_AIMOCK),
     }
+    match &browser {
+        Some(browser) => {
+            host.env(browser::PACKAGES, &browser.packages).env(browser::PROGRAM, browser.program);
+        }
+        None => missing.push(NEEDS_BROWSER),
+    }
+    leave_out(&mut host, nextest, filters, &missing);
     let demand = if filters.is_empty() { Demand::EachTarget } else { Demand::Whole };
     reports.push(Report::run("host", &mut host, demand));
     if nextest && filters.is_empty() {
@@ -42,6 +52,11 @@ pub(crate) fn run(filters: &[String]) -> Result<()> {
     if aimock.is_none() {
         println!(
             "\nskipped: tests named `{NEEDS_AIMOCK}`, because `npm` and Node.js 20 or newer are not there"
+        );
+    }
+    if browser.is_none() {
+        println!(
+            "\nskipped: tests named `{NEEDS_BROWSER}`, because `chromium`, `npm` or Node.js 20 or newer are not there"
         );
     }
     conclude(reports)
@@ -86,14 +101,20 @@ fn test_command(filters: &[String]) -> Command {
 }
 
 /// Leaves out the tests that need what is not here; to pass them would be a lie.
-fn leave_out(host: &mut Command, nextest: bool, filters: &[String]) {
+fn leave_out(host: &mut Command, nextest: bool, filters: &[String], missing: &[&str]) {
+    if missing.is_empty() {
+        return;
+    }
     if nextest {
-        host.args(["-E", &format!("not test({NEEDS_AIMOCK})")]);
+        let each: Vec<String> = missing.iter().map(|name| format!("not test({name})")).collect();
+        host.args(["-E", &each.join(" and ")]);
     } else {
         if !filters.iter().any(|filter| filter == "--") {
             host.arg("--");
         }
-        host.args(["--skip", NEEDS_AIMOCK]);
+        for name in missing {
+            host.args(["--skip", name]);
+        }
     }
 }
 
@@ -118,16 +139,29 @@ mod tests {
     #[test]
     fn tests_that_need_aimock_are_left_out_and_not_passed() {
         let mut command = test_command(&["turn".to_owned()]);
-        leave_out(&mut command, false, &["turn".to_owned()]);
+        leave_out(&mut command, false, &["turn".to_owned()], &[NEEDS_AIMOCK]);
         assert!(words(&command).ends_with(&["turn", "--", "--skip", "aimock"].map(str::to_owned)));
 
         let filters = ["--".to_owned(), "--nocapture".to_owned()];
         let mut command = test_command(&filters);
-        leave_out(&mut command, false, &filters);
+        leave_out(&mut command, false, &filters, &[NEEDS_AIMOCK]);
         assert!(
             words(&command)
                 .ends_with(&["--", "--nocapture", "--skip", "aimock"].map(str::to_owned))
         );
+    }
+
+    #[test]
+    fn all_that_is_missing_is_left_out_and_nothing_else() {
+        let mut command = nextest_command(&[]);
+        leave_out(&mut command, true, &[], &[NEEDS_AIMOCK, NEEDS_BROWSER]);
+        assert_eq!(
+            words(&command).last().map(String::as_str),
+            Some("not test(aimock) and not test(chromium)")
+        );
+        let mut command = test_command(&[]);
+        leave_out(&mut command, false, &[], &[]);
+        assert!(!words(&command).iter().any(|word| word == "--" || word == "--skip"));
     }
 
     #[test]

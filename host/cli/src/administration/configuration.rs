@@ -36,13 +36,12 @@ pub(super) fn shown(household: &Household) -> Result<Value> {
             json!({ "path": key.path, "kind": key.kind, "default": key.default, "doc": key.doc })
         })
         .collect();
-    let about_file = json!({
+    let mut answer = json!({
         "file": paths.config_file().display().to_string(),
         "base": digest(&text),
         "text": text,
         "keys": keys,
     });
-    let mut answer = about_file;
     match load(&paths, &household.environment, &household.settings) {
         Ok(loaded) => {
             let values = loaded.values.iter().map(|(key, (value, origin))| {

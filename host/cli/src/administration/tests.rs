@@ -14,7 +14,7 @@ impl Home {
         std::fs::write(directory.path().join("config.toml"), config).unwrap();
         let home = directory.path().to_str().unwrap();
         let environment = Arc::new(Environment::of(&[("HYDROID_HOME", home)]));
-        Self { administrator: Administrator::new(environment, Vec::new()), directory }
+        Self { administrator: Administrator::new(environment, Vec::new(), Arc::default()), directory }
     }
 
     async fn ask(&self, wish: AdminRequest) -> Result<Value, AdminError> {

@@ -217,6 +217,8 @@ pub enum AdminRequest {
     },
     /// Everything a person would have to look at, with what is broken and what to do.
     Doctor,
+    /// Ends the host and begins it anew, with the configuration as it is then.
+    Restart,
 }
 
 /// One change of the configuration.

@@ -240,7 +240,7 @@ function asking(call, answer) {
   const longer = asked.scope !== "" && asked.impact !== "vault";
   append(card, [
     h("h3", { id: heading }, "May ", h("code", { text: exact(call.name) }), " run?"),
-    h("p", {}, `${exact(asked.reason)} `, h("span", { class: "quiet" }, `It is asked by ${exact(call.component ?? "a component")}, which ${IMPACTS[asked.impact] ?? exact(asked.impact)}.`)),
+    h("p", {}, `Why it is asked: ${exact(asked.reason)}. `, h("span", { class: "quiet" }, `${exact(call.component ?? "A component")} would run it, which ${IMPACTS[asked.impact] ?? exact(asked.impact)}.`)),
     preview(asked.preview),
     h("details", { class: "arguments", open: asked.preview?.preview !== "difference" }, h("summary", {}, "Arguments, exactly"), h("pre", { class: "plain", tabindex: "0", text: pretty(call.arguments) })),
     problem,

@@ -9,10 +9,10 @@ import { TurnView, welcomePage } from "./turn.js";
 import { count, exact, money, short } from "./words.js";
 
 const MODES = [
-  ["plan", "plan: change nothing"],
-  ["default", "default: as the rules say"],
-  ["accept-edits", "accept edits: files and notes without asking"],
-  ["headless", "headless: deny what would be asked"],
+  ["plan", "mode: plan", "Nothing is changed."],
+  ["default", "mode: default", "As the rules say."],
+  ["accept-edits", "mode: accept edits", "Changes of files and notes run without asking."],
+  ["headless", "mode: headless", "Nobody is asked: what would be asked is denied."],
 ];
 
 /** Turns drawn at first; earlier ones come when they are asked for. */
@@ -104,7 +104,7 @@ export class Chat {
   }
 
   beginning() {
-    return welcomePage((text) => this.composer.put(text), this.household.administers);
+    return welcomePage((text) => this.composer.put(text), this.household.administers && this.household.defaults.provider === "provider-rehearsal");
   }
 
   // ---- drawing ----
@@ -224,8 +224,9 @@ export class Chat {
     const now = JSON.stringify([settings, connected]);
     if (now === this.choicesShown) return;
     this.choicesShown = now;
-    const mode = h("select", { "aria-label": "How much may happen without asking", disabled: !connected, onchange: () => this.set({ mode: mode.value }) }, MODES.map(([value, text]) => h("option", { value }, text)));
+    const mode = h("select", { "aria-label": "How much may happen without asking", disabled: !connected, onchange: () => this.set({ mode: mode.value }) }, MODES.map(([value, text, title]) => h("option", { value, title }, text)));
     mode.value = settings.mode ?? "default";
+    mode.title = MODES.find(([value]) => value === mode.value)?.[2] ?? "";
     const model = button(exact(settings.model ?? "model"), () => this.chooseModel(), { class: "model-button", "aria-label": `Model: ${exact(settings.model ?? "")}. Choose another`, disabled: !connected });
     const effort = h(
       "select",

@@ -49,6 +49,8 @@ export class Connection extends EventTarget {
     this.turn(this.tries === 0 ? "connecting" : "lost");
     const socket = new WebSocket(this.address);
     this.socket = socket;
+    const began = Date.now();
+    this.heard = 0;
     socket.addEventListener("open", () => {
       this.heard = Date.now();
       const hello = { type: "hello", protocol: PROTOCOL, client: { name: "hydroid-page", version: "1" } };
@@ -81,8 +83,17 @@ export class Connection extends EventTarget {
       this.take(message);
     });
     socket.addEventListener("close", () => {
-      if (socket === this.socket) this.lost();
+      if (socket !== this.socket) return;
+      const spoken = this.heard >= began;
+      this.lost();
+      if (!spoken) this.known();
     });
+  }
+
+  /** A browser does not say why a socket was refused; a plain request is told. */
+  async known() {
+    const response = await fetch("/api/v1/status", { credentials: "same-origin", cache: "no-store" }).catch(() => null);
+    if (response && (response.status === 401 || response.status === 403)) this.end("unauthenticated");
   }
 
   /** Tries at once instead of when its time comes. */

@@ -43,6 +43,13 @@ export function replace(element, ...children) {
   return append(element, children);
 }
 
+/** A sentence of the host's: what stands between backquotes is code. */
+export function sentence(text) {
+  return String(text)
+    .split(/`([^`\n]{1,300})`/)
+    .map((part, at) => (at % 2 === 1 ? h("code", { text: part }) : part));
+}
+
 /** A button with a word on it. */
 export function button(text, onclick, attributes = {}) {
   return h("button", { type: "button", onclick, ...attributes }, text);

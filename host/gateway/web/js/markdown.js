@@ -148,7 +148,7 @@ function colour(code, language) {
 export function differenceLines(text) {
   const lines = text.split("\n");
   return lines.map((line, at) => {
-    const kind = line.startsWith("+") ? "added" : line.startsWith("-") ? "removed" : line.startsWith("@@") ? "place" : "same";
+    const kind = /^(\+\+\+|---) /.test(line) ? "place" : line.startsWith("+") ? "added" : line.startsWith("-") ? "removed" : line.startsWith("@@") ? "place" : "same";
     return h("span", { class: `line ${kind}`, text: at < lines.length - 1 ? `${line}\n` : line });
   });
 }

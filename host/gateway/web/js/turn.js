@@ -144,7 +144,7 @@ function growing(element, item, draw) {
 }
 
 /** An empty place that says what can be done. */
-export function welcomePage(say, administers) {
+export function welcomePage(say, offersSetup) {
   const tries = ["list files, then what time is it", "write hello.txt: good morning", "help"];
   return h(
     "div",
@@ -152,6 +152,6 @@ export function welcomePage(say, administers) {
     h("h1", {}, "Hydroid"),
     h("p", {}, "Say something below. Tools that only read run at once; whatever changes something is asked first."),
     h("div", { class: "tries" }, tries.map((text) => button(text, () => say(text)))),
-    administers && append(h("p", {}), [h("a", { href: "#/setup" }, "Set up a model"), " or go on with the rehearsal, which needs no key."]),
+    offersSetup && append(h("p", {}), [h("a", { href: "#/setup" }, "Set up a model"), " or go on with the rehearsal, which needs no key."]),
   );
 }

@@ -1,6 +1,6 @@
 // Components: what is installed, what each wants and may do in plain words, and changing both.
 
-import { append, ask, field, h, replace } from "../dom.js";
+import { append, ask, field, h, replace, sentence } from "../dom.js";
 import { administer, spoken } from "../administration.js";
 import { encoded } from "../household.js";
 import { bytes, count, duration, exact, exactLines } from "../words.js";
@@ -62,7 +62,7 @@ function card(component, look) {
     { class: "card", "data-component": name },
     h("summary", {}, h("strong", {}, exact(name)), ` ${component.version ?? ""} `, state, h("span", { class: "quiet" }, ` ${component.role ?? "unknown role"}, ${own ? "your own" : "of the release"}`)),
     component.description && h("p", {}, exact(component.description)),
-    component.reasons.length > 0 && h("ul", { class: "rows" }, component.reasons.map((reason) => h("li", { class: "warning", text: exactLines(reason) }))),
+    component.reasons.length > 0 && h("ul", { class: "rows" }, component.reasons.map((reason) => h("li", { class: "warning" }, sentence(exactLines(reason))))),
     component.tools.length > 0 && h("p", {}, "Tools: ", component.tools.map((tool) => [h("code", {}, exact(tool)), " "])),
     h("h4", {}, "What it wants and may do"),
     component.wants.length === 0 ? h("p", { class: "quiet" }, "It only computes: it wants nothing.") : h("ul", { class: "rows" }, component.wants.map((want) => wantRow(component, want, report))),

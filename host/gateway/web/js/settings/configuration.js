@@ -1,7 +1,7 @@
 // Every configuration key as a form, from the host's own list of keys: what it does, its default,
 // what is in force and where from. A change is tried while it is typed, and shown before it is saved.
 
-import { ask, button, field, h, identifier, replace } from "../dom.js";
+import { ask, button, field, h, identifier, replace, sentence } from "../dom.js";
 import { differenceLines } from "../markdown.js";
 import { administer } from "../administration.js";
 import { exact, exactLines, moment } from "../words.js";
@@ -92,7 +92,7 @@ class Form {
       name.value = "";
     });
     name.addEventListener("input", () => name.setCustomValidity(""));
-    const element = h("div", { class: "key family" }, h("div", { class: "key-name" }, h("code", {}, key.path)), h("p", { class: "help" }, key.doc), h("div", { class: "row-deeds" }, name, add), place);
+    const element = h("div", { class: "key family" }, h("div", { class: "key-name" }, h("code", {}, key.path)), h("p", { class: "help" }, sentence(key.doc)), h("div", { class: "row-deeds" }, name, add), place);
     return [...rows, { element, path: key.path, doc: key.doc, family: true }];
   }
 
@@ -118,7 +118,7 @@ class Form {
       { class: "key" },
       h("div", { class: "key-name" }, h("label", { for: id }, h("code", {}, exact(path))), h("span", { class: `badge ${inFile ? "set" : ""}` }, source)),
       h("div", { class: "key-control" }, control, back, undo),
-      h("p", { class: "help", id: `${id}-help` }, key.doc, key.default ? h("span", {}, " Default: ", h("code", {}, key.default)) : " No default.", ` (${key.kind})`),
+      h("p", { class: "help", id: `${id}-help` }, sentence(key.doc), key.default ? h("span", {}, " Default: ", h("code", {}, key.default)) : " No default.", ` (${key.kind})`),
       now && ABOVE[now.from] && h("p", { class: "warning" }, ABOVE[now.from]),
       said,
     );
@@ -195,7 +195,7 @@ class Form {
     for (const path of this.changes.keys()) {
       const row = this.rows.get(path);
       const text = wrong.get(path) ?? "";
-      row.said.textContent = exactLines(text);
+      replace(row.said, sentence(exactLines(text)));
       if (text) row.control.setAttribute("aria-invalid", "true");
       else row.control.removeAttribute("aria-invalid");
     }

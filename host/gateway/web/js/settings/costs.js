@@ -65,7 +65,7 @@ function chart(rows, by) {
     parts.push(bar);
     if (at % Math.ceil(days.length / 8) === 0) parts.push(svg("text", { x: LEFT + at * step + step / 2, y: HEIGHT - 6, "text-anchor": "middle" }, day.day.slice(5)));
   });
-  return h("div", { class: "chart" }, svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `Bars for ${days.length} days; the tables below have the numbers` }, parts));
+  return h("div", { class: "chart", tabindex: "0", role: "region", "aria-label": "Chart" }, svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `Bars for ${days.length} days; the tables below have the numbers` }, parts));
 }
 
 function spread(rows) {
@@ -94,7 +94,7 @@ function bars(rows, by) {
       svg("text", { x: WIDTH, y: at * line + 24, "text-anchor": "end" }, written(value, by)),
     ];
   });
-  return h("div", { class: "chart" }, svg("svg", { viewBox: `0 0 ${WIDTH} ${sorted.length * line}`, role: "img", "aria-label": "Bars for each model; the tables below have the numbers" }, parts));
+  return h("div", { class: "chart", tabindex: "0", role: "region", "aria-label": "Chart" }, svg("svg", { viewBox: `0 0 ${WIDTH} ${sorted.length * line}`, role: "img", "aria-label": "Bars for each model; the tables below have the numbers" }, parts));
 }
 
 function table(name, rows) {

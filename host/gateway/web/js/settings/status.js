@@ -1,6 +1,6 @@
 // How the host is: what runs, what does not work as it could and why, and what its doctor finds.
 
-import { h, replace } from "../dom.js";
+import { h, replace, sentence } from "../dom.js";
 import { administer } from "../administration.js";
 import { ago, duration, exact, exactLines, moment } from "../words.js";
 import { deed, filled } from "./waiting.js";
@@ -38,7 +38,7 @@ function statusOf(status, household) {
     h("h3", {}, "What does not work as it could"),
     status.degraded.length === 0
       ? h("p", { class: "good" }, "Everything works.")
-      : h("ul", { class: "rows" }, status.degraded.map((part) => h("li", {}, h("strong", { text: exact(part.part) }), " ", h("span", { text: exactLines(part.reason) })))),
+      : h("ul", { class: "rows" }, status.degraded.map((part) => h("li", {}, h("strong", { text: exact(part.part) }), " ", h("span", {}, sentence(exactLines(part.reason)))))),
     h("h3", {}, "What runs"),
     status.running.length === 0
       ? h("p", { class: "quiet" }, "Nothing runs.")
@@ -63,9 +63,9 @@ function findingsOf(answer) {
   const order = { broken: 0, note: 1, ok: 2 };
   const found = [...answer.findings].sort((a, b) => order[a.state] - order[b.state]);
   const fine = found.filter((one) => one.state === "ok");
-  const row = (one) => h("li", { class: `finding ${one.state}` }, h("span", { class: "badge" }, MARKS[one.state]), h("span", { text: exactLines(one.text) }));
+  const row = (one) => h("li", { class: `finding ${one.state}` }, h("span", { class: "badge" }, MARKS[one.state]), h("span", {}, sentence(exactLines(one.text))));
   return [
     h("ul", { class: "rows" }, found.filter((one) => one.state !== "ok").map(row)),
-    h("details", {}, h("summary", {}, `${fine.length} things are fine`), h("ul", { class: "rows" }, fine.map(row))),
+    h("details", {}, h("summary", {}, `${fine.length} ${fine.length === 1 ? "thing is" : "things are"} fine`), h("ul", { class: "rows" }, fine.map(row))),
   ];
 }

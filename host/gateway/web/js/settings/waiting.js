@@ -1,6 +1,6 @@
 // What every part does: wait for an answer, show it or why there is none.
 
-import { button, h, replace } from "../dom.js";
+import { button, h, replace, sentence } from "../dom.js";
 
 /** Fills a place with what comes of a request, or with why nothing does and a way to try again. */
 export async function filled(place, ask, show) {
@@ -15,7 +15,7 @@ export async function filled(place, ask, show) {
 
 /** Why something was not done. */
 export function problem(text) {
-  return h("p", { class: "problem", role: "alert", text });
+  return h("p", { class: "problem", role: "alert" }, sentence(text));
 }
 
 /** Does something on a click; its button waits meanwhile, and what is wrong is said beside it. */
