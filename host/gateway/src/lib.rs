@@ -1,1 +1,32 @@
-//! The listener: sockets, HTTP and the page.
+//! The listener: sockets, HTTP, tokens and the page. It speaks the protocol of `core` and asks a
+//! [`hydroid_core::ports::Household`] for everything; it opens no database, names no component and
+//! reads no file.
+//!
+//! Read in this order: [`Gateway`] binds and serves, `guard` refuses what comes from elsewhere,
+//! [`TokenBook`] knows who is who, `socket` is a connection that speaks the protocol, `routes` and
+//! `api` are the same over HTTP, `admin` is for whoever runs the household, `events` streams a session, `page` serves the page, `login` lets
+//! a browser in, `figures` are for Prometheus.
+//!
+//! What is promised: nothing is answered before it is known who asks, but for whether the host is
+//! there; a session of another user does not exist; a client that reads slowly is waited for by
+//! nobody else.
+
+mod admin;
+mod api;
+mod events;
+mod figures;
+mod guard;
+mod login;
+mod page;
+mod rate;
+mod refusal;
+mod routes;
+mod server;
+mod socket;
+mod tls;
+mod tokens;
+mod uploads;
+mod webhook;
+
+pub use server::{Bound, Gateway, GatewayParts, ServeError, TlsFiles};
+pub use tokens::{BadTokens, Scope, Token, TokenBook, TokenHolder, TokenStore};

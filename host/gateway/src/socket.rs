@@ -1,0 +1,528 @@
+//! A connection that speaks the protocol: one text frame a message, in both directions.
+//!
+//! One task reads and answers, one writes; each session that is followed has a task that waits for
+//! the writer, so that who reads slowly is slow for nobody else. A queue between them is short,
+//! since what does not fit waits in the journal.
+
+use crate::api;
+use crate::figures::{During, count};
+use crate::refusal::Refusal;
+use crate::server::{Listener, Peer, Shown, is_over};
+use crate::tokens::TokenHolder;
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::{Extension, State};
+use axum::response::Response;
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt as _, StreamExt as _};
+use http::{HeaderMap, header};
+use hydroid_core::id::SessionId;
+use hydroid_core::ports::Conversations;
+use hydroid_core::protocol::{
+    ClientMessage, ErrorCode, PROTOCOL_VERSION, Reply, Request, RequestError, Resume,
+    ServerMessage, Welcome,
+};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::Instant;
+
+/// Between two heartbeats, and two pings.
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// How long a client may be silent; it answers pings in between.
+const SILENT: Duration = Duration::from_secs(60);
+
+/// How long a client has for its `hello`.
+const GREETING: Duration = Duration::from_secs(10);
+
+/// How long a client may take to read what is sent.
+const SLOWEST_READER: Duration = Duration::from_secs(30);
+
+/// Messages that wait for the writer.
+const WAITING: usize = 64;
+
+/// Requests of one connection that are worked on at once.
+const AT_ONCE: usize = 16;
+
+/// Sessions that one connection follows.
+const FOLLOWED: usize = 64;
+
+/// Requests that are understood.
+const FEATURES: [&str; 34] = [
+    "aside", "answer", "archive", "cancel", "cancel_all", "close", "components", "cost", "create",
+    "delete", "entries", "export", "forget_note", "fork", "models", "notes", "open", "ping",
+    "policy", "rename", "revoke", "rewind", "say", "search", "seen", "sessions", "settings",
+    "status", "steer", "tools", "upload_begin", "upload_part", "hello", "resume",
+];
+
+/// Takes a connection over. Who shows no token by a header or a cookie shows one in `hello`.
+pub(crate) async fn upgrade(
+    State(listener): State<Arc<Listener>>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Result<Response, Refusal> {
+    let holder = match listener.shown(&peer, &headers)? {
+        Some((_, Shown::Cookie)) if !headers.contains_key(header::ORIGIN) => {
+            let text = "a browser says where a socket is opened from";
+            return Err(Refusal::new(ErrorCode::Forbidden, text));
+        }
+        Some((holder, _)) => Some(holder),
+        None => None,
+    };
+    let most = usize::try_from(listener.config.max_message.0).unwrap_or(usize::MAX);
+    Ok(upgrade
+        .max_message_size(most)
+        .max_frame_size(most)
+        .on_upgrade(move |socket| connection(socket, listener, peer, holder)))
+}
+
+/// Says what it is told. Only for tests of the protocol below ours.
+pub(crate) async fn echo(upgrade: WebSocketUpgrade) -> Response {
+    upgrade.max_message_size(64 << 20).max_frame_size(64 << 20).on_upgrade(async |mut socket| {
+        while let Some(Ok(message)) = socket.recv().await {
+            let sent = match message {
+                Message::Text(_) | Message::Binary(_) => socket.send(message).await,
+                Message::Ping(_) | Message::Pong(_) => Ok(()),
+                Message::Close(_) => break,
+            };
+            if sent.is_err() {
+                break;
+            }
+        }
+    })
+}
+
+async fn connection(
+    socket: WebSocket,
+    listener: Arc<Listener>,
+    peer: Peer,
+    holder: Option<TokenHolder>,
+) {
+    let _counted = During::new(&listener.figures.sockets);
+    let (writing, mut reading) = socket.split();
+    let (out, messages) = mpsc::channel(WAITING);
+    let mut writer = tokio::spawn(write(writing, messages, Arc::clone(&listener)));
+    let client = greet(&listener, &peer, holder, &mut reading, &out).await;
+    if let Some(client) = client {
+        let over = client.run(&mut reading);
+        tokio::select! {
+            () = over => {}
+            // It is gone, or reads nothing.
+            _ = &mut writer => {}
+        }
+    }
+    drop(out);
+    // What is said last goes out before the connection ends.
+    if tokio::time::timeout(Duration::from_secs(2), &mut writer).await.is_err() {
+        writer.abort();
+    }
+}
+
+async fn write(
+    mut socket: SplitSink<WebSocket, Message>,
+    mut messages: mpsc::Receiver<Box<ServerMessage>>,
+    listener: Arc<Listener>,
+) {
+    let mut ping = tokio::time::interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
+    loop {
+        let (message, last) = tokio::select! {
+            message = messages.recv() => match message {
+                Some(message) => {
+                    count(&listener.figures.messages_out);
+                    let last = matches!(*message, ServerMessage::Goodbye { .. });
+                    match serde_json::to_string(&*message) {
+                        Ok(text) => (Message::Text(text.into()), last),
+                        Err(error) => {
+                            tracing::error!(%error, "a message could not be written");
+                            continue;
+                        }
+                    }
+                }
+                None => break,
+            },
+            _ = ping.tick() => (Message::Ping(bytes::Bytes::new()), false),
+        };
+        match tokio::time::timeout(SLOWEST_READER, socket.send(message)).await {
+            Ok(Ok(())) if !last => {}
+            Ok(_) => break,
+            Err(_) => {
+                tracing::warn!("a connection was closed: its client reads nothing");
+                return;
+            }
+        }
+    }
+    let frame = CloseFrame { code: close_code::NORMAL, reason: Utf8Bytes::from_static("") };
+    drop(tokio::time::timeout(Duration::from_secs(1), socket.send(Message::Close(Some(frame)))).await);
+}
+
+type Out = mpsc::Sender<Box<ServerMessage>>;
+
+async fn send(out: &Out, message: impl Into<ServerMessage>) -> bool {
+    out.send(Box::new(message.into())).await.is_ok()
+}
+
+async fn refuse(out: &Out, id: Option<u64>, error: RequestError) {
+    send(out, ServerMessage::Error { id, error }).await;
+}
+
+async fn goodbye(out: &Out, error: RequestError) {
+    send(out, ServerMessage::Goodbye { error }).await;
+}
+
+/// The next message of a client; none at the end.
+async fn receive(reading: &mut SplitStream<WebSocket>) -> Option<Result<ClientMessage, RequestError>> {
+    loop {
+        let text = match reading.next().await? {
+            Ok(Message::Text(text)) => text,
+            Ok(Message::Binary(_)) => {
+                let text = "a message is a text frame";
+                return Some(Err(RequestError::new(ErrorCode::BadMessage, text)));
+            }
+            // Whatever came, the client is there.
+            Ok(Message::Ping(_) | Message::Pong(_)) => continue,
+            Ok(Message::Close(_)) => return None,
+            Err(error) => {
+                let text = error.to_string();
+                if text.contains("too long") || text.contains("Space limit") {
+                    let text = "the message is larger than `gateway.max_message`";
+                    return Some(Err(RequestError::new(ErrorCode::TooLarge, text)));
+                }
+                return None;
+            }
+        };
+        return Some(serde_json::from_str(&text).map_err(|error| {
+            RequestError::new(ErrorCode::BadMessage, format!("this is no message of the protocol: {error}"))
+        }));
+    }
+}
+
+/// The identifier of a message that could not be read as a whole.
+fn waits_for_hello() -> RequestError {
+    RequestError::new(ErrorCode::OutOfOrder, "the first message is `hello`")
+}
+
+/// Waits for `hello` and answers it; none if the connection is over.
+async fn greet(
+    listener: &Arc<Listener>,
+    peer: &Peer,
+    holder: Option<TokenHolder>,
+    reading: &mut SplitStream<WebSocket>,
+    out: &Out,
+) -> Option<Client> {
+    let first = match tokio::time::timeout(GREETING, receive(reading)).await {
+        Ok(first) => first?,
+        Err(_) => {
+            goodbye(out, waits_for_hello()).await;
+            return None;
+        }
+    };
+    count(&listener.figures.messages_in);
+    let (id, protocol, token, resume) = match first {
+        Ok(ClientMessage { id, request: Request::Hello { protocol, token, resume, .. } }) => {
+            (id, protocol, token, resume)
+        }
+        Ok(ClientMessage { id, .. }) => {
+            refuse(out, Some(id), waits_for_hello()).await;
+            goodbye(out, waits_for_hello()).await;
+            return None;
+        }
+        Err(error) => {
+            goodbye(out, error).await;
+            return None;
+        }
+    };
+    match welcome(listener, peer, holder, protocol, token, out).await {
+        Ok(client) => client.resume(id, resume).await,
+        Err(error) => {
+            refuse(out, Some(id), error.clone()).await;
+            goodbye(out, error).await;
+            None
+        }
+    }
+}
+
+async fn welcome(
+    listener: &Arc<Listener>,
+    peer: &Peer,
+    holder: Option<TokenHolder>,
+    protocol: u32,
+    token: Option<String>,
+    out: &Out,
+) -> Result<Client, RequestError> {
+    if protocol != PROTOCOL_VERSION {
+        let text = format!("this host speaks protocol {PROTOCOL_VERSION}, not {protocol}");
+        return Err(RequestError::new(ErrorCode::UnsupportedProtocol, text));
+    }
+    let holder = match token {
+        Some(token) => Some(listener.holder(peer, &token).map_err(|refusal| refusal.0)?),
+        None => holder,
+    };
+    let holder = holder.ok_or_else(|| {
+        listener
+            .unauthenticated(peer, "`hello` needs a token; `hydroid token create` makes one")
+            .0
+    })?;
+    let conversations = listener.conversations(&holder).await?;
+    Ok(Client {
+        listener: Arc::clone(listener),
+        holder,
+        conversations,
+        out: out.clone(),
+        followed: HashMap::new(),
+        working: JoinSet::new(),
+        places: Arc::new(Semaphore::new(AT_ONCE)),
+    })
+}
+
+/// A client that has shown who it is.
+struct Client {
+    listener: Arc<Listener>,
+    holder: TokenHolder,
+    conversations: Arc<dyn Conversations>,
+    out: Out,
+    /// The tasks of the sessions that are followed.
+    followed: HashMap<SessionId, AbortHandle>,
+    /// Dropped with the connection, and with it what still runs for it.
+    working: JoinSet<()>,
+    places: Arc<Semaphore>,
+}
+
+impl Client {
+    async fn resume(mut self, id: u64, resume: Vec<Resume>) -> Option<Self> {
+        let mut gone = Vec::new();
+        let mut follow = Vec::new();
+        for Resume { session, after } in resume.into_iter().take(FOLLOWED) {
+            match self.conversations.follow(&session, Some(after)).await {
+                Ok((info, following)) => follow.push((info.session, following)),
+                Err(error) if error.code == ErrorCode::NotFound => gone.push(session),
+                Err(error) => {
+                    refuse(&self.out, Some(id), error.clone()).await;
+                    goodbye(&self.out, error).await;
+                    return None;
+                }
+            }
+        }
+        let news = match self.conversations.news().await {
+            Ok(news) => news,
+            Err(error) => {
+                refuse(&self.out, Some(id), error.clone()).await;
+                goodbye(&self.out, error).await;
+                return None;
+            }
+        };
+        let welcome = Welcome {
+            protocol: PROTOCOL_VERSION,
+            server: self.listener.version.clone(),
+            run: self.listener.run.clone(),
+            user: self.holder.user.clone(),
+            scopes: self.holder.scopes.iter().map(|scope| scope.name().to_owned()).collect(),
+            limits: self.listener.limits(),
+            settings: self.conversations.settings(),
+            features: FEATURES.iter().map(|&name| name.to_owned()).collect(),
+            gone,
+        };
+        if !send(&self.out, ServerMessage::Reply { id, reply: Reply::Welcome(welcome) }).await {
+            return None;
+        }
+        for (session, following) in follow {
+            self.follow(session, following);
+        }
+        let out = self.out.clone();
+        self.working.spawn(async move {
+            let mut news = news;
+            while let Some(message) = news.next().await {
+                if !send(&out, message).await {
+                    return;
+                }
+            }
+        });
+        Some(self)
+    }
+
+    fn follow(
+        &mut self,
+        session: SessionId,
+        mut following: Box<dyn hydroid_core::ports::Following>,
+    ) {
+        let out = self.out.clone();
+        let id = session.clone();
+        let task = self.working.spawn(async move {
+            loop {
+                match following.next().await {
+                    Ok(message) => {
+                        if !send(&out, message).await {
+                            return;
+                        }
+                    }
+                    Err((reason, last_seq)) => {
+                        let session = id;
+                        send(&out, ServerMessage::Stopped { session, reason, last_seq }).await;
+                        return;
+                    }
+                }
+            }
+        });
+        if let Some(before) = self.followed.insert(session, task) {
+            before.abort();
+        }
+    }
+
+    async fn run(mut self, reading: &mut SplitStream<WebSocket>) {
+        let mut heartbeat = tokio::time::interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
+        let mut ending = self.listener.ending.clone();
+        let mut asked = false;
+        loop {
+            tokio::select! {
+                received = tokio::time::timeout(SILENT, receive(reading)) => {
+                    match received {
+                        Ok(Some(Ok(message))) => {
+                            asked = false;
+                            count(&self.listener.figures.messages_in);
+                            self.take(message).await;
+                        }
+                        Ok(Some(Err(error))) => {
+                            let over = error.code == ErrorCode::TooLarge;
+                            if over {
+                                goodbye(&self.out, error).await;
+                                return;
+                            }
+                            refuse(&self.out, None, error).await;
+                        }
+                        Ok(None) => return,
+                        // Answers to pings are no messages, so silence alone says nothing; the
+                        // writer notices a client that is gone.
+                        Err(_) if !asked => asked = true,
+                        Err(_) => {}
+                    }
+                }
+                _ = heartbeat.tick() => {
+                    let running = self.conversations.running();
+                    if !running.is_empty() {
+                        let at_ms = self.listener.clock.now_ms();
+                        send(&self.out, ServerMessage::Heartbeat { at_ms, running }).await;
+                    }
+                }
+                Some(_) = self.working.join_next(), if !self.working.is_empty() => {}
+                () = is_over(&mut ending) => {
+                    goodbye(&self.out, RequestError::new(ErrorCode::ShuttingDown, "the host ends")).await;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Takes one request. What has an order is done here, one after another; what may take long
+    /// and stands for itself is not waited for.
+    async fn take(&mut self, message: ClientMessage) {
+        let ClientMessage { id, request } = message;
+        let paced = self.listener.pace(&self.holder);
+        let allowed = paced.and_then(|()| api::check_scope(&self.holder, &request));
+        if let Err(error) = allowed {
+            return refuse(&self.out, Some(id), error).await;
+        }
+        let answered = match request {
+            Request::Hello { .. } => {
+                Err(RequestError::new(ErrorCode::OutOfOrder, "`hello` came already"))
+            }
+            Request::Open { session, after } => match self.open(&session, after).await {
+                Ok((info, following)) => {
+                    let session = info.session.clone();
+                    let reply = Reply::Session { session: info };
+                    send(&self.out, ServerMessage::Reply { id, reply }).await;
+                    return self.follow(session, following);
+                }
+                Err(error) => Err(error),
+            },
+            Request::Close { session } => {
+                let task = self.followed.remove(&session);
+                task.map(|task| task.abort()).ok_or_else(|| {
+                    RequestError::new(ErrorCode::NotFound, "this session is not followed here")
+                })
+                .map(|()| Reply::Done)
+            }
+            request @ Request::Create { .. } => match self.create(request).await {
+                Ok((reply, session, following)) => {
+                    send(&self.out, ServerMessage::Reply { id, reply }).await;
+                    return self.follow(session, following);
+                }
+                Err(error) => Err(error),
+            },
+            Request::Aside { session, text } => return self.aside(id, session, text).await,
+            request @ (Request::Answer { .. }
+            | Request::Export { .. }
+            | Request::Search { .. }
+            | Request::Models
+            | Request::Cost { .. }) => return self.in_its_own_time(id, request).await,
+            request => {
+                api::answer(&self.listener, &self.holder, &self.conversations, request).await
+            }
+        };
+        match answered {
+            Ok(reply) => drop(send(&self.out, ServerMessage::Reply { id, reply }).await),
+            Err(error) => refuse(&self.out, Some(id), error).await,
+        }
+    }
+
+    async fn open(
+        &mut self,
+        session: &SessionId,
+        after: Option<u64>,
+    ) -> Result<(hydroid_core::protocol::SessionInfo, Box<dyn hydroid_core::ports::Following>), RequestError>
+    {
+        self.followed.retain(|_, task| !task.is_finished());
+        if self.followed.len() >= FOLLOWED && !self.followed.contains_key(session) {
+            let text = format!("a connection follows at most {FOLLOWED} sessions; close one");
+            return Err(RequestError::new(ErrorCode::LimitReached, text));
+        }
+        self.conversations.follow(session, after).await
+    }
+
+    async fn create(
+        &mut self,
+        request: Request,
+    ) -> Result<(Reply, SessionId, Box<dyn hydroid_core::ports::Following>), RequestError> {
+        let reply = self.conversations.request(request).await?;
+        let Reply::Session { session } = &reply else {
+            return Err(RequestError::new(ErrorCode::Internal, "the host failed"));
+        };
+        let (info, following) = self.open(&session.session, Some(0)).await?;
+        Ok((reply, info.session, following))
+    }
+
+    async fn in_its_own_time(&mut self, id: u64, request: Request) {
+        let place = Arc::clone(&self.places).acquire_owned().await;
+        let (listener, holder) = (Arc::clone(&self.listener), self.holder.clone());
+        let (conversations, out) = (Arc::clone(&self.conversations), self.out.clone());
+        self.working.spawn(async move {
+            let _place = place;
+            match api::answer(&listener, &holder, &conversations, request).await {
+                Ok(reply) => drop(send(&out, ServerMessage::Reply { id, reply }).await),
+                Err(error) => refuse(&out, Some(id), error).await,
+            }
+        });
+    }
+
+    async fn aside(&mut self, id: u64, session: SessionId, text: String) {
+        let place = Arc::clone(&self.places).acquire_owned().await;
+        let (conversations, out) = (Arc::clone(&self.conversations), self.out.clone());
+        self.working.spawn(async move {
+            let _place = place;
+            let (piece, mut pieces) = mpsc::unbounded_channel();
+            let tell = Arc::new(move |text| drop(piece.send(text)));
+            let asking = conversations.aside(&session, text, tell);
+            let telling = async {
+                while let Some(text) = pieces.recv().await {
+                    send(&out, ServerMessage::Aside { id, text }).await;
+                }
+            };
+            let (answered, ()) = futures_util::future::join(asking, telling).await;
+            match answered {
+                Ok(reply) => drop(send(&out, ServerMessage::Reply { id, reply }).await),
+                Err(error) => refuse(&out, Some(id), error).await,
+            }
+        });
+    }
+}
