@@ -13,6 +13,7 @@ mod config_keys;
 mod escape;
 mod label;
 mod models;
+mod page;
 mod policy;
 mod protocol;
 mod provider;

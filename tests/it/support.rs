@@ -1,5 +1,6 @@
 //! What tests of the built binary share. Nothing here checks anything.
 
 pub(crate) mod aimock;
+pub(crate) mod browser;
 pub(crate) mod hydroid;
 pub(crate) mod terminal;

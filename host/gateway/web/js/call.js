@@ -70,8 +70,13 @@ export function callCard(call, answer) {
       return;
     }
     if (question) {
+      // Whoever answered by keyboard stays where they were.
+      const held = question.contains(document.activeElement);
       question = null;
       element.open = false;
+      replace(body);
+      shown = "";
+      if (held || document.activeElement === document.body) summary.focus({ preventScroll: true });
     }
     if (element.open) fill();
     else shown = "";
@@ -84,7 +89,7 @@ export function callCard(call, answer) {
     const now = `${call.state}/${call.arguments.length}/${call.edited ?? ""}/${call.output ? 1 : 0}`;
     if (now === shown || call.state === "asked") return;
     shown = now;
-    replace(body, facts(call), argumentsOf(call), resultOf(call));
+    replace(body, facts(call), preview(call.question?.preview, true), argumentsOf(call), resultOf(call));
   };
   element.addEventListener("toggle", () => {
     if (element.open) fill();
@@ -206,10 +211,10 @@ function folded(text) {
   return [block, more];
 }
 
-function preview(shown) {
+function preview(shown, decided) {
   switch (shown?.preview) {
     case "difference":
-      return [h("h4", {}, "What would change"), h("pre", { class: "diff", tabindex: "0" }, differenceLines(exactLines(shown.text)))];
+      return [h("h4", {}, decided ? "What was shown to change" : "What would change"), h("pre", { class: "diff", tabindex: "0" }, differenceLines(exactLines(shown.text)))];
     case "copy":
       return h("p", {}, "Copies ", h("code", { text: exact(shown.source) }), " out of the vault to ", h("code", { text: exact(shown.destination) }), `, ${bytes(shown.bytes)}.`);
     case "send":
