@@ -32,6 +32,30 @@ impl Host {
         (self.process, self.address) = serve(&self.home, &bind);
     }
 
+    /// Asks over HTTP; the status and the body of the answer.
+    pub(crate) fn http(&self, head: &str, body: &str) -> (u16, String) {
+        let authority = self.address.trim_start_matches("http://");
+        let mut stream = std::net::TcpStream::connect(authority).expect("it listens");
+        let length = body.len();
+        let (first, headers) = head.split_once('\n').unwrap_or((head, ""));
+        let headers: String = headers.lines().map(|line| format!("{line}\r\n")).collect();
+        let request = format!(
+            "{first} HTTP/1.1\r\nhost: {authority}\r\ncontent-length: {length}\r\nconnection: close\r\n{headers}\r\n{body}"
+        );
+        stream.write_all(request.as_bytes()).expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
+        (status.expect("a status"), body.expect("a body"))
+    }
+
+    /// A token that may do so much.
+    pub(crate) fn token(&self, scope: &str) -> String {
+        let made = self.home.run(&["token", "create", "--scope", scope]).code(0);
+        made.stdout.trim().to_owned()
+    }
+
     /// A link that lets a browser in once.
     fn link(&self) -> String {
         self.home.run(&["web"]).code(0).stdout.trim().to_owned()

@@ -62,6 +62,27 @@ pub enum AdminRequest {
         name: String,
     },
 
+    // ---- users ----
+    /// Tokens by user and client, never what they are.
+    Tokens,
+    /// Makes a token, which the answer shows this once.
+    CreateToken {
+        /// Whose it is.
+        user: String,
+        /// What uses it.
+        client: String,
+        /// What it may do: `read`, `chat` or `admin`.
+        scope: String,
+        /// After how many days it ends; never when absent.
+        #[serde(default)]
+        days: Option<u32>,
+    },
+    /// Takes a token back.
+    RevokeToken {
+        /// Its identifier, as the list has it.
+        id: String,
+    },
+
     // ---- services and models ----
     /// Services that are known by name.
     Providers,

@@ -10,14 +10,13 @@ const FOLLOWED = 8;
 
 /**
  * Everything of the person that is known here. Tells `link`, `welcome`, `sessions`, `session`,
- * `conversation`, `gone`, `heartbeat` and `ended`.
+ * `conversation`, `gone` and `ended`.
  */
 export class Household extends EventTarget {
   constructor(address) {
     super();
     this.sessions = new Map();
     this.conversations = new Map();
-    this.running = new Map();
     this.models = null;
     this.archived = false;
     this.connection = new Connection(address, () =>
@@ -76,10 +75,6 @@ export class Household extends EventTarget {
     connection.on("stopped", (message) => {
       if (message.reason === "deleted") this.forget(message.session);
       else if (message.reason !== "shutting_down") this.follow(message.session).catch(() => {});
-    });
-    connection.on("heartbeat", (message) => {
-      this.running = new Map(message.running.map((running) => [running.session, running]));
-      this.tell("heartbeat", message);
     });
     connection.on("notification", ({ notification }) => {
       announce(notification.text, notification.kind === "question" ? "ask" : "info");
@@ -189,6 +184,18 @@ export class Household extends EventTarget {
     this.know(reply.session);
   }
 
+  /** Asks again after the pause that the host wants. */
+  async patiently(type, fields) {
+    for (let tries = 0; ; tries += 1) {
+      try {
+        return await this.request(type, fields);
+      } catch (error) {
+        if (error.code !== "rate_limited" || tries >= 20) throw error;
+        await new Promise((resolve) => setTimeout(resolve, error.retryAfter ?? 1000));
+      }
+    }
+  }
+
   /** Hands a file up and resolves with its identifier. */
   async upload(file, progress) {
     const begun = await this.request("upload_begin", { name: file.name || "file", media_type: file.type || "application/octet-stream", bytes: file.size });
@@ -196,7 +203,7 @@ export class Household extends EventTarget {
     const piece = Math.max(3072, Math.floor((this.limits.message_bytes * 0.7) / 3) * 3 - 3072);
     for (let at = 0; at < file.size; at += piece) {
       const data = await encoded(file.slice(at, at + piece));
-      await this.request("upload_part", { upload: begun.upload, data });
+      await this.patiently("upload_part", { upload: begun.upload, data });
       progress?.(Math.min(1, (at + piece) / file.size));
     }
     return begun.upload;

@@ -13,6 +13,7 @@ import * as model from "./settings/model.js";
 import * as rules from "./settings/rules.js";
 import * as secrets from "./settings/secrets.js";
 import * as status from "./settings/status.js";
+import * as users from "./settings/users.js";
 
 /** The parts, in their order. `open` are those that need no administrator. */
 const PARTS = [
@@ -23,6 +24,7 @@ const PARTS = [
   ["rules", "Rules", rules],
   ["memory", "Memory", memory, true],
   ["costs", "Costs", costs, true],
+  ["users", "Users", users],
   ["configuration", "Configuration", configuration],
   ["audit", "Audit", audit],
   ["log", "Log", log],

@@ -210,7 +210,7 @@ class Form {
     const ready = !waiting && this.tried && wrong === 0;
     replace(
       this.bar,
-      h("span", { role: "status" }, `${many} ${many === 1 ? "change" : "changes"}`, waiting ? ` ${waiting}` : wrong > 0 ? `, ${wrong} of them cannot be taken` : ""),
+      h("span", { role: "status" }, `${many} ${many === 1 ? "change" : "changes"}`, waiting ? ` ${waiting}` : wrong > 0 ? `, of which ${wrong} cannot be taken` : ""),
       button("Discard", () => [...this.changes.keys()].forEach((path) => this.undo(path))),
       button("Review and save…", () => this.save(), { class: "primary", disabled: !ready }),
     );
