@@ -62,11 +62,17 @@ fn administration_is_for_administrators_who_are_no_form_of_another_page() {
     assert_eq!(asked(&chat, ours, list).0, 403, "a token for chat");
     assert_eq!(asked("hyd_wrong", ours, list).0, 401, "a token that is none");
     assert_eq!(asked(&admin, "content-type: application/json", list).0, 403, "without the header");
-    assert_eq!(asked(&admin, "content-type: text/plain\nx-hydroid-admin: 1", list).0, 403, "a form");
+    assert_eq!(
+        asked(&admin, "content-type: text/plain\nx-hydroid-admin: 1", list).0,
+        403,
+        "a form"
+    );
     let elsewhere = format!("{ours}\norigin: https://evil.example");
     assert_eq!(asked(&admin, &elsewhere, list).0, 403, "a page of somebody else");
     assert_eq!(host.http("GET /api/v1/admin", "").0, 405);
-    for nothing in ["", "[]", "null", "{", r#"{"type":"format_disk"}"#, r#"{"type":"secrets","x":1}"#] {
+    for nothing in
+        ["", "[]", "null", "{", r#"{"type":"format_disk"}"#, r#"{"type":"secrets","x":1}"#]
+    {
         assert_eq!(asked(&admin, ours, nothing).0, 400, "{nothing}");
     }
 
@@ -90,7 +96,8 @@ fn the_page_is_served_with_nothing_of_anybody() {
     assert_eq!(status, 200);
     assert!(index.contains("/page/js/main.js"), "{index}");
     assert_eq!(host.http("GET /page/js/settings/secrets.js", "").0, 200);
-    for nothing in ["/page/", "/page/..%2f..%2fCargo.toml", "/page/js/../../server.rs", "/page/js"] {
+    for nothing in ["/page/", "/page/..%2f..%2fCargo.toml", "/page/js/../../server.rs", "/page/js"]
+    {
         assert_eq!(host.http(&format!("GET {nothing}"), "").0, 404, "{nothing}");
     }
     assert_eq!(host.http("GET /api/v1/sessions", "").0, 401, "nobody is let see sessions");

@@ -156,7 +156,8 @@ async fn run(wish: AdminRequest, household: Household) -> Result<Value> {
                 return Err(crate::exit::usage("there is no value; type or paste one"));
             }
             let value = SecretValue::new(value.0.clone());
-            let (stored, kept) = terminal::kept(commands::secret::keep(&ground, &name, value)).await;
+            let (stored, kept) =
+                terminal::kept(commands::secret::keep(&ground, &name, value)).await;
             stored?;
             Ok(json!({ "ok": true, "text": kept.data, "said": kept.said }))
         }

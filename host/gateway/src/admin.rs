@@ -49,14 +49,15 @@ pub(crate) async fn administer(
 }
 
 fn check(headers: &HeaderMap) -> Result<(), Refusal> {
-    let is_json = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|text| text.split(';').next().is_some_and(|text| text.trim() == "application/json"));
+    let is_json =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(
+            |text| text.split(';').next().is_some_and(|text| text.trim() == "application/json"),
+        );
     if is_json && headers.contains_key(HEADER) {
         return Ok(());
     }
-    let text = format!("administration is asked with `Content-Type: application/json` and `{HEADER}: 1`");
+    let text =
+        format!("administration is asked with `Content-Type: application/json` and `{HEADER}: 1`");
     Err(Refusal::new(ErrorCode::Forbidden, text))
 }
 

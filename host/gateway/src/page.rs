@@ -139,7 +139,9 @@ mod tests {
 
     #[test]
     fn nothing_of_the_page_stands_in_the_page_itself() {
-        let index = std::str::from_utf8(FILES.iter().find(|(name, _)| *name == "index.html").unwrap().1).unwrap();
+        let index =
+            std::str::from_utf8(FILES.iter().find(|(name, _)| *name == "index.html").unwrap().1)
+                .unwrap();
         assert!(!index.contains("<style") && !index.contains(" style="), "{index}");
         for script in index.split("<script").skip(1) {
             assert!(script.split('>').next().unwrap().contains(" src=\"/page/"), "{script}");
@@ -147,7 +149,15 @@ mod tests {
         // Only the libraries of others make HTML of text, and what they make is cleaned.
         for (name, content) in FILES.iter().filter(|(name, _)| name.starts_with("js/")) {
             let text = std::str::from_utf8(content).unwrap();
-            for sink in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "srcdoc"] {
+            for sink in [
+                "innerHTML",
+                "outerHTML",
+                "insertAdjacentHTML",
+                "document.write",
+                "eval(",
+                "new Function",
+                "srcdoc",
+            ] {
                 assert!(!text.contains(sink), "{name} has `{sink}`");
             }
         }

@@ -14,7 +14,8 @@ pub(crate) const PACKAGES: &str = "HYDROID_BROWSER_PACKAGES";
 pub(crate) const PROGRAM: &str = "HYDROID_BROWSER";
 
 /// Names under which a system has it.
-const PROGRAMS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+const PROGRAMS: [&str; 4] =
+    ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
 /// The files that say which version, with its digest.
 const FILES: [&str; 2] = ["package.json", "package-lock.json"];

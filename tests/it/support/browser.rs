@@ -79,7 +79,9 @@ fn serve(home: &Home, bind: &str) -> (Child, String) {
         let read = said.read_line(&mut lines).expect("it says where it listens");
         assert!(read > 0, "it ended: {lines}");
         let line = lines.get(before..).unwrap_or_default();
-        if let Some(url) = line.strip_prefix("listening on ").and_then(|rest| rest.split(';').next()) {
+        if let Some(url) =
+            line.strip_prefix("listening on ").and_then(|rest| rest.split(';').next())
+        {
             break url.to_owned();
         }
     };

@@ -9,11 +9,11 @@ use crate::harmless::harmless;
 use crate::load::{Origin, load, read_text};
 use crate::paths::{Paths, replace_private};
 use crate::value;
+use crate::wire::SystemClock;
 use anyhow::{Context, Result};
 use hydroid_core::audit::AuditAction;
 use hydroid_core::config::KEYS;
 use hydroid_core::ports::{Clock, ConfigChange};
-use crate::wire::SystemClock;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use similar::TextDiff;
@@ -173,7 +173,9 @@ pub(super) async fn saved(
                 audit(&ground, deed(&change.key, &value)).await?;
             }
         }
-        Err(error) => tracing::warn!("a change is not in the audit log, since the configuration as it was cannot be used: {error:#}"),
+        Err(error) => tracing::warn!(
+            "a change is not in the audit log, since the configuration as it was cannot be used: {error:#}"
+        ),
     }
     let backup = keep(&paths, &tried.before)?;
     replace_private(&paths.config_file(), tried.after.as_bytes())?;
@@ -251,7 +253,9 @@ pub(super) async fn restored(household: &Household, backup: &str) -> Result<Valu
             };
             audit(&ground, deed).await?;
         }
-        Err(error) => tracing::warn!("a change is not in the audit log, since the configuration as it was cannot be used: {error:#}"),
+        Err(error) => tracing::warn!(
+            "a change is not in the audit log, since the configuration as it was cannot be used: {error:#}"
+        ),
     }
     let backup = keep(&paths, &before)?;
     replace_private(&file, text.as_bytes())?;

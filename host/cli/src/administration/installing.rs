@@ -15,7 +15,8 @@ pub(super) struct Handed {
 impl Handed {
     /// Writes the bytes where nobody else reads them.
     pub(super) fn new(household: &Household, name: &str, bytes: &[u8]) -> Result<Self> {
-        let plain = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
+        let plain =
+            |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
         let stem = name.strip_suffix(".wasm").unwrap_or_default();
         if stem.is_empty() || stem.starts_with('.') || !stem.chars().all(plain) {
             return Err(usage(

@@ -48,7 +48,8 @@ pub(super) fn log(household: &Household, after: Option<u64>) -> Result<Value> {
     // A line that is still being written, and one whose beginning was cut, come whole or not.
     let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     let cut = followed.is_none() && from > 0;
-    let begin = if cut { bytes.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1) } else { 0 };
+    let begin =
+        if cut { bytes.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1) } else { 0 };
     let whole = bytes.get(begin..end).unwrap_or_default();
     let text = String::from_utf8_lossy(whole);
     let lines: Vec<String> = text.lines().map(harmless).collect();
@@ -77,9 +78,7 @@ pub(super) async fn doctor(household: &Household) -> Result<Value> {
             (None, None) => {}
         }
     }
-    let findings: Vec<Value> = findings
-        .into_iter()
-        .map(|(state, text)| json!({ "state": state, "text": text }))
-        .collect();
+    let findings: Vec<Value> =
+        findings.into_iter().map(|(state, text)| json!({ "state": state, "text": text })).collect();
     Ok(json!({ "findings": findings, "said": kept.said }))
 }

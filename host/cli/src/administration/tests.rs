@@ -14,7 +14,10 @@ impl Home {
         std::fs::write(directory.path().join("config.toml"), config).unwrap();
         let home = directory.path().to_str().unwrap();
         let environment = Arc::new(Environment::of(&[("HYDROID_HOME", home)]));
-        Self { administrator: Administrator::new(environment, Vec::new(), Arc::default()), directory }
+        Self {
+            administrator: Administrator::new(environment, Vec::new(), Arc::default()),
+            directory,
+        }
     }
 
     async fn ask(&self, wish: AdminRequest) -> Result<Value, AdminError> {
@@ -99,7 +102,8 @@ async fn only_a_kept_file_is_put_back() {
     let home = Home::new("");
     std::fs::write(home.directory.path().join("other.toml"), "user = \"x\"").unwrap();
     for backup in ["other.toml", "../../etc/passwd", "", "config.toml.before-1"] {
-        let error = home.ask(AdminRequest::RestoreConfig { backup: backup.into() }).await.unwrap_err();
+        let error =
+            home.ask(AdminRequest::RestoreConfig { backup: backup.into() }).await.unwrap_err();
         assert!(matches!(error, AdminError::Invalid(_)), "{backup}: {error}");
     }
 }

@@ -75,6 +75,7 @@ export class Chat {
   async show(session) {
     if (session === this.session && session !== null) return;
     this.session = session;
+    this.household.shown = session;
     this.views.clear();
     this.total = null;
     this.composer.of(session ?? "new");
@@ -90,6 +91,7 @@ export class Chat {
       if (this.session !== session) return;
       if (id !== session) history.replaceState(null, "", `#/s/${id}`);
       this.session = id;
+      this.household.shown = id;
       this.drawAll();
       this.costs();
     } catch (error) {
@@ -266,6 +268,7 @@ export class Chat {
     if (!session) {
       session = await household.create(this.wanted ?? {});
       this.session = session;
+      household.shown = session;
       this.views.clear();
       replace(this.log);
       history.replaceState(null, "", `#/s/${session}`);

@@ -18,6 +18,8 @@ export class Household extends EventTarget {
     this.sessions = new Map();
     this.conversations = new Map();
     this.models = null;
+    /** The session that is looked at. */
+    this.shown = null;
     this.archived = false;
     this.connection = new Connection(address, () =>
       [...this.conversations.values()].map((conversation) => ({ session: conversation.session, after: conversation.last })),
@@ -77,7 +79,8 @@ export class Household extends EventTarget {
       else if (message.reason !== "shutting_down") this.follow(message.session).catch(() => {});
     });
     connection.on("notification", ({ notification }) => {
-      announce(notification.text, notification.kind === "question" ? "ask" : "info");
+      // What is looked at tells of itself.
+      if (!notification.session || notification.session !== this.shown || document.hidden) announce(notification.text);
       this.request("seen", { notifications: [notification.notification] }).catch(() => {});
     });
     connection.on("error", (message) => announce(message.message, "error"));

@@ -43,10 +43,12 @@ function build() {
     const [, first = "", second = ""] = location.hash.split("/");
     if (first !== "settings") settings.hide();
     if (first === "settings") {
+      household.shown = null;
       place(settings.element);
       settings.show(second);
       sidebar.mark(null);
     } else if (first === "setup") {
+      household.shown = null;
       place(setup.element);
       setup.show();
       sidebar.mark(null);

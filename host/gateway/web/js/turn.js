@@ -56,7 +56,7 @@ export class TurnView {
       "div",
       { class: "bubble" },
       h("h2", { class: "hidden" }, "You"),
-      text && h("div", { class: "bubble-text", text: exactLines(text) }),
+      text && h("div", { class: "bubble-text", text }),
       others.map((part) => (part.type === "media" ? media(part) : contentOf(part))),
       at && h("time", { class: "hidden", datetime: new Date(at).toISOString() }, moment(at)),
     );
@@ -70,7 +70,7 @@ export class TurnView {
         const text = h("div", { class: "thought" });
         const element = h("details", { class: "thinking" }, h("summary", {}, "Thinking"), text);
         const view = growing(text, item, (block) => {
-          block.textContent = exactLines(item.text);
+          block.textContent = item.text;
         });
         return { element, update: view.update };
       }
@@ -81,7 +81,7 @@ export class TurnView {
       case "cited":
         return { element: h("p", { class: "cited" }, "Source: ", link(item.uri, item.title)) };
       default:
-        return { element: h("p", { class: "notice", text: exactLines(item.text) }) };
+        return { element: h("p", { class: "notice", text: item.text }) };
     }
   }
 

@@ -60,11 +60,12 @@ export function ago(ms, now = Date.now()) {
  * shown by its number.
  */
 export function exact(text) {
-  return String(text).replace(
-    /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff9-\ufffb]/g,
-    (character) => `\\u{${character.codePointAt(0).toString(16)}}`,
-  );
+  return String(text).replace(HIDDEN, (character) => `\\u{${character.codePointAt(0).toString(16)}}`);
 }
+
+/** What moves, turns or hides text; a joiner inside a picture of several does none of it. */
+const HIDDEN =
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b\u200c\u200e\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]|(?<!\p{Extended_Pictographic}\ufe0f?)\u200d|\u200d(?!\p{Extended_Pictographic})/gu;
 
 /** The same for a text of several lines. */
 export function exactLines(text) {

@@ -26,7 +26,7 @@ export function serviceForm(services, options) {
     const list = identifier("models");
     const open = /[{}]/.test(service.url);
     const url = h("input", { type: "url", value: service.url, autocomplete: "off", spellcheck: "false", required: true });
-    const key = h("input", { type: "password", autocomplete: "off", spellcheck: "false", placeholder: service.secret_is_set ? "unchanged" : "" });
+    const key = h("input", { type: "password", autocomplete: "off", spellcheck: "false", placeholder: service.secret_is_set ? "unchanged" : "", required: Boolean(service.secret) && !service.secret_is_set && !service.local });
     const model = h("input", { required: true, list, autocomplete: "off", spellcheck: "false" });
     const models = h("datalist", { id: list });
     parts = { service, url, key, model };
