@@ -73,9 +73,9 @@ export class Chat {
 
   /** Shows a session, or the place where one begins. */
   async show(session) {
+    this.household.shown = session;
     if (session === this.session && session !== null) return;
     this.session = session;
-    this.household.shown = session;
     this.views.clear();
     this.total = null;
     this.composer.of(session ?? "new");
