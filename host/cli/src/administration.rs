@@ -2,11 +2,14 @@
 //! what they print handed back. A change made here is checked and recorded as the command's is;
 //! nothing is decided twice.
 
+mod anew;
 mod configuration;
 mod installing;
 mod records;
 
-use crate::args::{self, Command, Component, Grant, Model, Policy, Provider, Secret};
+pub(crate) use anew::begin_anew;
+
+use crate::args::{self, Command, Component, Grant, Model, Policy, Provider, Secret, TokenCommand};
 use crate::commands;
 use crate::env::Environment;
 use crate::exit::{Exit, Usage};
@@ -14,6 +17,7 @@ use crate::load::Setting;
 use crate::terminal::{self, Kept};
 use crate::wire::Ground;
 use anyhow::{Context, Result};
+use clap::ValueEnum;
 use futures_util::future::BoxFuture;
 use hydroid_core::id::UserId;
 use hydroid_core::policy;
@@ -163,6 +167,19 @@ async fn run(wish: AdminRequest, household: Household) -> Result<Value> {
         }
         AdminRequest::RemoveSecret { name } => {
             household.text(Command::Secret(Secret::Remove { name, yes: true })).await
+        }
+
+        AdminRequest::Tokens => household.json(Command::Token(TokenCommand::List { json })).await,
+        AdminRequest::CreateToken { user, client, scope, days } => {
+            let scope = args::TokenScope::from_str(&scope, false).map_err(|_| {
+                crate::exit::usage("a token may `read`, `chat` or `admin`; name one of them")
+            })?;
+            let user = Some(user);
+            let create = TokenCommand::Create { user, client, scope, days };
+            household.text(Command::Token(create)).await
+        }
+        AdminRequest::RevokeToken { id } => {
+            household.text(Command::Token(TokenCommand::Revoke { id })).await
         }
 
         AdminRequest::Providers => household.json(Command::Provider(Provider::List { json })).await,

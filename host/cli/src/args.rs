@@ -1,12 +1,14 @@
 //! What can be typed. Parsing touches nothing and decides nothing.
 
 mod authority;
+mod gateway;
 mod model;
 mod provider;
 
 pub(crate) use authority::{
     Answer, Approval, Audit, AuditFormat, Check, Given, Label, Mode, Policy, Query, Stop,
 };
+pub(crate) use gateway::{Daemon, Logs, Serve, TokenCommand, TokenScope, Web};
 pub(crate) use model::{By, Cost, Model};
 
 pub(crate) use provider::{AddService, Provider};
@@ -77,9 +79,26 @@ pub(crate) enum Command {
     /// Where something secret has gone, and what a session that reads it may not do.
     #[command(subcommand)]
     Label(Label),
-    /// Emergency stop: cut everything at once, until it is released.
-    #[command(arg_required_else_help = true)]
+    /// Serve clients: terminals, pages, programs.
+    ///
+    /// It listens on this machine only, unless `--bind` says otherwise; then TLS and a token are
+    /// needed. Ctrl-C or a polite kill ends what runs and records it.
+    Serve(Serve),
+    /// Serve in the background.
+    Start(Serve),
+    /// End the daemon, or cut everything at once with `--all`.
     Stop(Stop),
+    /// End the daemon and start it again.
+    Restart(Serve),
+    /// Whether the daemon runs, where, and what it does.
+    Status(Daemon),
+    /// What was logged.
+    Logs(Logs),
+    /// Let a browser in: prints a link that is good once, and starts the daemon if it does not run.
+    Web(Web),
+    /// Tokens with which clients show who they are.
+    #[command(subcommand, arg_required_else_help = true)]
+    Token(TokenCommand),
     /// Look for what is missing or broken.
     Doctor,
     /// Print completions for a shell.

@@ -7,6 +7,7 @@ mod chat;
 mod component;
 pub(crate) mod config;
 mod cost;
+mod daemon;
 mod debug;
 mod doctor;
 mod label;
@@ -14,8 +15,11 @@ mod model;
 mod policy;
 mod provider;
 pub(crate) mod secret;
+mod serve;
 mod session;
 mod stop;
+mod token;
+mod web;
 
 use crate::args::{Arguments, Command, ModelChoice, Policy};
 use crate::env::Environment;
@@ -63,6 +67,13 @@ pub(crate) async fn dispatch(
         Command::Policy(Policy::Check(check)) => policy::check(check, environment, &settings).await,
         Command::Audit(command) => audit::run(command, environment, &settings).await,
         Command::Label(command) => label::run(command, environment, &settings).await,
+        Command::Serve(serve) => serve::run(serve, environment, settings).await,
+        Command::Start(serve) => daemon::start(&serve, environment, &settings).await,
+        Command::Restart(serve) => daemon::restart(&serve, environment, &settings).await,
+        Command::Status(how) => daemon::status(&how, &environment).await,
+        Command::Logs(logs) => daemon::logs(&logs, environment, &settings).await,
+        Command::Web(how) => web::run(&how, environment, &settings).await,
+        Command::Token(command) => token::run(command, environment, &settings).await,
         Command::Stop(stop) => stop::run(&stop, environment, &settings).await,
         Command::Doctor => doctor::run(environment, &settings).await,
         Command::Completions { shell } => {

@@ -21,7 +21,7 @@ const LARGEST_FILE: u64 = 4 << 20;
 pub(crate) fn start(level: &str, scrubber: LiveScrubber, file: &Path) {
     // Libraries speak only when something is wrong; what they say below that is theirs.
     let directives =
-        ["agent", "cli", "core", "memory", "wasm"].map(|name| format!("hydroid_{name}={level}"));
+        ["agent", "cli", "core", "gateway", "memory", "wasm"].map(|name| format!("hydroid_{name}={level}"));
     let quiet = if level == "error" { "error" } else { "warn" };
     let filter = EnvFilter::new(format!("{quiet},hydroid={level},{}", directives.join(",")));
     let screen = tracing_subscriber::fmt::layer()
@@ -36,7 +36,7 @@ pub(crate) fn start(level: &str, scrubber: LiveScrubber, file: &Path) {
             .with_writer(Kept { scrubber, file: Mutex::new(file) })
             .with_ansi(false)
             .with_filter(EnvFilter::new(
-                "warn,hydroid=info,hydroid_agent=info,hydroid_memory=info,hydroid_wasm=info",
+                "warn,hydroid=info,hydroid_agent=info,hydroid_gateway=info,hydroid_memory=info,hydroid_wasm=info",
             ))
     });
     drop(tracing_subscriber::registry().with(screen).with(kept).try_init());

@@ -5,7 +5,7 @@
 //! Read in this order: `args` (what can be typed), `env`, `paths`, `value` and `load` (what it
 //! means), `secrets`, `release` (the components inside the binary), `models` (the
 //! catalog of models), `wire` (the whole host in one
-//! visible order), `conversation` with `render`, `harmless` and `approval`, `stopped` and `audited`, then `commands`, a
+//! visible order), `daemon`, `conversation` with `render`, `harmless` and `approval`, `stopped` and `audited`, then `commands`, a
 //! file each.
 
 #![expect(
@@ -20,6 +20,7 @@ mod attachment;
 mod audited;
 mod commands;
 mod conversation;
+mod daemon;
 mod env;
 mod exit;
 mod harmless;

@@ -92,6 +92,16 @@ impl Paths {
         self.user(user).join("hydroid.log")
     }
 
+    /// What a running daemon leaves for others to find it.
+    pub(crate) fn run(&self) -> PathBuf {
+        self.data.join("run")
+    }
+
+    /// Tokens of clients, without what they are.
+    pub(crate) fn tokens(&self) -> PathBuf {
+        self.data.join("tokens.json")
+    }
+
     /// Locks of a user's open sessions.
     pub(crate) fn locks(&self, user: &UserId) -> PathBuf {
         self.user(user).join("locks")

@@ -28,5 +28,5 @@ mod tokens;
 mod uploads;
 mod webhook;
 
-pub use server::{Bound, Gateway, GatewayParts, ServeError, TlsFiles};
+pub use server::{Bound, Door, Gateway, GatewayParts, ServeError, TlsFiles};
 pub use tokens::{BadTokens, Scope, Token, TokenBook, TokenHolder, TokenStore};

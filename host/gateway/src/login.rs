@@ -49,6 +49,22 @@ pub(crate) fn cookie(headers: &HeaderMap) -> Option<&str> {
     })
 }
 
+impl Codes {
+    /// Gives a code that lets a browser in as this user, once.
+    pub(crate) fn give(&self, user: UserId, now_ms: u64) -> Result<String, Refusal> {
+        let code =
+            new_secret().map_err(|error| Refusal::new(ErrorCode::Internal, error.to_string()))?;
+        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        given.retain(|_, (_, until)| now_ms < *until);
+        if given.len() >= MOST {
+            let text = "too many codes wait to be used; wait five minutes";
+            return Err(Refusal::new(ErrorCode::LimitReached, text));
+        }
+        given.insert(code.clone(), (user, now_ms + CODE_MS));
+        Ok(code)
+    }
+}
+
 /// Gives a code to whoever has a token that may do everything.
 pub(crate) async fn code(
     State(listener): State<Arc<Listener>>,
@@ -61,14 +77,7 @@ pub(crate) async fn code(
     if !holder.may(Scope::Admin) {
         return Err(Refusal::new(ErrorCode::Forbidden, "this token may not let a browser in"));
     }
-    let now_ms = listener.clock.now_ms();
-    let code = new_secret().map_err(|error| Refusal::new(ErrorCode::Internal, error.to_string()))?;
-    let mut given = listener.codes.given.lock().unwrap_or_else(PoisonError::into_inner);
-    given.retain(|_, (_, until)| now_ms < *until);
-    if given.len() >= MOST {
-        return Err(Refusal::new(ErrorCode::LimitReached, "too many codes wait to be used; wait five minutes"));
-    }
-    given.insert(code.clone(), (holder.user, now_ms + CODE_MS));
+    let code = listener.codes.give(holder.user, listener.clock.now_ms())?;
     Ok(Json(json!({ "code": code, "seconds": CODE_MS / 1_000 })))
 }
 

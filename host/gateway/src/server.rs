@@ -115,6 +115,33 @@ pub struct Bound {
     shutdown: watch::Sender<bool>,
 }
 
+/// Lets browsers in, for whoever may read this host's files.
+#[derive(Clone)]
+pub struct Door {
+    listener: Arc<Listener>,
+}
+
+impl Door {
+    /// The path and query that let a browser in, once and for a few minutes; the error is a
+    /// sentence.
+    pub fn link(&self) -> Result<String, String> {
+        let user = self.listener.default_user();
+        let code = self.listener.codes.give(user, self.listener.clock.now_ms());
+        code.map(|code| format!("/login?code={code}")).map_err(|refusal| refusal.0.message)
+    }
+
+    /// Connections that are there.
+    pub fn connections(&self) -> u64 {
+        self.listener.figures.connections.load(Ordering::Relaxed)
+    }
+}
+
+impl std::fmt::Debug for Door {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Door").finish_non_exhaustive()
+    }
+}
+
 /// What every connection shares.
 pub(crate) struct Listener {
     pub(crate) household: Arc<dyn Household>,
@@ -223,6 +250,11 @@ impl Bound {
     /// `http` or `https`.
     pub fn scheme(&self) -> &'static str {
         if self.listener.has_tls { "https" } else { "http" }
+    }
+
+    /// What lets a browser in.
+    pub fn door(&self) -> Door {
+        Door { listener: Arc::clone(&self.listener) }
     }
 
     /// Serves until `over` resolves, then lets requests come to their end, tells every client, and

@@ -225,9 +225,9 @@ pub(crate) enum AuditFormat {
     Csv,
 }
 
-/// Stop, or go on.
+/// Stop, or go on; without a flag, the daemon ends.
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
+#[group(multiple = false)]
 pub(crate) struct Stop {
     /// Cut every turn, tool and request of every process of this home, and let nothing begin.
     #[arg(long)]

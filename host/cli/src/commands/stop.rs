@@ -1,4 +1,4 @@
-//! `hydroid stop`: the emergency stop and its release. Stopping needs nothing that could be broken;
+//! `hydroid stop`: the end of the daemon, and the emergency stop and its release. Stopping needs nothing that could be broken;
 //! only what is left over afterwards is written to the audit log.
 
 use crate::args::Stop;
@@ -21,10 +21,10 @@ pub(crate) async fn run(
     environment: Arc<Environment>,
     settings: &[Setting],
 ) -> Result<Exit> {
-    if command.release {
-        release(environment, settings).await
-    } else {
-        stop(environment, settings).await
+    match (command.all, command.release) {
+        (_, true) => release(environment, settings).await,
+        (true, false) => stop(environment, settings).await,
+        (false, false) => super::daemon::stop(&environment).await,
     }
 }
 
