@@ -10,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 mod budget;
 mod components;
 mod egress;
+mod gateway;
 mod limits;
 mod model;
 mod models;
@@ -32,6 +33,7 @@ fn a_key_without_a_test_fails() {
         keys(budget::TESTED),
         keys(components::TESTED),
         keys(egress::TESTED),
+        keys(gateway::TESTED),
         keys(limits::TESTED),
         keys(model::TESTED),
         keys(models::TESTED),

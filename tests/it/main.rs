@@ -11,6 +11,7 @@ mod audit;
 mod cli;
 mod config_keys;
 mod escape;
+mod gateway;
 mod label;
 mod models;
 mod page;

@@ -2,5 +2,6 @@
 
 pub(crate) mod aimock;
 pub(crate) mod browser;
+pub(crate) mod daemon;
 pub(crate) mod hydroid;
 pub(crate) mod terminal;

@@ -13,10 +13,14 @@ mod documents;
 mod files;
 
 /// Which of our crates may name which: everything points at `core`, nobody sideways.
-const ARROWS: [(&str, &[&str]); 7] = [
+const ARROWS: [(&str, &[&str]); 8] = [
     ("hydroid-agent", &["hydroid-core"]),
-    ("hydroid-cli", &["hydroid-agent", "hydroid-core", "hydroid-memory", "hydroid-wasm"]),
+    (
+        "hydroid-cli",
+        &["hydroid-agent", "hydroid-core", "hydroid-gateway", "hydroid-memory", "hydroid-wasm"],
+    ),
     ("hydroid-core", &[]),
+    ("hydroid-gateway", &["hydroid-core"]),
     ("hydroid-memory", &["hydroid-core"]),
     ("hydroid-tests", &["hydroid-core"]),
     ("hydroid-wasm", &["hydroid-core"]),
@@ -24,15 +28,16 @@ const ARROWS: [(&str, &[&str]); 7] = [
 ];
 
 /// Libraries that carry an authority, and the crates that have it. `x` stands for `x-…` too.
-const AUTHORITIES: [(&str, &[&str]); 9] = [
+const AUTHORITIES: [(&str, &[&str]); 10] = [
+    ("axum", &["hydroid-gateway"]),
     ("clap", &["hydroid-cli", "hydroid-xtask"]),
     ("hickory", &["hydroid-wasm"]),
-    ("hyper", &["hydroid-wasm"]),
+    ("hyper", &["hydroid-gateway", "hydroid-wasm"]),
     ("libsql", &["hydroid-memory"]),
-    ("rustls", &["hydroid-wasm"]),
+    ("rustls", &["hydroid-gateway", "hydroid-wasm"]),
     ("rustyline", &["hydroid-cli"]),
     ("secret-service", &["hydroid-cli"]),
-    ("tokio-rustls", &["hydroid-wasm"]),
+    ("tokio-rustls", &["hydroid-gateway", "hydroid-wasm"]),
     ("wasmtime", &["hydroid-wasm"]),
 ];
 

@@ -2,6 +2,10 @@
 //! arguments say, a journal in memory and a client. Each checks the protocol itself and writes
 //! what is wrong to a list that every test ends by looking at.
 
+mod whole;
+
+pub(crate) use whole::Nothing;
+
 use crate::{Agent, AgentParts, ModelParts, OpenError, OpenSession, Session, SessionChoice};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -18,7 +22,7 @@ use hydroid_core::ports::{
     SecretPlaces, SecretValue, SessionSummary, Sink, StandingApproval, StoreError, StoredEntry,
     Tools,
 };
-use hydroid_core::protocol::SessionMessage;
+use hydroid_core::protocol::{Notification, SessionMessage};
 use hydroid_core::scrub::{KnownSecret, LiveScrubber};
 use hydroid_core::tool::{
     CheckedCall, Impact, Preview, Resource, ResourceKind, ToolCall, ToolOutput, ToolSpec,
@@ -335,6 +339,8 @@ pub(crate) struct FakeJournal {
     pub(crate) until_failure: Mutex<Option<usize>>,
     /// One permit an append; closed tests take them away.
     pub(crate) gate: Semaphore,
+    /// What a person is to be told.
+    pub(crate) untold: Mutex<Vec<Notification>>,
     faults: Faults,
 }
 
@@ -735,6 +741,7 @@ impl Host {
             appends: AtomicUsize::new(0),
             until_failure: Mutex::default(),
             gate: Semaphore::new(1),
+            untold: Mutex::default(),
             faults: faults.clone(),
         });
         let (sender, shown) = mpsc::unbounded_channel();

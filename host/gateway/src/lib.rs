@@ -23,6 +23,8 @@ mod refusal;
 mod routes;
 mod server;
 mod socket;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod tokens;
 mod uploads;

@@ -1,0 +1,402 @@
+//! The sessions of a user as a listener sees them: what followers are shown and when, what waits,
+//! what leaves memory and comes back.
+
+use crate::fakes::{Host, Nothing, Play, calls, says, text};
+use crate::{Hub, HubLimits, HubParts};
+use hydroid_core::entry::Entry;
+use hydroid_core::id::{CallId, SessionId, TurnId, UserId};
+use hydroid_core::message::{Message, Part, Role, StopReason};
+use hydroid_core::ports::{Conversations, Following, ModelEvent};
+use hydroid_core::protocol::{
+    Activity, ApprovalAnswer, ErrorCode, Reply, Request, SessionInfo, SessionMessage,
+    SessionSettings, Stopped,
+};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+const LIMITS: HubLimits =
+    HubLimits { turns: 4, sessions: 8, queued: 2, idle: Duration::from_secs(60) };
+
+fn hub(host: &Host, limits: HubLimits) -> Hub {
+    hub_of(host, limits, Arc::default())
+}
+
+fn hub_of(host: &Host, limits: HubLimits, occupied: Arc<AtomicBool>) -> Hub {
+    Hub::new(HubParts {
+        user: UserId::new("me"),
+        agent: host.agent.clone(),
+        sessions: host.journal.clone(),
+        recall: Arc::new(Nothing),
+        ledger: Arc::new(Nothing),
+        inventory: Arc::new(Nothing),
+        occupy: Box::new(move |_| {
+            if occupied.load(Ordering::SeqCst) {
+                return Err("process 7 has it".to_owned());
+            }
+            Ok(Box::new(()))
+        }),
+        export: Box::new(|_, title, entries| format!("{title}: {}", entries.len())),
+        limits,
+        channel: "gateway".into(),
+    })
+}
+
+async fn create(hub: &Hub) -> SessionId {
+    let request = Request::Create { title: None, settings: SessionSettings::default() };
+    match hub.request(request).await.unwrap() {
+        Reply::Session { session } => session.session,
+        reply => panic!("{reply:?}"),
+    }
+}
+
+fn said(text: &str) -> Vec<Part> {
+    Message::user(text).parts
+}
+
+async fn follow(hub: &Hub, session: &SessionId, after: u64) -> (SessionInfo, Box<dyn Following>) {
+    hub.follow(session, Some(after)).await.unwrap()
+}
+
+/// The next entry; what is transient is left out.
+async fn entry(following: &mut Box<dyn Following>) -> Result<(u64, Entry), (Stopped, u64)> {
+    loop {
+        if let SessionMessage::Entry { seq, entry, .. } = following.next().await? {
+            return Ok((seq, entry));
+        }
+    }
+}
+
+async fn until_end(following: &mut Box<dyn Following>) -> Vec<u64> {
+    let mut seqs = Vec::new();
+    loop {
+        let (seq, entry) = entry(following).await.unwrap();
+        seqs.push(seq);
+        if matches!(entry, Entry::TurnEnded { .. }) {
+            return seqs;
+        }
+    }
+}
+
+async fn activity_is(hub: &Hub, session: &SessionId, wanted: Activity) {
+    for _ in 0..2_000 {
+        let (info, _) = hub.follow(session, None).await.unwrap();
+        if info.activity == wanted {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    panic!("it never became {wanted:?}");
+}
+
+/// An answer of many pieces, each an entry of its own.
+fn pieces(count: usize) -> Vec<Play> {
+    let mut plays: Vec<Play> =
+        (0..count).map(|number| Play::Batch(vec![text(&format!("piece {number}. "))])).collect();
+    plays.push(Play::Batch(vec![ModelEvent::Finished(StopReason::EndTurn)]));
+    plays
+}
+
+#[tokio::test]
+async fn a_client_that_is_cut_off_at_any_entry_loses_and_repeats_nothing() {
+    let script = || vec![calls(&["a read {}"]), pieces(4)];
+    let host = Host::new(script());
+    let hub_ = hub(&host, LIMITS);
+    let session = create(&hub_).await;
+    let (_, mut all) = follow(&hub_, &session, 0).await;
+    hub_.say(&session, said("go")).await.unwrap();
+    let expect = until_end(&mut all).await;
+    assert!(expect.len() > 10, "{expect:?}");
+    for cut in 0..expect.len() {
+        let host = Host::new(script());
+        let hub = hub(&host, LIMITS);
+        let session = create(&hub).await;
+        let (_, mut first) = follow(&hub, &session, 0).await;
+        hub.say(&session, said("go")).await.unwrap();
+        let mut seqs = Vec::new();
+        for _ in 0..cut {
+            seqs.push(entry(&mut first).await.unwrap().0);
+        }
+        drop(first);
+        let (_, mut second) = follow(&hub, &session, seqs.last().copied().unwrap_or(0)).await;
+        seqs.extend(until_end(&mut second).await);
+        assert_eq!(seqs, expect, "cut after {cut}");
+        host.no_faults();
+    }
+    host.no_faults();
+}
+
+#[tokio::test]
+async fn a_follower_that_does_not_read_keeps_nobody_waiting_and_goes_on_later() {
+    let host = Host::new(vec![pieces(1_500)]);
+    let hub = hub(&host, LIMITS);
+    let session = create(&hub).await;
+    let (_, mut slow) = follow(&hub, &session, 0).await;
+    let (_, mut quick) = follow(&hub, &session, 0).await;
+    hub.say(&session, said("go")).await.unwrap();
+    let expect = until_end(&mut quick).await;
+    let mut seqs = Vec::new();
+    let last = loop {
+        match entry(&mut slow).await {
+            Ok((seq, _)) => seqs.push(seq),
+            Err((Stopped::FellBehind, last)) => break last,
+            Err(end) => panic!("{end:?}"),
+        }
+    };
+    assert_eq!(Some(&last), seqs.last());
+    assert!(seqs.len() < expect.len());
+    let (_, mut again) = follow(&hub, &session, last).await;
+    seqs.extend(until_end(&mut again).await);
+    assert_eq!(seqs, expect);
+    host.no_faults();
+}
+
+#[tokio::test]
+async fn a_user_has_only_so_many_turns_at_once_and_the_next_waits() {
+    let host = Host::new(vec![vec![Play::Hang], says("second")]);
+    let hub = hub(&host, HubLimits { turns: 1, ..LIMITS });
+    let (first, second) = (create(&hub).await, create(&hub).await);
+    hub.say(&first, said("hang")).await.unwrap();
+    host.model.hangs.notified().await;
+    let (_, mut following) = follow(&hub, &second, 0).await;
+    hub.say(&second, said("wait")).await.unwrap();
+    activity_is(&hub, &second, Activity::Waiting).await;
+    assert_eq!(hub.running().len(), 2);
+    hub.request(Request::Cancel { session: first }).await.unwrap();
+    assert_eq!(until_end(&mut following).await.len(), 5);
+    host.no_faults();
+}
+
+#[tokio::test]
+async fn a_queue_is_bounded_and_dropped_by_cancelling_all() {
+    let host = Host::new(vec![vec![Play::Hang]]);
+    let hub = hub(&host, LIMITS);
+    let session = create(&hub).await;
+    hub.say(&session, said("hang")).await.unwrap();
+    host.model.hangs.notified().await;
+    for expect in [1, 2] {
+        let reply = hub.say(&session, said("next")).await.unwrap();
+        assert_eq!(reply, Reply::Accepted { session: session.clone(), queued: expect });
+    }
+    let refused = hub.say(&session, said("one too many")).await.unwrap_err();
+    assert_eq!(refused.code, ErrorCode::Busy);
+    let refused = hub.request(Request::Rewind { session: session.clone(), before: None }).await;
+    assert_eq!(refused.unwrap_err().code, ErrorCode::TurnRuns);
+    hub.request(Request::CancelAll).await.unwrap();
+    activity_is(&hub, &session, Activity::Idle).await;
+    host.no_faults();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_nobody_uses_leaves_memory_and_comes_back_whole() {
+    let host = Host::new(vec![says("first"), says("second")]);
+    let hub = hub(&host, LIMITS);
+    let session = create(&hub).await;
+    let (_, mut following) = follow(&hub, &session, 0).await;
+    hub.say(&session, said("one")).await.unwrap();
+    until_end(&mut following).await;
+    while hub.awake() > 0 {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+    // It is still followed, and the turn of a session that came back is shown.
+    hub.say(&session, said("two")).await.unwrap();
+    assert_eq!(until_end(&mut following).await, [6, 7, 8, 9, 10]);
+    let requests = host.model.requests.lock().unwrap();
+    let texts: Vec<String> = requests[1].messages.iter().map(Message::text).collect();
+    assert_eq!(texts, ["one", "first", "two"]);
+}
+
+#[tokio::test]
+async fn a_full_memory_lets_the_oldest_idle_session_go() {
+    let host = Host::new(vec![says("1"), says("2"), vec![Play::Hang], vec![Play::Hang]]);
+    let hub = hub(&host, HubLimits { sessions: 2, ..LIMITS });
+    let mut sessions = Vec::new();
+    for _ in 0..2 {
+        let session = create(&hub).await;
+        let (_, mut following) = follow(&hub, &session, 0).await;
+        hub.say(&session, said("go")).await.unwrap();
+        until_end(&mut following).await;
+        activity_is(&hub, &session, Activity::Idle).await;
+        sessions.push(session);
+    }
+    for _ in 0..2 {
+        let session = create(&hub).await;
+        hub.say(&session, said("hang")).await.unwrap();
+        host.model.hangs.notified().await;
+    }
+    assert_eq!(hub.awake(), 2);
+    let refused = hub.say(&sessions[0], said("again")).await.unwrap_err();
+    assert_eq!(refused.code, ErrorCode::LimitReached);
+    assert!(refused.message.contains("gateway.sessions_per_user"));
+}
+
+#[tokio::test]
+async fn what_is_said_into_a_turn_is_read_before_the_next_step() {
+    let host = Host::new(vec![calls(&[r#"a read {"do":"slow"}"#]), says("done")]);
+    let hub = hub(&host, LIMITS);
+    let session = create(&hub).await;
+    let steer = || Request::Steer { session: session.clone(), text: "shorter".into() };
+    assert_eq!(hub.request(steer()).await.unwrap_err().code, ErrorCode::NothingRuns);
+    let (_, mut following) = follow(&hub, &session, 0).await;
+    hub.say(&session, said("go")).await.unwrap();
+    host.tools.started.notified().await;
+    hub.request(steer()).await.unwrap();
+    until_end(&mut following).await;
+    let requests = host.model.requests.lock().unwrap();
+    let roles: Vec<Role> = requests[1].messages.iter().map(|message| message.role).collect();
+    assert_eq!(roles, [Role::User, Role::Assistant, Role::Tool, Role::User]);
+    assert_eq!(requests[1].messages[3].text(), "shorter");
+    host.no_faults();
+}
+
+#[tokio::test]
+async fn a_conversation_is_taken_back_and_settings_are_its_own() {
+    let host = Host::new(vec![says("a"), says("b"), says("c")]);
+    let hub = hub(&host, LIMITS);
+    let session = create(&hub).await;
+    let (_, mut following) = follow(&hub, &session, 0).await;
+    let mut turns: Vec<TurnId> = Vec::new();
+    for text in ["one", "two"] {
+        hub.say(&session, said(text)).await.unwrap();
+        loop {
+            match entry(&mut following).await.unwrap().1 {
+                Entry::TurnStarted { turn, .. } => turns.push(turn),
+                Entry::TurnEnded { .. } => break,
+                _ => {}
+            }
+        }
+        activity_is(&hub, &session, Activity::Idle).await;
+    }
+    let rewind = |before| Request::Rewind { session: session.clone(), before };
+    let unknown = hub.request(rewind(Some(TurnId::new("other")))).await.unwrap_err();
+    assert_eq!(unknown.code, ErrorCode::NotFound);
+    hub.request(rewind(Some(turns[1].clone()))).await.unwrap();
+    let settings = SessionSettings {
+        model: Some("deaf".into()),
+        effort: Some("high".into()),
+        ..SessionSettings::default()
+    };
+    let set = Request::Settings { session: session.clone(), settings: settings.clone() };
+    let Reply::Session { session: info } = hub.request(set).await.unwrap() else { panic!() };
+    assert_eq!(info.settings, settings);
+    hub.say(&session, said("three")).await.unwrap();
+    until_end(&mut following).await;
+    let requests = host.model.requests.lock().unwrap();
+    let texts: Vec<String> = requests[2].messages.iter().map(Message::text).collect();
+    assert_eq!(texts, ["one", "a", "three"]);
+    assert_eq!(requests[2].model, "deaf");
+    assert_eq!(requests[2].options, Some(serde_json::json!({ "reasoning_effort": "high" })));
+    host.no_faults();
+}
+
+#[tokio::test]
+async fn a_question_is_answered_in_a_session_that_was_not_in_memory() {
+    let asks = || vec![calls(&["a write {}"]), says("done")];
+    let host = Host::new(asks());
+    let hub = hub(&host, LIMITS);
+    let session = create(&hub).await;
+    let (_, mut following) = follow(&hub, &session, 0).await;
+    hub.say(&session, said("go")).await.unwrap();
+    while !matches!(entry(&mut following).await.unwrap().1, Entry::ApprovalAsked { .. }) {}
+    hub.close().await;
+    // Another run of the host has the same journal.
+    let hub = self::hub(&host, LIMITS);
+    let answer = Request::Answer {
+        session: session.clone(),
+        call_id: CallId::new("a"),
+        answer: ApprovalAnswer::Once,
+    };
+    hub.request(answer.clone()).await.unwrap();
+    let (_, mut following) = follow(&hub, &session, 0).await;
+    until_end(&mut following).await;
+    assert_eq!(hub.request(answer).await.unwrap_err().code, ErrorCode::NotAsked);
+    host.no_faults();
+}
+
+#[tokio::test]
+async fn a_turn_that_a_killed_process_left_is_closed_when_it_is_followed() {
+    let host = Host::new(vec![]);
+    let left = vec![
+        Entry::TurnStarted { turn: TurnId::new("x"), parts: said("hi") },
+        Entry::Text { turn: TurnId::new("x"), text: "half".into() },
+    ];
+    host.journal.left_by_another_process("s", left);
+    let hub = hub(&host, LIMITS);
+    let (_, mut following) = follow(&hub, &SessionId::new("s"), 0).await;
+    assert_eq!(until_end(&mut following).await, [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn what_is_somebody_elses_does_not_exist_and_what_is_occupied_says_so() {
+    let host = Host::new(vec![]);
+    host.journal.left_by_another_process("mine", Vec::new());
+    let occupied = Arc::new(AtomicBool::new(true));
+    let hub_ = hub_of(&host, LIMITS, occupied);
+    let mine = SessionId::new("mine");
+    let refused = hub_.say(&mine, said("hi")).await.unwrap_err();
+    assert_eq!((refused.code, refused.message.as_str()), (ErrorCode::Occupied, "process 7 has it"));
+    for unknown in ["", "other", "minE"] {
+        let refused = hub_.follow(&SessionId::new(unknown), None).await.err().unwrap();
+        assert_eq!(refused.code, ErrorCode::NotFound, "{unknown}");
+    }
+    host.journal.left_by_another_process("mind", Vec::new());
+    let refused = hub_.follow(&SessionId::new("mi"), None).await.err().unwrap();
+    assert_eq!(refused.code, ErrorCode::Ambiguous);
+}
+
+#[tokio::test]
+async fn a_question_that_nobody_sees_is_a_notification_until_it_was_told() {
+    let host = Host::new(vec![calls(&["a write {}"])]);
+    let hub = hub(&host, LIMITS);
+    let session = create(&hub).await;
+    let mut news = hub.news().await.unwrap();
+    hub.say(&session, said("go")).await.unwrap();
+    let told = loop {
+        if let hydroid_core::protocol::ServerMessage::Notification { notification } =
+            news.next().await.unwrap()
+        {
+            break notification;
+        }
+    };
+    assert_eq!((told.kind.as_str(), told.session), ("question", Some(session)));
+    let seen = vec![told.notification];
+    assert_eq!(host.journal.untold.lock().unwrap().len(), 1);
+    hub.request(Request::Seen { notifications: seen }).await.unwrap();
+    assert_eq!(host.journal.untold.lock().unwrap().len(), 0);
+    hub.close().await;
+}
+
+#[tokio::test]
+async fn a_removed_session_is_gone_for_its_followers() {
+    let host = Host::new(vec![says("a")]);
+    let hub = hub(&host, LIMITS);
+    let session = create(&hub).await;
+    let (_, mut following) = follow(&hub, &session, 0).await;
+    hub.say(&session, said("go")).await.unwrap();
+    until_end(&mut following).await;
+    activity_is(&hub, &session, Activity::Idle).await;
+    hub.request(Request::Delete { session: session.clone() }).await.unwrap();
+    let end = entry(&mut following).await.unwrap_err();
+    assert_eq!(end.0, Stopped::Deleted);
+    assert_eq!(hub.follow(&session, None).await.err().unwrap().code, ErrorCode::NotFound);
+}
+
+#[tokio::test]
+async fn a_question_beside_the_conversation_leaves_no_trace() {
+    let host = Host::new(vec![says("answer"), says("aside")]);
+    let hub = hub(&host, LIMITS);
+    let session = create(&hub).await;
+    let (_, mut following) = follow(&hub, &session, 0).await;
+    hub.say(&session, said("go")).await.unwrap();
+    until_end(&mut following).await;
+    let before = host.journal.stored(session.as_str());
+    let told = Arc::new(std::sync::Mutex::new(String::new()));
+    let tell = {
+        let told = Arc::clone(&told);
+        Arc::new(move |text: String| told.lock().unwrap().push_str(&text))
+    };
+    let reply = hub.aside(&session, "and?".into(), tell).await.unwrap();
+    assert!(matches!(reply, Reply::AsideEnded { text, .. } if text == "aside"));
+    assert_eq!(*told.lock().unwrap(), "aside");
+    assert_eq!(host.journal.stored(session.as_str()), before);
+}
