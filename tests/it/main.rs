@@ -16,6 +16,7 @@ mod gateway;
 mod label;
 mod memory;
 mod models;
+mod page;
 mod policy;
 mod protocol;
 mod provider;

@@ -1,6 +1,7 @@
 //! What tests of the built binary share. Nothing here checks anything.
 
 pub(crate) mod aimock;
+pub(crate) mod browser;
 pub(crate) mod daemon;
 pub(crate) mod docker_registry;
 pub(crate) mod hydroid;

@@ -15,7 +15,7 @@ pub(crate) use authority::{
 };
 pub(crate) use gateway::{Daemon, Logs, Serve, TokenCommand, TokenScope, Web};
 pub(crate) use memory::{Backup, Memory, NotesFormat, SearchMemory};
-pub(crate) use model::{Cost, Model};
+pub(crate) use model::{By, Cost, Model};
 
 pub(crate) use provider::{AddService, Provider};
 pub(crate) use shipping::{Add, IndexFile, Key, Level, Publish, Registry, Update};

@@ -2,11 +2,11 @@
 
 mod approval;
 mod ask;
-mod audit;
+pub(crate) mod audit;
 mod backup;
 mod chat;
 pub(crate) mod component;
-mod config;
+pub(crate) mod config;
 mod cost;
 mod daemon;
 mod debug;
@@ -18,7 +18,7 @@ mod model;
 mod policy;
 mod provider;
 mod registry;
-mod secret;
+pub(crate) mod secret;
 mod serve;
 mod session;
 mod stop;
@@ -49,7 +49,16 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit> {
             .ok_or_else(|| usage("`--workspace` is not UTF-8; rename the directory"))?;
         settings.push(Setting::new("--workspace", "workspace.directory", directory));
     }
-    match arguments.command {
+    dispatch(arguments.command, environment, settings).await
+}
+
+/// Runs a command under settings.
+pub(crate) async fn dispatch(
+    command: Command,
+    environment: Arc<Environment>,
+    settings: Vec<Setting>,
+) -> Result<Exit> {
+    match command {
         Command::Ask(ask) => ask::run(ask, environment, settings).await,
         Command::Chat(chat) => chat::run(chat, environment, settings).await,
         Command::Tui(tui) => tui::run(tui, environment, settings).await,

@@ -13,6 +13,7 @@
     reason = "this crate owns the environment, the user's files and the wall clock"
 )]
 
+mod administration;
 mod approval;
 mod args;
 mod attachment;

@@ -3,7 +3,37 @@
 
 use crate::env::Environment;
 use hydroid_core::harmless;
+use std::cell::RefCell;
+use std::future::Future;
 use std::io::{self, IsTerminal, Write};
+
+/// What a command said that no terminal stands behind.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    /// Data.
+    pub(crate) data: String,
+    /// Everything else.
+    pub(crate) said: String,
+}
+
+tokio::task_local! {
+    static KEPT: RefCell<Kept>;
+}
+
+/// Runs a command for somebody who is not at this terminal: what it prints and says is kept for
+/// them, and nobody is asked.
+pub(crate) async fn kept<R>(command: impl Future<Output = R>) -> (R, Kept) {
+    KEPT.scope(RefCell::default(), async {
+        let result = command.await;
+        (result, KEPT.with(RefCell::take))
+    })
+    .await
+}
+
+/// False where a terminal stands behind.
+fn keep(into: impl FnOnce(&mut Kept)) -> bool {
+    KEPT.try_with(|kept| into(&mut kept.borrow_mut())).is_ok()
+}
 
 /// How to speak to whoever started the process.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +60,7 @@ pub(crate) enum Style {
 impl Terminal {
     /// What the process was started with.
     pub(crate) fn detect(environment: &Environment) -> Self {
-        let error_shown = io::stderr().is_terminal();
+        let error_shown = !keep(|_| ()) && io::stderr().is_terminal();
         Self {
             color: error_shown && !environment.no_color(),
             interactive: error_shown && io::stdin().is_terminal(),
@@ -54,6 +84,9 @@ impl Terminal {
 
 /// Writes data.
 pub(crate) fn print(text: &str) -> io::Result<()> {
+    if keep(|kept| kept.data.push_str(text)) {
+        return Ok(());
+    }
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()
@@ -71,6 +104,9 @@ pub(crate) fn print_json(value: &serde_json::Value) -> io::Result<()> {
 
 /// Says something to the person. If standard error is gone, nobody is there to be told.
 pub(crate) fn say(text: &str) {
+    if keep(|kept| kept.said.push_str(&format!("{text}\n"))) {
+        return;
+    }
     let mut error = io::stderr().lock();
     drop(error.write_all(format!("{text}\n").as_bytes()).and_then(|()| error.flush()));
 }
@@ -145,6 +181,17 @@ mod tests {
         assert_eq!(pieces("日本語x", 5), ["日本", "語x"]);
         assert_eq!(pieces("日", 1), ["日"]);
         assert_eq!(pieces("", 3), [""]);
+    }
+
+    #[tokio::test]
+    async fn what_is_said_to_somebody_elsewhere_is_kept() {
+        let (shown, kept) = kept(async {
+            print_line("data").unwrap();
+            say("said");
+            Terminal::detect(&Environment::of(&[])).interactive
+        })
+        .await;
+        assert_eq!((shown, &*kept.data, &*kept.said), (false, "data\n", "said\n"));
     }
 
     #[test]

@@ -571,8 +571,6 @@ mod tests {
     fn a_conversation_forgets_from_a_turn_on() {
         let second =
             Entry::TurnStarted { turn: TurnId::new("t2"), parts: Message::user("b").parts };
-        let summed_up =
-            |covers: u32| Entry::Compacted { covers, summary: "before".into(), by: None };
         let rewound = |to: Option<&str>| Entry::Rewound { to: to.map(TurnId::new) };
         let again = Entry::TurnStarted { turn: TurnId::new("t3"), parts: Message::user("c").parts };
         let both = vec![text("yes"), second, text("no")];
@@ -586,6 +584,24 @@ mod tests {
         check(
             with(vec![rewound(Some("other"))]),
             &["User: hi", "Assistant: yes", "User: b", "Assistant: no"],
+        );
+    }
+
+    #[test]
+    fn a_summary_of_what_was_taken_back_is_none_any_more() {
+        let turn = |id: &str, said: &str| Entry::TurnStarted {
+            turn: TurnId::new(id),
+            parts: Message::user(said).parts,
+        };
+        let summed_up = Entry::Compacted { covers: 2, summary: "before".into(), by: None };
+        let rewound = |to: &str| Entry::Rewound { to: Some(TurnId::new(to)) };
+        let begun = vec![text("one"), turn("t2", "b"), text("two"), turn("t3", "c"), summed_up];
+        let with = |more: Vec<Entry>| [begun.clone(), more].concat();
+        check(with(vec![text("three")]), &["User: before | c", "Assistant: three"]);
+        check(with(vec![rewound("t3"), turn("t4", "d")]), &["User: before | d"]);
+        check(
+            with(vec![rewound("t2"), turn("t4", "d"), turn("t5", "e")]),
+            &["User: hi", "Assistant: one", "User: d", "User: e"],
         );
     }
 

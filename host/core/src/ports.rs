@@ -1,6 +1,7 @@
 //! Ports: the only traits between crates. `wasm` and `memory` implement them, `agent` uses them,
 //! `cli` brings them together. What is kept for components and for people has a file each.
 
+mod administration;
 mod answer_cache;
 mod approvals;
 mod audit;
@@ -19,6 +20,7 @@ mod recall;
 mod request_budget;
 mod secret_places;
 
+pub use administration::{AdminError, AdminRequest, Administration, ConfigChange, Hidden};
 pub use answer_cache::{AnswerCache, KeepLimits, KeptAnswer};
 pub use approvals::{Approvals, StandingApproval};
 pub use audit::Audit;

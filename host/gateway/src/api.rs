@@ -5,7 +5,7 @@ use crate::refusal::Refusal;
 use crate::routes::{ROUTES, document};
 use crate::server::{Listener, Peer, Shown};
 use crate::tokens::{Scope, TokenHolder, new_secret};
-use crate::{events, login, page, socket, webhook};
+use crate::{admin, events, login, page, socket, webhook};
 use axum::body::{Body, to_bytes};
 use axum::extract::{Extension, RawPathParams, RawQuery, Request as HttpRequest, State};
 use axum::response::{IntoResponse, Response};
@@ -24,7 +24,7 @@ use std::sync::atomic::Ordering;
 pub(crate) fn router(listener: Arc<Listener>) -> Router {
     let mut router = Router::new()
         .route("/", get(page::index))
-        .route("/page/{name}", get(page::file))
+        .route("/page/{*name}", get(page::file))
         .route("/login", get(login::enter))
         .route("/logout", post(login::leave))
         .route("/healthz", get(async || "ok\n"))
@@ -32,6 +32,7 @@ pub(crate) fn router(listener: Arc<Listener>) -> Router {
         .route("/metrics", get(metrics))
         .route("/api/v1/openapi.json", get(openapi))
         .route("/api/v1/login-codes", post(login::code))
+        .route("/api/v1/admin", post(admin::administer))
         .route("/api/v1/socket", get(socket::upgrade))
         .route("/api/v1/sessions/{session}/events", get(events::follow))
         .route("/api/v1/uploads", post(upload))

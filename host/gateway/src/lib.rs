@@ -4,13 +4,14 @@
 //!
 //! Read in this order: [`Gateway`] binds and serves, `guard` refuses what comes from elsewhere,
 //! [`TokenBook`] knows who is who, `socket` is a connection that speaks the protocol, `routes` and
-//! `api` are the same over HTTP, `events` streams a session, `page` serves the page, `login` lets
+//! `api` are the same over HTTP, `admin` is for whoever runs the household, `events` streams a session, `page` serves the page, `login` lets
 //! a browser in, `figures` are for Prometheus.
 //!
 //! What is promised: nothing is answered before it is known who asks, but for whether the host is
 //! there; a session of another user does not exist; a client that reads slowly is waited for by
 //! nobody else.
 
+mod admin;
 mod api;
 mod events;
 mod figures;

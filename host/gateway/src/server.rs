@@ -13,7 +13,7 @@ use axum::body::Body;
 use http::{HeaderMap, Request, header};
 use hydroid_core::config;
 use hydroid_core::id::UserId;
-use hydroid_core::ports::{Clock, Conversations, Household, SecretValue};
+use hydroid_core::ports::{Administration, Clock, Conversations, Household, SecretValue};
 use hydroid_core::protocol::{ErrorCode, Limits, RequestError};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -44,6 +44,8 @@ const FAILURES_PER_MINUTE: u32 = 30;
 pub struct GatewayParts {
     /// Where everything is asked for.
     pub household: Arc<dyn Household>,
+    /// Where administration is asked for, if that is possible at all.
+    pub administration: Option<Arc<dyn Administration>>,
     /// Who is who.
     pub tokens: Arc<dyn TokenStore>,
     /// The token of whoever may read this host's files, and whose it is.
@@ -143,6 +145,7 @@ impl std::fmt::Debug for Door {
 /// What every connection shares.
 pub(crate) struct Listener {
     pub(crate) household: Arc<dyn Household>,
+    pub(crate) administration: Option<Arc<dyn Administration>>,
     pub(crate) tokens: Arc<dyn TokenStore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) config: config::Gateway,
@@ -205,6 +208,7 @@ impl Gateway {
         let listener = Arc::new(Listener {
             address: socket.local_addr().map_err(bound)?,
             household: parts.household,
+            administration: parts.administration,
             tokens: parts.tokens,
             rates: Rates::new(parts.config.requests_per_minute),
             started_ms: parts.clock.now_ms(),

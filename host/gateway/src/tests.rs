@@ -209,6 +209,7 @@ fn parts(config: &str, household: Scripted, tokens: Arc<InMemory>) -> GatewayPar
     let config = format!("[gateway]\nbind = \"127.0.0.1:0\"\n{config}");
     let config = config::Config::from_table(config.parse().unwrap()).unwrap();
     GatewayParts {
+        administration: None,
         household: Arc::new(household),
         tokens,
         local: (SecretValue::new(LOCAL.into()), UserId::new("anna")),
@@ -355,7 +356,7 @@ async fn who_shows_no_token_is_told_so_and_nothing_else() {
     assert_eq!(socket.next().await.unwrap()["type"], "goodbye");
     assert_eq!(socket.next().await, None);
     assert_eq!(running.socket(&[("authorization", "Bearer wrong")]).await.err(), Some(401));
-    for path in ["/healthz", "/readyz", "/", "/page/page.js", "/api/v1/openapi.json"] {
+    for path in ["/healthz", "/readyz", "/", "/page/js/main.js", "/api/v1/openapi.json"] {
         let head = format!("GET {path} HTTP/1.1\r\nHost: {}", running.address);
         assert_eq!(running.http(&head, "").await.0, 200, "{path}");
     }

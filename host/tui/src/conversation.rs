@@ -84,6 +84,8 @@ pub(crate) struct Conversation {
     pub(crate) turn: Option<TurnId>,
     /// When it began, by our clock; none if it began before we looked.
     pub(crate) working_since: Option<u64>,
+    /// How far something has come that an answer waits for.
+    pub(crate) awaited: Option<(Option<f32>, String)>,
     /// Turns that the conversation has, with what the person said.
     pub(crate) turns: Vec<(TurnId, String)>,
     /// Tokens of all turns.
@@ -131,6 +133,7 @@ impl Conversation {
             questions: Vec::new(),
             turn: None,
             working_since: None,
+            awaited: None,
             turns: Vec::new(),
             usage: Usage::default(),
             dollars: Money::ZERO,
@@ -170,9 +173,10 @@ impl Conversation {
                     self.entry(entry, at_ms, now);
                 }
             }
-            SessionMessage::Progress { call_id, fraction, note, .. } => {
-                self.change(&call_id, |call| call.progress = Some((fraction, note)));
-            }
+            SessionMessage::Progress { call_id, fraction, note, .. } => match call_id {
+                Some(id) => self.change(&id, |call| call.progress = Some((fraction, note))),
+                None => self.awaited = Some((fraction, note)),
+            },
             SessionMessage::State { activity, turn, queued, .. } => {
                 self.info.activity = activity;
                 self.info.queued = queued;
@@ -191,6 +195,7 @@ impl Conversation {
     }
 
     fn entry(&mut self, entry: Entry, at_ms: u64, now: u64) {
+        self.awaited = None;
         match entry {
             Entry::TurnStarted { turn, parts } => {
                 self.turn = Some(turn.clone());
@@ -283,6 +288,10 @@ impl Conversation {
                 }
             }
             Entry::Notice { turn, text } => self.notice(turn, &text),
+            Entry::Compacted { covers, .. } => {
+                let turn = self.turn.clone().unwrap_or_else(|| TurnId::new(""));
+                self.notice(turn, &format!("the first {covers} messages were summed up"));
+            }
             Entry::ModelNews { turn, news } => {
                 if let Some(by) = news.answers() {
                     self.model = Some(by.model.clone());

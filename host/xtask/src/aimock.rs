@@ -18,7 +18,7 @@ const FILES: [&str; 2] = ["package.json", "package-lock.json"];
 
 /// The program, or `None` where node and npm are missing and a person may go without.
 pub(crate) fn install() -> Result<Option<PathBuf>> {
-    if !cargo::works("npm", &["--version"]) || node_version().is_none_or(|major| major < NODE) {
+    if !has_node() {
         if test::in_continuous_integration() {
             bail!("`npm` and `node` are needed where CI=true: install Node.js {NODE} or newer");
         }
@@ -27,7 +27,7 @@ pub(crate) fn install() -> Result<Option<PathBuf>> {
     let source = paths::root().join("tests/fixtures/aimock");
     let target = paths::root().join("target/aimock");
     let program = target.join("node_modules/.bin/aimock");
-    if is_current(&source, &target) && program.exists() {
+    if is_current(&FILES, &source, &target) && program.exists() {
         return Ok(Some(program));
     }
     println!("installing aimock into {}", test::relative(&target));
@@ -60,9 +60,14 @@ fn major(version: &str) -> Option<u32> {
     version.trim().strip_prefix('v')?.split('.').next()?.parse().ok()
 }
 
+/// True if npm is there, with a node that is new enough.
+pub(crate) fn has_node() -> bool {
+    cargo::works("npm", &["--version"]) && node_version().is_some_and(|major| major >= NODE)
+}
+
 /// True if what is installed is what the lock file says.
-fn is_current(source: &Path, target: &Path) -> bool {
-    FILES.iter().all(|file| {
+pub(crate) fn is_current(files: &[&str], source: &Path, target: &Path) -> bool {
+    files.iter().all(|file| {
         let (wanted, got) = (fs::read(source.join(file)), fs::read(target.join(file)));
         wanted.is_ok_and(|wanted| got.is_ok_and(|got| wanted == got))
     })
@@ -85,12 +90,12 @@ mod tests {
         for file in FILES {
             fs::write(source.path().join(file), "1").unwrap();
         }
-        assert!(!is_current(source.path(), target.path()));
+        assert!(!is_current(&FILES, source.path(), target.path()));
         for file in FILES {
             fs::write(target.path().join(file), "1").unwrap();
         }
-        assert!(is_current(source.path(), target.path()));
+        assert!(is_current(&FILES, source.path(), target.path()));
         fs::write(source.path().join("package-lock.json"), "2").unwrap();
-        assert!(!is_current(source.path(), target.path()));
+        assert!(!is_current(&FILES, source.path(), target.path()));
     }
 }

@@ -13,6 +13,7 @@
 
 mod authors;
 mod bench;
+mod browser;
 mod catalog;
 mod components;
 mod demo;

@@ -2,13 +2,16 @@
 //! Sets up nothing that only one machine has.
 
 use crate::suite::{Count, Demand, Report};
-use crate::{aimock, authors, cargo, components, paths};
+use crate::{aimock, authors, browser, cargo, components, paths};
 use anyhow::{Result, bail};
 use std::path::Path;
 use std::process::Command;
 
 /// Tests whose name contains this need [`aimock`]; without it they are left out, not passed.
 const NEEDS_AIMOCK: &str = "aimock";
+
+/// Tests whose name contains this need [`browser`]; without it they are left out, not passed.
+const NEEDS_BROWSER: &str = "chromium";
 
 /// Tests whose name contains this need Debian's `docker-registry`, or where a variable says it is.
 const NEEDS_REGISTRY: &str = "docker_registry";
@@ -22,6 +25,7 @@ pub(crate) fn run(filters: &[String]) -> Result<()> {
     println!("building hydroid (dev)");
     cargo::build_hydroid(&[])?;
     let aimock = aimock::install()?;
+    let browser = browser::install()?;
 
     let mut reports = vec![];
     let nextest = cargo::works("cargo", &["nextest", "--version"]);
@@ -33,6 +37,15 @@ pub(crate) fn run(filters: &[String]) -> Result<()> {
         }
         None => left_out
             .push((NEEDS_AIMOCK, "because `npm` and Node.js 20 or newer are not there".to_owned())),
+    }
+    match &browser {
+        Some(browser) => {
+            host.env(browser::PACKAGES, &browser.packages).env(browser::PROGRAM, &browser.program);
+        }
+        None => left_out.push((
+            NEEDS_BROWSER,
+            "because `chromium`, `npm` or Node.js 20 or newer are not there".to_owned(),
+        )),
     }
     if !has_registry()? {
         left_out
@@ -164,6 +177,19 @@ mod tests {
                     .map(str::to_owned)
             )
         );
+    }
+
+    #[test]
+    fn all_that_is_missing_is_left_out_and_nothing_else() {
+        let mut command = nextest_command(&[]);
+        leave_out(&mut command, true, &[], &[NEEDS_AIMOCK, NEEDS_BROWSER]);
+        assert_eq!(
+            words(&command).last().map(String::as_str),
+            Some("not test(aimock) and not test(chromium)")
+        );
+        let mut command = test_command(&[]);
+        leave_out(&mut command, false, &[], &[]);
+        assert!(!words(&command).iter().any(|word| word == "--" || word == "--skip"));
     }
 
     #[test]

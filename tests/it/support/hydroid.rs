@@ -111,7 +111,7 @@ impl Home {
 
     /// The program itself.
     pub(crate) fn hydroid(&self) -> String {
-        binary().to_str().expect("a path of the build is UTF-8").to_owned()
+        program().to_str().expect("a path of the build is UTF-8").to_owned()
     }
 
     /// Runs a script of the shell with this home and these arguments.

@@ -96,21 +96,6 @@ impl StoredSessions for FakeJournal {
         async move { Ok(open) }.boxed()
     }
 
-    fn rename<'a>(
-        &'a self,
-        user: &'a UserId,
-        session: &'a SessionId,
-        title: String,
-    ) -> Answer<'a, ()> {
-        async move {
-            self.of(user, session)?;
-            let mut sessions = self.sessions.lock().unwrap();
-            sessions.get_mut(session).unwrap().0.title = title;
-            Ok(())
-        }
-        .boxed()
-    }
-
     fn archive<'a>(&'a self, user: &'a UserId, session: &'a SessionId, _: bool) -> Answer<'a, ()> {
         async move { self.of(user, session).map(drop) }.boxed()
     }

@@ -26,6 +26,9 @@ const SHOWN: usize = 160;
 /// Records read at once.
 const PAGE: u32 = 500;
 
+/// Most records handed over at once.
+const MOST_AT_ONCE: u32 = 2_000;
+
 /// How often new records are looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -76,15 +79,7 @@ async fn tail(log: &AuditLog, lines: u32, follow: bool) -> Result<Exit> {
 
 async fn find(log: &AuditLog, wanted: Query) -> Result<Exit> {
     let as_json = wanted.json;
-    let mut query = AuditQuery {
-        action: wanted.action.as_deref().map(action).transpose()?,
-        outcome: wanted.outcome.as_deref().map(outcome).transpose()?,
-        component: wanted.component,
-        session: wanted.session.map(|session| session.trim().to_lowercase()),
-        call: wanted.call,
-        since_ms: wanted.since.as_deref().map(since).transpose()?,
-        ..AuditQuery::default()
-    };
+    let mut query = query_of(wanted)?;
     let mut found = 0_usize;
     loop {
         let page = log.oldest(query.clone(), PAGE).await?;
@@ -103,6 +98,26 @@ async fn find(log: &AuditLog, wanted: Query) -> Result<Exit> {
         terminal::say("no record fits; `hydroid audit tail` shows the last ones");
     }
     Ok(Exit::Done)
+}
+
+/// What is asked for.
+fn query_of(wanted: Query) -> Result<AuditQuery> {
+    Ok(AuditQuery {
+        action: wanted.action.as_deref().map(action).transpose()?,
+        outcome: wanted.outcome.as_deref().map(outcome).transpose()?,
+        component: wanted.component,
+        session: wanted.session.map(|session| session.trim().to_lowercase()),
+        call: wanted.call,
+        since_ms: wanted.since.as_deref().map(since).transpose()?,
+        ..AuditQuery::default()
+    })
+}
+
+/// The last records that fit, oldest first, as JSON.
+pub(crate) async fn newest(ground: &Ground, wanted: Query, limit: u32) -> Result<Vec<Value>> {
+    let log = log_of(&ground.database().await?);
+    let records = log.newest(query_of(wanted)?, limit.min(MOST_AT_ONCE)).await?;
+    Ok(records.iter().map(as_value).collect())
 }
 
 async fn verify(log: &AuditLog) -> Result<Exit> {

@@ -164,6 +164,18 @@ fn list(ground: &Ground, catalog: &Catalog, as_json: bool) -> Result<Exit> {
 }
 
 fn row_json(portrait: &Portrait) -> serde_json::Value {
+    let manifest = portrait.manifest.as_ref();
+    let wants = manifest.into_iter().flat_map(|manifest| &manifest.wants).map(|(profile, want)| {
+        json!({
+            "profile": profile.id(),
+            "in_words": profile.in_words(),
+            "reason": want.reason,
+            "hosts": want.hosts,
+            "methods": want.methods,
+            "granted": portrait.grant.profiles.contains(profile),
+        })
+    });
+    let secrets = manifest.into_iter().flat_map(|manifest| manifest.secrets.keys());
     json!({
         "name": portrait.name,
         "version": portrait.version(),
@@ -174,6 +186,17 @@ fn row_json(portrait: &Portrait) -> serde_json::Value {
         "digest": portrait.digest,
         "tools": portrait.tools(),
         "bundled": portrait.bundled,
+        "description": manifest.map(|manifest| &manifest.description),
+        "wants": wants.collect::<Vec<_>>(),
+        "secrets": secrets.collect::<Vec<_>>(),
+        "hosts": portrait.grant.web.iter().map(|rule| format!("{}{}", rule.host, rule.path)).collect::<Vec<_>>(),
+        "limits": portrait.limits.map(|limits| json!({
+            "memory_bytes": limits.memory,
+            "call_ms": u64::try_from(limits.call.as_millis()).unwrap_or(u64::MAX),
+            "fuel": limits.fuel,
+            "host_calls": limits.host_calls,
+            "output_bytes": limits.output,
+        })),
     })
 }
 

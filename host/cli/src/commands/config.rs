@@ -200,7 +200,7 @@ async fn record(environment: Arc<Environment>, settings: &[Setting], deed: Deed<
 
 /// Rules, limits and budgets are recorded with their value; what a component is given, which may be
 /// anything, without it.
-fn deed(key: &str, value: Option<&toml::Value>) -> Deed<'static> {
+pub(crate) fn deed(key: &str, value: Option<&toml::Value>) -> Deed<'static> {
     let shown = ["policy.", "egress.", "limits.", "turn.", "workspace."];
     let resource = match value {
         None => format!("{key} unset"),
@@ -219,7 +219,7 @@ fn deed(key: &str, value: Option<&toml::Value>) -> Deed<'static> {
 }
 
 /// The text with one key set, comments and order kept.
-pub(super) fn edited(text: &str, key: &str, value: &toml::Value) -> Result<String> {
+pub(crate) fn edited(text: &str, key: &str, value: &toml::Value) -> Result<String> {
     let mut document: DocumentMut = text
         .parse()
         .map_err(|error: toml_edit::TomlError| anyhow::anyhow!("{}", error.to_string().trim()))?;
@@ -262,7 +262,7 @@ pub(super) fn edited(text: &str, key: &str, value: &toml::Value) -> Result<Strin
 }
 
 /// The text without one key, if it has it; a table that is empty then stays.
-pub(super) fn without(text: &str, key: &str) -> Result<String> {
+pub(crate) fn without(text: &str, key: &str) -> Result<String> {
     let mut document: DocumentMut = text
         .parse()
         .map_err(|error: toml_edit::TomlError| anyhow::anyhow!("{}", error.to_string().trim()))?;
@@ -282,7 +282,7 @@ pub(super) fn without(text: &str, key: &str) -> Result<String> {
 }
 
 /// The whole file must be one that the host would take.
-pub(super) fn check(text: &str, file: &Path) -> Result<()> {
+pub(crate) fn check(text: &str, file: &Path) -> Result<()> {
     let table: toml::Table = text.parse().context("the edited file would not be TOML")?;
     match Config::from_table(table) {
         Ok(_) => Ok(()),

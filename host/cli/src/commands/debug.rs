@@ -56,7 +56,7 @@ pub(crate) async fn run(
                 .context("standard input is not UTF-8; convert it first")?;
             match arguments::normalise(&text) {
                 Ok(normalised) => {
-                    terminal::print_line(&crate::harmless::json(&normalised))?;
+                    terminal::print_line(&hydroid_core::harmless::json(&normalised))?;
                     Ok(Exit::Done)
                 }
                 Err(problem) => bail!("{problem}"),
@@ -238,7 +238,7 @@ async fn call(
     if as_json {
         terminal::print_json(&serde_json::to_value(&output)?)?;
     } else {
-        terminal::print_line(&crate::harmless::harmless(&text_of(&output.content)))?;
+        terminal::print_line(&hydroid_core::harmless::harmless(&text_of(&output.content)))?;
     }
     Ok(if output.is_error { Exit::Error } else { Exit::Done })
 }

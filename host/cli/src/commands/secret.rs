@@ -88,11 +88,18 @@ async fn set(ground: &Ground, name: &str, more: &[OsString]) -> Result<Exit> {
     }
     not_configured(ground, name)?;
     let value = typed::value(name)?;
-    let stored = store(ground, vec![(name.to_owned(), value)], SET).await?;
-    for stored in stored {
+    keep(ground, name, value).await?;
+    Ok(Exit::Done)
+}
+
+/// Stores a value that came in some way.
+pub(crate) async fn keep(ground: &Ground, name: &str, value: SecretValue) -> Result<()> {
+    check_name(name).map_err(usage)?;
+    not_configured(ground, name)?;
+    for stored in store(ground, vec![(name.to_owned(), value)], SET).await? {
         terminal::print_line(&format!("{} is set, version {}", stored.name, stored.version))?;
     }
-    Ok(Exit::Done)
+    Ok(())
 }
 
 async fn remove(ground: &Ground, name: &str, yes: bool) -> Result<Exit> {

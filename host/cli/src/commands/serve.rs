@@ -1,6 +1,7 @@
 //! `hydroid serve`: the daemon itself, in the foreground. It puts together what is served and
 //! waits for the end.
 
+use crate::administration::{Administrator, begin_anew};
 use crate::args::Serve;
 use crate::daemon::{Control, Only, Order, Running, Tokens, Users, answer_orders};
 use crate::env::Environment;
@@ -16,6 +17,7 @@ use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 
 /// Runs the command.
 pub(crate) async fn run(
@@ -30,10 +32,14 @@ pub(crate) async fn run(
     settings.extend(bind_setting(&serve)?);
     let ground = Ground::lay(Arc::clone(&environment), &settings)?;
     let only = Only::take(&ground.paths)?;
+    let again = Arc::new(Notify::new());
+    let administrator =
+        Administrator::new(Arc::clone(&environment), settings.clone(), Arc::clone(&again));
     let users = Users::with(&ground, environment, settings).await?;
     let token = new_token()?;
     let parts = GatewayParts {
         household: Arc::new(users) as Arc<dyn Household>,
+        administration: Some(Arc::new(administrator)),
         tokens: Arc::new(Tokens::of(&ground.paths)),
         local: (SecretValue::new(token.clone()), ground.user()),
         webhook_secrets: webhook_secrets(&ground)?,
@@ -54,6 +60,7 @@ pub(crate) async fn run(
     only.announce(&Running { pid, url: url.clone(), token, started_ms })?;
     terminal::say(&format!("listening on {url}; `hydroid web` lets a browser in"));
     let door = bound.door();
+    let (address, mut anew) = (bound.address(), false);
     let over = async {
         let orders = answer_orders(&control, |order| match order {
             Order::Status => json!({
@@ -72,11 +79,16 @@ pub(crate) async fn run(
         tokio::select! {
             () = orders => {}
             () = signalled() => {}
+            () = again.notified() => anew = true,
         }
         terminal::say("ending: what runs is recorded");
     };
     bound.serve(over).await;
-    drop(only);
+    drop((only, control));
+    if anew {
+        let address = serve.bind.is_some().then_some(address);
+        return Err(begin_anew(address));
+    }
     Ok(Exit::Done)
 }
 

@@ -382,7 +382,12 @@ fn tail(app: &App, conversation: &Conversation, width: usize) -> Lines {
                 ("waits: as many turns run as you may have at once".to_owned(), Tone::Dim)
             }
             Activity::Working | Activity::Idle | Activity::Asleep => {
-                (format!("working{lasted}; Ctrl-C cancels"), Tone::Dim)
+                let awaited = conversation.awaited.as_ref().map(|(fraction, note)| {
+                    let percent = fraction.map(|part| format!("{:.0} % ", part * 100.0));
+                    format!(" · {}{}", percent.unwrap_or_default(), excerpt(note, MEASURE))
+                });
+                let awaited = awaited.unwrap_or_default();
+                (format!("working{lasted}{awaited}; Ctrl-C cancels"), Tone::Dim)
             }
         };
         let queued = match conversation.info.queued {

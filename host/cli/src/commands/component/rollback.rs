@@ -93,7 +93,7 @@ pub(super) async fn run(ground: &Ground, catalog: &Catalog, name: &str, yes: boo
     if let Status::Refused(error) = &find(catalog, name)?.status {
         terminal::say(&format!(
             "it is not used yet: {}",
-            crate::harmless::harmless(&error.to_string())
+            hydroid_core::harmless::harmless(&error.to_string())
         ));
     }
     Ok(Exit::Done)
