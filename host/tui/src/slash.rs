@@ -153,7 +153,7 @@ pub(crate) fn read(text: &str) -> Line<'_> {
     let (name, rest) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
     match COMMANDS.iter().find(|command| command.name == name.to_lowercase()) {
         Some(slash) => Line::Command(slash.command, rest.trim()),
-        None if name.contains('/') || rest.contains('\n') => Line::Said,
+        None if name.contains('/') || text.trim_end().contains('\n') => Line::Said,
         None => Line::Unknown(name),
     }
 }
