@@ -2,6 +2,7 @@
 //! it can be looked through without the network, or a signed one of somebody else. It says what a
 //! component does and wants; whether one is installed is not written there.
 
+use crate::release;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
@@ -23,8 +24,10 @@ pub(crate) struct Offered {
     pub(crate) name: String,
     /// Its version.
     pub(crate) version: String,
-    /// `sha256:…` of its bytes.
-    pub(crate) digest: String,
+    /// `sha256:…` of its bytes. The file in the repository has none, since other compilers make
+    /// other bytes; what is in the binary has its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) digest: Option<String>,
     /// What it is for: `tool` or `provider`.
     pub(crate) role: String,
     /// What it does, in a sentence.
@@ -55,7 +58,15 @@ pub(crate) struct OfferedTool {
 impl Index {
     /// The index of this release.
     pub(crate) fn of_release() -> Result<Self> {
-        Self::parse(INDEX).context("the index of components in this binary is damaged")
+        let mut index =
+            Self::parse(INDEX).context("the index of components in this binary is damaged")?;
+        for component in release::release()?.components {
+            let name = component.manifest.name.as_str();
+            if let Some(offered) = index.components.iter_mut().find(|one| one.name == name) {
+                offered.digest = Some(component.digest);
+            }
+        }
+        Ok(index)
     }
 
     /// Reads an index.
@@ -128,7 +139,7 @@ mod tests {
             Offered {
                 name: manifest.name.to_string(),
                 version: manifest.version.to_string(),
-                digest: loaded.digest.clone(),
+                digest: None,
                 role: loaded.role.to_string(),
                 description: manifest.description.clone(),
                 source: None,
@@ -164,5 +175,6 @@ mod tests {
         assert_eq!(names(&["TIME"]).first(), Some(&"tool-time"));
         assert_eq!(names(&["nothing has this"]), [""; 0]);
         assert!(names(&["file write"]).contains(&"tool-files-write"));
+        assert!(index.components.iter().all(|offered| offered.digest.is_some()));
     }
 }

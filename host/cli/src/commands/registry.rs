@@ -108,7 +108,7 @@ fn show(index: &Index, name: &str) -> Result<Exit> {
         "{} {}  {}\nrole    {}\ndoes    {does}\nfrom    {}\nlicence {}\nwants   {}\n",
         exact(&offered.name),
         exact(&offered.version),
-        exact(&offered.digest),
+        exact(offered.digest.as_deref().unwrap_or("no digest")),
         exact(&offered.role),
         exact(source),
         exact(licence),
