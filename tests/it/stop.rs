@@ -23,7 +23,7 @@ fn what_runs_in_another_process_is_cut_at_once() {
 #[test]
 fn nothing_begins_until_it_is_released() {
     let home = Home::new();
-    home.run(&["stop"]).code(2);
+    home.run(&["stop"]).code(1).tells("no daemon runs here");
     home.run(&["stop", "--all", "--release"]).code(2);
     home.run(&["stop", "--release"]).code(0).tells("nothing is stopped");
     home.run(&["stop", "--all"]).code(0);

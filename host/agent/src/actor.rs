@@ -313,9 +313,9 @@ impl Actor {
         }
         self.read_again().await?;
         let is_there = |turn: &TurnId| {
-            self.entries
-                .iter()
-                .any(|entry| matches!(entry, Entry::TurnStarted { turn: known, .. } if known == turn))
+            self.entries.iter().any(
+                |entry| matches!(entry, Entry::TurnStarted { turn: known, .. } if known == turn),
+            )
         };
         if let Some(turn) = to.as_ref().filter(|turn| !is_there(turn)) {
             return Err(ChangeError::NoTurn(turn.clone()));
@@ -745,9 +745,7 @@ impl Running {
 /// What a person said, without secrets.
 fn masked(scrubber: &Scrubber, parts: Vec<Part>) -> Vec<Part> {
     let masked = |part: Part| match part.content {
-        Content::Text { text } => {
-            Part::new(Content::text(mask_known(scrubber, &text)), part.label)
-        }
+        Content::Text { text } => Part::new(Content::text(mask_known(scrubber, &text)), part.label),
         content => Part::new(scrubber.scrub_content(content), part.label),
     };
     parts.into_iter().map(masked).collect()

@@ -404,6 +404,8 @@ impl FakeJournal {
                 Entry::CallFinished { call_id, .. } => {
                     (!calls.remove(call_id)).then_some("a result without a call")
                 }
+                Entry::SettingsChanged { .. } => None,
+                Entry::Rewound { .. } => open.then_some("taken back in a turn"),
                 _ => (!open).then_some("outside of a turn"),
             };
             if let Some(fault) = fault {

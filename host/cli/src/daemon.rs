@@ -53,7 +53,9 @@ impl Only {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                bail!("a daemon runs here already; `hydroid status` shows it, `hydroid stop` ends it")
+                bail!(
+                    "a daemon runs here already; `hydroid status` shows it, `hydroid stop` ends it"
+                )
             }
             Err(TryLockError::Error(error)) => {
                 return Err(error)

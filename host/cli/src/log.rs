@@ -20,8 +20,8 @@ const LARGEST_FILE: u64 = 4 << 20;
 /// Begins to log at a level of the configuration. A second call changes nothing.
 pub(crate) fn start(level: &str, scrubber: LiveScrubber, file: &Path) {
     // Libraries speak only when something is wrong; what they say below that is theirs.
-    let directives =
-        ["agent", "cli", "core", "gateway", "memory", "wasm"].map(|name| format!("hydroid_{name}={level}"));
+    let directives = ["agent", "cli", "core", "gateway", "memory", "wasm"]
+        .map(|name| format!("hydroid_{name}={level}"));
     let quiet = if level == "error" { "error" } else { "warn" };
     let filter = EnvFilter::new(format!("{quiet},hydroid={level},{}", directives.join(",")));
     let screen = tracing_subscriber::fmt::layer()

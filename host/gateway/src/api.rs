@@ -65,7 +65,10 @@ pub(crate) fn router(listener: Arc<Listener>) -> Router {
 }
 
 async fn nothing() -> Refusal {
-    Refusal::new(ErrorCode::NotFound, "there is nothing here; `/api/v1/openapi.json` says what there is")
+    Refusal::new(
+        ErrorCode::NotFound,
+        "there is nothing here; `/api/v1/openapi.json` says what there is",
+    )
 }
 
 async fn not_so() -> Response {
@@ -112,11 +115,17 @@ pub(crate) fn entitled(
     method: &Method,
 ) -> Result<TokenHolder, Refusal> {
     let Some((holder, how)) = listener.shown(peer, headers)? else {
-        return Err(listener.unauthenticated(peer, "a token is needed: `Authorization: Bearer TOKEN`; `hydroid token create` makes one"));
+        return Err(listener.unauthenticated(
+            peer,
+            "a token is needed: `Authorization: Bearer TOKEN`; `hydroid token create` makes one",
+        ));
     };
     let safe = *method == Method::GET || *method == Method::HEAD;
     if how == Shown::Cookie && !safe && !headers.contains_key(header::ORIGIN) {
-        return Err(Refusal::new(ErrorCode::Forbidden, "a browser says where such a request comes from"));
+        return Err(Refusal::new(
+            ErrorCode::Forbidden,
+            "a browser says where such a request comes from",
+        ));
     }
     listener.pace(&holder)?;
     Ok(holder)
@@ -183,16 +192,26 @@ async fn body_of(listener: &Listener, request: HttpRequest) -> Result<Value, Ref
         .headers()
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
-        .is_some_and(|text| text.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json"));
+        .is_some_and(|text| {
+            text.split(';')
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .eq_ignore_ascii_case("application/json")
+        });
     let bytes = read(request.into_body(), limit).await?;
     if bytes.is_empty() {
         return Ok(Value::Null);
     }
     if !is_json {
-        return Err(Refusal::new(ErrorCode::Invalid, "the body is JSON, and `Content-Type` says so"));
+        return Err(Refusal::new(
+            ErrorCode::Invalid,
+            "the body is JSON, and `Content-Type` says so",
+        ));
     }
-    serde_json::from_slice(&bytes)
-        .map_err(|error| Refusal::new(ErrorCode::BadMessage, format!("the body is no JSON: {error}")))
+    serde_json::from_slice(&bytes).map_err(|error| {
+        Refusal::new(ErrorCode::BadMessage, format!("the body is no JSON: {error}"))
+    })
 }
 
 pub(crate) async fn read(body: Body, limit: usize) -> Result<bytes::Bytes, Refusal> {
@@ -285,10 +304,7 @@ pub(crate) fn check_scope(holder: &TokenHolder, request: &Request) -> Result<(),
     if holder.may(needed) {
         return Ok(());
     }
-    let text = format!(
-        "this token may not do that; one with `--scope {}` may",
-        needed.name()
-    );
+    let text = format!("this token may not do that; one with `--scope {}` may", needed.name());
     Err(RequestError::new(ErrorCode::Forbidden, text))
 }
 
@@ -339,7 +355,8 @@ mod tests {
     #[test]
     fn a_query_is_decoded_and_never_panics() {
         let got = pairs("a=1+2&b=%C3%A9&c=%zz&d=%&e&%F0=%f");
-        let expect = [("a", "1 2"), ("b", "é"), ("c", "%zz"), ("d", "%"), ("e", ""), ("\u{fffd}", "%f")];
+        let expect =
+            [("a", "1 2"), ("b", "é"), ("c", "%zz"), ("d", "%"), ("e", ""), ("\u{fffd}", "%f")];
         let expect = expect.map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(got, expect);
     }

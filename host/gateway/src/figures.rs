@@ -51,11 +51,21 @@ impl Figures {
             }
         };
         gauge("hydroid_connections", "Connections.", "gauge", &[("", get(&self.connections))]);
-        gauge("hydroid_sockets", "Connections that speak the protocol.", "gauge", &[("", get(&self.sockets))]);
+        gauge(
+            "hydroid_sockets",
+            "Connections that speak the protocol.",
+            "gauge",
+            &[("", get(&self.sockets))],
+        );
         gauge("hydroid_users", "Users with anything in memory.", "gauge", &[("", users as u64)]);
         gauge("hydroid_sessions", "Sessions in memory.", "gauge", &[("", u64::from(sessions))]);
         gauge("hydroid_turns", "Turns that run or wait.", "gauge", &[("", turns as u64)]);
-        gauge("hydroid_http_requests_total", "Requests over HTTP.", "counter", &[("", get(&self.requests))]);
+        gauge(
+            "hydroid_http_requests_total",
+            "Requests over HTTP.",
+            "counter",
+            &[("", get(&self.requests))],
+        );
         gauge(
             "hydroid_messages_total",
             "Messages of the protocol.",

@@ -101,7 +101,9 @@ fn is_ours(listener: &Listener, host: &str) -> bool {
     let bound = listener.address;
     if let Ok(address) = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
         // An address cannot be made to mean another one.
-        return bound.ip().is_unspecified() || address == bound.ip() || is_loopback_pair(address, bound);
+        return bound.ip().is_unspecified()
+            || address == bound.ip()
+            || is_loopback_pair(address, bound);
     }
     let name = name.to_ascii_lowercase();
     (name == "localhost" && (bound.ip().is_loopback() || bound.ip().is_unspecified()))

@@ -41,11 +41,12 @@ pub(crate) struct Given {
 
 /// The token in a request's cookie.
 pub(crate) fn cookie(headers: &HeaderMap) -> Option<&str> {
-    let mut cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut cookies =
+        headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     cookies.find_map(|line| {
-        line.split(';').filter_map(|pair| pair.trim().split_once('=')).find_map(|(name, value)| {
-            (name == COOKIE && !value.is_empty()).then_some(value)
-        })
+        line.split(';')
+            .filter_map(|pair| pair.trim().split_once('='))
+            .find_map(|(name, value)| (name == COOKIE && !value.is_empty()).then_some(value))
     })
 }
 
@@ -72,7 +73,9 @@ pub(crate) async fn code(
     headers: HeaderMap,
 ) -> Result<Json<Value>, Refusal> {
     let Some((holder, Shown::Header)) = listener.shown(&peer, &headers)? else {
-        return Err(listener.unauthenticated(&peer, "a code is given for a token in `Authorization`"));
+        return Err(
+            listener.unauthenticated(&peer, "a code is given for a token in `Authorization`")
+        );
     };
     if !holder.may(Scope::Admin) {
         return Err(Refusal::new(ErrorCode::Forbidden, "this token may not let a browser in"));
@@ -104,7 +107,8 @@ pub(crate) async fn enter(
         tokens
             .change(&mut |book| {
                 let end = now_ms + DAYS * DAY_MS;
-                token = book.create(user.clone(), "browser", Scope::ALL.into(), now_ms, Some(end))?;
+                token =
+                    book.create(user.clone(), "browser", Scope::ALL.into(), now_ms, Some(end))?;
                 Ok(())
             })
             .map(|()| std::mem::take(&mut token))

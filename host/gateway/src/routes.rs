@@ -55,33 +55,230 @@ const BEFORE: Field = field("before", Place::Body, Kind::Text, false);
 
 /// Every request that HTTP has.
 pub(crate) const ROUTES: &[Route] = &[
-    Route { method: "GET", path: "/api/v1/status", request: "status", reply: "status", summary: "How the host is", fields: &[] },
-    Route { method: "GET", path: "/api/v1/sessions", request: "sessions", reply: "sessions", summary: "Lists sessions, newest first", fields: &[field("archived", Place::Query, Kind::Bool, false), LIMIT] },
-    Route { method: "POST", path: "/api/v1/sessions", request: "create", reply: "session", summary: "Begins a session", fields: &[TITLE, field("settings", Place::Body, Kind::Of("Settings"), false)] },
-    Route { method: "DELETE", path: "/api/v1/sessions/{session}", request: "delete", reply: "done", summary: "Removes a session for good", fields: &[SESSION] },
-    Route { method: "GET", path: "/api/v1/sessions/{session}/entries", request: "entries", reply: "entries", summary: "Reads a part of a session", fields: &[SESSION, field("after", Place::Query, Kind::Number, false), LIMIT] },
-    Route { method: "POST", path: "/api/v1/sessions/{session}/messages", request: "say", reply: "accepted", summary: "Says something, which starts a turn or queues one", fields: &[SESSION, TEXT, field("attachments", Place::Body, Kind::Of("Attachments"), false)] },
-    Route { method: "POST", path: "/api/v1/sessions/{session}/steer", request: "steer", reply: "done", summary: "Says something into the running turn", fields: &[SESSION, TEXT] },
-    Route { method: "POST", path: "/api/v1/sessions/{session}/aside", request: "aside", reply: "aside_ended", summary: "Asks something beside the conversation", fields: &[SESSION, TEXT] },
-    Route { method: "POST", path: "/api/v1/sessions/{session}/answers", request: "answer", reply: "done", summary: "Answers an approval", fields: &[SESSION, field("call_id", Place::Body, Kind::Text, true), field("answer", Place::Body, Kind::Of("Answer"), true)] },
-    Route { method: "POST", path: "/api/v1/sessions/{session}/cancel", request: "cancel", reply: "done", summary: "Stops the running turn", fields: &[SESSION] },
-    Route { method: "POST", path: "/api/v1/cancel", request: "cancel_all", reply: "done", summary: "Stops every running turn", fields: &[] },
-    Route { method: "PUT", path: "/api/v1/sessions/{session}/title", request: "rename", reply: "session", summary: "Gives a session another title", fields: &[SESSION, field("title", Place::Body, Kind::Text, true)] },
-    Route { method: "PUT", path: "/api/v1/sessions/{session}/archived", request: "archive", reply: "session", summary: "Puts a session away, or takes it out again", fields: &[SESSION, field("archived", Place::Body, Kind::Bool, true)] },
-    Route { method: "PUT", path: "/api/v1/sessions/{session}/settings", request: "settings", reply: "session", summary: "Replaces what a session has of its own", fields: &[SESSION, field("settings", Place::Body, Kind::Of("Settings"), true)] },
-    Route { method: "POST", path: "/api/v1/sessions/{session}/fork", request: "fork", reply: "session", summary: "Copies a session into a new one", fields: &[SESSION, BEFORE, TITLE] },
-    Route { method: "POST", path: "/api/v1/sessions/{session}/rewind", request: "rewind", reply: "done", summary: "Lets the conversation forget a turn and what follows it", fields: &[SESSION, BEFORE] },
-    Route { method: "GET", path: "/api/v1/sessions/{session}/export", request: "export", reply: "export", summary: "Writes a session as one text", fields: &[SESSION, field("format", Place::Query, Kind::Of("Format"), true)] },
-    Route { method: "GET", path: "/api/v1/sessions/{session}/policy", request: "policy", reply: "policy", summary: "The rules in force for a session", fields: &[SESSION] },
-    Route { method: "GET", path: "/api/v1/search", request: "search", reply: "found", summary: "Finds words in sessions", fields: &[field("text", Place::Query, Kind::Text, true), field("session", Place::Query, Kind::Text, false), LIMIT] },
-    Route { method: "POST", path: "/api/v1/notifications/seen", request: "seen", reply: "done", summary: "Notifications that were shown to a person", fields: &[field("notifications", Place::Body, Kind::Of("Attachments"), true)] },
-    Route { method: "GET", path: "/api/v1/models", request: "models", reply: "models", summary: "Models that can be chosen", fields: &[] },
-    Route { method: "GET", path: "/api/v1/tools", request: "tools", reply: "tools", summary: "Tools on offer", fields: &[] },
-    Route { method: "GET", path: "/api/v1/components", request: "components", reply: "components", summary: "What is installed", fields: &[] },
-    Route { method: "GET", path: "/api/v1/cost", request: "cost", reply: "cost", summary: "What models have cost", fields: &[field("session", Place::Query, Kind::Text, false)] },
-    Route { method: "GET", path: "/api/v1/notes", request: "notes", reply: "notes", summary: "Notes that are kept", fields: &[field("text", Place::Query, Kind::Text, false)] },
-    Route { method: "DELETE", path: "/api/v1/notes/{note}", request: "forget_note", reply: "done", summary: "Forgets a note", fields: &[field("note", Place::Path, Kind::Text, true)] },
-    Route { method: "DELETE", path: "/api/v1/approvals/{approval}", request: "revoke", reply: "done", summary: "Takes back what was allowed for good", fields: &[field("approval", Place::Path, Kind::Text, true)] },
+    Route {
+        method: "GET",
+        path: "/api/v1/status",
+        request: "status",
+        reply: "status",
+        summary: "How the host is",
+        fields: &[],
+    },
+    Route {
+        method: "GET",
+        path: "/api/v1/sessions",
+        request: "sessions",
+        reply: "sessions",
+        summary: "Lists sessions, newest first",
+        fields: &[field("archived", Place::Query, Kind::Bool, false), LIMIT],
+    },
+    Route {
+        method: "POST",
+        path: "/api/v1/sessions",
+        request: "create",
+        reply: "session",
+        summary: "Begins a session",
+        fields: &[TITLE, field("settings", Place::Body, Kind::Of("Settings"), false)],
+    },
+    Route {
+        method: "DELETE",
+        path: "/api/v1/sessions/{session}",
+        request: "delete",
+        reply: "done",
+        summary: "Removes a session for good",
+        fields: &[SESSION],
+    },
+    Route {
+        method: "GET",
+        path: "/api/v1/sessions/{session}/entries",
+        request: "entries",
+        reply: "entries",
+        summary: "Reads a part of a session",
+        fields: &[SESSION, field("after", Place::Query, Kind::Number, false), LIMIT],
+    },
+    Route {
+        method: "POST",
+        path: "/api/v1/sessions/{session}/messages",
+        request: "say",
+        reply: "accepted",
+        summary: "Says something, which starts a turn or queues one",
+        fields: &[SESSION, TEXT, field("attachments", Place::Body, Kind::Of("Attachments"), false)],
+    },
+    Route {
+        method: "POST",
+        path: "/api/v1/sessions/{session}/steer",
+        request: "steer",
+        reply: "done",
+        summary: "Says something into the running turn",
+        fields: &[SESSION, TEXT],
+    },
+    Route {
+        method: "POST",
+        path: "/api/v1/sessions/{session}/aside",
+        request: "aside",
+        reply: "aside_ended",
+        summary: "Asks something beside the conversation",
+        fields: &[SESSION, TEXT],
+    },
+    Route {
+        method: "POST",
+        path: "/api/v1/sessions/{session}/answers",
+        request: "answer",
+        reply: "done",
+        summary: "Answers an approval",
+        fields: &[
+            SESSION,
+            field("call_id", Place::Body, Kind::Text, true),
+            field("answer", Place::Body, Kind::Of("Answer"), true),
+        ],
+    },
+    Route {
+        method: "POST",
+        path: "/api/v1/sessions/{session}/cancel",
+        request: "cancel",
+        reply: "done",
+        summary: "Stops the running turn",
+        fields: &[SESSION],
+    },
+    Route {
+        method: "POST",
+        path: "/api/v1/cancel",
+        request: "cancel_all",
+        reply: "done",
+        summary: "Stops every running turn",
+        fields: &[],
+    },
+    Route {
+        method: "PUT",
+        path: "/api/v1/sessions/{session}/title",
+        request: "rename",
+        reply: "session",
+        summary: "Gives a session another title",
+        fields: &[SESSION, field("title", Place::Body, Kind::Text, true)],
+    },
+    Route {
+        method: "PUT",
+        path: "/api/v1/sessions/{session}/archived",
+        request: "archive",
+        reply: "session",
+        summary: "Puts a session away, or takes it out again",
+        fields: &[SESSION, field("archived", Place::Body, Kind::Bool, true)],
+    },
+    Route {
+        method: "PUT",
+        path: "/api/v1/sessions/{session}/settings",
+        request: "settings",
+        reply: "session",
+        summary: "Replaces what a session has of its own",
+        fields: &[SESSION, field("settings", Place::Body, Kind::Of("Settings"), true)],
+    },
+    Route {
+        method: "POST",
+        path: "/api/v1/sessions/{session}/fork",
+        request: "fork",
+        reply: "session",
+        summary: "Copies a session into a new one",
+        fields: &[SESSION, BEFORE, TITLE],
+    },
+    Route {
+        method: "POST",
+        path: "/api/v1/sessions/{session}/rewind",
+        request: "rewind",
+        reply: "done",
+        summary: "Lets the conversation forget a turn and what follows it",
+        fields: &[SESSION, BEFORE],
+    },
+    Route {
+        method: "GET",
+        path: "/api/v1/sessions/{session}/export",
+        request: "export",
+        reply: "export",
+        summary: "Writes a session as one text",
+        fields: &[SESSION, field("format", Place::Query, Kind::Of("Format"), true)],
+    },
+    Route {
+        method: "GET",
+        path: "/api/v1/sessions/{session}/policy",
+        request: "policy",
+        reply: "policy",
+        summary: "The rules in force for a session",
+        fields: &[SESSION],
+    },
+    Route {
+        method: "GET",
+        path: "/api/v1/search",
+        request: "search",
+        reply: "found",
+        summary: "Finds words in sessions",
+        fields: &[
+            field("text", Place::Query, Kind::Text, true),
+            field("session", Place::Query, Kind::Text, false),
+            LIMIT,
+        ],
+    },
+    Route {
+        method: "POST",
+        path: "/api/v1/notifications/seen",
+        request: "seen",
+        reply: "done",
+        summary: "Notifications that were shown to a person",
+        fields: &[field("notifications", Place::Body, Kind::Of("Attachments"), true)],
+    },
+    Route {
+        method: "GET",
+        path: "/api/v1/models",
+        request: "models",
+        reply: "models",
+        summary: "Models that can be chosen",
+        fields: &[],
+    },
+    Route {
+        method: "GET",
+        path: "/api/v1/tools",
+        request: "tools",
+        reply: "tools",
+        summary: "Tools on offer",
+        fields: &[],
+    },
+    Route {
+        method: "GET",
+        path: "/api/v1/components",
+        request: "components",
+        reply: "components",
+        summary: "What is installed",
+        fields: &[],
+    },
+    Route {
+        method: "GET",
+        path: "/api/v1/cost",
+        request: "cost",
+        reply: "cost",
+        summary: "What models have cost",
+        fields: &[field("session", Place::Query, Kind::Text, false)],
+    },
+    Route {
+        method: "GET",
+        path: "/api/v1/notes",
+        request: "notes",
+        reply: "notes",
+        summary: "Notes that are kept",
+        fields: &[field("text", Place::Query, Kind::Text, false)],
+    },
+    Route {
+        method: "DELETE",
+        path: "/api/v1/notes/{note}",
+        request: "forget_note",
+        reply: "done",
+        summary: "Forgets a note",
+        fields: &[field("note", Place::Path, Kind::Text, true)],
+    },
+    Route {
+        method: "DELETE",
+        path: "/api/v1/approvals/{approval}",
+        request: "revoke",
+        reply: "done",
+        summary: "Takes back what was allowed for good",
+        fields: &[field("approval", Place::Path, Kind::Text, true)],
+    },
 ];
 
 impl Route {
@@ -100,7 +297,9 @@ impl Route {
             };
             let value = match field.place {
                 Place::Path => given(path).map(Value::String),
-                Place::Query => given(query).map(|text| field.kind.read(field.name, text)).transpose()?,
+                Place::Query => {
+                    given(query).map(|text| field.kind.read(field.name, text)).transpose()?
+                }
                 Place::Body => body.get(field.name).filter(|value| !value.is_null()).cloned(),
             };
             match value {
@@ -171,8 +370,14 @@ pub(crate) fn document(version: &str) -> Value {
     }
     paths.insert("/api/v1/sessions/{session}/events".to_owned(), events());
     paths.insert("/api/v1/uploads".to_owned(), uploads());
-    paths.insert("/healthz".to_owned(), json!({ "get": public("Whether the host is there", "text/plain") }));
-    paths.insert("/readyz".to_owned(), json!({ "get": public("Whether the host takes requests", "text/plain") }));
+    paths.insert(
+        "/healthz".to_owned(),
+        json!({ "get": public("Whether the host is there", "text/plain") }),
+    );
+    paths.insert(
+        "/readyz".to_owned(),
+        json!({ "get": public("Whether the host takes requests", "text/plain") }),
+    );
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -277,8 +482,7 @@ fn events() -> Value {
         summary: "Follows a session: its entries after a number, then what happens",
         fields: const { &[SESSION, field("after", Place::Query, Kind::Number, false)] },
     });
-    operation["responses"]["200"] =
-        json!({ "description": "Events", "content": { "text/event-stream": { "schema": { "type": "string" } } } });
+    operation["responses"]["200"] = json!({ "description": "Events", "content": { "text/event-stream": { "schema": { "type": "string" } } } });
     json!({ "get": operation })
 }
 
@@ -369,7 +573,9 @@ mod tests {
         }
         let say = ROUTES.iter().find(|route| route.request == "say").unwrap();
         let session = vec![("session".to_owned(), "s".to_owned())];
-        assert!(say.request(&session, &[], &Value::Null).unwrap_err().contains("`text` is missing"));
+        assert!(
+            say.request(&session, &[], &Value::Null).unwrap_err().contains("`text` is missing")
+        );
     }
 
     #[test]

@@ -226,17 +226,13 @@ impl Gateway {
             local_user: parts.local.1,
             failures: Rates::new(FAILURES_PER_MINUTE),
         });
-        let router = api::router(Arc::clone(&listener)).layer(
-            axum::middleware::from_fn_with_state(Arc::clone(&listener), guard::guard),
-        );
+        let router = api::router(Arc::clone(&listener))
+            .layer(axum::middleware::from_fn_with_state(Arc::clone(&listener), guard::guard));
         Ok(Bound { listener, socket, tls, router, shutdown })
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this crate is the one that listens"
-)]
+#[expect(clippy::disallowed_methods, reason = "this crate is the one that listens")]
 async fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::bind(address).await
 }
@@ -316,12 +312,8 @@ impl Bound {
     }
 }
 
-async fn connection<S>(
-    stream: S,
-    peer: Peer,
-    router: Router,
-    mut ending: watch::Receiver<bool>,
-) where
+async fn connection<S>(stream: S, peer: Peer, router: Router, mut ending: watch::Receiver<bool>)
+where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |request: Request<hyper::body::Incoming>| {

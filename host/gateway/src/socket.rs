@@ -16,7 +16,7 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use http::{HeaderMap, header};
 use hydroid_core::id::SessionId;
-use hydroid_core::ports::Conversations;
+use hydroid_core::ports::{Conversations, Follow, Following};
 use hydroid_core::protocol::{
     ClientMessage, ErrorCode, PROTOCOL_VERSION, Reply, Request, RequestError, Resume,
     ServerMessage, Welcome,
@@ -30,9 +30,6 @@ use tokio::time::Instant;
 
 /// Between two heartbeats, and two pings.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
-
-/// How long a client may be silent; it answers pings in between.
-const SILENT: Duration = Duration::from_secs(60);
 
 /// How long a client has for its `hello`.
 const GREETING: Duration = Duration::from_secs(10);
@@ -50,11 +47,40 @@ const AT_ONCE: usize = 16;
 const FOLLOWED: usize = 64;
 
 /// Requests that are understood.
-const FEATURES: [&str; 34] = [
-    "aside", "answer", "archive", "cancel", "cancel_all", "close", "components", "cost", "create",
-    "delete", "entries", "export", "forget_note", "fork", "models", "notes", "open", "ping",
-    "policy", "rename", "revoke", "rewind", "say", "search", "seen", "sessions", "settings",
-    "status", "steer", "tools", "upload_begin", "upload_part", "hello", "resume",
+const FEATURES: [&str; 33] = [
+    "aside",
+    "answer",
+    "archive",
+    "cancel",
+    "cancel_all",
+    "close",
+    "components",
+    "cost",
+    "create",
+    "delete",
+    "entries",
+    "export",
+    "forget_note",
+    "fork",
+    "models",
+    "notes",
+    "open",
+    "ping",
+    "policy",
+    "rename",
+    "revoke",
+    "rewind",
+    "say",
+    "search",
+    "seen",
+    "sessions",
+    "settings",
+    "status",
+    "steer",
+    "tools",
+    "upload_begin",
+    "upload_part",
+    "hello",
 ];
 
 /// Takes a connection over. Who shows no token by a header or a cookie shows one in `hello`.
@@ -155,7 +181,10 @@ async fn write(
         }
     }
     let frame = CloseFrame { code: close_code::NORMAL, reason: Utf8Bytes::from_static("") };
-    drop(tokio::time::timeout(Duration::from_secs(1), socket.send(Message::Close(Some(frame)))).await);
+    drop(
+        tokio::time::timeout(Duration::from_secs(1), socket.send(Message::Close(Some(frame))))
+            .await,
+    );
 }
 
 type Out = mpsc::Sender<Box<ServerMessage>>;
@@ -173,7 +202,9 @@ async fn goodbye(out: &Out, error: RequestError) {
 }
 
 /// The next message of a client; none at the end.
-async fn receive(reading: &mut SplitStream<WebSocket>) -> Option<Result<ClientMessage, RequestError>> {
+async fn receive(
+    reading: &mut SplitStream<WebSocket>,
+) -> Option<Result<ClientMessage, RequestError>> {
     loop {
         let text = match reading.next().await? {
             Ok(Message::Text(text)) => text,
@@ -194,12 +225,14 @@ async fn receive(reading: &mut SplitStream<WebSocket>) -> Option<Result<ClientMe
             }
         };
         return Some(serde_json::from_str(&text).map_err(|error| {
-            RequestError::new(ErrorCode::BadMessage, format!("this is no message of the protocol: {error}"))
+            RequestError::new(
+                ErrorCode::BadMessage,
+                format!("this is no message of the protocol: {error}"),
+            )
         }));
     }
 }
 
-/// The identifier of a message that could not be read as a whole.
 fn waits_for_hello() -> RequestError {
     RequestError::new(ErrorCode::OutOfOrder, "the first message is `hello`")
 }
@@ -261,9 +294,7 @@ async fn welcome(
         None => holder,
     };
     let holder = holder.ok_or_else(|| {
-        listener
-            .unauthenticated(peer, "`hello` needs a token; `hydroid token create` makes one")
-            .0
+        listener.unauthenticated(peer, "`hello` needs a token; `hydroid token create` makes one").0
     })?;
     let conversations = listener.conversations(&holder).await?;
     Ok(Client {
@@ -342,11 +373,7 @@ impl Client {
         Some(self)
     }
 
-    fn follow(
-        &mut self,
-        session: SessionId,
-        mut following: Box<dyn hydroid_core::ports::Following>,
-    ) {
+    fn follow(&mut self, session: SessionId, mut following: Box<dyn Following>) {
         let out = self.out.clone();
         let id = session.clone();
         let task = self.working.spawn(async move {
@@ -373,31 +400,21 @@ impl Client {
     async fn run(mut self, reading: &mut SplitStream<WebSocket>) {
         let mut heartbeat = tokio::time::interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
         let mut ending = self.listener.ending.clone();
-        let mut asked = false;
         loop {
             tokio::select! {
-                received = tokio::time::timeout(SILENT, receive(reading)) => {
-                    match received {
-                        Ok(Some(Ok(message))) => {
-                            asked = false;
-                            count(&self.listener.figures.messages_in);
-                            self.take(message).await;
-                        }
-                        Ok(Some(Err(error))) => {
-                            let over = error.code == ErrorCode::TooLarge;
-                            if over {
-                                goodbye(&self.out, error).await;
-                                return;
-                            }
-                            refuse(&self.out, None, error).await;
-                        }
-                        Ok(None) => return,
-                        // Answers to pings are no messages, so silence alone says nothing; the
-                        // writer notices a client that is gone.
-                        Err(_) if !asked => asked = true,
-                        Err(_) => {}
+                // Silence alone says nothing, since answers to pings are no messages: the writer
+                // notices a client that is gone.
+                received = receive(reading) => match received {
+                    Some(Ok(message)) => {
+                        count(&self.listener.figures.messages_in);
+                        self.take(message).await;
                     }
-                }
+                    Some(Err(error)) if error.code == ErrorCode::TooLarge => {
+                        return goodbye(&self.out, error).await;
+                    }
+                    Some(Err(error)) => refuse(&self.out, None, error).await,
+                    None => return,
+                },
                 _ = heartbeat.tick() => {
                     let running = self.conversations.running();
                     if !running.is_empty() {
@@ -438,10 +455,11 @@ impl Client {
             },
             Request::Close { session } => {
                 let task = self.followed.remove(&session);
-                task.map(|task| task.abort()).ok_or_else(|| {
-                    RequestError::new(ErrorCode::NotFound, "this session is not followed here")
-                })
-                .map(|()| Reply::Done)
+                task.map(|task| task.abort())
+                    .ok_or_else(|| {
+                        RequestError::new(ErrorCode::NotFound, "this session is not followed here")
+                    })
+                    .map(|()| Reply::Done)
             }
             request @ Request::Create { .. } => match self.create(request).await {
                 Ok((reply, session, following)) => {
@@ -470,8 +488,7 @@ impl Client {
         &mut self,
         session: &SessionId,
         after: Option<u64>,
-    ) -> Result<(hydroid_core::protocol::SessionInfo, Box<dyn hydroid_core::ports::Following>), RequestError>
-    {
+    ) -> Result<Follow, RequestError> {
         self.followed.retain(|_, task| !task.is_finished());
         if self.followed.len() >= FOLLOWED && !self.followed.contains_key(session) {
             let text = format!("a connection follows at most {FOLLOWED} sessions; close one");
@@ -483,7 +500,7 @@ impl Client {
     async fn create(
         &mut self,
         request: Request,
-    ) -> Result<(Reply, SessionId, Box<dyn hydroid_core::ports::Following>), RequestError> {
+    ) -> Result<(Reply, SessionId, Box<dyn Following>), RequestError> {
         let reply = self.conversations.request(request).await?;
         let Reply::Session { session } = &reply else {
             return Err(RequestError::new(ErrorCode::Internal, "the host failed"));

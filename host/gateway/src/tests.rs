@@ -1,8 +1,8 @@
 //! The listener over real sockets on a port of its own, with a household of one scripted person.
 //! What the host does behind it is tested where it is; here is who gets in, and what is said.
 
-use crate::{Gateway, GatewayParts, Scope, ServeError, TokenBook, TokenHolder, TokenStore};
 use crate::{BadTokens, TlsFiles};
+use crate::{Gateway, GatewayParts, Scope, ServeError, TokenBook, TokenHolder, TokenStore};
 use futures_core::future::BoxFuture;
 use futures_util::{SinkExt as _, StreamExt as _};
 use hmac::{Hmac, Mac as _};
@@ -82,7 +82,10 @@ fn no_session() -> RequestError {
 }
 
 impl Household for Scripted {
-    fn of<'a>(&'a self, user: &'a UserId) -> BoxFuture<'a, Result<Arc<dyn Conversations>, RequestError>> {
+    fn of<'a>(
+        &'a self,
+        user: &'a UserId,
+    ) -> BoxFuture<'a, Result<Arc<dyn Conversations>, RequestError>> {
         let owned: Arc<dyn Conversations> = Arc::new(Owned(self.clone(), user.clone()));
         Box::pin(async move { Ok(owned) })
     }
@@ -112,7 +115,11 @@ impl Conversations for Owned {
         })
     }
 
-    fn say<'a>(&'a self, session: &'a SessionId, parts: Vec<Part>) -> BoxFuture<'a, Result<Reply, RequestError>> {
+    fn say<'a>(
+        &'a self,
+        session: &'a SessionId,
+        parts: Vec<Part>,
+    ) -> BoxFuture<'a, Result<Reply, RequestError>> {
         Box::pin(async move {
             if session.as_str() != "s" || self.1 != UserId::new("anna") {
                 return Err(no_session());
@@ -239,7 +246,8 @@ impl Running {
     /// One request over a connection of its own: status, head and body.
     async fn http(&self, head: &str, body: &str) -> (u16, String, String) {
         let mut stream = TcpStream::connect_here(self.address).await;
-        let request = format!("{head}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let request =
+            format!("{head}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len());
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         drop(stream.read_to_end(&mut answer).await);
@@ -260,11 +268,15 @@ impl Running {
         // A body without a length comes in pieces.
         let start = body.find('{').unwrap_or(0);
         let end = body.rfind('}').map_or(body.len(), |end| end + 1);
-        (status, serde_json::from_str(body.get(start..end).unwrap_or_default()).unwrap_or(Value::Null))
+        (
+            status,
+            serde_json::from_str(body.get(start..end).unwrap_or_default()).unwrap_or(Value::Null),
+        )
     }
 
     async fn socket(&self, headers: &[(&str, &str)]) -> Result<Socket, u16> {
-        let mut request = format!("ws://{}/api/v1/socket", self.address).into_client_request().unwrap();
+        let mut request =
+            format!("ws://{}/api/v1/socket", self.address).into_client_request().unwrap();
         for (name, value) in headers {
             let name = http::HeaderName::from_bytes(name.as_bytes()).unwrap();
             request.headers_mut().insert(name, value.parse().unwrap());
@@ -272,7 +284,9 @@ impl Running {
         let stream = TcpStream::connect_here(self.address).await;
         match tokio_tungstenite::client_async(request, stream).await {
             Ok((socket, _)) => Ok(Socket(socket)),
-            Err(tokio_tungstenite::tungstenite::Error::Http(answer)) => Err(answer.status().as_u16()),
+            Err(tokio_tungstenite::tungstenite::Error::Http(answer)) => {
+                Err(answer.status().as_u16())
+            }
             Err(error) => panic!("{error}"),
         }
     }
@@ -308,7 +322,8 @@ impl Socket {
     }
 
     async fn hello(&mut self, token: Option<&str>) -> Value {
-        let mut hello = json!({ "id": 1, "type": "hello", "protocol": 1, "client": { "name": "test" } });
+        let mut hello =
+            json!({ "id": 1, "type": "hello", "protocol": 1, "client": { "name": "test" } });
         if let Some(token) = token {
             hello["token"] = token.into();
         }
@@ -320,11 +335,20 @@ impl Socket {
 #[tokio::test]
 async fn who_shows_no_token_is_told_so_and_nothing_else() {
     let running = Running::start("").await;
-    let head = |more: &str| format!("GET /api/v1/status HTTP/1.1\r\nHost: {}{more}", running.address);
-    for more in ["", "\r\nAuthorization: Bearer wrong", "\r\nAuthorization: Basic aaa", "\r\nCookie: hydroid=wrong"] {
+    let head =
+        |more: &str| format!("GET /api/v1/status HTTP/1.1\r\nHost: {}{more}", running.address);
+    for more in [
+        "",
+        "\r\nAuthorization: Bearer wrong",
+        "\r\nAuthorization: Basic aaa",
+        "\r\nCookie: hydroid=wrong",
+    ] {
         let (status, head, body) = running.http(&head(more), "").await;
         assert_eq!(status, 401, "{more}");
-        assert!(body.contains("\"unauthenticated\"") && head.contains("www-authenticate"), "{body}");
+        assert!(
+            body.contains("\"unauthenticated\"") && head.contains("www-authenticate"),
+            "{body}"
+        );
     }
     assert_eq!(running.call("GET /api/v1/status", "", "").await.0, 200);
     let mut socket = running.socket(&[]).await.unwrap();
@@ -341,7 +365,8 @@ async fn who_shows_no_token_is_told_so_and_nothing_else() {
 
 #[tokio::test]
 async fn a_host_of_another_name_and_a_page_of_another_origin_are_refused() {
-    let running = Running::start("hosts = [\"hydroid.example\"]\norigins = [\"https://app.example\"]").await;
+    let running =
+        Running::start("hosts = [\"hydroid.example\"]\norigins = [\"https://app.example\"]").await;
     let port = running.address.port();
     for (host, expect) in [
         (format!("127.0.0.1:{port}"), 200),
@@ -362,7 +387,8 @@ async fn a_host_of_another_name_and_a_page_of_another_origin_are_refused() {
         ("http://evil.example".to_owned(), 403),
         ("null".to_owned(), 403),
     ] {
-        let (status, _) = running.call("GET /api/v1/status", &format!("\r\nOrigin: {origin}"), "").await;
+        let (status, _) =
+            running.call("GET /api/v1/status", &format!("\r\nOrigin: {origin}"), "").await;
         assert_eq!(status, expect, "{origin}");
     }
     let bearer = format!("Bearer {LOCAL}");
@@ -377,7 +403,12 @@ async fn every_answer_has_the_headers_that_keep_others_out() {
     for path in ["/", "/nothing", "/api/v1/status"] {
         let head = format!("GET {path} HTTP/1.1\r\nHost: {}", running.address);
         let (_, head, _) = running.http(&head, "").await;
-        for expect in ["content-security-policy: default-src 'none'", "x-frame-options: deny", "nosniff", "referrer-policy: no-referrer"] {
+        for expect in [
+            "content-security-policy: default-src 'none'",
+            "x-frame-options: deny",
+            "nosniff",
+            "referrer-policy: no-referrer",
+        ] {
             assert!(head.contains(expect), "{path}: {expect} in {head}");
         }
         assert!(!head.contains("access-control") && !head.contains("unsafe-"));
@@ -389,10 +420,18 @@ async fn requests_are_answered_once_with_their_number() {
     let running = Running::start("").await;
     let mut socket = running.socket(&[]).await.unwrap();
     let welcome = socket.hello(Some(LOCAL)).await;
-    assert_eq!((&welcome["reply"], &welcome["user"], &welcome["id"]), (&json!("welcome"), &json!("anna"), &json!(1)));
+    assert_eq!(
+        (&welcome["reply"], &welcome["user"], &welcome["id"]),
+        (&json!("welcome"), &json!("anna"), &json!(1))
+    );
     socket.send(json!({ "id": 2, "type": "ping" })).await;
-    assert_eq!(socket.next().await.unwrap(), json!({ "type": "reply", "id": 2, "reply": "pong", "at_ms": NOW_MS }));
-    socket.send(json!({ "id": 3, "type": "hello", "protocol": 1, "client": { "name": "x" } })).await;
+    assert_eq!(
+        socket.next().await.unwrap(),
+        json!({ "type": "reply", "id": 2, "reply": "pong", "at_ms": NOW_MS })
+    );
+    socket
+        .send(json!({ "id": 3, "type": "hello", "protocol": 1, "client": { "name": "x" } }))
+        .await;
     assert_eq!(socket.next().await.unwrap()["code"], "out_of_order");
     socket.send(json!({ "id": 4, "type": "dance" })).await;
     assert_eq!(socket.next().await.unwrap()["code"], "bad_message");
@@ -409,7 +448,10 @@ async fn requests_are_answered_once_with_their_number() {
         assert_eq!(socket.next().await.unwrap()["seq"], seq);
     }
     let stopped = socket.next().await.unwrap();
-    assert_eq!(stopped, json!({ "type": "stopped", "session": "s", "reason": "deleted", "last_seq": 5 }));
+    assert_eq!(
+        stopped,
+        json!({ "type": "stopped", "session": "s", "reason": "deleted", "last_seq": 5 })
+    );
     socket.send(json!({ "id": 8, "type": "aside", "session": "s", "text": "why?" })).await;
     assert_eq!(socket.next().await.unwrap(), json!({ "type": "aside", "id": 8, "text": "why?" }));
     assert_eq!(socket.next().await.unwrap()["reply"], "aside_ended");
@@ -471,11 +513,16 @@ async fn a_token_may_do_what_its_scope_says_and_only_for_its_user() {
     assert_eq!(running.http(&say(&other), &body).await.0, 404);
     assert_eq!(running.http(&say(LOCAL), &body).await.0, 200);
     assert_eq!(running.household.said.lock().unwrap().len(), 1);
-    running.tokens.change(&mut |book| {
-        let ids: Vec<String> = book.tokens().iter().map(|token| token.id.clone()).collect();
-        ids.iter().for_each(|id| drop(book.revoke(id)));
-        Ok(())
-    }).unwrap();
+    running
+        .tokens
+        .change(&mut |book| {
+            let ids: Vec<String> = book.tokens().iter().map(|token| token.id.clone()).collect();
+            for id in ids {
+                book.revoke(&id);
+            }
+            Ok(())
+        })
+        .unwrap();
     assert_eq!(running.http(&say(&reader), &body).await.0, 401);
 }
 
@@ -489,13 +536,19 @@ async fn a_token_has_so_many_requests_in_a_minute() {
     socket.hello(Some(LOCAL)).await;
     socket.send(json!({ "id": 2, "type": "ping" })).await;
     let refused = socket.next().await.unwrap();
-    assert_eq!((&refused["code"], &refused["retry_after_ms"]), (&json!("rate_limited"), &json!(20_000)));
+    assert_eq!(
+        (&refused["code"], &refused["retry_after_ms"]),
+        (&json!("rate_limited"), &json!(20_000))
+    );
 }
 
 #[tokio::test]
 async fn whoever_guesses_tokens_waits() {
     let running = Running::start("").await;
-    let head = format!("GET /api/v1/status HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer x", running.address);
+    let head = format!(
+        "GET /api/v1/status HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer x",
+        running.address
+    );
     let mut last = 0;
     for _ in 0..32 {
         last = running.http(&head, "").await.0;
@@ -519,7 +572,10 @@ async fn a_browser_gets_in_once_with_a_code_and_changes_things_from_our_page_onl
     // The head was made lower case, so another token stands in for the cookie's.
     let token = running.token("anna", Scope::Chat);
     let with = |line: &str, more: &str| {
-        format!("{line} HTTP/1.1\r\nHost: {}\r\nCookie: a=b; hydroid={token}{more}", running.address)
+        format!(
+            "{line} HTTP/1.1\r\nHost: {}\r\nCookie: a=b; hydroid={token}{more}",
+            running.address
+        )
     };
     let own = format!("\r\nOrigin: http://{}", running.address);
     assert_eq!(running.http(&with("GET /api/v1/status", ""), "").await.0, 200);
@@ -537,9 +593,13 @@ async fn a_browser_gets_in_once_with_a_code_and_changes_things_from_our_page_onl
 #[tokio::test]
 async fn http_has_the_requests_of_the_protocol() {
     let running = Running::start("").await;
-    let (status, reply) = running.call("PUT /api/v1/sessions/s/title", "", "{\"title\":\"new\"}").await;
+    let (status, reply) =
+        running.call("PUT /api/v1/sessions/s/title", "", "{\"title\":\"new\"}").await;
     assert_eq!((status, &reply["reply"]), (200, &json!("done")));
-    assert_eq!(running.call("PUT /api/v1/sessions/other/title", "", "{\"title\":\"x\"}").await.0, 404);
+    assert_eq!(
+        running.call("PUT /api/v1/sessions/other/title", "", "{\"title\":\"x\"}").await.0,
+        404
+    );
     assert_eq!(running.call("PUT /api/v1/sessions/s/title", "", "{}").await.0, 400);
     assert_eq!(running.call("PUT /api/v1/sessions/s/title", "", "{\"title\":").await.0, 400);
     assert_eq!(running.call("GET /api/v1/search?text=a%20b&limit=2", "", "").await.0, 200);
@@ -555,7 +615,8 @@ async fn http_has_the_requests_of_the_protocol() {
 #[tokio::test]
 async fn a_file_is_handed_up_and_said() {
     let running = Running::start("").await;
-    let (status, upload) = running.call("POST /api/v1/uploads?name=a.png", "\r\nContent-Type: image/png", "").await;
+    let (status, upload) =
+        running.call("POST /api/v1/uploads?name=a.png", "\r\nContent-Type: image/png", "").await;
     assert_eq!(status, 413, "{upload}");
     let head = format!(
         "POST /api/v1/uploads?name=a.png HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {LOCAL}\r\nContent-Type: image/png",
@@ -577,7 +638,10 @@ async fn a_file_is_handed_up_and_said() {
 async fn a_session_comes_as_events_after_the_last_one_that_was_seen() {
     let running = Running::start("").await;
     let head = |more: &str| {
-        format!("GET /api/v1/sessions/s/events?after=0 HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {LOCAL}{more}", running.address)
+        format!(
+            "GET /api/v1/sessions/s/events?after=0 HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {LOCAL}{more}",
+            running.address
+        )
     };
     let (status, header, body) = running.http(&head("\r\nLast-Event-ID: 3"), "").await;
     assert_eq!(status, 200);
@@ -600,7 +664,10 @@ async fn a_webhook_says_what_it_was_sent_if_it_is_signed_and_new() {
     let running = Running::start("[gateway.webhooks.ci]\nsession = \"s\"\nsecret = \"hook\"").await;
     let now = NOW_MS / 1_000;
     let call = async |name: &str, signature: &str, body: &str| {
-        let head = format!("POST /api/v1/webhooks/{name} HTTP/1.1\r\nHost: {}{signature}", running.address);
+        let head = format!(
+            "POST /api/v1/webhooks/{name} HTTP/1.1\r\nHost: {}{signature}",
+            running.address
+        );
         running.http(&head, body).await.0
     };
     assert_eq!(call("ci", "", "built").await, 401);
@@ -620,7 +687,8 @@ async fn figures_are_for_those_with_a_token() {
     let running = Running::start("").await;
     let head = format!("GET /metrics HTTP/1.1\r\nHost: {}", running.address);
     assert_eq!(running.http(&head, "").await.0, 401);
-    let (status, _, body) = running.http(&format!("{head}\r\nAuthorization: Bearer {LOCAL}"), "").await;
+    let (status, _, body) =
+        running.http(&format!("{head}\r\nAuthorization: Bearer {LOCAL}"), "").await;
     assert_eq!(status, 200);
     assert!(body.contains("hydroid_refused_total{reason=\"unauthenticated\"} 1"), "{body}");
     assert!(body.contains("hydroid_sessions 1"), "{body}");
@@ -674,10 +742,7 @@ async fn other_machines_are_served_with_tls_and_a_token_or_on_purpose() {
 
 #[test]
 fn a_holder_of_more_may_do_less() {
-    let holder = |scope| TokenHolder {
-        token: "t".into(),
-        user: UserId::new("u"),
-        scopes: [scope].into(),
-    };
+    let holder =
+        |scope| TokenHolder { token: "t".into(), user: UserId::new("u"), scopes: [scope].into() };
     assert!(holder(Scope::Admin).may(Scope::Read) && !holder(Scope::Read).may(Scope::Chat));
 }

@@ -70,7 +70,9 @@ pub struct TokenHolder {
 #[derive(Debug, thiserror::Error)]
 pub enum BadTokens {
     /// It is not what was written.
-    #[error("the tokens cannot be read: {0}; `hydroid token create` makes new ones once the file is away")]
+    #[error(
+        "the tokens cannot be read: {0}; `hydroid token create` makes new ones once the file is away"
+    )]
     Damaged(#[from] serde_json::Error),
     /// Too many.
     #[error("there are {MOST} tokens, which are the most; revoke some with `hydroid token revoke`")]
@@ -206,9 +208,8 @@ mod tests {
 
     fn book_with(expires_ms: Option<u64>) -> (TokenBook, String) {
         let mut book = TokenBook::default();
-        let secret = book
-            .create(UserId::new("anna"), "phone", [Scope::Chat].into(), 5, expires_ms)
-            .unwrap();
+        let secret =
+            book.create(UserId::new("anna"), "phone", [Scope::Chat].into(), 5, expires_ms).unwrap();
         (book, secret)
     }
 

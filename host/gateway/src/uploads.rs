@@ -2,7 +2,9 @@
 //! not for long; nothing is written to disk.
 
 use hydroid_core::message::{Bytes, Content, Label, Part};
-use hydroid_core::protocol::{ErrorCode, LARGEST_ATTACHMENT, MOST_ATTACHMENTS, Reply, RequestError};
+use hydroid_core::protocol::{
+    ErrorCode, LARGEST_ATTACHMENT, MOST_ATTACHMENTS, Reply, RequestError,
+};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -58,7 +60,8 @@ impl Uploads {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         files.retain(|_, file| now_ms.saturating_sub(file.at_ms) < KEPT_MS);
         if files.values().filter(|file| file.owner == owner).count() >= MOST {
-            let text = format!("{MOST} files wait to be said already; say something with them, or wait");
+            let text =
+                format!("{MOST} files wait to be said already; say something with them, or wait");
             return Err(RequestError::new(ErrorCode::LimitReached, text));
         }
         let (owner, data) = (owner.to_owned(), Vec::new());
@@ -168,7 +171,13 @@ mod tests {
         assert_eq!(begin("a", "image/png", 0).unwrap_err().code, ErrorCode::TooLarge);
         let over = LARGEST_ATTACHMENT + 1;
         assert_eq!(begin("a", "image/png", over).unwrap_err().code, ErrorCode::TooLarge);
-        for (name, media_type) in [("../a", "image/png"), ("", "image/png"), ("a", "image/"), ("a", "x/y"), ("a", "image/p\nng")] {
+        for (name, media_type) in [
+            ("../a", "image/png"),
+            ("", "image/png"),
+            ("a", "image/"),
+            ("a", "x/y"),
+            ("a", "image/p\nng"),
+        ] {
             assert_eq!(begin(name, media_type, 1).unwrap_err().code, ErrorCode::Invalid, "{name}");
         }
         for number in 0..MOST {

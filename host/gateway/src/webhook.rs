@@ -60,8 +60,7 @@ pub(crate) async fn called(
         return Err(Refusal::new(ErrorCode::Invalid, "the call was taken already"));
     }
     let user = hook.user.clone().map_or_else(|| listener.default_user(), UserId::new);
-    let holder =
-        TokenHolder { token: format!("webhook {name}"), user, scopes: BTreeSet::new() };
+    let holder = TokenHolder { token: format!("webhook {name}"), user, scopes: BTreeSet::new() };
     listener.pace(&holder)?;
     let text = String::from_utf8_lossy(&body).into_owned();
     // Somebody outside wrote it: it informs and gives no orders.
@@ -70,11 +69,11 @@ pub(crate) async fn called(
         trust: Trust::Untrusted,
         secret: false,
     };
-    let said = format!("The webhook `{name}` was called. What it was sent follows; deal with it as was agreed in this conversation.");
-    let parts = vec![
-        Part::new(Content::text(said), Label::host()),
-        Part::new(Content::text(text), label),
-    ];
+    let said = format!(
+        "The webhook `{name}` was called. What it was sent follows; deal with it as was agreed in this conversation."
+    );
+    let parts =
+        vec![Part::new(Content::text(said), Label::host()), Part::new(Content::text(text), label)];
     let conversations = listener.conversations(&holder).await?;
     Ok(Json(conversations.say(&SessionId::new(hook.session.clone()), parts).await?))
 }
@@ -83,9 +82,9 @@ pub(crate) async fn called(
 fn signature(headers: &HeaderMap) -> Option<(u64, Vec<u8>)> {
     let text = headers.get("hydroid-signature")?.to_str().ok()?;
     let part = |name: &str| {
-        text.split(',').filter_map(|pair| pair.trim().split_once('=')).find_map(|(key, value)| {
-            (key == name).then_some(value)
-        })
+        text.split(',')
+            .filter_map(|pair| pair.trim().split_once('='))
+            .find_map(|(key, value)| (key == name).then_some(value))
     };
     Some((part("t")?.parse().ok()?, hex::decode(part("v1")?).ok()?))
 }

@@ -88,9 +88,8 @@ fn connections(home: &Home) {
 
 fn message(home: &Home) {
     let body = json!({ "title": "x".repeat(20 << 10) });
-    let status = |setting: &str| {
-        Daemon::start(home, &[setting]).answer("POST", "/api/v1/sessions", &body).0
-    };
+    let status =
+        |setting: &str| Daemon::start(home, &[setting]).answer("POST", "/api/v1/sessions", &body).0;
     assert_eq!(status("gateway.max_message=16KiB"), 413);
     assert_eq!(status("gateway.max_message=64KiB"), 400);
 }

@@ -42,7 +42,11 @@ impl FakeJournal {
 }
 
 impl StoredSessions for FakeJournal {
-    fn beginning_with<'a>(&'a self, user: &'a UserId, prefix: &'a str) -> Answer<'a, Vec<SessionId>> {
+    fn beginning_with<'a>(
+        &'a self,
+        user: &'a UserId,
+        prefix: &'a str,
+    ) -> Answer<'a, Vec<SessionId>> {
         let sessions = self.sessions.lock().unwrap();
         let own = sessions.values().filter(|(new, _)| new.user == *user);
         let found = own.map(|(new, _)| new.id.clone()).filter(|id| id.as_str().starts_with(prefix));
@@ -50,7 +54,11 @@ impl StoredSessions for FakeJournal {
         async move { Ok(found) }.boxed()
     }
 
-    fn described<'a>(&'a self, user: &'a UserId, session: &'a SessionId) -> Answer<'a, StoredSession> {
+    fn described<'a>(
+        &'a self,
+        user: &'a UserId,
+        session: &'a SessionId,
+    ) -> Answer<'a, StoredSession> {
         async move { self.of(user, session) }.boxed()
     }
 
@@ -88,7 +96,12 @@ impl StoredSessions for FakeJournal {
         async move { Ok(open) }.boxed()
     }
 
-    fn rename<'a>(&'a self, user: &'a UserId, session: &'a SessionId, title: String) -> Answer<'a, ()> {
+    fn rename<'a>(
+        &'a self,
+        user: &'a UserId,
+        session: &'a SessionId,
+        title: String,
+    ) -> Answer<'a, ()> {
         async move {
             self.of(user, session)?;
             let mut sessions = self.sessions.lock().unwrap();
@@ -102,7 +115,12 @@ impl StoredSessions for FakeJournal {
         async move { self.of(user, session).map(drop) }.boxed()
     }
 
-    fn fork<'a>(&'a self, _: &'a SessionId, _: NewSession, _: Option<&'a TurnId>) -> Answer<'a, ()> {
+    fn fork<'a>(
+        &'a self,
+        _: &'a SessionId,
+        _: NewSession,
+        _: Option<&'a TurnId>,
+    ) -> Answer<'a, ()> {
         async { Ok(()) }.boxed()
     }
 
@@ -135,11 +153,22 @@ impl StoredSessions for FakeJournal {
 pub(crate) struct Nothing;
 
 impl Recall for Nothing {
-    fn save<'a>(&'a self, _: &'a UserId, _: Note, _: u64) -> BoxFuture<'a, Result<String, RecallError>> {
+    fn save<'a>(
+        &'a self,
+        _: &'a UserId,
+        _: Note,
+        _: u64,
+    ) -> BoxFuture<'a, Result<String, RecallError>> {
         async { Err(RecallError::Full) }.boxed()
     }
 
-    fn update<'a>(&'a self, _: &'a UserId, id: &'a str, _: Note, _: u64) -> BoxFuture<'a, Result<(), RecallError>> {
+    fn update<'a>(
+        &'a self,
+        _: &'a UserId,
+        id: &'a str,
+        _: Note,
+        _: u64,
+    ) -> BoxFuture<'a, Result<(), RecallError>> {
         async move { Err(RecallError::NoNote(id.to_owned())) }.boxed()
     }
 
@@ -147,15 +176,28 @@ impl Recall for Nothing {
         async move { Err(RecallError::NoNote(id.to_owned())) }.boxed()
     }
 
-    fn search<'a>(&'a self, _: &'a UserId, _: Question) -> BoxFuture<'a, Result<Vec<Hit>, RecallError>> {
+    fn search<'a>(
+        &'a self,
+        _: &'a UserId,
+        _: Question,
+    ) -> BoxFuture<'a, Result<Vec<Hit>, RecallError>> {
         async { Ok(Vec::new()) }.boxed()
     }
 
-    fn scratchpad<'a>(&'a self, _: &'a UserId, _: &'a SessionId) -> BoxFuture<'a, Result<String, RecallError>> {
+    fn scratchpad<'a>(
+        &'a self,
+        _: &'a UserId,
+        _: &'a SessionId,
+    ) -> BoxFuture<'a, Result<String, RecallError>> {
         async { Ok(String::new()) }.boxed()
     }
 
-    fn write_scratchpad<'a>(&'a self, _: &'a UserId, _: &'a SessionId, _: String) -> BoxFuture<'a, Result<(), RecallError>> {
+    fn write_scratchpad<'a>(
+        &'a self,
+        _: &'a UserId,
+        _: &'a SessionId,
+        _: String,
+    ) -> BoxFuture<'a, Result<(), RecallError>> {
         async { Ok(()) }.boxed()
     }
 }
@@ -165,7 +207,12 @@ impl Ledger for Nothing {
         async { Ok(RequestNumber(0)) }.boxed()
     }
 
-    fn settle(&self, _: RequestNumber, _: Usage, _: Option<Money>) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn settle(
+        &self,
+        _: RequestNumber,
+        _: Usage,
+        _: Option<Money>,
+    ) -> BoxFuture<'_, Result<(), StoreError>> {
         async { Ok(()) }.boxed()
     }
 
@@ -173,7 +220,12 @@ impl Ledger for Nothing {
         async { Ok(Spent::default()) }.boxed()
     }
 
-    fn spent_by<'a>(&'a self, _: &'a UserId, _: Since<'a>, _: Grouping) -> Answer<'a, Vec<SpentBy>> {
+    fn spent_by<'a>(
+        &'a self,
+        _: &'a UserId,
+        _: Since<'a>,
+        _: Grouping,
+    ) -> Answer<'a, Vec<SpentBy>> {
         async { Ok(Vec::new()) }.boxed()
     }
 }

@@ -27,8 +27,7 @@ pub(super) async fn ask(
     }
     let parts = hub.parts.agent.parts();
     let refreshed = parts.refreshed_scrubber().await;
-    let scrubber =
-        refreshed.map_err(|problem| RequestError::new(ErrorCode::Internal, problem))?;
+    let scrubber = refreshed.map_err(|problem| RequestError::new(ErrorCode::Internal, problem))?;
     let entries = parts.entries(&hub.parts.user, session).await.map_err(stored)?;
     let own = history::settings(&entries);
     let mut messages = entry::conversation(&scrubber.known_entries(entries));
@@ -53,7 +52,10 @@ pub(super) async fn ask(
         if events.is_empty() {
             break;
         }
-        events.into_iter().flat_map(|event| scrubbed.take(event)).for_each(|event| answer.take(event));
+        events
+            .into_iter()
+            .flat_map(|event| scrubbed.take(event))
+            .for_each(|event| answer.take(event));
     }
     scrubbed.finish().into_iter().for_each(|event| answer.take(event));
     Ok(Reply::AsideEnded { text: answer.text, usage: answer.usage })

@@ -13,6 +13,7 @@ use hydroid_core::protocol::{
     Activity, ApprovalAnswer, CostRow, ErrorCode, ExportFormat, Found, KeptNote, NumberedEntry,
     PolicyLine, Reply, Request, RequestError, ServerMessage, SessionSettings, Status, ToolOffer,
 };
+use hydroid_core::turn::open_questions;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -57,8 +58,8 @@ impl Hub {
             Request::Status => Ok(hub.status(self)),
             Request::Models => {
                 let models = hub.parts.inventory.models().await;
-                let models = models
-                    .map_err(|problem| RequestError::new(ErrorCode::Internal, problem))?;
+                let models =
+                    models.map_err(|problem| RequestError::new(ErrorCode::Internal, problem))?;
                 Ok(Reply::Models { models })
             }
             Request::Tools => Ok(hub.tools()),
@@ -68,11 +69,7 @@ impl Hub {
             Request::Cost { session } => hub.cost(session).await,
             Request::Notes { text } => hub.notes(text).await,
             Request::ForgetNote { note } => {
-                hub.parts
-                    .recall
-                    .delete(&hub.parts.user, &note)
-                    .await
-                    .map_err(not_recalled)?;
+                hub.parts.recall.delete(&hub.parts.user, &note).await.map_err(not_recalled)?;
                 Ok(Reply::Done)
             }
             Request::Policy { session } => hub.policy(session).await,
@@ -183,7 +180,11 @@ impl Inner {
         self.changed(&id).await
     }
 
-    async fn rewind(self: &std::sync::Arc<Self>, session: SessionId, to: Option<TurnId>) -> Answered {
+    async fn rewind(
+        self: &std::sync::Arc<Self>,
+        session: SessionId,
+        to: Option<TurnId>,
+    ) -> Answered {
         let session = self.named(&session).await?;
         let room = self.room(&session);
         room.wake().await?.rewind(to).await.map_err(|error| unchanged(&error))?;
@@ -202,9 +203,8 @@ impl Inner {
             ),
             Activity::Idle | Activity::Working | Activity::Asking | Activity::Waiting => None,
         };
-        let remove = async {
-            self.parts.sessions.remove(&self.parts.user, &session).await.map_err(stored)
-        };
+        let remove =
+            async { self.parts.sessions.remove(&self.parts.user, &session).await.map_err(stored) };
         room.removed(remove).await?;
         drop(held);
         self.rooms().remove(&session);
@@ -281,7 +281,8 @@ impl Inner {
             })
         };
         if !fits(&settings.model) || !fits(&settings.effort) || !fits(&settings.provider) {
-            let text = format!("a provider, a model and an effort have 1 to {LONGEST_NAME} characters");
+            let text =
+                format!("a provider, a model and an effort have 1 to {LONGEST_NAME} characters");
             return Err(RequestError::new(ErrorCode::Invalid, text));
         }
         let Some(provider) = &settings.provider else { return Ok(()) };
@@ -355,7 +356,7 @@ impl Inner {
     ) -> Answered {
         let session = self.named(&session).await?;
         let room = self.room(&session);
-        let was_asleep = room.if_awake().await.is_none();
+        let waits = room.if_awake().await.is_none() && self.waits_for(&session, &call).await?;
         let open = room.wake().await?;
         let user = self.parts.user.clone();
         let began = Instant::now();
@@ -364,16 +365,19 @@ impl Inner {
             match answered {
                 Ok(()) => return Ok(Reply::Done),
                 // It is found out anew what the call would do before it is asked again.
-                Err(AnswerError::NotAsked(_))
-                    if was_asleep
-                        && room.activity().0 != Activity::Idle
-                        && began.elapsed() < ASKED_AGAIN =>
-                {
+                Err(AnswerError::NotAsked(_)) if waits && began.elapsed() < ASKED_AGAIN => {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
                 Err(error) => return Err(unanswered(&error)),
             }
         }
+    }
+
+    /// True if an earlier run of the host left this question open; it is asked again then.
+    async fn waits_for(&self, session: &SessionId, call: &CallId) -> Result<bool, RequestError> {
+        let entries = self.parts.agent.parts().entries(&self.parts.user, session).await;
+        let open = open_questions(&entries.map_err(stored)?);
+        Ok(open.iter().any(|question| question.call_id == *call))
     }
 
     async fn cancel(self: &std::sync::Arc<Self>, session: SessionId) -> Answered {
@@ -494,11 +498,8 @@ impl Inner {
         let user = self.parts.user.clone();
         let standing = parts.approvals.standing(&user, parts.clock.now_ms()).await;
         let standing = standing.map_err(|error| internal(&error))?;
-        let who = Who {
-            user,
-            agent: crate::MAIN_AGENT.to_owned(),
-            channel: self.parts.channel.clone(),
-        };
+        let who =
+            Who { user, agent: crate::MAIN_AGENT.to_owned(), channel: self.parts.channel.clone() };
         let mode = mode_of(self, &own);
         let policy = session_policy(&parts.config, &who, mode, &standing, &[]);
         Ok(Reply::Policy { mode, rules: policy.rules.iter().map(line).collect() })

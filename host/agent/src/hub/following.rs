@@ -129,10 +129,7 @@ pub(super) struct Told {
 }
 
 impl Told {
-    pub(super) fn new(
-        untold: Vec<Notification>,
-        news: broadcast::Receiver<ServerMessage>,
-    ) -> Self {
+    pub(super) fn new(untold: Vec<Notification>, news: broadcast::Receiver<ServerMessage>) -> Self {
         Self { untold: untold.into(), news }
     }
 

@@ -2,8 +2,8 @@
 //! It is the one client that the session was opened with, and hands on what that is shown; none
 //! of its followers is waited for.
 
-use super::driver;
 use super::Inner;
+use super::driver;
 use super::refusal::{refused, stored, unopened};
 use crate::session::Session;
 use hydroid_core::entry::Entry;
@@ -272,7 +272,10 @@ impl Room {
     /// The session, if it is in memory.
     pub(super) async fn if_awake(&self) -> Option<Session> {
         let awake = self.awake.lock().await;
-        awake.as_ref().filter(|awake| !awake.driver.is_finished()).map(|awake| awake.session.clone())
+        awake
+            .as_ref()
+            .filter(|awake| !awake.driver.is_finished())
+            .map(|awake| awake.session.clone())
     }
 
     fn sink(self: &Arc<Self>) -> Arc<dyn Sink> {

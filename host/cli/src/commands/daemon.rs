@@ -41,7 +41,9 @@ pub(crate) async fn start(
 ) -> Result<Exit> {
     let running = started(serve, &environment, settings).await?;
     terminal::print_line(&format!("listening on {}", running.url))?;
-    terminal::say("`hydroid web` lets a browser in; `hydroid status`, `logs` and `stop` see to the daemon");
+    terminal::say(
+        "`hydroid web` lets a browser in; `hydroid status`, `logs` and `stop` see to the daemon",
+    );
     Ok(Exit::Done)
 }
 
@@ -121,7 +123,10 @@ async fn stopped(paths: &Paths) -> Result<bool> {
     // The lock is let go of last.
     while crate::daemon::Only::take(paths).is_err() {
         if began.elapsed() > STOPPING {
-            bail!("the daemon, process {}, is still ending; look again with `hydroid status`", found.pid);
+            bail!(
+                "the daemon, process {}, is still ending; look again with `hydroid status`",
+                found.pid
+            );
         }
         tokio::time::sleep(LOOK).await;
     }

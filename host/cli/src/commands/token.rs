@@ -48,7 +48,8 @@ pub(crate) async fn run(
             if days == Some(0) {
                 return Err(usage("`--days` is at least 1"));
             }
-            audit(&ground, deed(format!("token for `{client}` of `{user}`"), "token create")).await?;
+            audit(&ground, deed(format!("token for `{client}` of `{user}`"), "token create"))
+                .await?;
             create(&tokens, &user, &client, scope, days)
         }
         TokenCommand::List { json } => list(&tokens, json),

@@ -34,7 +34,8 @@ pub(crate) async fn run(
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status();
-        let opened = opened.with_context(|| format!("`{program}` cannot be run; open the link yourself"))?;
+        let opened =
+            opened.with_context(|| format!("`{program}` cannot be run; open the link yourself"))?;
         if !opened.success() {
             bail!("`{program}` opened nothing; open the link yourself");
         }

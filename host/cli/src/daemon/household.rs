@@ -52,9 +52,8 @@ impl Users {
         let mut settings = self.settings.clone();
         settings.push(Setting::new("the token", "user", user.as_str()));
         // Reading files and compiling components blocks.
-        let ground = tokio::task::block_in_place(|| {
-            Ground::lay(Arc::clone(&self.environment), &settings)
-        })?;
+        let ground =
+            tokio::task::block_in_place(|| Ground::lay(Arc::clone(&self.environment), &settings))?;
         Ok(Arc::new(hub(&ground).await?))
     }
 }
@@ -64,8 +63,7 @@ async fn hub(ground: &Ground) -> Result<Hub> {
     let catalog = tokio::task::block_in_place(|| ground.catalog(&database))?;
     let agent = ground.agent(&catalog, &database).await?;
     let known = Arc::new(models::open(&ground.paths, &ground.config)?);
-    let inventory =
-        Installation { catalog, models: known, config: Arc::clone(&ground.config) };
+    let inventory = Installation { catalog, models: known, config: Arc::clone(&ground.config) };
     let (paths, user) = (ground.paths.clone(), ground.user());
     let gateway = &ground.config.gateway;
     Ok(Hub::new(HubParts {
@@ -100,7 +98,8 @@ fn export(format: ExportFormat, title: &str, stored: Vec<StoredEntry>) -> String
         ExportFormat::Jsonl => stored
             .into_iter()
             .map(|stored| {
-                let line = json!({ "seq": stored.seq, "at_ms": stored.at_ms, "entry": stored.entry });
+                let line =
+                    json!({ "seq": stored.seq, "at_ms": stored.at_ms, "entry": stored.entry });
                 format!("{line}\n")
             })
             .collect(),

@@ -42,7 +42,7 @@ pub trait Conversations: Send + Sync {
         &'a self,
         session: &'a SessionId,
         after: Option<u64>,
-    ) -> BoxFuture<'a, Result<(SessionInfo, Box<dyn Following>), RequestError>>;
+    ) -> BoxFuture<'a, Result<Follow, RequestError>>;
     /// Asks something beside a conversation; `tell` is given the answer piece by piece.
     fn aside<'a>(
         &'a self,
@@ -59,6 +59,9 @@ pub trait Conversations: Send + Sync {
     /// What sessions have that have nothing of their own.
     fn settings(&self) -> SessionSettings;
 }
+
+/// A session as it is, and what it tells from then on.
+pub type Follow = (SessionInfo, Box<dyn Following>);
 
 /// A session that is followed. Dropping it ends that.
 pub trait Following: Send {

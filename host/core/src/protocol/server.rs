@@ -10,10 +10,6 @@ use crate::tool::Impact;
 use serde::{Deserialize, Serialize};
 
 /// What the host tells a client.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every message is an entry; a box would only allocate for each"
-)]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ServerMessage {
@@ -87,7 +83,6 @@ pub enum ServerMessage {
 }
 
 /// The answer to a request.
-#[expect(clippy::large_enum_variant, reason = "a reply is made once and sent at once")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "reply", rename_all = "snake_case")]
 pub enum Reply {
