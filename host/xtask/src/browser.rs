@@ -2,7 +2,7 @@
 //! installed from a lock file into `target/`. No browser is downloaded.
 
 use crate::{aimock, cargo, paths, test};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -30,9 +30,6 @@ pub(crate) struct Browser {
 pub(crate) fn install() -> Result<Option<Browser>> {
     let program = PROGRAMS.into_iter().find(|program| cargo::works(program, &["--version"]));
     let Some(program) = program.filter(|_| aimock::has_node()) else {
-        if test::in_continuous_integration() {
-            bail!("`chromium`, `npm` and `node` are needed where CI=true");
-        }
         return Ok(None);
     };
     let source = paths::root().join("tests/fixtures/browser");

@@ -40,14 +40,14 @@ pub(crate) fn run(filters: &[String]) -> Result<()> {
     }
     match &browser {
         Some(browser) => {
-            host.env(browser::PACKAGES, &browser.packages).env(browser::PROGRAM, &browser.program);
+            host.env(browser::PACKAGES, &browser.packages).env(browser::PROGRAM, browser.program);
         }
         None => left_out.push((
             NEEDS_BROWSER,
             "because `chromium`, `npm` or Node.js 20 or newer are not there".to_owned(),
         )),
     }
-    if !has_registry()? {
+    if !has_registry() {
         left_out
             .push((NEEDS_REGISTRY, "because Debian's `docker-registry` is not there".to_owned()));
     }
@@ -73,13 +73,8 @@ pub(crate) fn run(filters: &[String]) -> Result<()> {
 }
 
 /// True if a registry of components can be started.
-fn has_registry() -> Result<bool> {
-    let there = std::env::var_os(REGISTRY_VARIABLE).is_some()
-        || cargo::works("docker-registry", &["--version"]);
-    if !there && in_continuous_integration() {
-        bail!("`docker-registry` is needed where CI=true: install the Debian package of this name");
-    }
-    Ok(there)
+fn has_registry() -> bool {
+    std::env::var_os(REGISTRY_VARIABLE).is_some() || cargo::works("docker-registry", &["--version"])
 }
 
 /// Every suite has run; now say how it went.
