@@ -17,7 +17,7 @@ impl Daemon {
     fn screen(&self, arguments: &str) -> Option<Screen> {
         let screen = Screen::open(&self.home, 80, 24)?;
         screen.says(&format!("{} tui {arguments}", program().display()));
-        screen.shows("F1 help");
+        screen.shows("· host ");
         Some(screen)
     }
 }
@@ -34,7 +34,11 @@ fn a_turn_with_a_question_is_talked_through_on_a_screen() {
     let Some(screen) = daemon.screen("") else { return };
     screen.shows("rehearsal answers");
     screen.says("write note.txt: good morning");
-    screen.shows("may this run?").shows("+good morning").shows("allow file_write");
+    screen
+        .shows("may this run?")
+        .shows("allow file_write")
+        .presses("PageDown")
+        .shows("+good morning");
     // Keys count once the question has been there for a while.
     std::thread::sleep(std::time::Duration::from_millis(600));
     screen.types("y").shows("✓ file_write").shows_no("may this run?");

@@ -32,6 +32,8 @@ impl Screen {
         let socket = format!("hydroid-test-{}-{number}", std::process::id());
         let screen = Self { socket };
         let directory = home.path("");
+        // A shell of root takes no prompt from the environment.
+        home.write("shell.rc", "PS1='ready$ '\n");
         let size = [columns.to_string(), rows.to_string()];
         let mut tmux = screen.tmux();
         tmux.args([
@@ -47,8 +49,8 @@ impl Screen {
             &size[1],
         ]);
         tmux.arg("-c").arg(&directory);
-        tmux.env("HYDROID_HOME", &directory).env("HOME", &directory).env("PS1", "ready$ ");
-        tmux.env("NO_COLOR", "1").env("LANG", "C.UTF-8").env("ENV", "/dev/null");
+        tmux.env("HYDROID_HOME", &directory).env("HOME", &directory);
+        tmux.env("NO_COLOR", "1").env("LANG", "C.UTF-8").env("ENV", home.path("shell.rc"));
         tmux.arg("exec /bin/sh");
         assert!(tmux.status().expect("tmux runs").success(), "tmux opens a screen");
         screen.shows("ready$");
