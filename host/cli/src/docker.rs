@@ -151,7 +151,7 @@ impl DockerLogins<'_> {
         let failed = |error: std::io::Error| format!("`{program}` cannot be run: {error}");
         #[expect(
             clippy::disallowed_methods,
-            reason = "a helper that the person's own configuration names, not a job of an agent; see docs/decisions/0015-shipping.md"
+            reason = "a helper that the person's own configuration names, not a job of an agent; see docs/decisions/0022-shipping.md"
         )]
         let mut command = Command::new(&program);
         command.arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());

@@ -1,7 +1,7 @@
 //! The vectors of a user in memory, one byte a number, and how like a question each is: an exact
 //! scan of all of them. Where they come from is in `embedding`, what they are for in `search`.
 //!
-//! Why no index: see `docs/decisions/0015-retrieval.md`.
+//! Why no index: see `docs/decisions/0018-retrieval.md`.
 
 use crate::failure::Failure;
 use hydroid_core::ports::Source;
