@@ -23,12 +23,6 @@ struct AuditWebhook;
 impl Hook for AuditWebhook {
     fn points() -> Result<Vec<Point>, Error> {
         let settings: Settings = config::read()?;
-        if settings.url.is_empty() {
-            return Err(Error::new(
-                ErrorKind::InvalidInput,
-                "`url` in this component's configuration says where to send to, and it is empty",
-            ));
-        }
         if let Some(other) = settings.points.iter().find(|point| !POINTS.contains(&point.as_str()))
         {
             let known = POINTS.join(", ");
@@ -44,6 +38,12 @@ impl Hook for AuditWebhook {
 
     fn decide(question: Question) -> Result<Answer, Error> {
         let settings: Settings = config::read()?;
+        if settings.url.is_empty() {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "`url` in this component's configuration says where to send to, and it is empty",
+            ));
+        }
         let subject: Value = question.read()?;
         let body = json!({
             "point": question.point,
