@@ -101,7 +101,7 @@ fn json_is_one_message_a_line_from_the_first_to_the_last() {
 fn a_turn_that_does_not_complete_has_a_code_of_its_own() {
     let home = Home::new();
     home.run(&["ask", "--provider", "provider-rehersal", "hi"])
-        .code(3)
+        .code(2)
         .tells("did you mean `provider-rehearsal`");
     home.run(&["ask", "--set", "turn.max_steps=1", "list files"]).code(4).tells("turn.max_steps");
 }

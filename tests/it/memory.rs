@@ -58,7 +58,7 @@ fn files_are_taken_in_again_only_when_they_changed() {
     home.write("docs/paper.pdf", "%PDF-1.7");
     let docs = path(&home, "docs");
     let ran = home.run(&["memory", "ingest", &docs]).code(0);
-    ran.says("3 new, 0 changed, 0 as they were, 1 left out").tells("reads `.pdf`");
+    ran.says("3 new, 0 changed, 0 as they were, 1 left out").tells("not a PDF document");
     home.run(&["memory", "ingest", &docs]).code(0).says("0 new, 0 changed, 3 as they were");
     home.run(&["memory", "search", "lighthouse"]).code(0).says("is closed");
     home.run(&["memory", "search", "tide"]).code(0).says("code.rs");

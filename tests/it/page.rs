@@ -71,7 +71,7 @@ fn administration_is_for_administrators_who_are_no_form_of_another_page() {
     assert_eq!(asked(&admin, &elsewhere, list).0, 403, "a page of somebody else");
     assert_eq!(host.http("GET /api/v1/admin", "").0, 405);
     for nothing in
-        ["", "[]", "null", "{", r#"{"type":"format_disk"}"#, r#"{"type":"secrets","x":1}"#]
+        ["", "[]", "null", "{", r#"{"type":"format_disk"}"#, r#"{"type":"set_secret","name":1}"#]
     {
         assert_eq!(asked(&admin, ours, nothing).0, 400, "{nothing}");
     }

@@ -129,7 +129,7 @@ impl Memory {
                         drop(tokio::time::timeout(LOOK_AGAIN, written).await);
                     }
                     Err(problem) => {
-                        tracing::warn!(%problem, "memory was not given vectors; words still find it");
+                        tracing::info!(%problem, "memory was not given vectors; words still find it");
                         tokio::time::sleep(wait).await;
                         wait = (wait * 2).min(LONGEST_WAIT);
                     }

@@ -260,7 +260,8 @@ fn the_doctor_finds_what_is_broken() {
         .says("wasmtime 48")
         .says("component tool-web (tool) is ready")
         .says("no damage found");
-    home.run(&["doctor"]).code(0).says("secret `openai` of provider-openai is not set");
+    home.run(&["doctor", "--set", "model.provider=provider-openai"])
+        .says("secret `openai` of provider-openai is not set");
     home.run(&["doctor", "--set", "model.provider=provider-x"])
         .code(1)
         .says("no component is called `provider-x`");

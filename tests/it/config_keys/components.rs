@@ -32,7 +32,7 @@ fn stops(home: &Home, setting: &str, tool: &str, arguments: &str, sentence: &str
 
 fn another_instance(home: &Home) {
     let ask = ["ask", "--provider", "twin", "what time is it"];
-    run(home, &[], &ask).code(3).tells("no component is called `twin`");
+    run(home, &[], &ask).code(2).tells("no component is called `twin`");
     let twin = "components.twin.component=provider-rehearsal";
     run(home, &[twin], &ask).code(0);
     run(home, &[twin], &["component", "inspect", "twin"]).code(0).says("role    provider");

@@ -159,7 +159,7 @@ fn key(home: &Home) {
     home.write("key.pem", "not PEM");
     let tls = ["gateway.tls_cert=cert.pem", "gateway.tls_key=no.pem"];
     run(home, &tls, &["serve"]).code(1).tells("`gateway.tls_key` is").tells("cannot be read");
-    run(home, &tls[..1], &["config", "show"]).code(1).tells("are set together");
+    run(home, &tls[..1], &["config", "show"]).code(2).tells("are set together");
 }
 
 /// With one turn at once, a second one waits until the first has ended.

@@ -16,9 +16,9 @@ fn in_use(home: &Home) {
         "hooks.use=[\"hook-cost-alarm\"]",
         "components.hook-cost-alarm.config={dollars_a_day=0, action=\"stop\"}",
     ];
-    run(home, &alarm, &["ask", "say hello"]).code(3).says("the alarm is set to $0");
+    run(home, &alarm, &["ask", "say hello"]).code(3).tells("the alarm is set to $0");
     run(home, &alarm, &["doctor"]).says("the hook `hook-cost-alarm` is asked");
     let gone = ["hooks.use=[\"hook-cost-alram\"]"];
-    run(home, &gone, &["ask", "say hello"]).code(3).says("did you mean `hook-cost-alarm`");
+    run(home, &gone, &["ask", "say hello"]).code(3).tells("did you mean `hook-cost-alarm`");
     run(home, &gone, &["doctor"]).code(1).says("is not installed");
 }

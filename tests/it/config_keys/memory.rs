@@ -160,7 +160,7 @@ fn without_vectors(key: &str) {
     let score =
         |value: &str| found(&home, &[&format!("{key}={value}")], "room")[0]["score"].clone();
     assert_eq!(score("0.0"), score("1.0"));
-    run(&home, &[&format!("{key}=2.0")], &["memory", "search", "x"]).code(1).tells(key);
+    run(&home, &[&format!("{key}=2.0")], &["memory", "search", "x"]).code(2).tells(key);
 }
 
 fn recall((): &()) {

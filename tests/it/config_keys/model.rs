@@ -69,7 +69,7 @@ fn context_tokens(scene: &ModelScene) {
         run(home, settings, &["ask", "--session", &session, "and now"]).code(0);
         scene.server.last().body
     };
-    let cut = asked(&["model.context_tokens=30000"]);
+    let cut = asked(&["model.context_tokens=30000", "turn.compact_at=0.0"]);
     assert!(!cut.contains("a long first turn") && cut.contains("and now"), "{cut}");
     assert!(asked(&["model.context_tokens=900000"]).contains("a long first turn"));
     run(home, &["model.context_tokens=100"], &["ask", "hello"])
@@ -121,7 +121,7 @@ fn provider(scene: &ModelScene) {
     .says("a played answer");
     assert_eq!(scene.server.received().len(), before, "the other provider was asked");
     run(&scene.home, &["model.provider=provider-replya"], &["ask", "hello"])
-        .code(3)
+        .code(2)
         .tells("did you mean `provider-replay`");
 }
 

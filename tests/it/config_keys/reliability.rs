@@ -83,7 +83,9 @@ impl Scene {
     }
 
     fn ask(&self, settings: &[&str]) -> Ran {
-        run(&self.home, settings, &["ask", "say rehearsed"])
+        // What is recalled of an earlier conversation would make another request of the next.
+        let settings = [&["memory.recall=false"], settings].concat();
+        run(&self.home, &settings, &["ask", "say rehearsed"])
     }
 
     /// How many requests came.

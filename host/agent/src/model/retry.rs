@@ -178,9 +178,10 @@ impl Attempts {
             match event {
                 ModelEvent::Usage(usage) => self.used = *usage,
                 ModelEvent::Charged(cost) => self.costs = *cost,
-                ModelEvent::News(ModelNews::LeftAlone { of, .. }) => {
-                    self.left_alone |=
-                        of.provider == self.request.provider && of.model == self.request.model;
+                ModelEvent::News(ModelNews::LeftAlone { of, for_ms, .. }) => {
+                    self.left_alone |= *for_ms > 0
+                        && of.provider == self.request.provider
+                        && of.model == self.request.model;
                 }
                 _ => {}
             }

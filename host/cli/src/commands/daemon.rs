@@ -200,7 +200,10 @@ pub(crate) async fn logs(
     if lines.is_empty() && !logs.follow {
         terminal::say("nothing was logged yet");
     }
-    while logs.follow {
+    if !logs.follow {
+        return Ok(Exit::Done);
+    }
+    loop {
         tokio::time::sleep(LOOK).await;
         let length = std::fs::metadata(&path).map_or(0, |found| found.len());
         if length < at {
@@ -213,7 +216,6 @@ pub(crate) async fn logs(
             terminal::print(&harmless(&String::from_utf8_lossy(&more)))?;
         }
     }
-    Ok(Exit::Done)
 }
 
 /// The end of a file, and where it was.

@@ -146,7 +146,8 @@ fn out_of_reach(call: &CheckedCall) -> Option<String> {
         .map(|found| normal_path(&found.text))
         .find(|path| {
             let within = below(path, "/shared") || below(path, "/tmp");
-            !within && !(vault && below(path, "/vault"))
+            let item = vault && below(path, "/vault");
+            !within && !item
         })
 }
 

@@ -255,7 +255,7 @@ fn a_question_in_another_session_is_found() {
     host.sessions.get_mut(&lakes).expect("it is there").info.activity =
         hydroid_core::protocol::Activity::Asking;
     let mut rig = Rig::with(host, Begin::New);
-    assert_eq!(rig.app.asked_elsewhere(), [lakes.clone()]);
+    assert_eq!(rig.app.asked_elsewhere(), std::slice::from_ref(&lakes));
     rig.press(KeyCode::Char('a'), KeyModifiers::ALT);
     assert_eq!(rig.app.current, Some(lakes));
     assert!(rig.app.asked_elsewhere().is_empty());
