@@ -2,10 +2,13 @@
 //! chat completions and responses. It is another wording of what sessions do, and has no rights and
 //! no store of its own.
 //!
-//! `wire` has the words both share, `said` reads what a client says, `turn` says it and follows
-//! what comes of it, `models`, `chat` and `responses` are the routes.
+//! `wire` has the words both share, `said` and `files` read what a client says, `turn` says it,
+//! `followed` follows what becomes the `answer`; `models`, `chat` and `responses` are the routes.
 
+mod answer;
 mod chat;
+mod files;
+mod followed;
 mod models;
 mod responses;
 mod said;
@@ -17,6 +20,7 @@ use crate::server::{Listener, Peer};
 use crate::tokens::{Scope, TokenHolder};
 use crate::uploads::LARGEST_MESSAGE;
 use axum::Router;
+use axum::body::HttpBody as _;
 use axum::extract::Request;
 use axum::routing::{any, get, post};
 use http::{HeaderMap, Method, header};
@@ -79,6 +83,11 @@ async fn object(listener: &Listener, request: Request) -> Result<Map<String, Val
     // Base64 has four characters for three bytes.
     let limit = listener.config.max_message.0.saturating_add(LARGEST_MESSAGE / 3 * 4);
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    // What cannot be taken whole is not waited for.
+    if request.body().size_hint().lower() > limit as u64 {
+        let text = format!("the body has more than {limit} bytes");
+        return Err(RequestError::new(ErrorCode::TooLarge, text).into());
+    }
     let bytes = api::read(request.into_body(), limit).await.map_err(|refusal| refusal.0)?;
     match serde_json::from_slice(&bytes) {
         Ok(Value::Object(fields)) => Ok(fields),

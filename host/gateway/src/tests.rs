@@ -144,8 +144,8 @@ impl Conversations for Owned {
             if session.as_str() != "s" || self.1 != UserId::new("anna") {
                 return Err(no_session());
             }
-            if let Some(following) = self.0.stage.follow() {
-                return Ok((info(), following));
+            if let Some(followed) = self.0.stage.follow() {
+                return Ok(followed);
             }
             let following: Box<dyn Following> = Box::new(Counting(after.unwrap_or(3)));
             Ok((info(), following))

@@ -1,8 +1,9 @@
 //! Chat completions: the last message is said, and what comes of it is one choice. Which session
 //! it is said in, and what becomes of that, is decided here; how a turn runs is not.
 
+use super::answer::{Answer, Finish, Piece, vanished};
 use super::said::Said;
-use super::turn::{self, After, Answer, Ask, Begun, Finish, Piece, name_session, vanished};
+use super::turn::{self, After, Ask, Begun, name_session};
 use super::wire::Parameter::{Ignored, Read, Unless};
 use super::wire::{
     APPROVALS, Failure, Parameter, SESSION, chat_usage, check_parameters, flag, given, is_empty,

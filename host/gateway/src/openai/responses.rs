@@ -1,9 +1,10 @@
 //! Responses: the input is said, and what comes of it is one message. A response that goes on from
 //! another is said in the same session.
 
+use super::answer::{Answer, Finish, Piece, vanished};
 use super::chat::{chooses_nothing, is_text_format, keeps_session, session, waits};
 use super::said::Said;
-use super::turn::{self, After, Answer, Ask, Begun, Finish, Piece, name_session, vanished};
+use super::turn::{self, After, Ask, Begun, name_session};
 use super::wire::Parameter::{Ignored, Read, Unless};
 use super::wire::{
     Failure, Parameter, check_parameters, flag, given, is_empty, missing, new_id, response_usage,

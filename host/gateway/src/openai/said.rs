@@ -1,18 +1,18 @@
 //! What a client says: the messages of a chat completion and the input of a response, read into
-//! what is said in a session. What a client hands over beside words becomes attachments.
+//! what is said in a session. What a file is, is in
+//! `files`; nothing is said here.
 
+use super::files::{attachment, from_url};
 use super::wire::{Failure, given, missing, shown, text, wrong_type};
-use crate::uploads::is_media_type;
-use base64::Engine as _;
-use hydroid_core::message::{Bytes, Content, Label, Part};
-use hydroid_core::protocol::{LARGEST_ATTACHMENT, MOST_ATTACHMENTS};
+use hydroid_core::message::{Content, Label, Part};
+use hydroid_core::protocol::MOST_ATTACHMENTS;
 use serde_json::{Map, Value};
 
 /// Messages of one request; a conversation that is longer belongs in a session.
 const MOST_MESSAGES: usize = 2_000;
 
-/// Characters of a file's name.
-const LONGEST_NAME: usize = 255;
+/// Characters of a title that is made here.
+const LONGEST_TITLE: usize = 60;
 
 /// What is said.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -120,6 +120,17 @@ impl Said {
             return Err(Failure::invalid(Some(param), "string_above_max_length", text));
         }
         Ok(())
+    }
+
+    /// A title for its session, where the first words said would not be the person's own.
+    pub(crate) fn title(&self) -> Option<String> {
+        if self.instructions.is_empty() && self.earlier.is_empty() {
+            return None;
+        }
+        let words: Vec<&str> = self.now.text.split_whitespace().collect();
+        let title: String =
+            words.join(" ").chars().filter(|c| !c.is_control()).take(LONGEST_TITLE).collect();
+        (!title.trim().is_empty()).then_some(title)
     }
 
     /// The parts of the message in a session that knows nothing of what was said before.
@@ -303,67 +314,6 @@ impl Spoken {
     }
 }
 
-/// What a `data:` address has in it. The host fetches nothing on a client's word.
-fn from_url(url: &str, name: Option<&str>, path: &str) -> Result<Part, Failure> {
-    let data = url
-        .get(..5)
-        .filter(|scheme| scheme.eq_ignore_ascii_case("data:"))
-        .and_then(|_| url.get(5..))
-        .and_then(|rest| rest.split_once(','));
-    let Some((about, data)) = data else {
-        let text =
-            "a file is handed over as `data:TYPE;base64,…`; the host fetches nothing for a client";
-        return Err(Failure::invalid(Some(path), "invalid_value", text));
-    };
-    let mut about = about.split(';').map(str::trim);
-    let media_type = about.next().unwrap_or_default().to_ascii_lowercase();
-    if about.next_back() != Some("base64") {
-        let text = "the data of a file is in base64: `data:TYPE;base64,…`";
-        return Err(Failure::invalid(Some(path), "invalid_value", text));
-    }
-    attachment(&media_type, data, name, path)
-}
-
-fn attachment(
-    media_type: &str,
-    data: &str,
-    name: Option<&str>,
-    path: &str,
-) -> Result<Part, Failure> {
-    let refused = |code, text: &str| Err(Failure::invalid(Some(path), code, text));
-    if !is_media_type(media_type) {
-        return refused(
-            "invalid_value",
-            "images, documents and sounds can be attached: the media type is like `image/png`, `application/pdf` or `audio/mpeg`",
-        );
-    }
-    let Ok(data) = base64::engine::general_purpose::STANDARD.decode(data) else {
-        return refused("invalid_base64", "the data of a file is no base64");
-    };
-    if data.is_empty() || data.len() as u64 > LARGEST_ATTACHMENT {
-        let text = format!("an attachment has 1 to {LARGEST_ATTACHMENT} bytes");
-        return refused("invalid_value", &text);
-    }
-    let name: String = name
-        .unwrap_or_default()
-        .chars()
-        .filter(|c| !c.is_control() && !matches!(c, '/' | '\\'))
-        .take(LONGEST_NAME)
-        .collect();
-    let name = if name.is_empty() { default_name(media_type) } else { name };
-    let label = Label::file(name.clone());
-    let media_type = media_type.to_owned();
-    Ok(Part::new(Content::Media { media_type, data: Bytes(data), name: Some(name) }, label))
-}
-
-fn default_name(media_type: &str) -> String {
-    let kind = media_type.split('/').next().unwrap_or_default();
-    match kind {
-        "image" | "audio" | "video" => kind.to_owned(),
-        _ => "file".to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -397,6 +347,7 @@ mod tests {
     #[test]
     fn one_message_is_said_as_it_is() {
         let said = read(json!([{ "role": "user", "content": "hi" }])).unwrap();
+        assert_eq!(said.title(), None);
         assert_eq!(lines(&said.clone().with_earlier()), ["hi"]);
         assert_eq!(lines(&said.alone()), ["hi"]);
     }
@@ -419,6 +370,7 @@ mod tests {
             "? What a tool of the client returned: / c",
             "What I say now: / d",
         ];
+        assert_eq!(said.title().as_deref(), Some("d"));
         assert_eq!(lines(&said.clone().with_earlier()), expect);
         assert_eq!(lines(&said.alone()), ["Instructions for this conversation: / be brief", "d"]);
     }

@@ -1,7 +1,9 @@
-//! A turn on behalf of a client that waits for its answer: the session is found or begun, the
-//! message said, and what comes of it told piece by piece. What the pieces look like to the client
-//! is not known here.
+//! A turn on behalf of a client that waits for its answer: the session is found or begun, and the
+//! message said. What comes of it is followed in `followed`; what that looks like to the client is
+//! not known here.
 
+use super::answer::{Answer, Piece, vanished};
+use super::followed::Followed;
 use super::models;
 use super::said::Said;
 use super::wire::{Failure, SESSION};
@@ -9,24 +11,15 @@ use crate::server::Listener;
 use crate::tokens::TokenHolder;
 use axum::response::Response;
 use http::HeaderValue;
-use hydroid_core::entry::{Entry, Outcome};
-use hydroid_core::id::{CallId, SessionId, TurnId};
-use hydroid_core::message::{Content, Part, StopReason, Usage};
-use hydroid_core::policy::{Decision, Mode};
-use hydroid_core::ports::{Conversations, Following};
-use hydroid_core::protocol::{
-    Activity, ApprovalAnswer, ErrorCode, Reply, Request, RequestError, SessionInfo, SessionMessage,
-    SessionSettings, Stopped,
-};
-use serde_json::{Value, json};
+use hydroid_core::id::SessionId;
+use hydroid_core::policy::Mode;
+use hydroid_core::ports::Conversations;
+use hydroid_core::protocol::{Activity, Reply, Request, SessionInfo, SessionSettings};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 /// Pieces that wait for a client that reads slowly; the session itself waits for nobody.
 const PIECES: usize = 64;
-
-/// What the model and the client read of a call that a person would have to approve.
-const NOBODY: &str = "nobody can be asked over this API; allow it by a rule in `policy`, or send `x-hydroid-approvals: wait` and answer elsewhere";
 
 /// What a client wants.
 pub(crate) struct Ask {
@@ -52,50 +45,6 @@ pub(crate) enum After {
     Removed,
 }
 
-/// What comes of a message, in order; `Ended` or `Failed` is the last.
-pub(crate) enum Piece {
-    Text(String),
-    Thinking(String),
-    /// A call, each time there is more to know of it.
-    Call(Call),
-    Ended(Box<Answer>),
-    Failed(Failure),
-}
-
-/// A call that the host ran for the model, or did not.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Call {
-    id: CallId,
-    name: String,
-    arguments: String,
-    status: &'static str,
-    /// Why it was not run.
-    denied: Option<String>,
-}
-
-/// All that came of a message.
-#[derive(Clone, Debug)]
-pub(crate) struct Answer {
-    pub(crate) session: SessionId,
-    pub(crate) text: String,
-    pub(crate) thinking: String,
-    pub(crate) usage: Usage,
-    pub(crate) finish: Finish,
-    turn: Option<TurnId>,
-    calls: Vec<Call>,
-    sources: Vec<Value>,
-    outcome: &'static str,
-    dollars: Option<hydroid_core::money::Money>,
-}
-
-/// Why an answer is as long as it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Finish {
-    Whole,
-    CutOff,
-    Declined,
-}
-
 /// A turn that was begun.
 pub(crate) struct Begun {
     pub(crate) session: SessionId,
@@ -114,11 +63,6 @@ impl Begun {
             }
         }
     }
-}
-
-/// What is told when nothing more comes.
-pub(crate) fn vanished() -> Failure {
-    Failure::ended(500, "internal_error", "the host failed; `hydroid logs` says more")
 }
 
 /// Writes the session into the head of an answer.
@@ -161,10 +105,14 @@ async fn say(
         SessionSettings { effort: ask.effort, ..models::chosen(&conversations, &ask.model).await? };
     let (named, is_own) = match ask.session {
         Some(named) => (SessionId::new(named), false),
-        None => (create(&conversations, &wanted, ask.waits).await?, true),
+        None => (create(&conversations, &ask.said, &wanted, ask.waits).await?, true),
     };
     let (info, following) = conversations.follow(&named, None).await?;
     let session = info.session.clone();
+    if info.activity == Activity::Asking && !ask.waits {
+        let text = "a question waits for a person's answer in this session, and what is said waits behind it";
+        return Err(Failure::ended(409, "session_asks", text));
+    }
     if !is_own {
         speak_with(&conversations, &info, wanted).await?;
     }
@@ -193,23 +141,13 @@ async fn say(
         was_busy: false,
         is_gone: false,
         steps: 0,
-        answer: Answer {
-            session,
-            text: String::new(),
-            thinking: String::new(),
-            usage: Usage::default(),
-            finish: Finish::Whole,
-            turn: None,
-            calls: Vec::new(),
-            sources: Vec::new(),
-            outcome: "completed",
-            dollars: None,
-        },
+        answer: Answer::begun(session),
     })
 }
 
 async fn create(
     conversations: &Arc<dyn Conversations>,
+    said: &Said,
     wanted: &SessionSettings,
     waits: bool,
 ) -> Result<SessionId, Failure> {
@@ -217,7 +155,7 @@ async fn create(
     let plans = conversations.settings().mode == Some(Mode::Plan);
     let mode = (!waits && !plans).then_some(Mode::Headless);
     let settings = SessionSettings { mode, ..wanted.clone() };
-    match conversations.request(Request::Create { title: None, settings }).await? {
+    match conversations.request(Request::Create { title: said.title(), settings }).await? {
         Reply::Session { session } => Ok(session.session),
         _ => Err(vanished()),
     }
@@ -244,267 +182,12 @@ async fn speak_with(
     Ok(())
 }
 
-/// A turn and whom it is told.
-struct Followed {
-    conversations: Arc<dyn Conversations>,
-    following: Box<dyn Following>,
-    tell: mpsc::Sender<Piece>,
-    /// The next turn that begins is the one.
-    is_next: bool,
-    /// What was said, by which the turn is known among others.
-    ours: Option<Content>,
-    /// What becomes of the session; none if it was named.
-    after: Option<After>,
-    waits: bool,
-    /// The session did something since.
-    was_busy: bool,
-    /// The client is gone, and the turn is to end.
-    is_gone: bool,
-    steps: u32,
-    answer: Answer,
-}
-
-impl Followed {
-    async fn to_its_end(mut self) {
-        let last = loop {
-            let next = tokio::select! {
-                next = self.following.next() => next,
-                () = self.tell.closed(), if !self.is_gone => {
-                    if self.after.is_none() {
-                        return;
-                    }
-                    self.is_gone = true;
-                    self.cancel().await;
-                    continue;
-                }
-            };
-            match next {
-                Ok(message) => {
-                    if let Some(last) = self.take(message).await {
-                        break last;
-                    }
-                }
-                Err((Stopped::FellBehind, last_seq)) => {
-                    let session = &self.answer.session;
-                    match self.conversations.follow(session, Some(last_seq)).await {
-                        Ok((_, following)) => self.following = following,
-                        Err(error) => break Piece::Failed(error.into()),
-                    }
-                }
-                Err((stopped, _)) => break Piece::Failed(stopped_early(stopped)),
-            }
-        };
-        if let Some(after) = self.after {
-            tidy(&self.conversations, &self.answer.session, after).await;
-        }
-        drop(self.tell.send(last).await);
-    }
-
-    async fn cancel(&mut self) {
-        // Without a turn yet there is nothing to cancel; it is tried again when one begins.
-        if self.answer.turn.is_some() {
-            let session = self.answer.session.clone();
-            if let Err(error) = self.conversations.request(Request::Cancel { session }).await {
-                tracing::debug!(%error, "a turn nobody waits for could not be cancelled");
-            }
-        }
-    }
-
-    /// Takes one message; the last piece if it is the end.
-    async fn take(&mut self, message: SessionMessage) -> Option<Piece> {
-        match message {
-            SessionMessage::Entry { entry, .. } => self.entry(entry).await,
-            SessionMessage::Progress { .. } => None,
-            SessionMessage::State { activity, queued, .. } => {
-                let is_busy = !matches!(activity, Activity::Idle | Activity::Asleep);
-                let is_over = self.was_busy && !is_busy && queued == 0;
-                self.was_busy |= is_busy;
-                (is_over && self.answer.turn.is_none()).then(|| {
-                    let text = "the message was not taken up; `hydroid logs` says why";
-                    Piece::Failed(Failure::ended(500, "not_taken_up", text))
-                })
-            }
-        }
-    }
-
-    async fn entry(&mut self, entry: Entry) -> Option<Piece> {
-        match entry {
-            Entry::TurnStarted { turn, parts } => {
-                let is_ours = self.is_next || has(&parts, self.ours.as_ref());
-                if self.answer.turn.is_none() && is_ours {
-                    self.answer.turn = Some(turn);
-                    if self.is_gone {
-                        self.cancel().await;
-                    }
-                }
-            }
-            Entry::StepStarted { turn, .. } if self.is_ours(&turn) => self.steps += 1,
-            Entry::Text { turn, text } if self.is_ours(&turn) => {
-                // What a model says in two steps is two paragraphs.
-                let parts_steps = self.steps > 1 && !self.answer.text.is_empty();
-                self.steps = self.steps.min(1);
-                let text = if parts_steps { format!("\n\n{text}") } else { text };
-                self.say(text).await;
-            }
-            Entry::Thinking { turn, text, .. } if self.is_ours(&turn) => {
-                self.answer.thinking.push_str(&text);
-                if !text.is_empty() {
-                    drop(self.tell.send(Piece::Thinking(text)).await);
-                }
-            }
-            Entry::Cited { turn, uri, title } if self.is_ours(&turn) => {
-                self.answer.sources.push(json!({ "uri": uri, "title": title }));
-            }
-            Entry::CallReceived { turn, call } if self.is_ours(&turn) => {
-                let (id, name, arguments) = (call.id, call.name, call.arguments);
-                let call = Call { id, name, arguments, status: "asked", denied: None };
-                self.answer.calls.push(call.clone());
-                drop(self.tell.send(Piece::Call(call)).await);
-            }
-            Entry::ApprovalAsked { turn, call_id, .. } if self.is_ours(&turn) => {
-                if !self.waits {
-                    self.decline(call_id).await;
-                } else {
-                    self.call_is(&call_id, "waits_for_approval", None).await;
-                }
-            }
-            Entry::CallDecided { turn, call_id, decision, .. } if self.is_ours(&turn) => {
-                match decision {
-                    Decision::Deny { reason } => {
-                        self.call_is(&call_id, "denied", Some(reason)).await;
-                    }
-                    Decision::Allow | Decision::Ask { .. } => {}
-                }
-            }
-            Entry::CallStarted { turn, call_id, .. } if self.is_ours(&turn) => {
-                self.call_is(&call_id, "runs", None).await;
-            }
-            Entry::CallFinished { turn, call_id, output, .. } if self.is_ours(&turn) => {
-                let status = if output.is_error { "failed" } else { "done" };
-                self.call_is(&call_id, status, None).await;
-            }
-            Entry::StepEnded { turn, stop, .. } if self.is_ours(&turn) => {
-                self.answer.finish = match stop {
-                    StopReason::MaxTokens => Finish::CutOff,
-                    StopReason::Refusal => Finish::Declined,
-                    StopReason::EndTurn
-                    | StopReason::ToolUse
-                    | StopReason::StopSequence
-                    | StopReason::Error
-                    | StopReason::Other => Finish::Whole,
-                };
-            }
-            Entry::TurnEnded { turn, outcome, usage, dollars } if self.is_ours(&turn) => {
-                self.answer.usage = usage;
-                self.answer.dollars = dollars;
-                return Some(self.ended(outcome).await);
-            }
-            // What other turns do, and what this API has no words for.
-            Entry::StepStarted { .. }
-            | Entry::Text { .. }
-            | Entry::Thinking { .. }
-            | Entry::Cited { .. }
-            | Entry::CallReceived { .. }
-            | Entry::ApprovalAsked { .. }
-            | Entry::CallDecided { .. }
-            | Entry::CallStarted { .. }
-            | Entry::CallFinished { .. }
-            | Entry::StepEnded { .. }
-            | Entry::TurnEnded { .. }
-            | Entry::Steered { .. }
-            | Entry::Rewound { .. }
-            | Entry::SettingsChanged { .. }
-            | Entry::CallEdited { .. }
-            | Entry::Notice { .. }
-            | Entry::ModelNews { .. }
-            | Entry::Compacted { .. } => {}
-        }
-        None
-    }
-
-    fn is_ours(&self, turn: &TurnId) -> bool {
-        self.answer.turn.as_ref() == Some(turn)
-    }
-
-    async fn say(&mut self, text: String) {
-        self.answer.text.push_str(&text);
-        if !text.is_empty() {
-            drop(self.tell.send(Piece::Text(text)).await);
-        }
-    }
-
-    async fn decline(&mut self, call_id: CallId) {
-        let answer = ApprovalAnswer::Deny { reason: Some(NOBODY.to_owned()) };
-        let session = self.answer.session.clone();
-        let request = Request::Answer { session, call_id, answer };
-        // Somebody else may have answered meanwhile.
-        if let Err(error) = self.conversations.request(request).await {
-            tracing::debug!(%error, "a call could not be declined");
-        }
-    }
-
-    async fn call_is(&mut self, id: &CallId, status: &'static str, denied: Option<String>) {
-        let Some(call) = self.answer.calls.iter_mut().find(|call| call.id == *id) else { return };
-        // A call that was denied has a result too, which says so.
-        if call.denied.is_none() {
-            call.status = status;
-            call.denied = denied;
-            let call = call.clone();
-            drop(self.tell.send(Piece::Call(call)).await);
-        }
-    }
-
-    async fn ended(&mut self, outcome: Outcome) -> Piece {
-        let (outcome, finish, note) = match outcome {
-            Outcome::Completed => ("completed", self.answer.finish, None),
-            Outcome::BudgetReached { reason } => ("budget_reached", Finish::CutOff, Some(reason)),
-            Outcome::Repeating { reason } => ("repeating", Finish::CutOff, Some(reason)),
-            Outcome::Failed { reason } => {
-                return Piece::Failed(Failure::ended(500, "turn_failed", reason));
-            }
-            Outcome::Cancelled => {
-                let text = "the turn was cancelled";
-                return Piece::Failed(Failure::ended(409, "turn_cancelled", text));
-            }
-            Outcome::Stopped => {
-                let text = "everything is stopped by the emergency stop";
-                return Piece::Failed(Failure::ended(409, "stopped", text));
-            }
-            Outcome::Interrupted => {
-                let text = "the host stopped before the turn was done";
-                return Piece::Failed(Failure::ended(500, "turn_interrupted", text));
-            }
-        };
-        self.answer.outcome = outcome;
-        self.answer.finish = finish;
-        let denied = self.answer.calls.iter().filter_map(|call| {
-            call.denied.as_ref().map(|why| format!("`{}` was not run: {why}", call.name))
-        });
-        let notes: Vec<String> = denied.chain(note).map(|note| format!("[{note}]")).collect();
-        if !notes.is_empty() {
-            let space = if self.answer.text.is_empty() { "" } else { "\n\n" };
-            self.say(format!("{space}{}", notes.join("\n"))).await;
-        }
-        Piece::Ended(Box::new(self.answer.clone()))
-    }
-}
-
-fn has(parts: &[Part], ours: Option<&Content>) -> bool {
-    ours.is_some_and(|ours| parts.iter().any(|part| part.content == *ours))
-}
-
-fn stopped_early(stopped: Stopped) -> Failure {
-    match stopped {
-        Stopped::Deleted => Failure::ended(409, "session_deleted", "the session was deleted"),
-        Stopped::ShuttingDown => Failure {
-            is_final: true,
-            ..RequestError::new(ErrorCode::ShuttingDown, "the host ends").into()
-        },
-        Stopped::Failed | Stopped::FellBehind => vanished(),
-    }
-}
-
-async fn tidy(conversations: &Arc<dyn Conversations>, session: &SessionId, after: After) {
+/// Does with a session that was begun for one answer what is to become of it.
+pub(super) async fn tidy(
+    conversations: &Arc<dyn Conversations>,
+    session: &SessionId,
+    after: After,
+) {
     let session = session.clone();
     let request = match after {
         After::Kept => return,
@@ -513,34 +196,5 @@ async fn tidy(conversations: &Arc<dyn Conversations>, session: &SessionId, after
     };
     if let Err(error) = conversations.request(request).await {
         tracing::warn!(%error, "a session of a client could not be put away");
-    }
-}
-
-impl Call {
-    pub(crate) fn object(&self) -> Value {
-        let mut object = json!({
-            "id": self.id,
-            "name": self.name,
-            "arguments": self.arguments,
-            "status": self.status,
-        });
-        if let Some(why) = &self.denied {
-            object["reason"] = why.clone().into();
-        }
-        object
-    }
-}
-
-impl Answer {
-    /// What OpenAI's API has no word for.
-    pub(crate) fn hydroid(&self) -> Value {
-        json!({
-            "session": self.session,
-            "turn": self.turn,
-            "outcome": self.outcome,
-            "calls": self.calls.iter().map(Call::object).collect::<Vec<Value>>(),
-            "sources": self.sources,
-            "dollars": self.dollars,
-        })
     }
 }

@@ -17,6 +17,8 @@ use tokio::sync::mpsc;
 pub(super) struct Stage {
     script: Arc<Mutex<Option<Vec<Entry>>>>,
     followers: Arc<Mutex<Vec<mpsc::UnboundedSender<SessionMessage>>>>,
+    /// A question waits in the session.
+    asks: Arc<Mutex<bool>>,
 }
 
 struct Watching(mpsc::UnboundedReceiver<SessionMessage>);
@@ -32,16 +34,25 @@ impl Stage {
         *self.script.lock().unwrap() = Some(entries);
     }
 
-    pub(super) fn follow(&self) -> Option<Box<dyn Following>> {
+    pub(super) fn follow(&self) -> Option<(SessionInfo, Box<dyn Following>)> {
         self.script.lock().unwrap().as_ref()?;
         let (show, shown) = mpsc::unbounded_channel();
         self.followers.lock().unwrap().push(show);
-        Some(Box::new(Watching(shown)))
+        let asks = *self.asks.lock().unwrap();
+        let activity = if asks { Activity::Asking } else { Activity::Idle };
+        Some((SessionInfo { activity, ..info() }, Box::new(Watching(shown))))
     }
 
     pub(super) fn play(&self, parts: &[Part]) {
         let script = self.script.lock().unwrap().clone();
         let Some(script) = script else { return };
+        if script.is_empty() {
+            // The turn does not come about.
+            for now in [Activity::Idle, Activity::Waiting, Activity::Idle] {
+                self.tell(state(now));
+            }
+            return;
+        }
         self.show(Entry::TurnStarted { turn: turn(), parts: parts.to_vec() });
         script.into_iter().for_each(|entry| self.show(entry));
     }
@@ -65,8 +76,10 @@ impl Stage {
     }
 
     fn show(&self, entry: Entry) {
-        let message =
-            SessionMessage::Entry { session: SessionId::new("s"), seq: 1, at_ms: 1, entry };
+        self.tell(SessionMessage::Entry { session: SessionId::new("s"), seq: 1, at_ms: 1, entry });
+    }
+
+    fn tell(&self, message: SessionMessage) {
         self.followers.lock().unwrap().retain(|show| show.send(message.clone()).is_ok());
     }
 }
@@ -80,6 +93,11 @@ pub(super) fn models() -> Reply {
         default,
     };
     Reply::Models { models: vec![offer("m", true), offer("org/n", false)] }
+}
+
+/// What the session does, as those who follow it are told.
+fn state(activity: Activity) -> SessionMessage {
+    SessionMessage::State { session: SessionId::new("s"), activity, turn: None, queued: 0 }
 }
 
 fn turn() -> TurnId {
@@ -362,6 +380,25 @@ async fn a_turn_that_fails_is_an_error_that_is_not_tried_again() {
 }
 
 #[tokio::test]
+async fn a_message_that_is_not_taken_up_is_not_waited_for() {
+    let running = playing(vec![]).await;
+    let (status, answer) = running.call(CHAT, "", &hi(json!({}))).await;
+    assert_eq!((status, &answer["error"]["code"]), (500, &json!("not_taken_up")));
+}
+
+#[tokio::test]
+async fn a_session_that_asks_a_person_is_not_waited_for() {
+    let running = playing(hello()).await;
+    *running.household.stage.asks.lock().unwrap() = true;
+    let body = hi(json!({ "user": "session:s" }));
+    let (status, answer) = running.call(CHAT, "", &body).await;
+    assert_eq!((status, &answer["error"]["code"]), (409, &json!("session_asks")));
+    let waits = running.call(CHAT, "\r\nX-Hydroid-Approvals: wait", &body).await;
+    assert_eq!(waits.0, 200);
+    assert_eq!(running.household.said.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn an_answer_that_was_cut_off_says_so() {
     let budget = Outcome::BudgetReached { reason: "25 steps".into() };
     for (outcome, stop, finish, content) in [
@@ -410,7 +447,8 @@ async fn who_may_not_is_told_as_clients_expect() {
 async fn hostile_bodies_are_refused_and_nothing_is_said() {
     let running = playing(hello()).await;
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-    let long = hi(json!({ "messages": [{ "role": "user", "content": "x".repeat((1 << 20) + 1) }] }));
+    let long =
+        hi(json!({ "messages": [{ "role": "user", "content": "x".repeat((1 << 20) + 1) }] }));
     let wide = hi(json!({ "messages": vec![json!({}); 5_000] }));
     for path in [CHAT, "POST /v1/responses"] {
         for body in [
@@ -439,6 +477,7 @@ async fn hostile_bodies_are_refused_and_nothing_is_said() {
         }
     }
     let head = running.head(CHAT, "");
+    // Refused by what it says of itself: no such body is waited for.
     let huge = format!("{head}\r\nContent-Length: 99999999999\r\n\r\n");
     let mut stream = TcpStream::connect_here(running.address).await;
     stream.write_all(huge.as_bytes()).await.unwrap();
