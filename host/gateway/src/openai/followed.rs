@@ -41,7 +41,7 @@ pub(super) struct Followed {
 
 impl Followed {
     /// Follows the turn to its end, which is told last.
-    pub(super) async fn to_its_end(mut self) {
+    pub(super) async fn follow(mut self) {
         let last = loop {
             let next = tokio::select! {
                 next = self.following.next() => next,

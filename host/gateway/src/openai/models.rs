@@ -6,6 +6,7 @@ use super::wire::{Failure, shown};
 use crate::server::{Listener, Peer};
 use crate::tokens::Scope;
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, State};
 use http::{HeaderMap, Method};
 use hydroid_core::ports::Conversations;
@@ -39,10 +40,12 @@ pub(crate) async fn list(
 pub(crate) async fn one(
     State(listener): State<Arc<Listener>>,
     Extension(peer): Extension<Peer>,
-    Path(model): Path<String>,
+    model: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Failure> {
     let holder = entitled(&listener, &peer, &headers, &Method::GET, Scope::Read)?;
+    // A name that is no text is nobody's.
+    let model = model.map(|Path(model)| model).unwrap_or_default();
     if model == CONFIGURED {
         return Ok(Json(object(&listener, CONFIGURED, "hydroid", None)));
     }
@@ -57,8 +60,13 @@ pub(crate) async fn chosen(
     model: &str,
 ) -> Result<SessionSettings, Failure> {
     let configured = conversations.settings();
-    if model == CONFIGURED || configured.model.as_deref() == Some(model) {
+    if model == CONFIGURED {
         return Ok(SessionSettings::default());
+    }
+    if configured.model.as_deref() == Some(model) {
+        // Named on purpose, so a session that has another one of its own speaks with it too.
+        let (provider, model) = (configured.provider, configured.model);
+        return Ok(SessionSettings { provider, model, ..SessionSettings::default() });
     }
     let offer = named(offers(conversations).await?, model)?;
     Ok(SessionSettings {

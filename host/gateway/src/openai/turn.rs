@@ -87,7 +87,7 @@ pub(crate) async fn begin(
         match say(conversations, ask, tell).await {
             Ok(followed) => {
                 drop(said.send(Ok(followed.answer.session.clone())));
-                followed.to_its_end().await;
+                followed.follow().await;
             }
             Err(failure) => drop(said.send(Err(failure))),
         }

@@ -220,8 +220,10 @@ async fn models_are_the_configured_one_and_those_on_offer() {
         let (status, model) = running.call(&format!("GET /v1/models/{path}"), "", "").await;
         assert_eq!((status, &model["id"], &model["object"]), (200, &json!(id), &json!("model")));
     }
-    let (status, answer) = running.call("GET /v1/models/other", "", "").await;
-    assert_eq!((status, &answer["error"]["code"]), (404, &json!("model_not_found")));
+    for path in ["other", "%ff", "%00", "..%2f"] {
+        let (status, answer) = running.call(&format!("GET /v1/models/{path}"), "", "").await;
+        assert_eq!((status, &answer["error"]["code"]), (404, &json!("model_not_found")), "{path}");
+    }
 }
 
 #[tokio::test]
