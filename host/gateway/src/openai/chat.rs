@@ -40,11 +40,13 @@ const PARAMETERS: &[(&str, Parameter)] = &[
     ("metadata", Read),
     ("modalities", Unless(is_text_alone, TEXT_ONLY)),
     ("model", Read),
+    ("moderation", Unless(is_empty, "nothing is moderated here")),
     ("n", Unless(is_one, "there is one answer")),
     ("parallel_tool_calls", Ignored),
     ("prediction", Ignored),
     ("presence_penalty", Ignored),
     ("prompt_cache_key", Ignored),
+    ("prompt_cache_options", Ignored),
     ("prompt_cache_retention", Ignored),
     ("reasoning_effort", Read),
     ("response_format", Unless(is_text_format, "answers are text")),
@@ -289,6 +291,7 @@ fn stream(begun: Begun, head: Head, counts: bool, peer: Peer) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::openai::wire::tests::check_complete;
 
     fn read(more: Value) -> Result<Wanted, Failure> {
         let mut fields =
@@ -297,6 +300,11 @@ mod tests {
             fields[name] = value.clone();
         }
         wanted(fields.as_object().unwrap(), &HeaderMap::new(), 1_000)
+    }
+
+    #[test]
+    fn every_published_parameter_is_decided_on() {
+        check_complete("CreateChatCompletionRequest", PARAMETERS);
     }
 
     #[test]

@@ -30,6 +30,7 @@ const TOOLS: &str = "tools are the host's, which runs them itself; `GET /api/v1/
 /// Every parameter of a response.
 const PARAMETERS: &[(&str, Parameter)] = &[
     ("background", Unless(is_empty, "an answer is waited for, or streamed")),
+    ("context_management", Ignored),
     (
         "conversation",
         Unless(is_empty, "conversations are sessions; name one by `previous_response_id`"),
@@ -41,10 +42,12 @@ const PARAMETERS: &[(&str, Parameter)] = &[
     ("max_tool_calls", Unless(|_| false, "`turn.max_steps` is the operator's")),
     ("metadata", Read),
     ("model", Read),
+    ("moderation", Unless(is_empty, "nothing is moderated here")),
     ("parallel_tool_calls", Ignored),
     ("previous_response_id", Read),
     ("prompt", Unless(is_empty, "prompts are not kept here")),
     ("prompt_cache_key", Ignored),
+    ("prompt_cache_options", Ignored),
     ("prompt_cache_retention", Ignored),
     ("reasoning", Read),
     ("safety_identifier", Ignored),
@@ -322,6 +325,7 @@ impl Streaming {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::openai::wire::tests::check_complete;
 
     #[test]
     fn a_response_is_found_again_by_its_own_name() {
@@ -331,6 +335,11 @@ mod tests {
             let failure = session_of(wrong).unwrap_err();
             assert_eq!((failure.status, failure.code), (404, "previous_response_not_found"));
         }
+    }
+
+    #[test]
+    fn every_published_parameter_is_decided_on() {
+        check_complete("CreateResponse", PARAMETERS);
     }
 
     #[test]

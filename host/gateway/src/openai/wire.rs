@@ -232,3 +232,56 @@ pub(crate) fn response_usage(usage: Usage) -> Value {
         "total_tokens": usage.total(),
     })
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    const PUBLISHED: &str = include_str!("../../../../tests/fixtures/openai/requests.schema.json");
+
+    /// Names of the properties of a published schema, with those of the schemas it is made of.
+    fn properties(definitions: &Value, schema: &Value, names: &mut BTreeSet<String>) {
+        names.extend(schema["properties"].as_object().into_iter().flat_map(Map::keys).cloned());
+        for part in schema["allOf"].as_array().into_iter().flatten() {
+            properties(definitions, part, names);
+        }
+        if let Some(name) = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
+            properties(definitions, &definitions[name], names);
+        }
+    }
+
+    /// A table says something of each published parameter, and of nothing else, in order.
+    #[track_caller]
+    pub(in crate::openai) fn check_complete(schema: &str, table: &[(&str, Parameter)]) {
+        let published: Value = serde_json::from_str(PUBLISHED).unwrap();
+        let mut names = BTreeSet::new();
+        properties(&published["$defs"], &published["$defs"][schema], &mut names);
+        let known: Vec<&str> = table.iter().map(|(name, _)| *name).collect();
+        assert_eq!(known, names.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_asks_for_nothing_is_known() {
+        for (value, expect) in [
+            (json!(null), true),
+            (json!(false), true),
+            (json!(0), true),
+            (json!(0.0), true),
+            (json!(""), true),
+            (json!([]), true),
+            (json!({}), true),
+            (json!(true), false),
+            (json!(-1), false),
+            (json!([null]), false),
+        ] {
+            assert_eq!(is_empty(&value), expect, "{value}");
+        }
+    }
+
+    #[test]
+    fn what_clients_sent_is_repeated_without_what_moves_a_cursor() {
+        assert_eq!(shown("a\u{1b}[2J\nb"), "a[2Jb");
+        assert_eq!(shown(&"é".repeat(100)).chars().count(), REPEATED);
+    }
+}
