@@ -16,16 +16,19 @@ use tokio::sync::mpsc;
 #[derive(Clone, Default)]
 pub(super) struct Stage {
     script: Arc<Mutex<Option<Vec<Entry>>>>,
-    followers: Arc<Mutex<Vec<mpsc::UnboundedSender<SessionMessage>>>>,
+    followers: Arc<Mutex<Vec<mpsc::UnboundedSender<Told>>>>,
     /// A question waits in the session.
     asks: Arc<Mutex<bool>>,
 }
 
-struct Watching(mpsc::UnboundedReceiver<SessionMessage>);
+/// What somebody who follows is told.
+type Told = Result<SessionMessage, (Stopped, u64)>;
+
+struct Watching(mpsc::UnboundedReceiver<Told>);
 
 impl Following for Watching {
     fn next(&mut self) -> BoxFuture<'_, Result<SessionMessage, (Stopped, u64)>> {
-        Box::pin(async move { self.0.recv().await.ok_or((Stopped::ShuttingDown, 0)) })
+        Box::pin(async move { self.0.recv().await.unwrap_or(Err((Stopped::ShuttingDown, 0))) })
     }
 }
 
@@ -79,8 +82,21 @@ impl Stage {
         self.tell(SessionMessage::Entry { session: SessionId::new("s"), seq: 1, at_ms: 1, entry });
     }
 
+    /// Whoever follows is told nothing more.
+    fn stop(&self, why: Stopped) {
+        for follower in self.followers.lock().unwrap().drain(..) {
+            drop(follower.send(Err((why, 1))));
+        }
+    }
+
+    async fn is_followed(&self) {
+        while self.followers.lock().unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     fn tell(&self, message: SessionMessage) {
-        self.followers.lock().unwrap().retain(|show| show.send(message.clone()).is_ok());
+        self.followers.lock().unwrap().retain(|show| show.send(Ok(message.clone())).is_ok());
     }
 }
 
@@ -398,6 +414,44 @@ async fn a_session_that_asks_a_person_is_not_waited_for() {
     let waits = running.call(CHAT, "\r\nX-Hydroid-Approvals: wait", &body).await;
     assert_eq!(waits.0, 200);
     assert_eq!(running.household.said.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_client_that_fell_behind_loses_nothing() {
+    let running = playing(vec![step(1), text("Hel")]).await;
+    let stage = running.household.stage.clone();
+    let body = hi(json!({}));
+    let goes_on = async {
+        stage.is_followed().await;
+        while running.household.said.lock().unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        stage.stop(Stopped::FellBehind);
+        stage.is_followed().await;
+        stage.show(text("lo"));
+        stage.show(ended(Outcome::Completed));
+    };
+    let ((status, answer), ()) = tokio::join!(running.call(CHAT, "", &body), goes_on);
+    assert_eq!((status, &answer["choices"][0]["message"]["content"]), (200, &json!("Hello")));
+}
+
+#[tokio::test]
+async fn a_session_that_is_shown_no_more_ends_the_answer() {
+    for (why, status, code) in [
+        (Stopped::Deleted, 409, "session_deleted"),
+        (Stopped::Failed, 500, "internal_error"),
+        (Stopped::ShuttingDown, 503, "shutting_down"),
+    ] {
+        let running = playing(vec![step(1)]).await;
+        let stage = running.household.stage.clone();
+        let body = hi(json!({}));
+        let stops = async {
+            stage.is_followed().await;
+            stage.stop(why);
+        };
+        let ((got, answer), ()) = tokio::join!(running.call(CHAT, "", &body), stops);
+        assert_eq!((got, &answer["error"]["code"]), (status, &json!(code)));
+    }
 }
 
 #[tokio::test]
