@@ -5,7 +5,7 @@ use crate::refusal::Refusal;
 use crate::routes::{ROUTES, document};
 use crate::server::{Listener, Peer, Shown};
 use crate::tokens::{Scope, TokenHolder, new_secret};
-use crate::{admin, events, login, page, socket, webhook};
+use crate::{admin, events, login, openai, page, socket, webhook};
 use axum::body::{Body, to_bytes};
 use axum::extract::{Extension, RawPathParams, RawQuery, Request as HttpRequest, State};
 use axum::response::{IntoResponse, Response};
@@ -61,6 +61,7 @@ pub(crate) fn router(listener: Arc<Listener>) -> Router {
     for (path, methods) in paths {
         router = router.route(path, methods);
     }
+    router = router.merge(openai::routes());
     router.fallback(nothing).method_not_allowed_fallback(not_so).with_state(listener)
 }
 

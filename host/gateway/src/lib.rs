@@ -4,7 +4,7 @@
 //!
 //! Read in this order: [`Gateway`] binds and serves, `guard` refuses what comes from elsewhere,
 //! [`TokenBook`] knows who is who, `socket` is a connection that speaks the protocol, `routes` and
-//! `api` are the same over HTTP, `admin` is for whoever runs the household, `events` streams a session, `page` serves the page, `login` lets
+//! `api` are the same over HTTP, `admin` is for whoever runs the household, `events` streams a session, `openai` speaks as OpenAI does, `page` serves the page, `login` lets
 //! a browser in, `figures` are for Prometheus.
 //!
 //! What is promised: nothing is answered before it is known who asks, but for whether the host is
@@ -17,6 +17,7 @@ mod events;
 mod figures;
 mod guard;
 mod login;
+mod openai;
 mod page;
 mod rate;
 mod refusal;

@@ -378,6 +378,9 @@ pub(crate) fn document(version: &str) -> Value {
         "/readyz".to_owned(),
         json!({ "get": public("Whether the host takes requests", "text/plain") }),
     );
+    for (path, operations) in crate::openai::documented() {
+        paths.insert(path.to_owned(), operations);
+    }
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -406,6 +409,14 @@ pub(crate) fn document(version: &str) -> Value {
                     "arguments": { "type": "string" },
                     "reason": { "type": "string" },
                 } },
+                "CompatibleError": { "type": "object", "required": ["error"], "properties": { "error": {
+                    "type": "object", "required": ["message"], "properties": {
+                        "message": { "type": "string" },
+                        "type": { "type": "string" },
+                        "param": { "type": ["string", "null"] },
+                        "code": { "type": ["string", "null"] },
+                    },
+                } } },
                 "Reply": { "type": "object", "required": ["reply"], "properties": { "reply": { "type": "string" } } },
                 "Error": { "type": "object", "required": ["error"], "properties": { "error": {
                     "type": "object", "required": ["code", "message"], "properties": {
@@ -592,6 +603,6 @@ mod tests {
                 }
             }
         }
-        assert_eq!(count, ROUTES.len() + 4);
+        assert_eq!(count, ROUTES.len() + 4 + crate::openai::documented().len());
     }
 }

@@ -1,6 +1,8 @@
 //! The listener over real sockets on a port of its own, with a household of one scripted person.
 //! What the host does behind it is tested where it is; here is who gets in, and what is said.
 
+mod openai;
+
 use crate::{BadTokens, TlsFiles};
 use crate::{Gateway, GatewayParts, Scope, ServeError, TokenBook, TokenHolder, TokenStore};
 use futures_core::future::BoxFuture;
@@ -57,6 +59,7 @@ impl TokenStore for InMemory {
 struct Scripted {
     said: Arc<Mutex<Vec<(UserId, Vec<Part>)>>>,
     requests: Arc<Mutex<Vec<Request>>>,
+    stage: openai::Stage,
 }
 
 struct Owned(Scripted, UserId);
@@ -106,8 +109,10 @@ impl Conversations for Owned {
 
     fn request(&self, request: Request) -> BoxFuture<'_, Result<Reply, RequestError>> {
         self.0.requests.lock().unwrap().push(request.clone());
+        self.0.stage.hear(&request);
         Box::pin(async move {
             match request {
+                Request::Models => Ok(openai::models()),
                 Request::Create { .. } => Ok(Reply::Session { session: info() }),
                 Request::Rename { session, .. } if session.as_str() != "s" => Err(no_session()),
                 _ => Ok(Reply::Done),
@@ -124,6 +129,7 @@ impl Conversations for Owned {
             if session.as_str() != "s" || self.1 != UserId::new("anna") {
                 return Err(no_session());
             }
+            self.0.stage.play(&parts);
             self.0.said.lock().unwrap().push((self.1.clone(), parts));
             Ok(Reply::Accepted { session: session.clone(), queued: 0 })
         })
@@ -137,6 +143,9 @@ impl Conversations for Owned {
         Box::pin(async move {
             if session.as_str() != "s" || self.1 != UserId::new("anna") {
                 return Err(no_session());
+            }
+            if let Some(followed) = self.0.stage.follow() {
+                return Ok(followed);
             }
             let following: Box<dyn Following> = Box::new(Counting(after.unwrap_or(3)));
             Ok((info(), following))

@@ -11,6 +11,9 @@ use std::sync::{Mutex, PoisonError};
 /// Files of one user at once: those of two messages.
 const MOST: usize = MOST_ATTACHMENTS * 2;
 
+/// Bytes of the files of one message.
+pub(crate) const LARGEST_MESSAGE: u64 = LARGEST_ATTACHMENT * MOST_ATTACHMENTS as u64;
+
 /// How long a file waits to be said.
 const KEPT_MS: u64 = 15 * 60 * 1_000;
 
@@ -120,7 +123,7 @@ fn unknown() -> RequestError {
     )
 }
 
-fn is_media_type(text: &str) -> bool {
+pub(crate) fn is_media_type(text: &str) -> bool {
     let token = |text: &str| {
         !text.is_empty()
             && text.len() <= 64
