@@ -108,3 +108,16 @@ fn other_machines_are_not_served_by_mistake() {
     home.run(&["serve", "--bind", "0.0.0.0:0"]).code(2).tells("gateway.tls_cert");
     home.run(&["serve", "--bind", "here"]).code(2).tells("is no address with a port");
 }
+
+#[test]
+fn clients_of_openai_drive_the_agent() {
+    let home = Home::new();
+    let daemon = Daemon::start(&home, &[]);
+    let said = json!([{ "role": "user", "content": "say hello there" }]);
+    let chat = json!({ "model": "hydroid", "messages": said });
+    let answer = daemon.call("POST", "/v1/chat/completions", &chat);
+    assert_eq!(answer["choices"][0]["message"]["content"], "hello there");
+    let input = json!({ "model": "hydroid", "input": "say hello there", "store": false });
+    let answer = daemon.call("POST", "/v1/responses", &input);
+    assert_eq!(answer["output"][0]["content"][0]["text"], "hello there");
+}

@@ -180,7 +180,7 @@ mod tests {
         leave_out(&mut command, true, &[], &[NEEDS_AIMOCK, NEEDS_BROWSER]);
         assert_eq!(
             words(&command).last().map(String::as_str),
-            Some("not test(aimock) and not test(chromium)")
+            Some("not test(aimock) & not test(chromium)")
         );
         let mut command = test_command(&[]);
         leave_out(&mut command, false, &[], &[]);

@@ -54,7 +54,7 @@ async fn whatever_goes_wrong_at_a_gate_is_a_denial_that_says_what() {
         ("panic", "`test-hook`"),
         ("loop", "components.test-hook.limits.call"),
         ("fill memory", "components.test-hook.limits.memory"),
-        ("answer at length", "are passed on"),
+        ("answer at length", "no JSON object with a `text`"),
         ("replace by nonsense", "no JSON object"),
         ("unknown", "`test/unknown`, which this host does not know"),
         ("retry", "why"),

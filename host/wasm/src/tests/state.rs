@@ -135,7 +135,7 @@ async fn options_that_nobody_knows_are_refused_with_those_that_are() {
     for (given, expect) in [
         ("", "do not fit"),
         ("[]", "do not fit"),
-        (r#"{"tag":["a"]}"#, "`tags`, `sources`, `after_s` and `before_s`"),
+        (r#"{"tag":["a"]}"#, "expected one of `tags`, `sources`, `after_s`"),
         (r#"{"sources":["notes"]}"#, "did you mean `note`"),
         (r#"{"sources":["web"]}"#, "sources: note, message, file"),
         (r#"{"project":"a b"}"#, "is no scope"),
