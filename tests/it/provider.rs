@@ -57,7 +57,7 @@ fn found_below(directory: &std::path::Path, secrets: &[&str]) -> Vec<String> {
         } else if kind.is_file() {
             let bytes = std::fs::read(entry.path()).unwrap();
             let has = |secret: &&str| bytes.windows(secret.len()).any(|at| at == secret.as_bytes());
-            if secrets.iter().any(|secret| has(secret)) {
+            if secrets.iter().any(has) {
                 found.push(entry.path().display().to_string());
             }
         }

@@ -41,7 +41,17 @@ const TITLE_TOKENS: u32 = 64;
 pub(crate) fn due(agent: &AgentParts, entries: &[Entry], messages: &[Message]) -> Option<Plan> {
     let window = window(agent, &agent.config.model.provider, &agent.config.model.name);
     let share = agent.config.turn.compact_at;
-    if is_due(messages, share, window) { plan(entries, window) } else { None }
+    if !is_due(messages, share, window) {
+        return None;
+    }
+    // What is kept is a part of what may be there, or it would be due again at once.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of a window is no larger than the window"
+    )]
+    let room = (f64::from(window) * share) as u32;
+    plan(entries, room)
 }
 
 fn window(agent: &AgentParts, provider: &str, name: &str) -> u32 {

@@ -92,6 +92,7 @@ mod tests {
     use super::*;
     use std::path::PathBuf;
 
+    #[expect(clippy::disallowed_methods, reason = "the tests look at the files of the page")]
     fn below(directory: PathBuf, prefix: &str, found: &mut Vec<String>) {
         for entry in std::fs::read_dir(directory).unwrap() {
             let entry = entry.unwrap();

@@ -54,10 +54,13 @@ impl TokenStore for InMemory {
     }
 }
 
+/// Who said what.
+type Said = (UserId, Vec<Part>);
+
 /// Knows one session, `s`, of one user, and keeps what was said.
 #[derive(Clone, Default)]
 struct Scripted {
-    said: Arc<Mutex<Vec<(UserId, Vec<Part>)>>>,
+    said: Arc<Mutex<Vec<Said>>>,
     requests: Arc<Mutex<Vec<Request>>>,
     stage: openai::Stage,
 }

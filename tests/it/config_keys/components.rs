@@ -37,9 +37,9 @@ fn another_instance(home: &Home) {
     run(home, &[twin], &ask).code(0);
     run(home, &[twin], &["component", "inspect", "twin"]).code(0).says("role    provider");
     run(home, &["components.twin.component=nothing"], &ask)
-        .code(3)
+        .code(2)
         .tells("no component of the release");
-    run(home, &["components.tool-json.component=tool-time"], &ask).code(3).tells("already");
+    run(home, &["components.tool-json.component=tool-time"], &ask).code(2).tells("already");
 }
 
 fn config(home: &Home) {

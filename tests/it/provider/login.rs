@@ -24,7 +24,8 @@ fn service(polls: &[&'static str]) -> Service {
     let address = listener.local_addr().unwrap();
     let requests: Arc<Mutex<Vec<String>>> = Arc::default();
     let log = requests.clone();
-    let mut polls = polls.to_vec().into_iter();
+    let polls: Vec<&'static str> = polls.to_vec();
+    let mut polls = polls.into_iter();
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
             let mut reader = BufReader::new(stream.try_clone().unwrap());

@@ -24,14 +24,16 @@ impl Daemon {
         drop(std::fs::remove_file(home.path("run/gateway.json")));
         let mut arguments = vec!["serve", "--bind", "127.0.0.1:0"];
         arguments.extend(settings.iter().flat_map(|setting| ["--set", setting]));
-        let child = home.start(&arguments);
+        let child = Some(home.start(&arguments));
+        let mut daemon = Self { child, address: String::new(), token: String::new() };
         let began = Instant::now();
         loop {
             if let Ok(text) = std::fs::read_to_string(home.path("run/gateway.json")) {
                 let running: Value = serde_json::from_str(&text).expect("JSON");
                 let field = |name: &str| running[name].as_str().expect("a text").to_owned();
-                let address = field("url").trim_start_matches("http://").to_owned();
-                return Self { child: Some(child), address, token: field("token") };
+                daemon.address = field("url").trim_start_matches("http://").to_owned();
+                daemon.token = field("token");
+                return daemon;
             }
             assert!(began.elapsed() < LONGEST, "the daemon does not listen");
             std::thread::sleep(Duration::from_millis(20));

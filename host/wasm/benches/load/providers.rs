@@ -337,7 +337,8 @@ fn scene_for(format: &Format, server: SocketAddr) -> Scene {
          [secrets.{secret}]\nfile = \"unused\"\nhosts = [\"http://{server}\"]\n"
     );
     let entry = Entry { hosts: [format!("http://{server}")].into(), ..Entry::default() };
-    let grants = Grants { components: [((*component).to_owned(), entry)].into() };
+    let components = [((*component).to_owned(), entry)].into();
+    let grants = Grants { components, ..Grants::default() };
     Scene::granting(&[component], &config, grants)
 }
 
