@@ -125,7 +125,7 @@ fn home(service: &Service) -> Home {
          [components.provider-mine.config]\nbase_url = \"http://{address}/v1\"\napi_key_secret = \"mine\"\n"
     ));
     let file = component(&home, address);
-    home.run(&["component", "add", &file]).code(0);
+    home.run(&["component", "add", "--allow-unsigned", &file]).code(0);
     let host = format!("http://{address}");
     home.run(&["component", "grant", "provider-mine", "web", "--host", &host]).code(0);
     home

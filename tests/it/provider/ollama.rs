@@ -107,8 +107,7 @@ fn a_model_that_is_not_there_is_fetched_if_that_is_wanted() {
 /// Fetching may take many minutes; a person who asks sees how far it is, and so does a program.
 #[test]
 fn how_far_a_model_is_fetched_is_shown_while_one_waits() {
-    for (json, expected) in [(false, "m: pulling manifest"), (true, "\"type\":\"model_progress\"")]
-    {
+    for (json, expected) in [(false, "m: pulling manifest"), (true, "\"type\":\"progress\"")] {
         let url = format!("http://{}", pulling());
         let home = Home::new();
         home.run(&["provider", "add", "ollama", "--url", &url, "--model", "m"]).code(0);
