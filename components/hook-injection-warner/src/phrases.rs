@@ -10,7 +10,7 @@ const LARGEST: usize = 4 << 20;
 
 /// Those that are always looked for.
 const KNOWN: &[&str] = &[
-    r"\b(?:ignore|disregard|forget|override)\b[^.\n]{0,40}\b(?:previous|prior|above|earlier|system)\b[^.\n]{0,20}\b(?:instructions?|prompts?|rules|messages?|context)",
+    r"\b(?:ignore|disregard|forget|override)\b[^.\n]{0,40}\b(?:previous|prior|above|earlier|system)\b[^.]{0,20}\b(?:instructions?|prompts?|rules|messages?|context)",
     r"\b(?:new|updated|real|actual)\s+(?:system\s+)?instructions?\s*:",
     r"\bdo\s+not\s+(?:tell|inform|mention|reveal|show|alert)\b.{0,30}\b(?:user|human|person|owner)\b",
     r"<\s*/?\s*(?:system|important|instructions?|admin)\s*>",

@@ -21,7 +21,7 @@
 //!
 //! `src/lib.rs`:
 //!
-//! ```
+//! ```ignore
 //! //! Shouts. Not polite.
 //!
 //! use hydroid_component::tool::ToolError;

@@ -141,7 +141,7 @@ impl Scenario {
         drop(stdin);
         let output = node.wait_with_output().expect("node ends");
         let error = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{}:\n{error}", self.name);
+        assert!(output.status.success(), "{}, {}:\n{error}", self.name, output.status);
     }
 
     fn command(&self, host: &Host, variables: &[(&str, &str)]) -> Command {
