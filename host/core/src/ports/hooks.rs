@@ -20,23 +20,3 @@ pub trait Hooks: Send + Sync {
         context: CallContext,
     ) -> BoxFuture<'a, HookOutcome>;
 }
-
-/// Nobody is asked.
-#[derive(Debug)]
-pub struct NoHooks;
-
-impl Hooks for NoHooks {
-    fn wants(&self, _: HookPoint, _: Option<&str>) -> bool {
-        false
-    }
-
-    fn ask<'a>(
-        &'a self,
-        _: HookPoint,
-        _: Option<&'a str>,
-        subject: Value,
-        _: CallContext,
-    ) -> BoxFuture<'a, HookOutcome> {
-        Box::pin(std::future::ready(HookOutcome::proceed(subject)))
-    }
-}
