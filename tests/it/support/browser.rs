@@ -136,7 +136,7 @@ impl Scenario {
         for line in stdout.lines() {
             let answered = answer(host, line.expect("node writes UTF-8").trim());
             // One that failed reads no more, and says so at its end.
-            drop(writeln!(stdin, "{answered}"));
+            drop(stdin.write_all(format!("{answered}\n").as_bytes()));
         }
         drop(stdin);
         let output = node.wait_with_output().expect("node ends");
