@@ -4,7 +4,7 @@
 //!
 //! Read in this order: [`Agent`] opens a [`Session`], `actor` is the task behind it, `effects`
 //! runs models and tools, `answer` keeps secrets out of what streams by, `clients` shows what is
-//! in the journal, `audit` is what of it is written to the audit log, `metered` keeps account of what models cost, `model` asks models reliably, `hub` is all sessions of a user for a listener, `history` is what a session remembers and how it goes on after a crash.
+//! in the journal, `audit` is what of it is written to the audit log, `metered` keeps account of what models cost, `model` asks models reliably, `hub` is all sessions of a user for a listener, `caller` is sessions of programs that ask for calls themselves, `history` is what a session remembers and how it goes on after a crash.
 //!
 //! One owner per session: everything that happens to it goes through one bounded mailbox, so no
 //! state is shared and no lock is held. Nothing is shown that the journal has not accepted.
@@ -12,6 +12,7 @@
 mod actor;
 mod answer;
 mod audit;
+mod caller;
 mod clients;
 mod compacting;
 mod effects;
@@ -30,6 +31,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+pub use caller::{ProgramParts, Programs};
 pub use clients::{Shown, Subscription, SubscriptionEnd};
 pub use hub::{Export, Hub, HubLimits, HubParts, Occupy};
 pub use metered::Metered;

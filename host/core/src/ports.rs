@@ -5,6 +5,7 @@ mod administration;
 mod answer_cache;
 mod approvals;
 mod audit;
+mod calls;
 mod cancel;
 mod conversations;
 mod embedder;
@@ -24,6 +25,7 @@ pub use administration::{AdminError, AdminRequest, Administration, ConfigChange,
 pub use answer_cache::{AnswerCache, KeepLimits, KeptAnswer};
 pub use approvals::{Approvals, StandingApproval};
 pub use audit::Audit;
+pub use calls::{AskedCall, CallQuestion, CallWatch, Caller, Callers};
 pub use cancel::{CancelFlag, Cancelled};
 pub use conversations::{LONGEST_TITLE, StoredSession, StoredSessions};
 pub use embedder::{EmbedError, EmbedPurpose, Embedder, EmbedderDescription};
@@ -52,7 +54,7 @@ use crate::message::{Message, StopReason, Usage};
 use crate::money::Money;
 use crate::protocol::SessionMessage;
 use crate::reliability::ModelNews;
-use crate::tool::{CheckedCall, Preview, ToolCall, ToolOutput, ToolSpec};
+use crate::tool::{CheckedCall, Preview, ToolCall, ToolDetails, ToolOutput, ToolSpec};
 use futures_core::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -177,6 +179,11 @@ impl ModelError {
 pub trait Tools: Send + Sync {
     /// The tools on offer, sorted by name.
     fn specs(&self) -> Vec<ToolSpec>;
+    /// What else its component says of a tool, for who offers it to others; none if it says
+    /// nothing.
+    fn details(&self, _name: &str) -> Option<ToolDetails> {
+        None
+    }
     /// Checks that the tool exists and that the arguments fit its schema. The error is a sentence
     /// the model can act on.
     fn check(&self, call: &ToolCall) -> Result<CheckedCall, String>;

@@ -25,6 +25,19 @@ pub struct ToolSpec {
     pub claims_read_only: bool,
 }
 
+/// What a component says of a tool beside what a model is told: claims, proven by nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ToolDetails {
+    /// It may destroy something that cannot be had back.
+    pub destructive: bool,
+    /// Calling twice with the same arguments is the same as once.
+    pub idempotent: bool,
+    /// It reaches things outside the person's own files.
+    pub open_world: bool,
+    /// Further settings of its definition, an object.
+    pub options: Option<Value>,
+}
+
 /// What a tool can do, proven from its component's imports and grant, not from its own claims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -26,7 +26,7 @@ use hydroid_core::manifest::{Manifest, ManifestError};
 use hydroid_core::message::Origin;
 use hydroid_core::policy::resource::host_of;
 use hydroid_core::ports::{CallContext, CancelFlag, SawSecret, Secrets};
-use hydroid_core::tool::{Impact, Reach, Resource, ResourceKind};
+use hydroid_core::tool::{Impact, Reach, Resource, ResourceKind, ToolDetails};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,6 +84,8 @@ pub struct Definition {
     pub input_schema: Value,
     /// It claims to change nothing.
     pub claims_read_only: bool,
+    /// What else it says of itself.
+    pub(crate) details: ToolDetails,
     pub(crate) validator: jsonschema::Validator,
 }
 
@@ -803,12 +805,32 @@ fn check_definition(
             return wrong(format!("the schema of its tool `{name}` is not a JSON Schema: {error}"));
         }
     };
+    let options = match written.options_json.as_deref() {
+        None => None,
+        Some(text) if text.len() > LONGEST_SCHEMA => {
+            return wrong(format!(
+                "the options of its tool `{name}` have more than {LONGEST_SCHEMA} bytes"
+            ));
+        }
+        Some(text) => match serde_json::from_str::<Value>(text) {
+            Ok(options) if options.is_object() => Some(options),
+            Ok(_) | Err(_) => {
+                return wrong(format!("the options of its tool `{name}` are not a JSON object"));
+            }
+        },
+    };
     Ok(Definition {
         name,
         title: written.title,
         description: written.description,
         input_schema,
         claims_read_only: written.hints.read_only,
+        details: ToolDetails {
+            destructive: written.hints.destructive,
+            idempotent: written.hints.idempotent,
+            open_world: written.hints.open_world,
+            options,
+        },
         validator,
     })
 }

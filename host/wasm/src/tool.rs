@@ -17,7 +17,7 @@ use hydroid_core::message::Content;
 use hydroid_core::policy::resource::resources;
 use hydroid_core::ports::{CallContext, Tools};
 use hydroid_core::tool::{
-    CheckedCall, Preview, Resource, ResourceKind, ToolCall, ToolOutput, ToolSpec,
+    CheckedCall, Preview, Resource, ResourceKind, ToolCall, ToolDetails, ToolOutput, ToolSpec,
 };
 use serde_json::Value;
 use std::sync::Arc;
@@ -29,6 +29,11 @@ impl Tools for Catalog {
     fn specs(&self) -> Vec<ToolSpec> {
         let snapshot = self.snapshot();
         snapshot.tools.values().map(|(loaded, index)| spec(loaded, *index)).collect()
+    }
+
+    fn details(&self, name: &str) -> Option<ToolDetails> {
+        let (loaded, index) = self.snapshot().tools.get(name)?.clone();
+        Some(loaded.definitions[index].details.clone())
     }
 
     fn check(&self, call: &ToolCall) -> Result<CheckedCall, String> {
