@@ -18,6 +18,7 @@ mod parsers;
 mod prompt_files;
 mod rate_limits;
 mod recall;
+mod remotes;
 mod request_budget;
 mod secret_places;
 
@@ -45,6 +46,7 @@ pub use recall::{
     Order, Origin, Question, Recall, RecallError, Scope, Scopes, Source, Why, check_scratchpad,
     normal_tag,
 };
+pub use remotes::{RemoteAnswer, RemoteError, RemoteRequest, Remotes};
 pub use request_budget::{FullWindow, RequestBudget, RequestWindow, Sent, full_window};
 pub use secret_places::{BadPlace, SawSecret, SecretPlace, SecretPlaces};
 

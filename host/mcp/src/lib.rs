@@ -4,13 +4,22 @@
 //!
 //! Read in this order: `server` offers tools that components have; `server::offered` says what of
 //! a component becomes a tool, a prompt or a resource; `server::results` writes what came of a
-//! call; `server::input` is for tools that need something of the client first.
+//! call; `server::input` is for tools that need something of the client first. `client` speaks with
+//! servers of others: `client::book` is what a person added, `client::pinned` what they allowed a
+//! model to be told, `client::process` and `client::door` are the two ways to a server,
+//! `client::connection` is one of them in use, `client::tools` what a model is offered.
 
 #![expect(
     deprecated,
     reason = "clients and servers before 2026-07-28 log, sample and subscribe in ways that end with it"
 )]
 
+mod client;
 mod server;
 
-pub use server::{HttpService, ServeSettings, Server};
+pub use client::{
+    About, Answerer, BadBook, Book, ClientParts, Compile, ConnectError, Declines, Elicitation,
+    Elicited, OAuthClient, PinError, Pinned, PinnedTool, Place, Protocol, Server, ServerTools,
+    WithServers, is_server_name, tool_name,
+};
+pub use server::{HttpService, Offering, ServeSettings};

@@ -43,7 +43,7 @@ const MOST_COMPLETIONS: usize = CompletionInfo::MAX_VALUES;
 const INSTRUCTIONS: &str = "Each tool is a WebAssembly component in a sandbox that can do only what its person granted it. A refusal is final: it names what a person could allow, and trying again changes nothing.";
 
 /// The server over HTTP.
-pub type HttpService = StreamableHttpService<Server, LocalSessionManager>;
+pub type HttpService = StreamableHttpService<Offering, LocalSessionManager>;
 
 /// How it serves.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +55,7 @@ pub struct ServeSettings {
 }
 
 /// The server of one client.
-pub struct Server {
+pub struct Offering {
     shared: Arc<Shared>,
     /// This client's session, once it called something.
     caller: OnceCell<Arc<dyn Caller>>,
@@ -72,7 +72,7 @@ struct Shared {
     seal: input::Seal,
 }
 
-impl Server {
+impl Offering {
     /// Offers what these let in. The key seals what a client is handed to bring back.
     pub fn new(callers: Arc<dyn Callers>, settings: ServeSettings, key: [u8; 32]) -> Self {
         let seal = input::Seal::new(key);
@@ -177,7 +177,7 @@ fn unknown(kind: &str, name: &str) -> ErrorData {
     ErrorData::invalid_params(format!("there is no {kind} `{shown}`"), None)
 }
 
-impl ServerHandler for Server {
+impl ServerHandler for Offering {
     fn get_info(&self) -> ServerConfig {
         let capabilities = ServerCapabilities::builder()
             .enable_completions()
@@ -429,8 +429,8 @@ fn no_resource(uri: &str) -> ErrorData {
     ErrorData::resource_not_found(format!("there is no resource `{shown}`"), Some(data))
 }
 
-impl std::fmt::Debug for Server {
+impl std::fmt::Debug for Offering {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Server").field("settings", &self.shared.settings).finish_non_exhaustive()
+        f.debug_struct("Offering").field("settings", &self.shared.settings).finish_non_exhaustive()
     }
 }

@@ -35,6 +35,7 @@ mod linker;
 mod parser;
 mod preview;
 mod provider;
+mod remote;
 mod schema;
 pub mod shipping;
 mod still;
@@ -52,6 +53,8 @@ pub use component::{Definition, LoadError, Loaded};
 pub use embedder::{Description, InstalledEmbedder};
 pub use engine::WasmEngine;
 pub use provider::OfferedModel;
+pub use remote::{RemoteCredential, RemoteDoor, RemoteParts, RemotePlace};
+pub use schema::problems_of;
 pub use still::Still;
 pub use tool::Ended;
 

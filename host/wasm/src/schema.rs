@@ -20,6 +20,25 @@ pub(crate) fn compile(schema: &Value) -> Result<jsonschema::Validator, String> {
     jsonschema::draft202012::new(schema).map_err(|error| error.to_string())
 }
 
+/// Says of arguments what does not fit.
+pub type Problems = Box<dyn Fn(&Value) -> Vec<String> + Send + Sync>;
+
+/// Problems with arguments that are shown at once.
+const MOST_PROBLEMS: usize = 5;
+
+/// What compares arguments with a schema that is not a component's; an error is a sentence.
+pub fn problems_of(schema: &Value) -> Result<Problems, String> {
+    let validator = compile(schema)?;
+    Ok(Box::new(move |arguments| {
+        let errors = validator.iter_errors(arguments).take(MOST_PROBLEMS);
+        let sentence = |error: jsonschema::ValidationError<'_>| match error.instance_path().to_string() {
+            path if path.is_empty() => error.to_string(),
+            path => format!("at `{path}`: {error}"),
+        };
+        errors.map(sentence).collect()
+    }))
+}
+
 /// Counts the parts of a schema with its references followed.
 struct Expansion<'a> {
     root: &'a Value,

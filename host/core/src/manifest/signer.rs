@@ -130,6 +130,8 @@ pub struct OAuth2 {
     pub scopes: Vec<String>,
     /// The `audience` parameter some services want.
     pub audience: Option<String>,
+    /// What the token is for (RFC 8707); no manifest says it.
+    pub resource: Option<String>,
     /// Where the token is put.
     pub place: Place,
 }

@@ -174,6 +174,7 @@ fn oauth(
             .choice("client_auth", &[("basic", ClientAuth::Basic), ("body", ClientAuth::Body)])?,
         scopes,
         audience: fields.text("audience")?,
+        resource: None,
         place: token_place(attach)?,
     })
 }
@@ -210,6 +211,7 @@ fn exchange(attach: Option<&str>, table: toml::Table, hosts: &[WebRule]) -> Resu
         client_auth: ClientAuth::Body,
         scopes: Vec::new(),
         audience: None,
+        resource: None,
         place: token_place(attach)?,
     })
 }

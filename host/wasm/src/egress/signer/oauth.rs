@@ -348,6 +348,9 @@ impl Exchange<'_> {
         if let Some(audience) = &self.oauth.audience {
             form.append_pair("audience", audience);
         }
+        if let Some(resource) = &self.oauth.resource {
+            form.append_pair("resource", resource);
+        }
         // A client without a secret only says who it is.
         let client = match (secret, self.oauth.client_auth) {
             (Some(secret), ClientAuth::Basic) => Some(basic(client_id, secret)),

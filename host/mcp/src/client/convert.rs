@@ -1,0 +1,110 @@
+//! What a server answers, as a result of a tool. All of it is data of somebody else; the session
+//! scrubs, cuts and labels it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hydroid_core::message::{Bytes, Content};
+use hydroid_core::tool::ToolOutput;
+use rmcp::model::{
+    CallToolResult, ContentBlock, GetPromptResult, Prompt, ReadResourceResult, Resource,
+    ResourceContents, Role,
+};
+use serde_json::json;
+
+pub(super) fn of_call(result: CallToolResult) -> ToolOutput {
+    let mut content: Vec<Content> = result.content.into_iter().map(block).collect();
+    if let (true, Some(json)) = (content.is_empty(), result.structured_content) {
+        content.push(Content::Json { json });
+    }
+    ToolOutput { content, is_error: result.is_error == Some(true) }
+}
+
+pub(super) fn of_resource(result: ReadResourceResult) -> ToolOutput {
+    let content = result.contents.into_iter().map(|contents| resource(contents, false)).collect();
+    ToolOutput { content, is_error: false }
+}
+
+pub(super) fn of_prompt(result: GetPromptResult) -> ToolOutput {
+    let mut content = Vec::new();
+    for message in result.messages {
+        let who = match message.role {
+            Role::User => "user:",
+            Role::Assistant => "assistant:",
+        };
+        content.push(Content::text(who));
+        content.push(block(message.content));
+    }
+    ToolOutput { content, is_error: false }
+}
+
+pub(super) fn prompts(listed: &[Prompt]) -> ToolOutput {
+    let prompts: Vec<_> = listed
+        .iter()
+        .map(|prompt| {
+            let arguments = prompt.arguments.iter().flatten().map(|argument| {
+                json!({
+                    "name": argument.name,
+                    "description": argument.description,
+                    "required": argument.required == Some(true),
+                })
+            });
+            json!({
+                "name": prompt.name,
+                "description": prompt.description,
+                "arguments": arguments.collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    ToolOutput { content: vec![Content::Json { json: json!({ "prompts": prompts }) }], is_error: false }
+}
+
+pub(super) fn resources(listed: &[Resource]) -> ToolOutput {
+    let resources: Vec<_> = listed
+        .iter()
+        .map(|resource| {
+            json!({
+                "uri": resource.uri,
+                "name": resource.name,
+                "description": resource.description,
+                "media_type": resource.mime_type,
+            })
+        })
+        .collect();
+    let json = json!({ "resources": resources });
+    ToolOutput { content: vec![Content::Json { json }], is_error: false }
+}
+
+fn block(block: ContentBlock) -> Content {
+    match block {
+        ContentBlock::Text(text) => Content::text(text.text),
+        ContentBlock::Image(image) => media(&image.data, image.mime_type),
+        ContentBlock::Audio(audio) => media(&audio.data, audio.mime_type),
+        ContentBlock::Resource(embedded) => resource(embedded.resource, true),
+        ContentBlock::ResourceLink(link) => Content::Link {
+            uri: link.uri,
+            title: Some(link.title.unwrap_or(link.name)),
+            media_type: link.mime_type,
+        },
+        _ => Content::text("[something this host does not know is left out]"),
+    }
+}
+
+fn resource(contents: ResourceContents, named: bool) -> Content {
+    match contents {
+        ResourceContents::TextResourceContents { uri, text, .. } if named => {
+            Content::text(format!("{uri}:\n{text}"))
+        }
+        ResourceContents::TextResourceContents { text, .. } => Content::text(text),
+        ResourceContents::BlobResourceContents { mime_type, blob, .. } => {
+            media(&blob, mime_type.unwrap_or_else(|| "application/octet-stream".to_owned()))
+        }
+        _ => Content::text("[something this host does not know is left out]"),
+    }
+}
+
+fn media(data: &str, media_type: String) -> Content {
+    match STANDARD.decode(data) {
+        Ok(bytes) => Content::Media { media_type, data: Bytes(bytes), name: None },
+        Err(_) => Content::text(format!("[what claims to be {media_type} is not base64]")),
+    }
+}

@@ -1,0 +1,182 @@
+//! What a server may want of the host: to tell how far a call is, to have a person asked, to know
+//! where the files are, to have a model asked. The last two it does not get.
+
+use futures_util::future::BoxFuture;
+use hydroid_core::harmless::harmless;
+use rmcp::model::{
+    ClientCapabilities, ClientInfo, ElicitRequestParams, ElicitResult, ElicitationAction,
+    Implementation, ProgressNotificationParam, ProtocolVersion,
+};
+use rmcp::service::{NotificationContext, RequestContext};
+use rmcp::{ClientHandler, ErrorData, RoleClient};
+use serde_json::Value;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Characters of what a server has a person asked.
+const LONGEST_QUESTION: usize = 2_000;
+
+/// What a server asks of a person.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Elicitation {
+    /// The server.
+    pub server: String,
+    /// What it says; harmless to show.
+    pub message: String,
+    /// JSON Schema of the answer: an object of plain values.
+    pub schema: Value,
+}
+
+/// What a person answers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Elicited {
+    /// These values.
+    Values(Value),
+    /// No.
+    Declined,
+    /// They want to hear no more of it.
+    Cancelled,
+}
+
+/// Who answers what a server asks.
+pub trait Answerer: Send + Sync {
+    /// Somebody can be asked.
+    fn is_there(&self) -> bool;
+    /// Puts it to a person.
+    fn answer(&self, asked: Elicitation) -> BoxFuture<'_, Elicited>;
+}
+
+/// Nobody is there, so everything is declined.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Declines;
+
+impl Answerer for Declines {
+    fn is_there(&self) -> bool {
+        false
+    }
+
+    fn answer(&self, _: Elicitation) -> BoxFuture<'_, Elicited> {
+        Box::pin(std::future::ready(Elicited::Declined))
+    }
+}
+
+type Progress = Arc<dyn Fn(Option<f32>, String) + Send + Sync>;
+
+/// What a connection is told by its server.
+#[derive(Clone)]
+pub(super) struct Handler(Arc<Told>);
+
+struct Told {
+    server: String,
+    version: ProtocolVersion,
+    answerer: Arc<dyn Answerer>,
+    /// It said that its tools are others now.
+    changed: AtomicBool,
+    /// Calls that run, and who is told how far they are.
+    running: Mutex<Vec<(u64, Progress)>>,
+}
+
+/// A call that is told of for as long as this is held.
+pub(super) struct Watched {
+    told: Arc<Told>,
+    number: u64,
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        let mut running = self.told.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.retain(|(number, _)| *number != self.number);
+    }
+}
+
+impl Handler {
+    pub(super) fn new(
+        server: &str,
+        version: ProtocolVersion,
+        answerer: Arc<dyn Answerer>,
+    ) -> Self {
+        Self(Arc::new(Told {
+            server: server.to_owned(),
+            version,
+            answerer,
+            changed: AtomicBool::new(false),
+            running: Mutex::default(),
+        }))
+    }
+
+    /// True if the server said that its tools are others, since this was asked last.
+    pub(super) fn takes_change(&self) -> bool {
+        self.0.changed.swap(false, Ordering::AcqRel)
+    }
+
+    pub(super) fn watch(&self, progress: Progress) -> Watched {
+        let mut running = self.0.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = running.last().map_or(0, |(number, _)| number.wrapping_add(1));
+        running.push((number, progress));
+        Watched { told: Arc::clone(&self.0), number }
+    }
+}
+
+impl ClientHandler for Handler {
+    fn get_info(&self) -> ClientInfo {
+        let mut capabilities = ClientCapabilities::default();
+        if self.0.answerer.is_there() {
+            let form = serde_json::json!({ "form": { "applyDefaults": true } });
+            capabilities.elicitation = serde_json::from_value(form).ok();
+        }
+        let implementation = Implementation::new("hydroid", env!("CARGO_PKG_VERSION"));
+        ClientInfo::new(capabilities, implementation).with_protocol_version(self.0.version.clone())
+    }
+
+    async fn create_elicitation(
+        &self,
+        request: ElicitRequestParams,
+        _: RequestContext<RoleClient>,
+    ) -> Result<ElicitResult, ErrorData> {
+        // An address to open is an order to a person that nobody checked.
+        let ElicitRequestParams::FormElicitationParams { message, requested_schema, .. } = request
+        else {
+            return Ok(ElicitResult::new(ElicitationAction::Decline));
+        };
+        if !self.0.answerer.is_there() {
+            tracing::info!(server = %self.0.server, "a question of a server was declined: nobody can be asked");
+        }
+        let asked = Elicitation {
+            server: self.0.server.clone(),
+            message: harmless(&message).chars().take(LONGEST_QUESTION).collect(),
+            schema: serde_json::to_value(requested_schema).unwrap_or_default(),
+        };
+        Ok(match self.0.answerer.answer(asked).await {
+            Elicited::Values(values) => {
+                ElicitResult::new(ElicitationAction::Accept).with_content(values)
+            }
+            Elicited::Declined => ElicitResult::new(ElicitationAction::Decline),
+            Elicited::Cancelled => ElicitResult::new(ElicitationAction::Cancel),
+        })
+    }
+
+    async fn on_progress(
+        &self,
+        told: ProgressNotificationParam,
+        _: NotificationContext<RoleClient>,
+    ) {
+        let running = self.0.running.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // Of several calls it is not known whose it is.
+        if let [(_, progress)] = &running[..] {
+            let fraction = told.total.filter(|total| *total > 0.0);
+            #[expect(clippy::cast_possible_truncation, reason = "a share of one needs no more digits")]
+            let fraction = fraction.map(|total| (told.progress / total) as f32);
+            progress(fraction, told.message.unwrap_or_default());
+        }
+    }
+
+    async fn on_tool_list_changed(&self, _: NotificationContext<RoleClient>) {
+        self.0.changed.store(true, Ordering::Release);
+    }
+}
+
+impl std::fmt::Debug for Handler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Handler").field("server", &self.0.server).finish_non_exhaustive()
+    }
+}
