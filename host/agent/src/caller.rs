@@ -1,6 +1,7 @@
 //! Sessions in which a program asks for calls and no model does. The program takes the model's
 //! place in a turn, so a call of it goes the way of every call; there is no second one.
 
+use crate::Occupy;
 use crate::session::{Session, TurnError};
 use crate::sessions::{Agent, AgentParts, OpenSession, SessionChoice};
 use futures_util::FutureExt as _;
@@ -43,7 +44,6 @@ pub struct Programs {
 }
 
 /// How programs are let in.
-#[derive(Clone, Debug)]
 pub struct ProgramParts {
     /// Whose sessions they are.
     pub user: UserId,
@@ -57,6 +57,8 @@ pub struct ProgramParts {
     pub allow: Vec<PolicyRule>,
     /// The components whose tools are offered; all if empty.
     pub components: BTreeSet<ComponentId>,
+    /// Keeps other processes out of a session.
+    pub occupy: Occupy,
 }
 
 impl Programs {
@@ -80,6 +82,7 @@ impl Callers for Programs {
         let name: String = name.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect();
         async move {
             let session = SessionId::new((self.agent.parts().new_turn_id)());
+            let occupied = (self.parts.occupy)(&session)?;
             let (messages, shown) = mpsc::channel(WAITING);
             let open = OpenSession {
                 user: self.parts.user.clone(),
@@ -98,6 +101,7 @@ impl Callers for Programs {
                 id: session,
                 asked: Arc::clone(&self.asked),
                 shown: tokio::sync::Mutex::new(shown),
+                _occupied: occupied,
             }) as Arc<dyn Caller>)
         }
         .boxed()
@@ -121,6 +125,8 @@ struct Program {
     asked: Arc<Slots>,
     /// What the session tells; who holds it has the session's only turn.
     shown: tokio::sync::Mutex<mpsc::Receiver<SessionMessage>>,
+    /// Let go of last.
+    _occupied: Box<dyn Send + Sync>,
 }
 
 impl Caller for Program {
@@ -417,6 +423,12 @@ impl Tools for Chosen {
 
     fn preview(&self, call: CheckedCall, context: CallContext) -> BoxFuture<'_, Option<Preview>> {
         self.inner.preview(call, context)
+    }
+}
+
+impl std::fmt::Debug for ProgramParts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ProgramParts").field("user", &self.user).finish_non_exhaustive()
     }
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod authoring;
 mod authority;
 mod gateway;
+mod mcp;
 mod memory;
 mod model;
 mod provider;
@@ -14,6 +15,7 @@ pub(crate) use authority::{
     Answer, Approval, Audit, AuditFormat, Check, Given, Label, Mode, Policy, Query, Stop,
 };
 pub(crate) use gateway::{Daemon, Logs, Serve, TokenCommand, TokenScope, Web};
+pub(crate) use mcp::{AddServer, CallServer, Mcp, ServeMcp};
 pub(crate) use memory::{Backup, Memory, NotesFormat, SearchMemory};
 pub(crate) use model::{By, Cost, Model};
 
@@ -78,6 +80,9 @@ pub(crate) enum Command {
     /// Look through what is remembered, add to it, and forget.
     #[command(subcommand, arg_required_else_help = true)]
     Memory(Memory),
+    /// Speak the Model Context Protocol: offer tools to its clients, and use those of its servers.
+    #[command(subcommand, arg_required_else_help = true)]
+    Mcp(Mcp),
     /// Copy sessions and memory, and put a copy back.
     #[command(subcommand, arg_required_else_help = true)]
     Backup(Backup),

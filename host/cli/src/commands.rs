@@ -13,6 +13,7 @@ mod debug;
 mod doctor;
 mod key;
 mod label;
+mod mcp;
 mod memory;
 mod model;
 mod policy;
@@ -73,6 +74,7 @@ pub(crate) async fn dispatch(
         Command::Secret(command) => secret::run(command, environment, &settings).await,
         Command::Approval(command) => approval::run(command, environment, settings).await,
         Command::Policy(Policy::Check(check)) => policy::check(check, environment, &settings).await,
+        Command::Mcp(command) => mcp::run(command, environment, settings).await,
         Command::Memory(command) => memory::run(command, environment, &settings).await,
         Command::Backup(command) => backup::run(command, environment, &settings).await,
         Command::Audit(command) => audit::run(command, environment, &settings).await,

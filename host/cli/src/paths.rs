@@ -66,6 +66,16 @@ impl Paths {
         self.config.join("keys.toml")
     }
 
+    /// Servers of the Model Context Protocol that may be used.
+    pub(crate) fn servers_file(&self) -> PathBuf {
+        self.config.join("mcp.toml")
+    }
+
+    /// What a server said of its tools when it was allowed.
+    pub(crate) fn server_tools(&self, name: &str) -> PathBuf {
+        self.data.join("mcp").join(format!("{name}.json"))
+    }
+
     /// What the user says of models, over the catalog.
     pub(crate) fn models_overlay(&self) -> PathBuf {
         self.config.join("models.json")

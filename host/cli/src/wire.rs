@@ -10,14 +10,17 @@ use crate::secrets::master_key::KeyPlaces;
 use crate::secrets::sealed::Sealed;
 use crate::secrets::{Programs, UserSecrets};
 use crate::terminal::{self, Terminal};
-use crate::{audited, log, models, release, stopped};
+use crate::{audited, log, models, release, servers, stopped};
 use anyhow::{Context, Result, anyhow};
-use hydroid_agent::{Agent, AgentParts, Metered, ModelCounters, ModelParts};
+use hydroid_agent::{
+    Agent, AgentParts, Metered, ModelCounters, ModelParts, ProgramParts, Programs,
+};
 use hydroid_core::config::Config;
 use hydroid_core::id::UserId;
 use hydroid_core::models::Models;
 use hydroid_core::ports::{Clock, Embedder, Journal, Model, Parsers, Secrets, Tools};
 use hydroid_core::scrub::{LiveScrubber, PathMapping};
+use hydroid_mcp::{Declines, WithServers};
 use hydroid_memory::{Database, Memory, StandingApprovals};
 use hydroid_wasm::cache::CompiledCache;
 use hydroid_wasm::egress::{Counter, Egress, EgressSettings};
@@ -350,9 +353,42 @@ impl Ground {
         models::check(&models, catalog, &self.loaded).await?;
         let metered = Arc::new(self.metered(catalog, models.clone(), database));
         let model = self.reliable(metered, models.clone(), database)?;
-        let tools: Arc<dyn Tools> = catalog.clone();
+        let tools = self.tools(catalog, database)?;
+        Ok(Agent::new(self.agent_parts(catalog, database, (model, models), tools).await))
+    }
+
+    /// The tools a model is offered: those of components, and those of servers the person added.
+    pub(crate) fn tools(
+        &self,
+        catalog: &Arc<Catalog>,
+        database: &Database,
+    ) -> Result<Arc<dyn Tools>> {
+        let servers = servers::tools(self, database, Arc::new(Declines), None)?;
+        Ok(Arc::new(WithServers::new(catalog.clone(), servers)))
+    }
+
+    /// What lets programs ask for calls themselves, and the rest of what an agent has.
+    pub(crate) async fn programs(
+        &self,
+        catalog: &Arc<Catalog>,
+        database: &Database,
+        parts: ProgramParts,
+    ) -> Result<Programs> {
+        let models = Arc::new(models::open(&self.paths, &self.config)?);
+        let (model, tools): (Arc<dyn Model>, Arc<dyn Tools>) = (catalog.clone(), catalog.clone());
+        let agent = self.agent_parts(catalog, database, (model, models), tools).await;
+        Ok(Programs::new(agent, parts))
+    }
+
+    async fn agent_parts(
+        &self,
+        catalog: &Arc<Catalog>,
+        database: &Database,
+        (model, models): (Arc<dyn Model>, Arc<Models>),
+        tools: Arc<dyn Tools>,
+    ) -> AgentParts {
         let journal: Arc<dyn Journal> = Arc::new(database.clone());
-        Ok(Agent::new(AgentParts {
+        AgentParts {
             model,
             models,
             tools,
@@ -368,7 +404,7 @@ impl Ground {
             scrubber: self.scrubber.clone(),
             config: self.config.clone(),
             new_turn_id: Arc::new(|| uuid::Uuid::now_v7().to_string()),
-        }))
+        }
     }
 }
 

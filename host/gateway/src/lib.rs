@@ -4,8 +4,8 @@
 //!
 //! Read in this order: [`Gateway`] binds and serves, `guard` refuses what comes from elsewhere,
 //! [`TokenBook`] knows who is who, `socket` is a connection that speaks the protocol, `routes` and
-//! `api` are the same over HTTP, `admin` is for whoever runs the household, `events` streams a session, `openai` speaks as OpenAI does, `page` serves the page, `login` lets
-//! a browser in, `figures` are for Prometheus.
+//! `api` are the same over HTTP, `admin` is for whoever runs the household, `events` streams a session, `openai` speaks as OpenAI does, `endpoint` lets a service of another protocol be reached, `page` serves the page, `login` lets
+//! a browser in, `redirect` is where one comes back to that was sent to sign in elsewhere, `figures` are for Prometheus.
 //!
 //! What is promised: nothing is answered before it is known who asks, but for whether the host is
 //! there; a session of another user does not exist; a client that reads slowly is waited for by
@@ -13,6 +13,7 @@
 
 mod admin;
 mod api;
+mod endpoint;
 mod events;
 mod figures;
 mod guard;
@@ -20,6 +21,7 @@ mod login;
 mod openai;
 mod page;
 mod rate;
+mod redirect;
 mod refusal;
 mod routes;
 mod server;
@@ -31,5 +33,7 @@ mod tokens;
 mod uploads;
 mod webhook;
 
+pub use endpoint::NoHousehold;
+pub use redirect::Redirect;
 pub use server::{Bound, Door, Gateway, GatewayParts, ServeError, TlsFiles};
 pub use tokens::{BadTokens, Scope, Token, TokenBook, TokenHolder, TokenStore};

@@ -7,7 +7,7 @@ use crate::rate::Rates;
 use crate::refusal::Refusal;
 use crate::tokens::{BadTokens, Scope, TokenHolder, TokenStore, hash_of};
 use crate::uploads::Uploads;
-use crate::{api, guard, tls};
+use crate::{api, endpoint, guard, tls};
 use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Request, header};
@@ -17,6 +17,7 @@ use hydroid_core::ports::{Administration, Clock, Conversations, Household, Secre
 use hydroid_core::protocol::{ErrorCode, Limits, RequestError};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -187,6 +188,32 @@ pub(crate) enum Shown {
 impl Gateway {
     /// Takes the address, after it is clear that serving there is meant.
     pub async fn bind(parts: GatewayParts) -> Result<Bound, ServeError> {
+        Self::bind_routes(parts, api::router).await
+    }
+
+    /// The same for a service of another protocol, at one path and alone: behind the same guard,
+    /// for tokens of the local user that may chat.
+    pub async fn bind_service<S>(
+        parts: GatewayParts,
+        path: &str,
+        service: S,
+    ) -> Result<Bound, ServeError>
+    where
+        S: tower_service::Service<Request<Body>, Error = Infallible>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Response: axum::response::IntoResponse,
+        S::Future: Send + 'static,
+    {
+        Self::bind_routes(parts, |listener| endpoint::router(listener, path, service)).await
+    }
+
+    async fn bind_routes(
+        parts: GatewayParts,
+        routes: impl FnOnce(Arc<Listener>) -> Router,
+    ) -> Result<Bound, ServeError> {
         let address: SocketAddr = parts.config.bind.parse().expect("checked by core");
         if !address.ip().is_loopback() {
             if parts.tls.is_none() && !parts.config.insecure {
@@ -226,7 +253,7 @@ impl Gateway {
             local_user: parts.local.1,
             failures: Rates::new(FAILURES_PER_MINUTE),
         });
-        let router = api::router(Arc::clone(&listener))
+        let router = routes(Arc::clone(&listener))
             .layer(axum::middleware::from_fn_with_state(Arc::clone(&listener), guard::guard));
         Ok(Bound { listener, socket, tls, router, shutdown })
     }

@@ -163,6 +163,13 @@ impl RemoteDoor {
         rule: &WebRule,
     ) -> Result<Option<Credential>, RemoteError> {
         let mut audience = vec![rule.clone()];
+        if let RemoteCredential::Placed { secret, .. } = &found.credential
+            && let Some(source) = self.parts.config.secrets.get(secret)
+            && !source.hosts.is_empty()
+        {
+            // The person said where this secret may go.
+            audience = source.hosts.iter().filter_map(|host| host.parse().ok()).collect();
+        }
         let (secret, attach, parts) = match &found.credential {
             RemoteCredential::None => return Ok(None),
             RemoteCredential::Placed { secret, place } => {

@@ -18,11 +18,10 @@ use hydroid_core::config::did_you_mean;
 use hydroid_core::id::SessionId;
 use hydroid_core::message::{Content, Label, Part};
 use hydroid_core::policy::{BadPattern, CallPattern, PolicyRule, Rule, RuleOrigin};
-use hydroid_core::ports::{Journal, Tools};
+use hydroid_core::ports::Journal;
 use hydroid_core::recording::recording;
 use hydroid_core::tool::ToolSpec;
 use hydroid_memory::Database;
-use hydroid_wasm::Catalog;
 use std::io::{IsTerminal, Read};
 use std::path::Path;
 use std::sync::Arc;
@@ -61,7 +60,7 @@ pub(crate) async fn run(
     parts.extend(attached);
     let database = ground.database().await?;
     let catalog = ground.catalog(&database)?;
-    let allow = allowed(&catalog, &ask.allow)?;
+    let allow = allowed(&ground.tools(&catalog, &database)?.specs(), &ask.allow)?;
     let session = match &ask.session {
         Some(id) => SessionChoice::Existing(find_session(&database, &ground.user(), id).await?),
         None => SessionChoice::New(new_session()),
@@ -152,9 +151,8 @@ async fn piped() -> Result<String> {
 }
 
 /// Calls that need not be asked about; a name that no tool has is a mistake.
-fn allowed(catalog: &Catalog, texts: &[String]) -> Result<Vec<PolicyRule>> {
-    let specs = catalog.specs();
-    texts.iter().map(|text| one_allowed(&specs, text)).collect()
+pub(crate) fn allowed(specs: &[ToolSpec], texts: &[String]) -> Result<Vec<PolicyRule>> {
+    texts.iter().map(|text| one_allowed(specs, text)).collect()
 }
 
 fn one_allowed(specs: &[ToolSpec], text: &str) -> Result<PolicyRule> {

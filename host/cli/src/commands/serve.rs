@@ -127,7 +127,7 @@ fn new_token() -> Result<String> {
     Ok(format!("hyd_{}", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(random)))
 }
 
-fn tls_files(ground: &Ground) -> Result<Option<TlsFiles>> {
+pub(crate) fn tls_files(ground: &Ground) -> Result<Option<TlsFiles>> {
     let gateway = &ground.config.gateway;
     let (Some(cert), Some(key)) = (&gateway.tls_cert, &gateway.tls_key) else { return Ok(None) };
     let read = |name: &str, file: &str| {

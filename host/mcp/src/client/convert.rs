@@ -3,6 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use hydroid_core::config::Size;
 use hydroid_core::message::{Bytes, Content};
 use hydroid_core::tool::ToolOutput;
 use rmcp::model::{
@@ -17,6 +18,31 @@ pub(super) fn of_call(result: CallToolResult) -> ToolOutput {
         content.push(Content::Json { json });
     }
     ToolOutput { content, is_error: result.is_error == Some(true) }
+}
+
+/// The output if it is no longer than it may be.
+pub(super) fn within(output: ToolOutput, server: &str, most: usize) -> ToolOutput {
+    let size: usize = output.content.iter().map(size).sum();
+    if size <= most {
+        return output;
+    }
+    ToolOutput::error(format!(
+        "`{server}` returned {size} bytes, more than `limits.output` ({}); ask for less at once, or a person can raise it",
+        Size(most as u64)
+    ))
+}
+
+fn size(content: &Content) -> usize {
+    match content {
+        Content::Text { text } => text.len(),
+        Content::Json { json } => json.to_string().len(),
+        Content::Media { media_type, data, .. } => media_type.len() + data.0.len(),
+        Content::Link { uri, title, .. } => uri.len() + title.as_ref().map_or(0, String::len),
+        Content::Thinking { .. }
+        | Content::ToolCall { .. }
+        | Content::ToolResult { .. }
+        | Content::Other { .. } => 0,
+    }
 }
 
 pub(super) fn of_resource(result: ReadResourceResult) -> ToolOutput {

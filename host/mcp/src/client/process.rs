@@ -24,7 +24,7 @@ pub(super) type Variable = Arc<dyn Fn(&str) -> Option<OsString> + Send + Sync>;
 
 /// A program that runs. Dropping it ends it.
 #[derive(Debug)]
-pub struct Started {
+pub(crate) struct Started {
     pub(super) input: ChildStdin,
     pub(super) output: ChildStdout,
     pub(super) child: Child,

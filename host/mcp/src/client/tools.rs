@@ -51,6 +51,8 @@ pub struct ClientParts {
     pub call_time: Duration,
     /// Bytes of a message.
     pub largest: usize,
+    /// Bytes of a result.
+    pub output: usize,
 }
 
 type Connections = BTreeMap<String, Arc<tokio::sync::Mutex<Slot>>>;
@@ -384,13 +386,14 @@ impl Tools for ServerTools {
                 Ok(connection) => connection,
                 Err(problem) => return ToolOutput::error(problem),
             };
-            match meant {
+            let output = match meant {
                 Err(tool) => {
                     let progress = Arc::clone(&context.progress);
                     connection.call(&tool, arguments, progress, within).await
                 }
                 Ok(reader) => read(&connection, reader, &arguments, within).await,
-            }
+            };
+            convert::within(output, &server, self.parts.output)
         }
         .boxed()
     }

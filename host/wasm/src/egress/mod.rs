@@ -3,6 +3,7 @@
 //! address that was checked, attach the credential, send. What was checked is what is sent.
 
 mod address;
+mod authorize;
 mod budget;
 mod client;
 mod connect;
@@ -19,6 +20,7 @@ mod tape;
 mod target;
 
 pub use address::{AddressClass, classify};
+pub use authorize::{Authorize, AuthorizeError, Authorized};
 pub use budget::Counter;
 pub(crate) use client::check_grant;
 pub use client::{Answer, Egress, EgressError, EgressSettings, Outgoing};
