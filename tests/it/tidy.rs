@@ -13,7 +13,7 @@ mod documents;
 mod files;
 
 /// Which of our crates may name which: everything points at `core`, nobody sideways.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("hydroid-agent", &["hydroid-core"]),
     (
         "hydroid-cli",
@@ -21,6 +21,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
             "hydroid-agent",
             "hydroid-core",
             "hydroid-gateway",
+            "hydroid-mcp",
             "hydroid-memory",
             "hydroid-tui",
             "hydroid-wasm",
@@ -28,6 +29,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ),
     ("hydroid-core", &[]),
     ("hydroid-gateway", &["hydroid-core"]),
+    ("hydroid-mcp", &["hydroid-core"]),
     ("hydroid-memory", &["hydroid-core"]),
     ("hydroid-tests", &["hydroid-core"]),
     ("hydroid-tui", &["hydroid-core"]),
@@ -36,7 +38,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
 ];
 
 /// Libraries that carry an authority, and the crates that have it. `x` stands for `x-…` too.
-const AUTHORITIES: [(&str, &[&str]); 13] = [
+const AUTHORITIES: [(&str, &[&str]); 14] = [
     ("axum", &["hydroid-gateway"]),
     ("clap", &["hydroid-cli", "hydroid-xtask"]),
     ("crossterm", &["hydroid-tui"]),
@@ -44,6 +46,7 @@ const AUTHORITIES: [(&str, &[&str]); 13] = [
     ("hyper", &["hydroid-gateway", "hydroid-wasm"]),
     ("libsql", &["hydroid-memory"]),
     ("ratatui", &["hydroid-tui"]),
+    ("rmcp", &["hydroid-mcp"]),
     ("rustls", &["hydroid-gateway", "hydroid-wasm"]),
     ("rustyline", &["hydroid-cli"]),
     ("secret-service", &["hydroid-cli"]),

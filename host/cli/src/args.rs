@@ -449,6 +449,17 @@ pub(crate) enum Debug {
         #[arg(long)]
         json: bool,
     },
+    /// Be a client of the Model Context Protocol that signs in by itself and calls every tool.
+    McpClient {
+        /// The server.
+        url: String,
+        /// What a suite hands to a client, as JSON.
+        #[arg(long, value_name = "JSON")]
+        context: Option<String>,
+        /// Speak the protocol without sessions, of 2026-07-28.
+        #[arg(long)]
+        sessionless: bool,
+    },
     /// Read arguments of a call from standard input as the host reads a model's.
     ParseArgs,
 }

@@ -2,7 +2,7 @@
 //! Not part of the product: no crate depends on it, and it depends on none of them.
 //!
 //! Reading order: one file for each subcommand ([`components`], [`setup`], [`test`], [`demo`],
-//! [`authors`], [`bench`], [`eval`], [`fuzz`], [`mutants`], [`catalog`]), then what they share: [`cargo`], [`paths`], [`suite`], [`aimock`], [`page`].
+//! [`authors`], [`bench`], [`eval`], [`fuzz`], [`mcp`], [`mutants`], [`catalog`]), then what they share: [`cargo`], [`paths`], [`suite`], [`aimock`], [`page`].
 
 #![expect(
     clippy::disallowed_methods,
@@ -19,6 +19,7 @@ mod components;
 mod demo;
 mod eval;
 mod fuzz;
+mod mcp;
 mod mutants;
 mod setup;
 mod test;
@@ -82,6 +83,12 @@ enum Command {
         #[arg(long, value_name = "SECONDS", default_value_t = 60)]
         seconds: u32,
     },
+    /// Run the conformance suite of the Model Context Protocol against both sides of ours.
+    Mcp {
+        /// Only this revision, as `2025-11-25`.
+        #[arg(value_name = "REVISION")]
+        revision: Option<String>,
+    },
     /// Change the code that decides, a little at a time, and count what the tests notice.
     Mutants {
         /// Only this area: policy, scrub, egress or vault.
@@ -121,6 +128,7 @@ fn main() -> ExitCode {
         Command::Authors => authors::install(),
         Command::Catalog { from, revision, date } => catalog::run(&from, revision, date),
         Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
+        Command::Mcp { revision } => mcp::run(revision.as_deref()),
         Command::Mutants { area, shard } => mutants::run(area.as_deref(), shard.as_deref()),
         Command::Eval { what: Evaluated::Memory } => eval::memory(),
         Command::Bench { arguments } => bench::run(&arguments),

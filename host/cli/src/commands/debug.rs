@@ -3,6 +3,7 @@
 
 use crate::args::Debug;
 use crate::audited::{Deed, audit};
+use crate::commands::mcp;
 use crate::env::Environment;
 use crate::exit::{Exit, usage};
 use crate::load::Setting;
@@ -50,6 +51,10 @@ pub(crate) async fn run(
         Debug::Fetch { .. } => fetch_all(&Ground::lay(environment, settings)?).await,
         Debug::Call { component, tool, arguments, json } => {
             call(&Ground::lay(environment, settings)?, &component, tool, arguments, json).await
+        }
+        Debug::McpClient { url, context, sessionless } => {
+            let ground = Ground::lay(environment, settings)?;
+            mcp::drive(&ground, &url, context.as_deref(), sessionless).await
         }
         Debug::ParseArgs => {
             let text = String::from_utf8(input()?)

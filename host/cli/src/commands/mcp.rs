@@ -3,9 +3,12 @@
 mod add;
 mod allow;
 mod call;
+mod drive;
 mod login;
 mod serve;
 mod show;
+
+pub(crate) use drive::run as drive;
 
 use crate::args::Mcp;
 use crate::audited::{Deed, audit};

@@ -99,6 +99,13 @@ pub(crate) struct Connection {
     _child: Option<Child>,
 }
 
+/// Why a request came to nothing.
+struct Problem {
+    text: String,
+    /// What the service wants to be shown, if that is why.
+    challenge: Option<String>,
+}
+
 /// A server as it says it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct About {
@@ -229,7 +236,24 @@ impl Connection {
         let params = CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments);
         match self.within(within, self.running.call_tool(params)).await {
             Ok(result) => convert::of_call(result),
-            Err(problem) => ToolOutput::error(problem),
+            Err(problem) => ToolOutput::error(problem.text),
+        }
+    }
+
+    /// The same for a person, who is told if they have to sign in first, or to allow more.
+    pub(crate) async fn call_or_sign_in(
+        &self,
+        tool: &str,
+        arguments: JsonObject,
+        within: (Duration, &CancelFlag),
+    ) -> Result<ToolOutput, ConnectError> {
+        let params = CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments);
+        match self.within(within, self.running.call_tool(params)).await {
+            Ok(result) => Ok(convert::of_call(result)),
+            Err(Problem { challenge: Some(challenge), .. }) => {
+                Err(ConnectError::SignIn { server: self.server.clone(), challenge })
+            }
+            Err(Problem { text, challenge: None }) => Ok(ToolOutput::error(text)),
         }
     }
 
@@ -237,7 +261,7 @@ impl Connection {
         let params = ReadResourceRequestParams::new(uri);
         match self.within(within, self.running.read_resource(params)).await {
             Ok(result) => convert::of_resource(result),
-            Err(problem) => ToolOutput::error(problem),
+            Err(problem) => ToolOutput::error(problem.text),
         }
     }
 
@@ -250,7 +274,7 @@ impl Connection {
         let params = GetPromptRequestParams::new(name).with_arguments(arguments);
         match self.within(within, self.running.get_prompt(params)).await {
             Ok(result) => convert::of_prompt(result),
-            Err(problem) => ToolOutput::error(problem),
+            Err(problem) => ToolOutput::error(problem.text),
         }
     }
 
@@ -263,19 +287,23 @@ impl Connection {
         &self,
         (time, cancel): (Duration, &CancelFlag),
         asking: impl Future<Output = Result<T, ServiceError>>,
-    ) -> Result<T, String> {
+    ) -> Result<T, Problem> {
         let server = &self.server;
+        let problem = |text: String| Problem { text, challenge: None };
         tokio::select! {
             answer = tokio::time::timeout(time, asking) => match answer {
                 Ok(Ok(answer)) => Ok(answer),
-                Ok(Err(error)) => Err(failure(server, &error)),
-                Err(_) => Err(format!(
+                Ok(Err(error)) => Err(Problem {
+                    text: failure(server, &error),
+                    challenge: challenge(&error),
+                }),
+                Err(_) => Err(problem(format!(
                     "`{server}` did not answer within {} s, the most; it may have done it all the same; a person can raise `limits.call`",
                     time.as_secs()
-                )),
+                ))),
             },
             // Dropped, a request tells its server that it is not wanted any more.
-            () = cancel.cancelled() => Err("the call was cancelled".to_owned()),
+            () = cancel.cancelled() => Err(problem("the call was cancelled".to_owned())),
         }
     }
 
@@ -351,10 +379,14 @@ fn challenge(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     use rmcp::transport::streamable_http_client::StreamableHttpError;
     let mut source = Some(error);
     while let Some(cause) = source {
-        if let Some(StreamableHttpError::AuthRequired(required)) =
-            cause.downcast_ref::<StreamableHttpError<RemoteError>>()
-        {
-            return Some(required.www_authenticate_header.clone());
+        match cause.downcast_ref::<StreamableHttpError<RemoteError>>() {
+            Some(StreamableHttpError::AuthRequired(required)) => {
+                return Some(required.www_authenticate_header.clone());
+            }
+            Some(StreamableHttpError::InsufficientScope(required)) => {
+                return Some(required.www_authenticate_header.clone());
+            }
+            Some(_) | None => {}
         }
         source = cause.source();
     }
@@ -375,6 +407,11 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 fn failure(server: &str, error: &ServiceError) -> String {
+    if challenge(error).is_some() {
+        return format!(
+            "`{server}` wants its person to sign in, or to allow more: `hydroid mcp login {server}`"
+        );
+    }
     match error {
         ServiceError::McpError(error) => {
             let said: String = error.message.chars().take(1_000).collect();

@@ -111,11 +111,31 @@ impl ServerTools {
         let connection = self.connect(name, server, protocol).await?;
         drop(connection.tools().await?);
         let never = hydroid_core::ports::CancelFlag::default();
-        let progress = Arc::new(|_, _| {});
-        let output =
-            connection.call(tool, arguments, progress, (self.parts.call_time, &never)).await;
+        let within = (self.parts.call_time, &never);
+        let output = connection.call_or_sign_in(tool, arguments, within).await;
         connection.close().await;
-        Ok(output)
+        output
+    }
+
+    /// Connects and calls every tool with arguments that `made` makes of its schema, for suites
+    /// that look at what a client does.
+    pub async fn drive(
+        &self,
+        name: &str,
+        server: &Server,
+        protocol: Protocol,
+        made: impl Fn(&Value) -> JsonObject,
+    ) -> Result<Vec<ToolOutput>, ConnectError> {
+        let connection = self.connect(name, server, protocol).await?;
+        let never = hydroid_core::ports::CancelFlag::default();
+        let mut outputs = Vec::new();
+        for tool in connection.tools().await? {
+            let schema = Value::Object((*tool.input_schema).clone());
+            let within = (self.parts.call_time, &never);
+            outputs.push(connection.call_or_sign_in(&tool.name, made(&schema), within).await?);
+        }
+        connection.close().await;
+        Ok(outputs)
     }
 
     async fn connect(

@@ -117,10 +117,10 @@ impl<'a> Rounds<'a> {
             let text = format!("`{}` asked for more than {MOST_REQUESTS} things", self.tool.spec.name);
             return Err(ErrorData::internal_error(text, None));
         }
-        able(&wanted.requests, context)?;
+        let requests = able(wanted.requests, context)?;
         if is_sessionless(context) {
             let state = wanted.state.map(|state| self.sealed(&state)).transpose()?;
-            return Ok(Next::Ask(InputRequiredResult::new(Some(wanted.requests), state)));
+            return Ok(Next::Ask(InputRequiredResult::new(Some(requests), state)));
         }
         self.round += 1;
         if self.round > MOST_ROUNDS {
@@ -128,7 +128,7 @@ impl<'a> Rounds<'a> {
             return Err(ErrorData::internal_error(text, None));
         }
         let mut responses = InputResponses::new();
-        for (name, request) in wanted.requests {
+        for (name, request) in requests {
             responses.insert(name, asked(request, context).await?);
         }
         self.bring(responses, wanted.state);
@@ -171,11 +171,15 @@ impl<'a> Rounds<'a> {
     }
 }
 
-/// Refuses to ask a client for what it did not say it can do.
-fn able(requests: &InputRequests, context: &RequestContext<RoleServer>) -> Result<(), ErrorData> {
+/// What of the requests the client said it can do; an error if that is none of them.
+fn able(
+    requests: InputRequests,
+    context: &RequestContext<RoleServer>,
+) -> Result<InputRequests, ErrorData> {
     let has = context.client_capabilities().unwrap_or_default();
     let mut lacks = ClientCapabilities::default();
-    for request in requests.values() {
+    let mut able = InputRequests::new();
+    for (name, request) in requests {
         match request {
             InputRequest::CreateMessage(_) if has.sampling.is_none() => {
                 lacks.sampling = Some(Default::default());
@@ -186,13 +190,15 @@ fn able(requests: &InputRequests, context: &RequestContext<RoleServer>) -> Resul
             InputRequest::ListRoots(_) if has.roots.is_none() => {
                 lacks.roots = Some(Default::default());
             }
-            _ => {}
+            request => {
+                able.insert(name, request);
+            }
         }
     }
-    if lacks == ClientCapabilities::default() {
-        return Ok(());
+    if able.is_empty() && lacks != ClientCapabilities::default() {
+        return Err(ErrorData::missing_required_client_capability(lacks));
     }
-    Err(ErrorData::missing_required_client_capability(lacks))
+    Ok(able)
 }
 
 async fn asked(
