@@ -14,6 +14,7 @@ mod config_keys;
 mod escape;
 mod gateway;
 mod label;
+mod mcp;
 mod memory;
 mod models;
 mod page;

@@ -1,6 +1,7 @@
 //! Sessions against fakes at the ports, with paused time: what is recorded, what is shown, and
 //! what happens when something is slow, breaks or is cancelled.
 
+mod caller;
 mod compacting;
 mod hooks;
 mod hub;
