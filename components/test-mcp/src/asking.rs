@@ -206,9 +206,8 @@ fn since() -> Vec<Entry> {
         }),
         asks("test_input_required_result_multi_round", nothing(), false, |arguments| {
             let name = typed(arguments, "step1", "name").map(str::to_owned);
-            let name = name.or_else(|| {
-                arguments.get("input_state")?.get("name")?.as_str().map(str::to_owned)
-            });
+            let name = name
+                .or_else(|| arguments.get("input_state")?.get("name")?.as_str().map(str::to_owned));
             match (name, typed(arguments, "step2", "color")) {
                 (Some(name), Some(color)) => Outcome::from(format!("{name} likes {color}")),
                 (Some(name), None) => {

@@ -124,7 +124,10 @@ fn tools() -> Vec<Entry> {
 fn prompts() -> Vec<Entry> {
     let texts = |names: [(&str, &str, &[&str]); 2]| {
         let property = |(name, about, examples): (&str, &str, &[&str])| {
-            (name.to_owned(), json!({ "type": "string", "description": about, "examples": examples }))
+            (
+                name.to_owned(),
+                json!({ "type": "string", "description": about, "examples": examples }),
+            )
         };
         let properties: serde_json::Map<String, Value> = names.into_iter().map(property).collect();
         let required: Vec<&String> = properties.keys().collect();
@@ -202,7 +205,8 @@ fn resources() -> Vec<Entry> {
             }),
             |arguments| {
                 let id = argument(arguments, "id");
-                let data = json!({ "id": id, "templateTest": true, "data": format!("Data for ID: {id}") });
+                let data =
+                    json!({ "id": id, "templateTest": true, "data": format!("Data for ID: {id}") });
                 Outcome::from(data.to_string())
             },
         ),

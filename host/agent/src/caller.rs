@@ -16,9 +16,7 @@ use hydroid_core::ports::{
     ModelError, ModelEvent, ModelRequest, Sink, Tools,
 };
 use hydroid_core::protocol::{ApprovalAnswer, SessionMessage};
-use hydroid_core::tool::{
-    CheckedCall, Preview, ToolCall, ToolDetails, ToolOutput, ToolSpec,
-};
+use hydroid_core::tool::{CheckedCall, Preview, ToolCall, ToolDetails, ToolOutput, ToolSpec};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
@@ -239,9 +237,7 @@ impl Running<'_> {
         let answer = match answered {
             Some(true) => ApprovalAnswer::Once,
             Some(false) => ApprovalAnswer::Deny { reason: None },
-            None => ApprovalAnswer::Deny {
-                reason: Some(format!("{reason}, and nobody answered")),
-            },
+            None => ApprovalAnswer::Deny { reason: Some(format!("{reason}, and nobody answered")) },
         };
         // A turn that ended meanwhile has answered it.
         drop(self.program.session.answer(self.program.user.clone(), id, answer).await);

@@ -1,10 +1,10 @@
 //! Servers of the Model Context Protocol, put together: the file they are in, what was allowed of
 //! each, and the client that speaks with them. Each command and each agent has one.
 
+use crate::audited;
 use crate::load::read_text;
 use crate::paths::{Paths, replace_private};
 use crate::wire::{Ground, SystemClock};
-use crate::audited;
 use anyhow::{Context, Result};
 use hydroid_core::manifest::{ClientAuth, Place as Attached};
 use hydroid_core::ports::Remotes;
@@ -64,7 +64,10 @@ pub(crate) fn pinned(paths: &Paths, name: &str, server: &Server) -> Option<Pinne
     if pinned.digest() == server.tools {
         return Some(pinned);
     }
-    tracing::warn!(server = name, "a server is not offered: its tools on disk are not those that were allowed");
+    tracing::warn!(
+        server = name,
+        "a server is not offered: its tools on disk are not those that were allowed"
+    );
     None
 }
 

@@ -13,6 +13,6 @@ mod tools;
 
 pub use book::{BadBook, Book, OAuthClient, Place, Server, is_server_name};
 pub use connection::{About, ConnectError, Protocol};
-pub use handler::{Answerer, Declines, Elicited, Elicitation};
+pub use handler::{Answerer, Declines, Elicitation, Elicited};
 pub use pinned::{PinError, Pinned, PinnedTool, tool_name};
 pub use tools::{ClientParts, Compile, ServerTools, WithServers};

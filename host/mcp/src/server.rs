@@ -6,18 +6,17 @@ mod offered;
 mod results;
 mod watch;
 
-use hydroid_core::ports::{AskedCall, CancelFlag, Caller, Callers};
+use hydroid_core::ports::{AskedCall, Caller, Callers, CancelFlag};
 use hydroid_core::tool::ToolOutput;
 use input::Rounds;
 use offered::Offered;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult,
-    CompletionInfo, ErrorCode, GetPromptRequestParams, GetPromptResponse, Implementation,
-    JsonObject, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
-    ListToolsResult, LoggingLevel, PaginatedRequestParams, ProtocolVersion,
-    ReadResourceRequestParams, ReadResourceResponse, Reference, ServerCapabilities, ServerConfig,
-    SetLevelRequestParams, SubscribeRequestParams, SubscriptionFilter, Tool,
-    UnsubscribeRequestParams,
+    CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, CompletionInfo,
+    ErrorCode, GetPromptRequestParams, GetPromptResponse, Implementation, JsonObject,
+    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
+    LoggingLevel, PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams,
+    ReadResourceResponse, Reference, ServerCapabilities, ServerConfig, SetLevelRequestParams,
+    SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
@@ -126,7 +125,10 @@ impl Offering {
         Offered::of(&*self.shared.callers)
     }
 
-    async fn caller(&self, context: &RequestContext<RoleServer>) -> Result<&Arc<dyn Caller>, ErrorData> {
+    async fn caller(
+        &self,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<&Arc<dyn Caller>, ErrorData> {
         let client = context.client_info().map_or_else(|| "a program".to_owned(), |its| its.name);
         let place = if is_sessionless(context) { &self.shared.sessionless } else { &self.caller };
         place

@@ -13,9 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use hydroid_core::capability::{Grant, Profile, WebRule};
 use hydroid_core::config::{Config, Leaks, LimitOverrides};
 use hydroid_core::id::{ComponentId, UserId};
-use hydroid_core::manifest::{
-    Attach, ClientAuth, LimitWants, OAuth2, OAuthGrant, Place, Signer,
-};
+use hydroid_core::manifest::{Attach, ClientAuth, LimitWants, OAuth2, OAuthGrant, Place, Signer};
 use hydroid_core::ports::{
     Audit, CallContext, Clock, RemoteAnswer, RemoteError, RemoteRequest, Remotes, Secrets,
 };
@@ -115,8 +113,11 @@ impl RemoteDoor {
     /// What a component would have that may reach this server and nothing else.
     fn equipment(&self, server: &str, rule: WebRule) -> Equipment {
         let parts = &self.parts;
-        let limits =
-            Limits::resolve(&parts.config.limits, &LimitOverrides::default(), &LimitWants::default());
+        let limits = Limits::resolve(
+            &parts.config.limits,
+            &LimitOverrides::default(),
+            &LimitWants::default(),
+        );
         let leaks: Leaks = parts.config.egress.leaks;
         Equipment {
             component: ComponentId::new(format!("mcp-{server}")),

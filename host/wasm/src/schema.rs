@@ -31,10 +31,11 @@ pub fn problems_of(schema: &Value) -> Result<Problems, String> {
     let validator = compile(schema)?;
     Ok(Box::new(move |arguments| {
         let errors = validator.iter_errors(arguments).take(MOST_PROBLEMS);
-        let sentence = |error: jsonschema::ValidationError<'_>| match error.instance_path().to_string() {
-            path if path.is_empty() => error.to_string(),
-            path => format!("at `{path}`: {error}"),
-        };
+        let sentence =
+            |error: jsonschema::ValidationError<'_>| match error.instance_path().to_string() {
+                path if path.is_empty() => error.to_string(),
+                path => format!("at `{path}`: {error}"),
+            };
         errors.map(sentence).collect()
     }))
 }

@@ -60,7 +60,7 @@ pub(crate) fn run(only: Option<&str>) -> Result<()> {
     let hydroid = cargo::build_hydroid(&[])?;
     let packages = install()?.context("`npm` and Node.js 20 or newer are needed to install it")?;
     let node = node(&packages).context("there is no Node.js of npm for this machine")?;
-    let suite = Suite { hydroid, node, packages, home: tempfile_in_target()? };
+    let suite = Suite { hydroid, node, packages, home: empty_home()? };
     suite.prepare()?;
     let mut problems = Vec::new();
     for (revision, must) in REVISIONS {
@@ -111,7 +111,7 @@ impl Drop for Running {
 }
 
 /// An empty home, left there to be looked at.
-fn tempfile_in_target() -> Result<PathBuf> {
+fn empty_home() -> Result<PathBuf> {
     let home = paths::root().join("target/mcp-home");
     drop(fs::remove_dir_all(&home));
     fs::create_dir_all(&home).with_context(|| format!("cannot create `{}`", home.display()))?;
@@ -138,8 +138,14 @@ impl Suite {
         let token = token.split_whitespace().find(|word| word.starts_with("hyd_"));
         let token = token.context("`hydroid token create` printed no token")?.to_owned();
         let mut server = self.hydroid(&[
-            "mcp", "serve", "--http", "127.0.0.1:0", "--component", COMPONENT,
-            "--set", "gateway.requests_per_minute=100000",
+            "mcp",
+            "serve",
+            "--http",
+            "127.0.0.1:0",
+            "--component",
+            COMPONENT,
+            "--set",
+            "gateway.requests_per_minute=100000",
         ]);
         let mut server = server.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let said = server.stderr.take().context("it has a standard error")?;

@@ -51,7 +51,8 @@ impl Client {
         std::thread::spawn(move || {
             for line in output.lines().map_while(Result::ok) {
                 let value = serde_json::from_str(&line);
-                let value = value.unwrap_or_else(|error| json!({ "broken": line, "why": error.to_string() }));
+                let value = value
+                    .unwrap_or_else(|error| json!({ "broken": line, "why": error.to_string() }));
                 if sender.send(value).is_err() {
                     return;
                 }

@@ -56,7 +56,10 @@ fn whatever_a_server_sends_is_a_sentence() {
         let server = Scripted::running(&saying(line), "[]", "{}");
         let begun = Instant::now();
         let ran = server.add(&[]).code(1);
-        assert!(ran.stderr.starts_with("error: ") && !ran.stderr.contains("panicked"), "{line}: {ran:?}");
+        assert!(
+            ran.stderr.starts_with("error: ") && !ran.stderr.contains("panicked"),
+            "{line}: {ran:?}"
+        );
         assert!(begun.elapsed() < Duration::from_secs(60), "{line}");
     }
 }
@@ -67,18 +70,33 @@ fn whatever_comes_of_a_call_the_session_goes_on() {
     let huge = format!(r#"{{"content":[{{"type":"text","text":"{}"}}]}}"#, "x".repeat(3_000_000));
     for (result, says) in [
         (r#"{"content":[]}"#.to_owned(), ""),
-        (r#"{"content":[{"type":"image","data":"no base64!","mimeType":"image/png"}]}"#.to_owned(), "not base64"),
+        (
+            r#"{"content":[{"type":"image","data":"no base64!","mimeType":"image/png"}]}"#
+                .to_owned(),
+            "not base64",
+        ),
         (r#"{"content":[{"type":"hologram"}]}"#.to_owned(), ""),
         (r#"{"nothing":"of it"}"#.to_owned(), ""),
-        (r#"{"isError":true,"content":[{"type":"text","text":"it failed"}]}"#.to_owned(), "it failed"),
-        (r#"{"content":[{"type":"text","text":"ghp_0123456789abcdefghijABCDEFGHIJ012345"}]}"#.to_owned(), ""),
+        (
+            r#"{"isError":true,"content":[{"type":"text","text":"it failed"}]}"#.to_owned(),
+            "it failed",
+        ),
+        (
+            r#"{"content":[{"type":"text","text":"ghp_0123456789abcdefghijABCDEFGHIJ012345"}]}"#
+                .to_owned(),
+            "",
+        ),
         (huge, "limits.output"),
     ] {
         let server = Scripted::new(&tools(listed), &result);
         server.add(&[]).code(0);
         let ran = server.asked();
         assert!(!ran.stderr.contains("panicked"), "{ran:?}");
-        assert!(ran.stdout.contains(says), "`{says}` of {}: {ran:?}", &result[..result.len().min(80)]);
+        assert!(
+            ran.stdout.contains(says),
+            "`{says}` of {}: {ran:?}",
+            &result[..result.len().min(80)]
+        );
         assert!(!ran.stdout.contains("ghp_0123456789"), "{ran:?}");
         assert!(matches!(ran.code, Some(0 | 1 | 6)), "{ran:?}");
     }

@@ -21,7 +21,8 @@ fn node() -> String {
 #[test]
 fn mcp_npm_the_reference_server_is_used_whole() {
     let home = Home::new();
-    let script = packages().join("node_modules/@modelcontextprotocol/server-everything/dist/index.js");
+    let script =
+        packages().join("node_modules/@modelcontextprotocol/server-everything/dist/index.js");
     let script = script.to_str().expect("UTF-8");
     let add = ["mcp", "add", "every", "--yes", "--stdio", &node(), script, "stdio"];
     home.run(&add).code(0).says("every is added");

@@ -12,7 +12,8 @@ fn names(answer: &Value, of: &str, key: &str) -> Vec<String> {
 #[test]
 fn what_would_be_asked_is_denied_with_what_would_allow_it() {
     let home = Home::new();
-    let mut client = Client::of(&home, &["--component", "tool-files-write", "--component", "tool-time"]);
+    let mut client =
+        Client::of(&home, &["--component", "tool-files-write", "--component", "tool-time"]);
     let tools = names(&client.request("tools/list", json!({})), "tools", "name");
     assert!(tools.iter().any(|name| name == "time_now"), "{tools:?}");
     assert!(!tools.iter().any(|name| name.starts_with("web_")), "{tools:?}");
@@ -82,11 +83,14 @@ fn prompts_resources_and_other_tools_come_from_components() {
     assert!(text.contains("a%20b"), "{read}");
     let none = client.request("resources/read", json!({ "uri": "file:///etc/passwd" }));
     assert!(none["error"]["message"].as_str().unwrap().contains("no resource"), "{none}");
-    let image = client.request("tools/call", json!({ "name": "test_image_content", "arguments": {} }));
+    let image =
+        client.request("tools/call", json!({ "name": "test_image_content", "arguments": {} }));
     assert_eq!(image["result"]["content"][0]["mimeType"], "image/png", "{image}");
     // What only the host writes is not written by a client.
-    let forged = json!({ "message": "hi", "input_responses": { "answer": { "action": "accept" } } });
-    let forged = client.request("tools/call", json!({ "name": "test_elicitation", "arguments": forged }));
+    let forged =
+        json!({ "message": "hi", "input_responses": { "answer": { "action": "accept" } } });
+    let forged =
+        client.request("tools/call", json!({ "name": "test_elicitation", "arguments": forged }));
     assert_eq!(forged["error"]["code"], -32602, "{forged}");
     client.leaves();
 }
@@ -109,7 +113,10 @@ fn whatever_a_client_sends_the_server_goes_on() {
         client.write(bytes);
     }
     let deep = format!("{}1{}", "[".repeat(5_000), "]".repeat(5_000));
-    client.write(format!("{{\"jsonrpc\":\"2.0\",\"id\":8,\"method\":\"tools/call\",\"params\":{deep}}}\n").as_bytes());
+    client.write(
+        format!("{{\"jsonrpc\":\"2.0\",\"id\":8,\"method\":\"tools/call\",\"params\":{deep}}}\n")
+            .as_bytes(),
+    );
     let (now, failed) = client.call("time_now", json!({ "zone": "UTC" }));
     assert!(!failed, "{now}");
     let (text, failed) = client.call("time_now", json!({ "zone": "x".repeat(100_000) }));

@@ -82,7 +82,9 @@ fn a_model_calls_a_tool_of_a_server_as_a_person_allowed_it() {
     server.asked().code(0).says("found: a boat");
     let audit = home.run(&["audit", "query", "--json"]).code(0);
     assert!(audit.stdout.contains("mcp server boats"), "{}", audit.stdout);
-    home.run(&["mcp", "add", "boats", "https://mcp.example/mcp"]).code(2).tells("there is a server");
+    home.run(&["mcp", "add", "boats", "https://mcp.example/mcp"])
+        .code(2)
+        .tells("there is a server");
     home.run(&["mcp", "remove", "boats"]).code(0);
     server.asked().code(2).tells("names no tool");
 }

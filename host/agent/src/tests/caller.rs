@@ -4,7 +4,7 @@ use super::*;
 use crate::sessions::AgentParts;
 use crate::{ProgramParts, Programs};
 use futures_util::future::BoxFuture;
-use hydroid_core::ports::{AskedCall, CallQuestion, CallWatch, CancelFlag, Caller, Callers};
+use hydroid_core::ports::{AskedCall, CallQuestion, CallWatch, Caller, Callers, CancelFlag};
 use hydroid_core::tool::ToolOutput;
 use std::collections::BTreeSet;
 use std::sync::Mutex;

@@ -62,7 +62,9 @@ async fn remove(ground: &Ground, name: &str) -> Result<Exit> {
         }
         Ok(()) | Err(_) => {}
     }
-    crate::terminal::print_line(&format!("{name} is removed; what runs with it ends with its call"))?;
+    crate::terminal::print_line(&format!(
+        "{name} is removed; what runs with it ends with its call"
+    ))?;
     Ok(Exit::Done)
 }
 

@@ -21,7 +21,11 @@ pub trait Callers: Send + Sync {
 pub trait Caller: Send + Sync {
     /// Runs a call and waits for what came of it. The error is a sentence: the call was never
     /// decided on.
-    fn call(&self, asked: AskedCall, watch: Arc<dyn CallWatch>) -> BoxFuture<'_, Result<ToolOutput, String>>;
+    fn call(
+        &self,
+        asked: AskedCall,
+        watch: Arc<dyn CallWatch>,
+    ) -> BoxFuture<'_, Result<ToolOutput, String>>;
 }
 
 /// A call a program asks for.

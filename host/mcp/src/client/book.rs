@@ -103,7 +103,9 @@ impl Book {
     /// The file's text.
     pub fn to_text(&self) -> String {
         let text = toml::to_string(self).unwrap_or_default();
-        format!("# Servers of the Model Context Protocol; `hydroid mcp` changes this file.\n\n{text}")
+        format!(
+            "# Servers of the Model Context Protocol; `hydroid mcp` changes this file.\n\n{text}"
+        )
     }
 }
 

@@ -15,8 +15,7 @@ use rmcp::model::{
     ProtocolVersion, ReadResourceRequestParams, Resource, Tool,
 };
 use rmcp::service::{
-    ClientInitializeError, ClientLifecycleMode, ClientServiceExt as _, RunningService,
-    ServiceError,
+    ClientInitializeError, ClientLifecycleMode, ClientServiceExt as _, RunningService, ServiceError,
 };
 use rmcp::transport::async_rw::AsyncRwTransport;
 use rmcp::transport::streamable_http_client::{
@@ -125,8 +124,7 @@ impl Connection {
         protocol: Protocol,
     ) -> Result<Self, ConnectError> {
         let Started { input, output, child } = started;
-        let transport =
-            AsyncRwTransport::new_client(output, input).with_max_line_length(largest);
+        let transport = AsyncRwTransport::new_client(output, input).with_max_line_length(largest);
         let handler = Handler::new(server, version(protocol), answerer);
         let beginning = handler.clone().serve_with_lifecycle(transport, lifecycle(protocol));
         let running = begun(server, beginning).await?;
@@ -165,9 +163,10 @@ impl Connection {
     pub(crate) fn about(&self) -> About {
         let info = self.running.peer_info();
         info.map(|info| About {
-            name: info.server_info.as_ref().map_or_else(String::new, |its| {
-                format!("{} {}", its.name, its.version)
-            }),
+            name: info
+                .server_info
+                .as_ref()
+                .map_or_else(String::new, |its| format!("{} {}", its.name, its.version)),
             version: info.protocol_version.to_string(),
         })
         .unwrap_or_default()

@@ -81,7 +81,10 @@ pub(super) fn prompts(listed: &[Prompt]) -> ToolOutput {
             })
         })
         .collect();
-    ToolOutput { content: vec![Content::Json { json: json!({ "prompts": prompts }) }], is_error: false }
+    ToolOutput {
+        content: vec![Content::Json { json: json!({ "prompts": prompts }) }],
+        is_error: false,
+    }
 }
 
 pub(super) fn resources(listed: &[Resource]) -> ToolOutput {

@@ -52,12 +52,8 @@ impl Door {
                 lines.push((name.as_str().to_owned(), value.to_owned()));
             }
         }
-        let request = RemoteRequest {
-            url: uri.to_owned(),
-            method: method.to_owned(),
-            headers: lines,
-            body,
-        };
+        let request =
+            RemoteRequest { url: uri.to_owned(), method: method.to_owned(), headers: lines, body };
         self.remotes.send(&self.server, request).await.map_err(StreamableHttpError::Client)
     }
 }

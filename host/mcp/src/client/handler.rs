@@ -90,11 +90,7 @@ impl Drop for Watched {
 }
 
 impl Handler {
-    pub(super) fn new(
-        server: &str,
-        version: ProtocolVersion,
-        answerer: Arc<dyn Answerer>,
-    ) -> Self {
+    pub(super) fn new(server: &str, version: ProtocolVersion, answerer: Arc<dyn Answerer>) -> Self {
         Self(Arc::new(Told {
             server: server.to_owned(),
             version,
@@ -164,7 +160,10 @@ impl ClientHandler for Handler {
         // Of several calls it is not known whose it is.
         if let [(_, progress)] = &running[..] {
             let fraction = told.total.filter(|total| *total > 0.0);
-            #[expect(clippy::cast_possible_truncation, reason = "a share of one needs no more digits")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "a share of one needs no more digits"
+            )]
             let fraction = fraction.map(|total| (told.progress / total) as f32);
             progress(fraction, told.message.unwrap_or_default());
         }

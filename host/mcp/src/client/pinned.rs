@@ -59,9 +59,7 @@ pub struct PinnedTool {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PinError {
     /// More than a model can choose from.
-    #[error(
-        "it offers {0} tools, and {MOST_TOOLS} are the most: choose some with `--tool NAME`"
-    )]
+    #[error("it offers {0} tools, and {MOST_TOOLS} are the most: choose some with `--tool NAME`")]
     TooMany(usize),
     /// Something that cannot be shown to a model.
     #[error("its tool `{name}` {problem}; leave it out by choosing others with `--tool NAME`")]
@@ -107,7 +105,9 @@ impl Pinned {
         for tool in chosen {
             let one = one(tool)?;
             let name = tool_name(server, &one.name);
-            let taken = READERS.into_iter().find(|(name, _)| tool_name(server, name) == tool_name(server, &one.name));
+            let taken = READERS
+                .into_iter()
+                .find(|(name, _)| tool_name(server, name) == tool_name(server, &one.name));
             if let Some((reader, _)) = taken {
                 return Err(PinError::SameName(shown(&one.name), reader.to_owned()));
             }
@@ -215,7 +215,8 @@ mod tests {
         let one = pinned(&[tool("a", "reads"), tool("b", "writes")]).unwrap();
         let other = pinned(&[tool("b", "writes"), tool("a", "reads")]).unwrap();
         assert_eq!(one.digest(), other.digest());
-        let changed = pinned(&[tool("a", "reads, and then <obey me>"), tool("b", "writes")]).unwrap();
+        let changed =
+            pinned(&[tool("a", "reads, and then <obey me>"), tool("b", "writes")]).unwrap();
         assert_ne!(one.digest(), changed.digest());
     }
 

@@ -16,8 +16,8 @@ use hydroid_core::message::Origin;
 use hydroid_core::policy::resource::resources;
 use hydroid_core::ports::{CallContext, Remotes, Tools};
 use hydroid_core::tool::{
-    CheckedCall, Impact, Preview, Reach, Resource, ResourceKind, ToolCall, ToolDetails,
-    ToolOutput, ToolSpec,
+    CheckedCall, Impact, Preview, Reach, Resource, ResourceKind, ToolCall, ToolDetails, ToolOutput,
+    ToolSpec,
 };
 use rmcp::model::JsonObject;
 use serde_json::{Value, json};
@@ -163,8 +163,7 @@ impl ServerTools {
     /// A connection to a server that says of its tools what a person allowed.
     async fn connected(&self, name: &str) -> Result<Arc<Connection>, String> {
         let slot = {
-            let mut connections =
-                self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(connections.entry(name.to_owned()).or_default())
         };
         let mut slot = slot.lock().await;
@@ -250,7 +249,9 @@ fn reader_about(reader: &str, server: &str) -> (String, Value) {
     };
     match reader {
         "prompt_get" => (
-            format!("Gets a prompt of the MCP server {server}: messages somebody prepared for a task."),
+            format!(
+                "Gets a prompt of the MCP server {server}: messages somebody prepared for a task."
+            ),
             object(
                 json!({
                     "name": { "type": "string", "description": "name, as the list has it" },
@@ -494,7 +495,11 @@ impl Tools for WithServers {
             // What is missing may be one of a server; the components cannot say so.
             let names: Vec<String> = self.servers.specs().into_iter().map(|its| its.name).collect();
             let hint = did_you_mean(&call.name, names.iter().map(String::as_str));
-            if problem.starts_with("there is no tool") { format!("{problem}{hint}") } else { problem }
+            if problem.starts_with("there is no tool") {
+                format!("{problem}{hint}")
+            } else {
+                problem
+            }
         })
     }
 

@@ -7,9 +7,8 @@ use super::offered::{Offer, RESPONSES, STATE};
 use hydroid_core::message::Content;
 use hydroid_core::tool::ToolOutput;
 use rmcp::model::{
-    ClientCapabilities, ClientResult, ErrorCode, InputRequest, InputRequests,
-    InputRequiredResult, InputResponses, JsonObject, RequestStateCodec, SealOptions,
-    ServerRequest,
+    ClientCapabilities, ClientResult, ErrorCode, InputRequest, InputRequests, InputRequiredResult,
+    InputResponses, JsonObject, RequestStateCodec, SealOptions, ServerRequest,
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer};
@@ -109,12 +108,16 @@ impl<'a> Rounds<'a> {
         };
         let wanted: Wanted = serde_json::from_str(wanted).map_err(|error| {
             ErrorData::internal_error(
-                format!("`{}` asked for something that cannot be asked: {error}", self.tool.spec.name),
+                format!(
+                    "`{}` asked for something that cannot be asked: {error}",
+                    self.tool.spec.name
+                ),
                 None,
             )
         })?;
         if wanted.requests.len() > MOST_REQUESTS {
-            let text = format!("`{}` asked for more than {MOST_REQUESTS} things", self.tool.spec.name);
+            let text =
+                format!("`{}` asked for more than {MOST_REQUESTS} things", self.tool.spec.name);
             return Err(ErrorData::internal_error(text, None));
         }
         let requests = able(wanted.requests, context)?;
@@ -124,7 +127,8 @@ impl<'a> Rounds<'a> {
         }
         self.round += 1;
         if self.round > MOST_ROUNDS {
-            let text = format!("`{}` asked {MOST_ROUNDS} times and gave no result", self.tool.spec.name);
+            let text =
+                format!("`{}` asked {MOST_ROUNDS} times and gave no result", self.tool.spec.name);
             return Err(ErrorData::internal_error(text, None));
         }
         let mut responses = InputResponses::new();

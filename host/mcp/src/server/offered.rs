@@ -60,7 +60,9 @@ impl Offered {
     pub(super) fn digest(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
         for offer in &self.all {
-            for text in [&offer.spec.name, &offer.spec.description, offer.spec.component.as_str()] as [&str; 3] {
+            for text in [&offer.spec.name, &offer.spec.description, offer.spec.component.as_str()]
+                as [&str; 3]
+            {
                 hash.update(text.len().to_le_bytes());
                 hash.update(text);
             }
@@ -81,8 +83,8 @@ impl Offered {
     pub(super) fn resources(&self) -> Vec<Resource> {
         let resource = |offer: &Offer| match &offer.part {
             Part::Resource { uri, media_type } => {
-                let resource = Resource::new(uri, &offer.spec.name)
-                    .with_description(&offer.spec.description);
+                let resource =
+                    Resource::new(uri, &offer.spec.name).with_description(&offer.spec.description);
                 Some(match media_type {
                     Some(media_type) => resource.with_mime_type(media_type),
                     None => resource,
@@ -117,9 +119,9 @@ impl Offered {
     }
 
     pub(super) fn template(&self, uri: &str) -> Option<&Offer> {
-        self.all.iter().find(
-            |its| matches!(&its.part, Part::Template { template, .. } if template == uri),
-        )
+        self.all
+            .iter()
+            .find(|its| matches!(&its.part, Part::Template { template, .. } if template == uri))
     }
 
     pub(super) fn resource(&self, uri: &str) -> Option<Found<'_>> {
@@ -186,8 +188,7 @@ impl Offer {
         let arguments = properties.into_iter().flatten();
         let arguments = arguments.filter(|(name, _)| *name != RESPONSES && *name != STATE);
         let arguments: Vec<PromptArgument> = arguments.map(argument).collect();
-        let prompt =
-            Prompt::new(&self.spec.name, Some(&self.spec.description), Some(arguments));
+        let prompt = Prompt::new(&self.spec.name, Some(&self.spec.description), Some(arguments));
         match &self.spec.title {
             Some(title) => prompt.with_title(title),
             None => prompt,

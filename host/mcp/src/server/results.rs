@@ -18,8 +18,11 @@ pub(super) fn of_call(output: ToolOutput) -> CallToolResult {
         _ => None,
     };
     let blocks = blocks(output.content);
-    let mut result =
-        if output.is_error { CallToolResult::error(blocks) } else { CallToolResult::success(blocks) };
+    let mut result = if output.is_error {
+        CallToolResult::error(blocks)
+    } else {
+        CallToolResult::success(blocks)
+    };
     result.structured_content = data.filter(|_| !output.is_error);
     result
 }
@@ -128,9 +131,7 @@ fn media_at(uri: &str, media_type: &str, data: Vec<u8>) -> ResourceContents {
     let is_text = media_type.starts_with("text/") || media_type == "application/json";
     match String::from_utf8(data) {
         Ok(text) if is_text => text_at(uri, media_type, text),
-        Ok(text) => {
-            ResourceContents::blob(base64(text.as_bytes()), uri).with_mime_type(media_type)
-        }
+        Ok(text) => ResourceContents::blob(base64(text.as_bytes()), uri).with_mime_type(media_type),
         Err(bytes) => {
             ResourceContents::blob(base64(bytes.as_bytes()), uri).with_mime_type(media_type)
         }

@@ -80,8 +80,10 @@ impl Teller {
                 // It must grow; who does not say how far it is counts steps.
                 steps += 1.0;
                 let told = match fraction {
-                    Some(fraction) => ProgressNotificationParam::new(token, f64::from(fraction) * WHOLE)
-                        .with_total(WHOLE),
+                    Some(fraction) => {
+                        ProgressNotificationParam::new(token, f64::from(fraction) * WHOLE)
+                            .with_total(WHOLE)
+                    }
                     None => ProgressNotificationParam::new(token, steps),
                 };
                 let told = if note.is_empty() { told } else { told.with_message(note.clone()) };

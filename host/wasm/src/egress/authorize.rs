@@ -12,8 +12,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use discovery::{Found, Issuer};
 use futures_util::future::BoxFuture;
-use http::header::{self, HeaderMap, HeaderValue};
 use http::Method;
+use http::header::{self, HeaderMap, HeaderValue};
 use hydroid_core::capability::{Grant, Profile, WebRule};
 use hydroid_core::id::ComponentId;
 use hydroid_core::manifest::ClientAuth;
@@ -271,7 +271,8 @@ impl Authorize<'_> {
         }
         let granted: Granted = serde_json::from_slice(&body)
             .map_err(|_| wrong(endpoint, "answers without an `access_token`"))?;
-        let is_bearer = granted.token_type.as_ref().is_none_or(|its| its.eq_ignore_ascii_case("bearer"));
+        let is_bearer =
+            granted.token_type.as_ref().is_none_or(|its| its.eq_ignore_ascii_case("bearer"));
         if granted.access_token.is_empty() || !is_bearer {
             return Err(wrong(endpoint, "gives a token that is none to be sent as it is"));
         }
@@ -416,7 +417,11 @@ mod tests {
         check("http://127.0.0.1/?code=c", false, Err("another request"));
         check("http://127.0.0.1/?code=c&state=s&state=s", false, Err("another request"));
         check("http://127.0.0.1/?code=c&state=s", true, Err("without saying"));
-        check("http://127.0.0.1/?code=c&state=s&iss=https://as.example/", false, Err("another service"));
+        check(
+            "http://127.0.0.1/?code=c&state=s&iss=https://as.example/",
+            false,
+            Err("another service"),
+        );
         check("http://127.0.0.1/?error=access_denied&state=s", false, Err("(access_denied)"));
         check("http://127.0.0.1/?error=%3Cscript%3E&state=s", false, Err("(script)"));
         check("http://127.0.0.1/?state=s", false, Err("without a code"));

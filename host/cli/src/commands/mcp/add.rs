@@ -81,10 +81,7 @@ fn http(wish: &AddServer) -> Result<Place> {
     let here = host == "localhost"
         || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
     if target.scheme() != "https" && !here {
-        return Err(usage(format!(
-            "`{}` is without encryption; write `https://`",
-            exact(&url)
-        )));
+        return Err(usage(format!("`{}` is without encryption; write `https://`", exact(&url))));
     }
     if let Some(attach) = &wish.attach {
         attach.parse::<Attached>().map_err(|error| usage(error.to_string()))?;
@@ -104,15 +101,14 @@ fn program(ground: &Ground, wish: &AddServer) -> Result<Place> {
     let mut command = vec![text(&program)?];
     let mut files = BTreeMap::from([(
         text(&program)?,
-        digest_of(&program)
-            .with_context(|| format!("`{}` cannot be read", program.display()))?,
+        digest_of(&program).with_context(|| format!("`{}` cannot be read", program.display()))?,
     )]);
     for argument in arguments {
         // A file is meant from where the command is typed; the program is started elsewhere.
         let path = std::path::absolute(argument).unwrap_or_default();
         if !argument.starts_with('-') && path.is_file() {
-            let digest = digest_of(&path)
-                .with_context(|| format!("`{}` cannot be read", path.display()))?;
+            let digest =
+                digest_of(&path).with_context(|| format!("`{}` cannot be read", path.display()))?;
             files.insert(text(&path)?, digest);
             command.push(text(&path)?);
         } else {

@@ -111,7 +111,9 @@ pub(super) fn asked(
         None => pinned.tools.iter().for_each(|tool| terminal::say(&line(name, tool))),
     }
     if pinned.prompts || pinned.resources {
-        terminal::say("it also offers prompts or resources, which a model reads with tools of ours");
+        terminal::say(
+            "it also offers prompts or resources, which a model reads with tools of ours",
+        );
     }
     let question = format!(
         "A model would be told this of {} tools, in the words of {name}, and be asked about each call unless a rule allows it. Allow?",

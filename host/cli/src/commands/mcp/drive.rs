@@ -12,7 +12,7 @@ use hydroid_core::capability::{Grant, Profile};
 use hydroid_core::id::{ComponentId, UserId};
 use hydroid_core::manifest::Place as Attached;
 use hydroid_core::ports::{SecretError, SecretValue, Secrets};
-use hydroid_mcp::{ClientParts, ConnectError, Place, Protocol, Server, ServerTools};
+use hydroid_mcp::{ClientParts, ConnectError, Pinned, Place, Protocol, Server, ServerTools};
 use hydroid_wasm::egress::{Authorize, Egress, EgressSettings, Outgoing, Target};
 use hydroid_wasm::{RemoteCredential, RemoteDoor, RemoteParts, RemotePlace, problems_of};
 use serde_json::{Map, Value, json};
@@ -105,7 +105,7 @@ async fn client(ground: &Ground, url: &str, held: &Arc<Held>) -> Result<ServerTo
         find: Box::new(find),
     });
     Ok(ServerTools::new(ClientParts {
-        servers: Arc::new(BTreeMap::new),
+        servers: Arc::new(BTreeMap::<String, (Server, Pinned)>::new),
         remotes: Arc::new(door),
         digest_of: Arc::new(crate::servers::digest_of),
         variable: Arc::new(|_| None),
@@ -121,7 +121,10 @@ async fn client(ground: &Ground, url: &str, held: &Arc<Held>) -> Result<ServerTo
 fn egress(ground: &Ground) -> Egress {
     let ports = 1024..=u16::MAX;
     let here = |port| {
-        [SocketAddr::from((Ipv4Addr::LOCALHOST, port)), SocketAddr::from((Ipv6Addr::LOCALHOST, port))]
+        [
+            SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+            SocketAddr::from((Ipv6Addr::LOCALHOST, port)),
+        ]
     };
     Egress::new(EgressSettings {
         allow_private: ports.flat_map(here).collect(),

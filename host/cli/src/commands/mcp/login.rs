@@ -84,11 +84,15 @@ pub(super) async fn run(
         Looked::Offers(about, pinned) => {
             let before = crate::servers::pinned(&ground.paths, name, &server);
             if !allow::asked(ground, name, &about, &pinned, before.as_ref(), yes)? {
-                terminal::say(&format!("nothing of it is allowed; `hydroid mcp allow {name}` asks again"));
+                terminal::say(&format!(
+                    "nothing of it is allowed; `hydroid mcp allow {name}` asks again"
+                ));
                 return Ok(Exit::Error);
             }
             allow::keep(ground, name, server, &pinned, "mcp login").await?;
-            terminal::print_line(&format!("{name} is allowed; its tools begin with `mcp_{name}_`"))?;
+            terminal::print_line(&format!(
+                "{name} is allowed; its tools begin with `mcp_{name}_`"
+            ))?;
             Ok(Exit::Done)
         }
         Looked::WantsSignIn => Err(anyhow!("{name} still wants you to sign in")),

@@ -65,8 +65,7 @@ pub(super) async fn run(
     let mut key = [0; 32];
     getrandom::fill(&mut key).context("the system gives no random numbers")?;
     let largest = usize::try_from(ground.config.gateway.max_message.0).unwrap_or(usize::MAX);
-    let offering =
-        Offering::new(Arc::new(programs), ServeSettings { asks: how.ask, largest }, key);
+    let offering = Offering::new(Arc::new(programs), ServeSettings { asks: how.ask, largest }, key);
     match how.http {
         Some(_) => over_http(&ground, offering).await,
         None => {

@@ -30,7 +30,8 @@ pub(super) fn list(ground: &Ground, as_json: bool) -> Result<Exit> {
     }
     let head = ["NAME", "TOOLS", "PLACE"].map(str::to_owned).to_vec();
     let rows = book.servers.iter().map(|(name, server)| {
-        let tools = count(name, server).map_or_else(|| "none allowed".to_owned(), |its| its.to_string());
+        let tools =
+            count(name, server).map_or_else(|| "none allowed".to_owned(), |its| its.to_string());
         vec![name.clone(), tools, place_of(server)]
     });
     terminal::print(&table(&std::iter::once(head).chain(rows).collect::<Vec<_>>()))?;
@@ -49,10 +50,9 @@ pub(super) async fn run(ground: &Ground, name: &str, changes: bool) -> Result<Ex
         Place::Http { secret, attach, oauth, .. } => {
             let shown = match (oauth, secret) {
                 (Some(client), _) => format!("you are signed in as client `{}`", client.client_id),
-                (None, Some(secret)) => format!(
-                    "the secret `{secret}` as {}",
-                    attach.as_deref().unwrap_or("bearer")
-                ),
+                (None, Some(secret)) => {
+                    format!("the secret `{secret}` as {}", attach.as_deref().unwrap_or("bearer"))
+                }
                 (None, None) => "nothing".to_owned(),
             };
             terminal::print_line(&format!("shown   {shown}"))?;
@@ -61,12 +61,17 @@ pub(super) async fn run(ground: &Ground, name: &str, changes: bool) -> Result<Ex
             for (file, digest) in files {
                 terminal::print_line(&format!("file    {file} {digest}"))?;
             }
-            terminal::print_line(&format!("given   {}", if env.is_empty() { "no variables".to_owned() } else { env.join(", ") }))?;
+            terminal::print_line(&format!(
+                "given   {}",
+                if env.is_empty() { "no variables".to_owned() } else { env.join(", ") }
+            ))?;
         }
     }
     terminal::print_line(&format!("tools   {}", server.tools))?;
     match pinned {
-        None => terminal::print_line(&format!("nothing of it is allowed; `hydroid mcp allow {name}` shows what it offers"))?,
+        None => terminal::print_line(&format!(
+            "nothing of it is allowed; `hydroid mcp allow {name}` shows what it offers"
+        ))?,
         Some(pinned) => {
             for tool in &pinned.tools {
                 terminal::print_line(&line(name, tool))?;

@@ -48,7 +48,8 @@ pub(super) struct Issuer {
 impl Issuer {
     /// How a client of ours shows who it is: with nothing, where that is enough.
     pub(super) fn auth_method(&self) -> &'static str {
-        let has = |method| self.token_endpoint_auth_methods_supported.iter().any(|its| its == method);
+        let has =
+            |method| self.token_endpoint_auth_methods_supported.iter().any(|its| its == method);
         if has("none") {
             "none"
         } else if has("client_secret_post") && !has("client_secret_basic") {
@@ -60,7 +61,8 @@ impl Issuer {
 
     /// How a secret of the client is shown.
     pub(super) fn auth(&self) -> ClientAuth {
-        let has = |method| self.token_endpoint_auth_methods_supported.iter().any(|its| its == method);
+        let has =
+            |method| self.token_endpoint_auth_methods_supported.iter().any(|its| its == method);
         if has("client_secret_post") && !has("client_secret_basic") {
             ClientAuth::Body
         } else {
@@ -184,7 +186,8 @@ mod tests {
 
     #[test]
     fn a_challenge_is_read_by_its_names() {
-        let line = r#"Bearer error="x", resource_metadata="https://a/b", scope="one two", my_scope="no""#;
+        let line =
+            r#"Bearer error="x", resource_metadata="https://a/b", scope="one two", my_scope="no""#;
         assert_eq!(parameter(line, "resource_metadata").unwrap(), "https://a/b");
         assert_eq!(parameter(line, "scope").unwrap(), "one two");
         assert_eq!(parameter("Bearer my_scope=\"no\"", "scope"), None);
@@ -196,10 +199,22 @@ mod tests {
     #[test]
     fn a_document_is_about_this_server_or_what_it_is_part_of() {
         let server = Url::parse("https://a.example/team/mcp").unwrap();
-        for resource in ["https://a.example", "https://a.example/", "https://a.example/team", "https://a.example/team/mcp"] {
+        for resource in [
+            "https://a.example",
+            "https://a.example/",
+            "https://a.example/team",
+            "https://a.example/team/mcp",
+        ] {
             assert!(covers(resource, &server), "{resource}");
         }
-        for resource in ["https://b.example/team/mcp", "http://a.example", "https://a.example/tea", "https://a.example:8443", "", "a"] {
+        for resource in [
+            "https://b.example/team/mcp",
+            "http://a.example",
+            "https://a.example/tea",
+            "https://a.example:8443",
+            "",
+            "a",
+        ] {
             assert!(!covers(resource, &server), "{resource}");
         }
     }
