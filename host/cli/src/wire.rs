@@ -12,9 +12,7 @@ use crate::secrets::{Programs, UserSecrets};
 use crate::terminal::{self, Terminal};
 use crate::{audited, log, models, release, servers, stopped};
 use anyhow::{Context, Result, anyhow};
-use hydroid_agent::{
-    Agent, AgentParts, Metered, ModelCounters, ModelParts, ProgramParts, Programs,
-};
+use hydroid_agent::{Agent, AgentParts, Metered, ModelCounters, ModelParts, ProgramParts};
 use hydroid_core::config::Config;
 use hydroid_core::id::UserId;
 use hydroid_core::models::Models;
@@ -373,11 +371,11 @@ impl Ground {
         catalog: &Arc<Catalog>,
         database: &Database,
         parts: ProgramParts,
-    ) -> Result<Programs> {
+    ) -> Result<hydroid_agent::Programs> {
         let models = Arc::new(models::open(&self.paths, &self.config)?);
         let (model, tools): (Arc<dyn Model>, Arc<dyn Tools>) = (catalog.clone(), catalog.clone());
         let agent = self.agent_parts(catalog, database, (model, models), tools).await;
-        Ok(Programs::new(agent, parts))
+        Ok(hydroid_agent::Programs::new(agent, parts))
     }
 
     async fn agent_parts(
