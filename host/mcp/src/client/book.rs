@@ -18,20 +18,73 @@ pub struct Book {
 
 /// One server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Written", into = "Written")]
 pub struct Server {
     /// Where it is.
-    #[serde(flatten)]
     pub place: Place,
     /// `sha256:…` of what it said of its tools when it was allowed.
     pub tools: String,
     /// The tools that are offered, as the server names them; all if empty.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub only: Vec<String>,
 }
 
+/// A server as the file has it.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Written {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attach: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    command: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    env: Vec<String>,
+    tools: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    only: Vec<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    files: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    oauth: Option<OAuthClient>,
+}
+
+impl TryFrom<Written> for Server {
+    type Error = &'static str;
+
+    fn try_from(written: Written) -> Result<Self, Self::Error> {
+        let Written { url, secret, attach, command, env, tools, only, files, oauth } = written;
+        let tools = tools.ok_or("a server has `tools`, the digest of what was allowed of it")?;
+        let is_program = !command.is_empty() && secret.is_none() && attach.is_none();
+        let place = match url {
+            Some(url) if command.is_empty() && env.is_empty() && files.is_empty() => {
+                Place::Http { url, secret, attach, oauth }
+            }
+            None if is_program && oauth.is_none() => Place::Stdio { command, files, env },
+            Some(_) | None => {
+                return Err("a server has either `url`, or `command` with its `files`");
+            }
+        };
+        Ok(Self { place, tools, only })
+    }
+}
+
+impl From<Server> for Written {
+    fn from(server: Server) -> Self {
+        let common = Self { tools: Some(server.tools), only: server.only, ..Self::default() };
+        match server.place {
+            Place::Http { url, secret, attach, oauth } => {
+                Self { url: Some(url), secret, attach, oauth, ..common }
+            }
+            Place::Stdio { command, files, env } => Self { command, files, env, ..common },
+        }
+    }
+}
+
 /// Where a server is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Place {
     /// On another machine, or behind a port of this one.
@@ -39,13 +92,10 @@ pub enum Place {
         /// Its address.
         url: String,
         /// The secret it is shown.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
         secret: Option<String>,
         /// Where the secret is put, as a manifest writes it; `bearer` if absent.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
         attach: Option<String>,
         /// How its access tokens are renewed.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
         oauth: Option<OAuthClient>,
     },
     /// A program of this machine.
@@ -55,7 +105,6 @@ pub enum Place {
         /// `sha256:…` of the program and of each argument that is a file.
         files: BTreeMap<String, String>,
         /// Variables of the environment it is given; no other one.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
         env: Vec<String>,
     },
 }
