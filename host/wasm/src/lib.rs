@@ -54,7 +54,7 @@ pub use embedder::{Description, InstalledEmbedder};
 pub use engine::WasmEngine;
 pub use provider::OfferedModel;
 pub use remote::{RemoteCredential, RemoteDoor, RemoteParts, RemotePlace};
-pub use schema::problems_of;
+pub use schema::{Problems, problems_of};
 pub use still::Still;
 pub use tool::Ended;
 
