@@ -4,6 +4,7 @@
 use crate::chunking::cut_what_is_new;
 use crate::failure::{Cause, Failure, is_busy};
 use crate::migration;
+use crate::search::Common;
 use crate::vectors::Matrix;
 use hydroid_core::id::UserId;
 use hydroid_core::ports::StoreError;
@@ -38,6 +39,8 @@ struct Inner {
     readers: Option<Readers>,
     /// Vectors of users, as far as they were searched. Held only to look one up.
     matrices: Mutex<BTreeMap<UserId, Arc<tokio::sync::Mutex<Matrix>>>>,
+    /// How common words are with users, as far as they searched. Held only to look one up.
+    common: Mutex<BTreeMap<UserId, Arc<tokio::sync::Mutex<Common>>>>,
     /// Told when something was written that has no vectors yet.
     written: Notify,
 }
@@ -110,6 +113,12 @@ impl Database {
     pub(crate) fn matrix(&self, user: &UserId) -> Arc<tokio::sync::Mutex<Matrix>> {
         let mut matrices = self.inner.matrices.lock().unwrap_or_else(PoisonError::into_inner);
         matrices.entry(user.clone()).or_default().clone()
+    }
+
+    /// How common words are with a user.
+    pub(crate) fn common(&self, user: &UserId) -> Arc<tokio::sync::Mutex<Common>> {
+        let mut common = self.inner.common.lock().unwrap_or_else(PoisonError::into_inner);
+        common.entry(user.clone()).or_default().clone()
     }
 
     /// Told when something was written that has no vectors yet.
@@ -212,8 +221,10 @@ impl Database {
             idle: Mutex::new(Vec::new()),
         });
         let writer = Arc::new(tokio::sync::Mutex::new(writer));
-        let (matrices, written) = (Mutex::default(), Notify::new());
-        Ok(Self { inner: Arc::new(Inner { path, database, writer, readers, matrices, written }) })
+        let (matrices, common, written) = (Mutex::default(), Mutex::default(), Notify::new());
+        Ok(Self {
+            inner: Arc::new(Inner { path, database, writer, readers, matrices, common, written }),
+        })
     }
 }
 

@@ -366,13 +366,13 @@ pub const KEYS: &[Key] = &[
     key(
         "memory.weights.keyword",
         "number",
-        "0.15",
+        "0.5",
         "How much the words of a text count when searching, beside the other weights.",
     ),
     key(
         "memory.weights.keyword_window",
         "number",
-        "0.25",
+        "0.2",
         "How much the words of a text and its neighbours count when searching.",
     ),
     key(
@@ -384,7 +384,7 @@ pub const KEYS: &[Key] = &[
     key(
         "memory.weights.vector_window",
         "number",
-        "0.3",
+        "0.1",
         "How much the meaning of a text and its neighbours counts when searching.",
     ),
     key(
