@@ -8,6 +8,7 @@
 use super::words::says_something;
 use rust_stemmers::{Algorithm, Stemmer};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -25,12 +26,17 @@ const ADDED: f64 = 0.5;
 /// Characters of a word that are looked at.
 const LONGEST_WORD: usize = 64;
 
+/// Words whose stems stay in memory; a language and its names have fewer.
+const MOST_MET: usize = 200_000;
+
 /// How common words are, by their stems, in a sample of what is searched.
 #[derive(Debug, Default)]
 pub struct Frequencies {
     texts: f64,
     words: f64,
     texts_with: HashMap<String, f64>,
+    /// Words that were met, so that each is brought to its stem once and not in each search.
+    met: Mutex<Stems>,
 }
 
 impl Frequencies {
@@ -39,7 +45,7 @@ impl Frequencies {
         let mut counted = Self::default();
         let mut stems = Stems::default();
         for text in texts {
-            let mut seen = stems.of(text, None);
+            let mut seen = stems.of(text);
             counted.texts += 1.0;
             counted.words += as_f64(seen.len());
             seen.sort_unstable();
@@ -49,6 +55,14 @@ impl Frequencies {
             }
         }
         counted
+    }
+
+    fn met(&self) -> MutexGuard<'_, Stems> {
+        let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
+        if met.by_word.len() > MOST_MET {
+            *met = Stems::default();
+        }
+        met
     }
 
     /// How much it tells that a text has a word: more than 0, the rarer the more.
@@ -67,14 +81,14 @@ impl Frequencies {
         if words.len() <= most {
             return words;
         }
-        let mut stems = Stems::default();
+        let mut stems = self.met();
         let mut asked: BTreeMap<u32, f64> = BTreeMap::new();
-        for stem in stems.of(question, None) {
+        for stem in stems.of(question) {
             *asked.entry(stem).or_default() += 1.0;
         }
         let mut ranked: Vec<(f64, usize)> = Vec::new();
         for (place, word) in words.iter().enumerate() {
-            let stem = stems.of(word, None).first().copied();
+            let stem = stems.of(word).first().copied();
             let told = stem.map_or(0.0, |stem| {
                 asked.get(&stem).copied().unwrap_or(0.0) * self.tells(stems.name(stem))
             });
@@ -105,33 +119,44 @@ pub fn relevance(
     frequencies: &Frequencies,
     texts: &[Text<'_>],
 ) -> Vec<f64> {
-    let mut stems = Stems::default();
-    let begun = begun.and_then(|begun| {
-        let plain = plain(begun);
-        let stem = stems.of(&plain, None).first().copied()?;
-        Some((plain, stem))
-    });
+    let mut stems = frequencies.met();
     let mut asked: BTreeMap<u32, f64> = BTreeMap::new();
     let mut all: BTreeMap<u32, f64> = BTreeMap::new();
-    for (word, stem) in stems.words_of(question) {
+    stems.each(question, |word, stem| {
         *all.entry(stem).or_default() += 1.0;
-        if says_something(&word) {
+        if says_something(word) {
             *asked.entry(stem).or_default() += 1.0;
         }
-    }
+    });
     if asked.is_empty() {
         asked = all;
     }
-    let begun = begun.as_ref().map(|(word, stem)| (word.as_str(), *stem));
+    let begun = begun.map(plain);
+    let begun = begun.as_deref().and_then(|word| Some((word, *stems.of(word).first()?)));
     let counted: Vec<Counted> =
-        texts.iter().map(|text| Counted::of(stems.of(text.text, begun))).collect();
-    let tells: Vec<f64> = stems.names.iter().map(|stem| frequencies.tells(stem)).collect();
+        texts.iter().map(|text| Counted::of(stems.of_begun(text.text, begun))).collect();
+    let mut told: Vec<f64> = vec![0.0; stems.names.len()];
+    for stem in counted.iter().flat_map(|text| &text.times).map(|(stem, _)| *stem as usize) {
+        if let (Some(told), Some(name)) = (told.get_mut(stem), stems.names.get(stem))
+            && *told <= 0.0
+        {
+            *told = frequencies.tells(name);
+        }
+    }
     let usual = frequencies.usual_length();
     let look = |asked: &BTreeMap<u32, f64>| -> Vec<f64> {
-        counted.iter().map(|text| text.fits(asked, &tells, usual)).collect()
+        let mut weights = vec![0.0; told.len()];
+        for (stem, weight) in asked {
+            if let (Some(place), Some(told)) =
+                (weights.get_mut(*stem as usize), told.get(*stem as usize))
+            {
+                *place = weight * told;
+            }
+        }
+        counted.iter().map(|text| text.fits(&weights, usual)).collect()
     };
     let first = look(&asked);
-    let added = added(&with_neighbours(&first, texts), &counted, &tells, &stems);
+    let added = added(&with_neighbours(&first, texts), &counted, &told, &stems);
     let total: f64 = asked.values().sum();
     if added.is_empty() || total <= 0.0 {
         return first;
@@ -197,18 +222,18 @@ impl Counted {
         Self { times, length }
     }
 
-    fn fits(&self, asked: &BTreeMap<u32, f64>, tells: &[f64], usual: f64) -> f64 {
+    fn fits(&self, weights: &[f64], usual: f64) -> f64 {
         let long = SATURATION * (1.0 - LENGTH + LENGTH * self.length / usual);
         let fits = |(stem, times): &(u32, f64)| {
-            let weight = asked.get(stem)? * tells.get(*stem as usize)?;
-            Some(weight * times * (SATURATION + 1.0) / (times + long))
+            let weight = *weights.get(*stem as usize)?;
+            (weight > 0.0).then(|| weight * times * (SATURATION + 1.0) / (times + long))
         };
         self.times.iter().filter_map(fits).sum()
     }
 }
 
 /// Stems by number, each word looked up once.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Stems {
     by_word: HashMap<String, u32>,
     by_name: HashMap<String, u32>,
@@ -216,27 +241,47 @@ struct Stems {
 }
 
 impl Stems {
-    /// The stems of a text, in its order. A word that begins as one that is begun has its stem.
-    fn of(&mut self, text: &str, begun: Option<(&str, u32)>) -> Vec<u32> {
-        self.words_of(text)
-            .into_iter()
-            .map(|(word, stem)| match begun {
-                Some((begun, of_it)) if plain(&word).starts_with(begun) => of_it,
-                _ => stem,
-            })
-            .collect()
+    /// The stems of a text, in its order.
+    fn of(&mut self, text: &str) -> Vec<u32> {
+        self.of_begun(text, None)
     }
 
-    /// The words of a text in small letters, with their stems.
-    fn words_of(&mut self, text: &str) -> Vec<(String, u32)> {
-        text.split(|character: char| !character.is_alphanumeric() && !is_combining_mark(character))
-            .filter(|word| !word.is_empty())
-            .map(|word| word.chars().take(LONGEST_WORD).flat_map(char::to_lowercase).collect())
-            .map(|word: String| {
-                let stem = self.number(&word);
-                (word, stem)
-            })
-            .collect()
+    /// The same, where a word that begins as one that is begun has its stem.
+    fn of_begun(&mut self, text: &str, begun: Option<(&str, u32)>) -> Vec<u32> {
+        let mut stems = Vec::new();
+        self.each(text, |word, stem| {
+            stems.push(match begun {
+                Some((begun, of_it)) if begins(word, begun) => of_it,
+                _ => stem,
+            });
+        });
+        stems
+    }
+
+    /// Each word of a text in small letters, with its stem.
+    fn each(&mut self, text: &str, mut take: impl FnMut(&str, u32)) {
+        let mut word = String::new();
+        let within = |character: char| character.is_alphanumeric() || is_combining_mark(character);
+        for written in text.split(|character: char| {
+            if character.is_ascii() {
+                !character.is_ascii_alphanumeric()
+            } else {
+                !within(character)
+            }
+        }) {
+            if written.is_empty() {
+                continue;
+            }
+            word.clear();
+            if written.is_ascii() {
+                word.push_str(written.get(..LONGEST_WORD).unwrap_or(written));
+                word.make_ascii_lowercase();
+            } else {
+                word.extend(written.chars().take(LONGEST_WORD).flat_map(char::to_lowercase));
+            }
+            let stem = self.number(&word);
+            take(&word, stem);
+        }
     }
 
     fn number(&mut self, word: &str) -> u32 {
@@ -256,6 +301,10 @@ impl Stems {
     fn name(&self, number: u32) -> &str {
         self.names.get(number as usize).map_or("", String::as_str)
     }
+}
+
+fn begins(word: &str, begun: &str) -> bool {
+    if word.is_ascii() { word.starts_with(begun) } else { plain(word).starts_with(begun) }
 }
 
 /// A word without accents, as the index has it.
