@@ -147,18 +147,18 @@ fn what_is_refused_has_a_code_and_is_in_the_log() {
     home.run(&["ask", "say hello"]).code(0);
     let daemon = Daemon::start(&home, &["gateway.max_message=16KiB"]);
     let session = create(&daemon);
-    let own = daemon.address().to_owned();
+    let own = daemon.address();
     let token = home.run(&["token", "create", "--user", "ben", "--client", "phone"]).code(0);
     let ben = token.stdout.trim().to_owned();
     let theirs = format!("/api/v1/sessions/{session}/entries");
     let bearer = |token: &str| format!("Authorization: Bearer {token}\r\n");
     let all = bearer(daemon.token());
     for (status, code, path, host, more) in [
-        ("401", "unauthenticated", "/api/v1/status", own.as_str(), String::new()),
-        ("401", "unauthenticated", "/api/v1/status", &own, bearer("hyd_wrong")),
+        ("401", "unauthenticated", "/api/v1/status", own, String::new()),
+        ("401", "unauthenticated", "/api/v1/status", own, bearer("hyd_wrong")),
         ("403", "forbidden", "/api/v1/status", "rebound.example", all.clone()),
-        ("403", "forbidden", "/api/v1/status", &own, format!("{all}Origin: http://evil.example\r\n")),
-        ("404", "not_found", &theirs, &own, bearer(&ben)),
+        ("403", "forbidden", "/api/v1/status", own, format!("{all}Origin: http://evil.example\r\n")),
+        ("404", "not_found", theirs.as_str(), own, bearer(&ben)),
     ] {
         let head = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{more}Connection: close\r\n\r\n");
         let answer = String::from_utf8_lossy(&raw(&daemon, head.as_bytes())).into_owned();
@@ -179,7 +179,7 @@ fn what_is_refused_has_a_code_and_is_in_the_log() {
         "this token is unknown",
         "rebound.example",
         "http://evil.example",
-        &theirs,
+        theirs.as_str(),
         "larger than `gateway.max_message`",
     ] {
         assert!(log.contains(said), "`{said}` is not in the log:\n{log}");

@@ -9,7 +9,7 @@ use hydroid_core::scrub::LiveScrubber;
 use hydroid_core::telemetry::{Span, SpanId, TraceId, Value};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -49,6 +49,9 @@ pub enum Offered {
 /// Sends the body of one request.
 pub type Offer = Box<dyn Fn(Vec<u8>) -> BoxFuture<'static, Offered> + Send + Sync>;
 
+/// A number from outside.
+pub type Drawn = Arc<dyn Fn() -> u64 + Send + Sync>;
+
 /// What an exporter is made of.
 pub struct ExportParts {
     /// What the host is called in traces.
@@ -62,7 +65,9 @@ pub struct ExportParts {
     /// How a batch is sent.
     pub offer: Offer,
     /// Any number, each equally likely.
-    pub random: Arc<dyn Fn() -> u64 + Send + Sync>,
+    pub random: Drawn,
+    /// Nanoseconds since 1970-01-01 UTC; a component is made in less than a millisecond.
+    pub now_ns: Drawn,
 }
 
 /// Hands spans over. Clones share the task and its queue, which end with the last of them.
@@ -74,7 +79,8 @@ struct Shared {
     counts: Arc<Counts>,
     sampling: f64,
     content: bool,
-    random: Arc<dyn Fn() -> u64 + Send + Sync>,
+    random: Drawn,
+    now_ns: Drawn,
 }
 
 #[derive(Default)]
@@ -95,7 +101,7 @@ impl Exporter {
     pub fn start(parts: ExportParts) -> Self {
         let (orders, waiting) = mpsc::channel(WAITING);
         let counts = Arc::<Counts>::default();
-        let ExportParts { service, version, sampling, content, offer, random } = parts;
+        let ExportParts { service, version, sampling, content, offer, random, now_ns } = parts;
         let task = Task {
             service,
             version,
@@ -105,7 +111,7 @@ impl Exporter {
             text: 0,
         };
         tokio::spawn(task.run(waiting));
-        Self(Arc::new(Shared { orders, counts, sampling, content, random }))
+        Self(Arc::new(Shared { orders, counts, sampling, content, random, now_ns }))
     }
 
     /// The port for spans of one user: what is known as a secret of theirs is masked.
@@ -158,8 +164,7 @@ impl Telemetry for Scrubbed {
     }
 
     fn now_ns(&self) -> u64 {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+        (self.exporter.0.now_ns)()
     }
 
     fn includes_content(&self) -> bool {
@@ -328,6 +333,7 @@ mod tests {
                     count.fetch_add(1, Ordering::SeqCst).wrapping_mul(0x9e37_79b9_7f4a_7c15);
                 (number ^ number >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9).rotate_left(32)
             }),
+            now_ns: Arc::new(|| 1),
         };
         (Exporter::start(parts), bodies)
     }

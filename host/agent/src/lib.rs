@@ -33,7 +33,7 @@ mod spans;
 mod tests;
 
 pub use clients::{Shown, Subscription, SubscriptionEnd};
-pub use export::{ExportParts, Exporter, Offer, Offered};
+pub use export::{Drawn, ExportParts, Exporter, Offer, Offered};
 pub use hub::{Export, Hub, HubLimits, HubParts, Occupy};
 pub use metered::Metered;
 pub use model::{ModelCounters, ModelCounts, ModelParts, reliable};

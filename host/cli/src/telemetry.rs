@@ -8,6 +8,7 @@ use hydroid_agent::{ExportParts, Exporter, Offered};
 use hydroid_core::ports::{Secrets, SpanCounts, Telemetry};
 use hydroid_wasm::egress::{Egress, Post, Target};
 use std::sync::{Arc, OnceLock};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The exporter of this process.
 static EXPORTER: OnceLock<Exporter> = OnceLock::new();
@@ -63,6 +64,10 @@ fn start(ground: &Ground, url: &str) -> Result<Exporter> {
             async move { offered(&post, &egress, body).await }.boxed()
         }),
         random: Arc::new(|| getrandom::u64().unwrap_or_default()),
+        now_ns: Arc::new(|| {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+        }),
     }))
 }
 

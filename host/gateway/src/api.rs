@@ -210,9 +210,13 @@ async fn body_of(listener: &Listener, request: HttpRequest) -> Result<Value, Ref
             "the body is JSON, and `Content-Type` says so",
         ));
     }
-    serde_json::from_slice(&bytes).map_err(|error| {
-        Refusal::new(ErrorCode::BadMessage, format!("the body is no JSON: {error}"))
-    })
+    match serde_json::from_slice(&bytes) {
+        Ok(body @ Value::Object(_)) => Ok(body),
+        Ok(_) => Err(Refusal::new(ErrorCode::Invalid, "the body is a JSON object")),
+        Err(error) => {
+            Err(Refusal::new(ErrorCode::BadMessage, format!("the body is no JSON: {error}")))
+        }
+    }
 }
 
 pub(crate) async fn read(body: Body, limit: usize) -> Result<bytes::Bytes, Refusal> {

@@ -19,6 +19,8 @@ pub(crate) fn run(examples: u32) -> Result<()> {
         .arg(format!("Authorization: Bearer {}", serving.token))
         .args(["--max-examples", &examples.to_string()])
         .args(["--request-timeout", "60"])
+        // What fits its schema can be refused for what is there, or for what it says.
+        .args(["--exclude-checks", "positive_data_acceptance"])
         .current_dir(paths::root().join("target"));
     cargo::run(&mut command)
 }

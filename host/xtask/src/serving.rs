@@ -31,7 +31,7 @@ impl Serving {
         command.env("HYDROID_HOME", home.path()).stdin(Stdio::null());
         let child = command.spawn().context("cannot start `hydroid serve`")?;
         let mut serving =
-            Self { child, url: String::new(), token: String::new(), home: home };
+            Self { child, url: String::new(), token: String::new(), home };
         let began = Instant::now();
         while !serving.is_there()? {
             if let Some(status) = serving.child.try_wait()? {

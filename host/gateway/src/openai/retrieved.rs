@@ -16,7 +16,7 @@ use futures_util::future::BoxFuture;
 use http::{HeaderMap, Method};
 use hydroid_core::entry::{Entry, Outcome};
 use hydroid_core::id::{SessionId, TurnId};
-use hydroid_core::message::{Content, Part};
+use hydroid_core::message::{Content, Part, Source};
 use hydroid_core::ports::{Conversations, Following};
 use hydroid_core::protocol::{NumberedEntry, Reply, Request, SessionMessage, Stopped};
 use serde_json::{Value, json};
@@ -90,11 +90,13 @@ pub(super) async fn delete(
 
 fn input_part(part: &Part) -> Option<Value> {
     match &part.content {
-        Content::Text { text } => Some(json!({ "type": "input_text", "text": text })),
+        // What the host found beside it was said by nobody.
+        Content::Text { text } if part.label.source == Source::User => Some(json!({ "type": "input_text", "text": text })),
         Content::Media { media_type, name, .. } => {
             Some(json!({ "type": "input_file", "filename": name.as_deref().unwrap_or(media_type) }))
         }
-        Content::Thinking { .. }
+        Content::Text { .. }
+        | Content::Thinking { .. }
         | Content::ToolCall { .. }
         | Content::ToolResult { .. }
         | Content::Json { .. }
