@@ -157,10 +157,17 @@ fn what_is_refused_has_a_code_and_is_in_the_log() {
         ("401", "unauthenticated", "/api/v1/status", own, String::new()),
         ("401", "unauthenticated", "/api/v1/status", own, bearer("hyd_wrong")),
         ("403", "forbidden", "/api/v1/status", "rebound.example", all.clone()),
-        ("403", "forbidden", "/api/v1/status", own, format!("{all}Origin: http://evil.example\r\n")),
+        (
+            "403",
+            "forbidden",
+            "/api/v1/status",
+            own,
+            format!("{all}Origin: http://evil.example\r\n"),
+        ),
         ("404", "not_found", theirs.as_str(), own, bearer(&ben)),
     ] {
-        let head = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{more}Connection: close\r\n\r\n");
+        let head =
+            format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{more}Connection: close\r\n\r\n");
         let answer = String::from_utf8_lossy(&raw(&daemon, head.as_bytes())).into_owned();
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{path} {host}: {answer}");
         assert!(answer.contains(&format!("\"code\":\"{code}\"")), "{answer}");

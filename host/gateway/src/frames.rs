@@ -26,6 +26,8 @@ pub(crate) enum Frame {
     Binary(Bytes),
     /// More than `gateway.max_message`.
     TooLarge,
+    /// It broke the rules of WebSocket; the connection ends with this code.
+    Broken(u16),
     /// Nothing more comes.
     Over,
 }
@@ -64,7 +66,19 @@ pub(crate) async fn next(peer: &Peer, reading: &mut SplitStream<WebSocket>) -> F
             return Frame::TooLarge;
         }
         tracing::debug!(peer = %peer.address, %error, "a socket ended early");
-        return Frame::Over;
+        return broken(&error).map_or(Frame::Over, Frame::Broken);
+    }
+}
+
+/// The code for a client that broke a rule, by what the library says of it; none where the
+/// connection is gone.
+fn broken(error: &str) -> Option<u16> {
+    if error.to_ascii_lowercase().contains("utf-8") {
+        Some(close_code::INVALID)
+    } else if error.contains("protocol error") {
+        Some(close_code::PROTOCOL)
+    } else {
+        None
     }
 }
 
@@ -92,12 +106,12 @@ pub(crate) fn close_code_of(code: ErrorCode) -> u16 {
     match code {
         ErrorCode::TooLarge => close_code::SIZE,
         ErrorCode::ShuttingDown => close_code::AWAY,
+        ErrorCode::UnsupportedProtocol => close_code::PROTOCOL,
         ErrorCode::Unauthenticated | ErrorCode::Forbidden | ErrorCode::RateLimited => {
             close_code::POLICY
         }
         ErrorCode::Internal => close_code::ERROR,
         ErrorCode::BadMessage
-        | ErrorCode::UnsupportedProtocol
         | ErrorCode::OutOfOrder
         | ErrorCode::Invalid
         | ErrorCode::Ambiguous
@@ -127,6 +141,7 @@ pub(crate) async fn echo(
                 Frame::Text(text) => Message::Text(text),
                 Frame::Binary(bytes) => Message::Binary(bytes),
                 Frame::TooLarge => break close_code::SIZE,
+                Frame::Broken(code) => break code,
                 Frame::Over => break close_code::NORMAL,
             };
             if put(&mut writing, message).await != Put::Sent {

@@ -197,6 +197,10 @@ async fn receive(
             let text = "the message is larger than `gateway.max_message`";
             return Some(Err(RequestError::new(ErrorCode::TooLarge, text)));
         }
+        Frame::Broken(_) => {
+            let text = "the connection breaks the rules of WebSocket";
+            return Some(Err(RequestError::new(ErrorCode::UnsupportedProtocol, text)));
+        }
         Frame::Over => return None,
     };
     Some(serde_json::from_str(&text).map_err(|error| {
@@ -381,7 +385,8 @@ impl Client {
                         count(&self.listener.figures.messages_in);
                         self.take(message).await;
                     }
-                    Some(Err(error)) if error.code == ErrorCode::TooLarge => {
+                    // Nothing more can be read after these.
+                    Some(Err(error)) if [ErrorCode::TooLarge, ErrorCode::UnsupportedProtocol].contains(&error.code) => {
                         return goodbye(&self.out, error).await;
                     }
                     Some(Err(error)) => refuse(&self.out, None, error).await,

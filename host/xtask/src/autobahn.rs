@@ -147,9 +147,7 @@ mod tests {
 
     #[test]
     fn a_case_fails_by_what_it_did_or_how_it_ended() {
-        let case = |behavior: &str, closing: &str| {
-            json!({ "behavior": behavior, "behaviorClose": closing })
-        };
+        let case = |behavior: &str, closing: &str| json!({ "behavior": behavior, "behaviorClose": closing });
         let results = json!({
             "1.1.1": case("OK", "OK"),
             "6.4.3": case("NON-STRICT", "OK"),

@@ -30,8 +30,7 @@ impl Serving {
         command.args(settings.iter().flat_map(|setting| ["--set", setting]));
         command.env("HYDROID_HOME", home.path()).stdin(Stdio::null());
         let child = command.spawn().context("cannot start `hydroid serve`")?;
-        let mut serving =
-            Self { child, url: String::new(), token: String::new(), home };
+        let mut serving = Self { child, url: String::new(), token: String::new(), home };
         let began = Instant::now();
         while !serving.is_there()? {
             if let Some(status) = serving.child.try_wait()? {

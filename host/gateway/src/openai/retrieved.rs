@@ -91,7 +91,9 @@ pub(super) async fn delete(
 fn input_part(part: &Part) -> Option<Value> {
     match &part.content {
         // What the host found beside it was said by nobody.
-        Content::Text { text } if part.label.source == Source::User => Some(json!({ "type": "input_text", "text": text })),
+        Content::Text { text } if part.label.source == Source::User => {
+            Some(json!({ "type": "input_text", "text": text }))
+        }
         Content::Media { media_type, name, .. } => {
             Some(json!({ "type": "input_file", "filename": name.as_deref().unwrap_or(media_type) }))
         }
