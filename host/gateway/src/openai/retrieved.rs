@@ -57,7 +57,7 @@ pub(super) async fn input(
     let holder = entitled(&listener, &peer, &headers, &Method::GET, Scope::Read)?;
     let turn = Turn::find(listener.conversations(&holder).await?, &id).await?;
     let item = format!("msg_in_{}", mark_of(&turn.id));
-    let content: Vec<Value> = turn.said().iter().filter_map(|part| input_part(part)).collect();
+    let content: Vec<Value> = turn.said().iter().filter_map(input_part).collect();
     let message = json!({ "id": item, "type": "message", "role": "user", "status": "completed", "content": content });
     Ok(Json(json!({
         "object": "list", "data": [message], "first_id": item, "last_id": item, "has_more": false,
