@@ -5,5 +5,6 @@ pub(crate) mod browser;
 pub(crate) mod daemon;
 pub(crate) mod docker_registry;
 pub(crate) mod hydroid;
+pub(crate) mod otlp;
 pub(crate) mod screen;
 pub(crate) mod terminal;

@@ -19,6 +19,7 @@ use crate::session::{
 };
 use crate::sessions::{AgentParts, Entered, OpenSession};
 use crate::settings;
+use crate::spans::TurnSpans;
 use hydroid_core::compaction::plan_for_a_person;
 use hydroid_core::entry::{self, DecidedBy, Entry};
 use hydroid_core::hook::HookPoint;
@@ -133,6 +134,7 @@ struct Running {
     /// Calls that a rule denied, as recorded.
     denied: u32,
     report: Option<TurnReport>,
+    spans: TurnSpans,
     ended: oneshot::Sender<TurnEnd>,
 }
 
@@ -630,7 +632,9 @@ impl Actor {
     }
 
     fn running_turn(&self, turn: Turn, ended: oneshot::Sender<TurnEnd>) -> Running {
+        let about = (&self.user, &self.session, turn.id());
         Running {
+            spans: TurnSpans::begin(self.agent.telemetry.as_ref(), about),
             context: self.turn_context(turn.id().clone()),
             turn,
             model: None,
@@ -675,6 +679,7 @@ impl Actor {
                 events.push(match result {
                     Ok(()) => Event::ModelEnded,
                     Err(error) => {
+                        running.spans.model_failed(&error.kind);
                         let message = self.agent.scrubber.current().scrub(&error.message);
                         running.context.tell_failure(json!({
                             "where": "model",
@@ -863,15 +868,21 @@ impl Actor {
                 running.answer = AnswerScrubber::new(self.agent.scrubber.current());
                 let messages = entry::conversation(&self.entries);
                 let plan = compacting::due(&self.agent, &self.entries, &messages);
-                running.model = Some(effects::ask_model(&running.context, messages, plan));
+                running.spans.asked(&messages);
+                let trace = running.spans.of_step();
+                let job = effects::ask_model(&running.context, messages, plan, trace);
+                running.model = Some(job);
             }
             Effect::PreviewCall(checked) => {
                 let id = checked.call.id.clone();
-                running.tools.insert(id, effects::preview_call(&running.context, checked));
+                let trace = running.spans.of_turn();
+                let job = effects::preview_call(&running.context, checked, trace);
+                running.tools.insert(id, job);
             }
             Effect::RunTool(checked) => {
                 let id = checked.call.id.clone();
-                running.tools.insert(id, effects::run_tool(&running.context, checked));
+                let trace = running.spans.of_call(&id);
+                running.tools.insert(id, effects::run_tool(&running.context, checked, trace));
             }
             Effect::StopModel => self.stopping.extend_with(running.model.take()),
             Effect::StopTool(id) => self.stopping.extend_with(running.tools.remove(&id)),
@@ -916,6 +927,7 @@ impl Running {
 
     /// Keeps what the report of the turn will say.
     fn recorded(&mut self, entry: &Entry) {
+        self.spans.take(entry);
         match entry {
             Entry::CallDecided {
                 decision: Decision::Deny { .. }, by: DecidedBy::Policy, ..

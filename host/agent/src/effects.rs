@@ -20,6 +20,7 @@ use hydroid_core::prompt::{PromptInputs, system_prompt};
 use hydroid_core::protocol::SessionSettings;
 use hydroid_core::reliability::has_image;
 use hydroid_core::scrub::Tally;
+use hydroid_core::telemetry::Trace;
 use hydroid_core::tool::{CheckedCall, Hooked, Preview, ToolCall, ToolOutput};
 use hydroid_core::turn::Event;
 use hydroid_core::{context, fence, tool::ToolSpec};
@@ -164,9 +165,15 @@ fn uncheckable(call: &ToolCall) -> String {
 /// Asks the model and reports its answer piece by piece.
 ///
 /// With a plan, the older part of the conversation is summed up first.
-pub(crate) fn ask_model(turn: &TurnContext, messages: Vec<Message>, plan: Option<Plan>) -> Job {
+pub(crate) fn ask_model(
+    turn: &TurnContext,
+    messages: Vec<Message>,
+    plan: Option<Plan>,
+    trace: Trace,
+) -> Job {
     let cancel = CancelFlag::default();
     let context = turn.call_context(&cancel, None, Arc::new(|_, _| {}));
+    let context = CallContext { trace, ..context };
     let turn = turn.clone();
     let task = tokio::spawn(async move {
         let answer = AssertUnwindSafe(answer(&turn, messages, plan, context)).catch_unwind().await;
@@ -210,9 +217,10 @@ pub(crate) fn name(turn: &TurnContext, said: Vec<Part>) -> Job {
 }
 
 /// Finds out what a call would do and reports it, scrubbed.
-pub(crate) fn preview_call(turn: &TurnContext, checked: CheckedCall) -> Job {
+pub(crate) fn preview_call(turn: &TurnContext, checked: CheckedCall, trace: Trace) -> Job {
     let cancel = CancelFlag::default();
     let context = turn.call_context(&cancel, Some(&checked.call.id), Arc::new(|_, _| {}));
+    let context = CallContext { trace, ..context };
     let turn = turn.clone();
     let task = tokio::spawn(async move {
         let id = checked.call.id.clone();
@@ -234,10 +242,11 @@ pub(crate) fn preview_call(turn: &TurnContext, checked: CheckedCall) -> Job {
 }
 
 /// Runs a call and reports its result, scrubbed.
-pub(crate) fn run_tool(turn: &TurnContext, checked: CheckedCall) -> Job {
+pub(crate) fn run_tool(turn: &TurnContext, checked: CheckedCall, trace: Trace) -> Job {
     let cancel = CancelFlag::default();
     let context =
         turn.call_context(&cancel, Some(&checked.call.id), turn.progress_of(&checked.call.id));
+    let context = CallContext { trace, ..context };
     let turn = turn.clone();
     let task = tokio::spawn(async move {
         let id = checked.call.id.clone();
@@ -325,6 +334,7 @@ impl TurnContext {
             cancel: cancel.clone(),
             progress,
             secret: SawSecret::default(),
+            trace: Trace::default(),
         }
     }
 

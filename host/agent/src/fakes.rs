@@ -3,6 +3,7 @@
 //! what is wrong to a list that every test ends by looking at.
 
 pub(crate) mod hooks;
+pub(crate) mod spans;
 mod whole;
 
 pub(crate) use whole::Nothing;
@@ -21,7 +22,7 @@ use hydroid_core::ports::{
     AnswerCache, Approvals, Audit, CallContext, Clock, Completion, Hit, Hooks, Journal, KeepLimits,
     KeptAnswer, KnownSecrets, Model, ModelError, ModelEvent, ModelRequest, NewSession, Note,
     PromptFile, PromptFiles, Question, Recall, RecallError, SecretPlace, SecretPlaces, SecretValue,
-    SessionSummary, Sink, StandingApproval, StoreError, StoredEntry, Tools,
+    SessionSummary, Sink, StandingApproval, StoreError, StoredEntry, Telemetry, Tools,
 };
 use hydroid_core::protocol::{Notification, SessionMessage};
 use hydroid_core::scrub::{KnownSecret, LiveScrubber};
@@ -802,6 +803,7 @@ pub(crate) struct Host {
     pub(crate) client: Arc<FakeClient>,
     pub(crate) records: Arc<FakeRecords>,
     pub(crate) hooks: Arc<hooks::FakeHooks>,
+    pub(crate) spans: Arc<spans::FakeTelemetry>,
     pub(crate) secrets: Arc<FakeSecrets>,
     pub(crate) stop: watch::Sender<bool>,
     shown: mpsc::UnboundedReceiver<SessionMessage>,
@@ -865,6 +867,7 @@ impl Host {
         let memory = Arc::new(FakeMemory::default());
         let (stop, stopped) = watch::channel(false);
         let hooks = Arc::<hooks::FakeHooks>::default();
+        let spans = Arc::<spans::FakeTelemetry>::default();
         let agent = Agent::new(AgentParts {
             model: layers(model.clone(), &config),
             tools: Arc::clone(&tools) as Arc<dyn Tools>,
@@ -880,6 +883,7 @@ impl Host {
             scrubber: LiveScrubber::following(known, Vec::new()).unwrap(),
             models: Arc::new(models(&config)),
             config,
+            telemetry: Some(Arc::clone(&spans) as Arc<dyn Telemetry>),
             new_turn_id: Arc::new(move || format!("t{}", turns.fetch_add(1, Ordering::SeqCst) + 1)),
         });
         Self {
@@ -891,6 +895,7 @@ impl Host {
             client,
             records,
             hooks,
+            spans,
             secrets,
             stop,
             shown,

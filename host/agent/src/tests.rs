@@ -9,6 +9,7 @@ mod metered;
 mod models;
 mod remembering;
 mod secrecy;
+mod spans;
 
 use crate::fakes::{HeldClient, Host, Play, SECRET, calls, said, says, text};
 use crate::{

@@ -10,7 +10,7 @@ use crate::secrets::master_key::KeyPlaces;
 use crate::secrets::sealed::Sealed;
 use crate::secrets::{Programs, UserSecrets};
 use crate::terminal::{self, Terminal};
-use crate::{audited, log, models, release, stopped};
+use crate::{audited, log, models, release, stopped, telemetry};
 use anyhow::{Context, Result, anyhow};
 use hydroid_agent::{Agent, AgentParts, Metered, ModelCounters, ModelParts};
 use hydroid_core::config::Config;
@@ -25,6 +25,7 @@ use hydroid_wasm::files::Workspace;
 use hydroid_wasm::grants::Grants;
 use hydroid_wasm::shipping::{Keys, Lock};
 use hydroid_wasm::{Catalog, CatalogSettings, InstalledEmbedder, WasmEngine};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -274,10 +275,19 @@ impl Ground {
 
     /// The door to the network. What components send through it is counted.
     pub(crate) fn egress(&self, counter: Option<Counter>) -> Result<Egress> {
+        self.door(counter, Vec::new())
+    }
+
+    /// A door of its own for the host, which opens these addresses too.
+    pub(crate) fn egress_that_opens(&self, own: Vec<SocketAddr>) -> Result<Egress> {
+        self.door(None, own)
+    }
+
+    fn door(&self, counter: Option<Counter>, own: Vec<SocketAddr>) -> Result<Egress> {
         let limits = self.config.egress.clone();
         // Checked by core when the configuration was read.
-        let allow_private =
-            limits.allow_private.iter().filter_map(|address| address.parse().ok()).collect();
+        let opened = limits.allow_private.iter().filter_map(|address| address.parse().ok());
+        let allow_private = opened.chain(own).collect();
         let authorities = match &limits.ca_file {
             None => None,
             Some(file) => {
@@ -367,6 +377,7 @@ impl Ground {
             stop: self.stop.clone(),
             scrubber: self.scrubber.clone(),
             config: self.config.clone(),
+            telemetry: telemetry::of(self)?,
             new_turn_id: Arc::new(|| uuid::Uuid::now_v7().to_string()),
         }))
     }

@@ -19,6 +19,7 @@ mod rate_limits;
 mod recall;
 mod request_budget;
 mod secret_places;
+mod telemetry;
 
 pub use administration::{AdminError, AdminRequest, Administration, ConfigChange, Hidden};
 pub use answer_cache::{AnswerCache, KeepLimits, KeptAnswer};
@@ -45,6 +46,7 @@ pub use recall::{
 };
 pub use request_budget::{FullWindow, RequestBudget, RequestWindow, Sent, full_window};
 pub use secret_places::{BadPlace, SawSecret, SecretPlace, SecretPlaces};
+pub use telemetry::{SpanCounts, Telemetry};
 
 use crate::entry::Entry;
 use crate::id::{CallId, ComponentId, SessionId, TurnId, UserId};
@@ -52,6 +54,7 @@ use crate::message::{Message, StopReason, Usage};
 use crate::money::Money;
 use crate::protocol::SessionMessage;
 use crate::reliability::ModelNews;
+use crate::telemetry::Trace;
 use crate::tool::{CheckedCall, Preview, ToolCall, ToolOutput, ToolSpec};
 use futures_core::future::BoxFuture;
 use serde::{Deserialize, Serialize};
@@ -208,6 +211,8 @@ pub struct CallContext {
     pub progress: Arc<dyn Fn(Option<f32>, String) + Send + Sync>,
     /// Set when the call was handed something secret.
     pub secret: SawSecret,
+    /// What spans of it are parts of.
+    pub trace: Trace,
 }
 
 impl std::fmt::Debug for CallContext {

@@ -7,7 +7,11 @@ use serde_json::{Map, Value, json};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Text,
+    /// A text with something in it.
+    Words,
     Number,
+    /// A number of things.
+    Count,
     Bool,
     /// An object or a list, whose schema has this name.
     Of(&'static str),
@@ -49,8 +53,8 @@ const fn field(name: &'static str, place: Place, kind: Kind, required: bool) -> 
 
 const SESSION: Field = field("session", Place::Path, Kind::Text, true);
 const TITLE: Field = field("title", Place::Body, Kind::Text, false);
-const TEXT: Field = field("text", Place::Body, Kind::Text, true);
-const LIMIT: Field = field("limit", Place::Query, Kind::Number, false);
+const TEXT: Field = field("text", Place::Body, Kind::Words, true);
+const LIMIT: Field = field("limit", Place::Query, Kind::Count, false);
 const BEFORE: Field = field("before", Place::Body, Kind::Text, false);
 
 /// Every request that HTTP has.
@@ -210,7 +214,7 @@ pub(crate) const ROUTES: &[Route] = &[
         reply: "found",
         summary: "Finds words in sessions",
         fields: &[
-            field("text", Place::Query, Kind::Text, true),
+            field("text", Place::Query, Kind::Words, true),
             field("session", Place::Query, Kind::Text, false),
             LIMIT,
         ],
@@ -338,10 +342,14 @@ fn shown(name: &str) -> String {
 impl Kind {
     fn read(self, name: &str, text: String) -> Result<Value, String> {
         match self {
-            Self::Text | Self::Of(_) => Ok(Value::String(text)),
+            Self::Text | Self::Words | Self::Of(_) => Ok(Value::String(text)),
             Self::Number => match text.parse::<u64>() {
                 Ok(number) => Ok(number.into()),
                 Err(_) => Err(format!("`{name}` is a number, at least 0")),
+            },
+            Self::Count => match text.parse::<u32>() {
+                Ok(number) => Ok(number.into()),
+                Err(_) => Err(format!("`{name}` is a number, from 0 to {}", u32::MAX)),
             },
             Self::Bool => match text.as_str() {
                 "true" => Ok(true.into()),
@@ -354,6 +362,8 @@ impl Kind {
     fn schema(self) -> Value {
         match self {
             Self::Text => json!({ "type": "string" }),
+            Self::Words => json!({ "type": "string", "minLength": 1 }),
+            Self::Count => json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX }),
             Self::Number => json!({ "type": "integer", "minimum": 0 }),
             Self::Bool => json!({ "type": "boolean" }),
             Self::Of(name) => json!({ "$ref": format!("#/components/schemas/{name}") }),
@@ -395,9 +405,9 @@ pub(crate) fn document(version: &str) -> Value {
             "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
             "schemas": {
                 "Settings": { "type": "object", "properties": {
-                    "provider": { "type": "string" },
-                    "model": { "type": "string" },
-                    "effort": { "type": "string" },
+                    "provider": { "type": "string", "minLength": 1, "maxLength": 200 },
+                    "model": { "type": "string", "minLength": 1, "maxLength": 200 },
+                    "effort": { "type": "string", "minLength": 1, "maxLength": 200 },
                     "mode": { "enum": ["plan", "default", "accept-edits", "headless"] },
                 } },
                 "Attachments": { "type": "array", "items": { "type": "string" } },
@@ -504,7 +514,7 @@ fn uploads() -> Value {
         request: "upload",
         reply: "upload",
         summary: "Hands up a file to be attached; its media type is that of the body",
-        fields: const { &[field("name", Place::Query, Kind::Text, true)] },
+        fields: const { &[field("name", Place::Query, Kind::Words, true)] },
     });
     operation["requestBody"] = json!({
         "required": true,
@@ -531,8 +541,8 @@ mod tests {
 
     fn example(field: &Field) -> Value {
         match field.kind {
-            Kind::Text => "x".into(),
-            Kind::Number => 1.into(),
+            Kind::Text | Kind::Words => "x".into(),
+            Kind::Number | Kind::Count => 1.into(),
             Kind::Bool => true.into(),
             Kind::Of("Settings") => json!({ "mode": "plan" }),
             Kind::Of("Answer") => json!({ "answer": "once" }),
@@ -574,6 +584,7 @@ mod tests {
         let query = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
         for (query, body, expect) in [
             (query("limit", "-1"), Value::Null, "is a number"),
+            (query("limit", "4294967296"), Value::Null, "is a number"),
             (query("archived", "yes"), Value::Null, "`true` or `false`"),
             (query("other", "1"), Value::Null, "no parameter"),
             (vec![], json!({ "title": "x" }), "no field"),
@@ -603,6 +614,9 @@ mod tests {
                 }
             }
         }
-        assert_eq!(count, ROUTES.len() + 4 + crate::openai::documented().len());
+        let compatible = crate::openai::documented();
+        let compatible: usize =
+            compatible.iter().filter_map(|(_, methods)| Some(methods.as_object()?.len())).sum();
+        assert_eq!(count, ROUTES.len() + 4 + compatible);
     }
 }

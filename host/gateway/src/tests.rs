@@ -2,6 +2,7 @@
 //! What the host does behind it is tested where it is; here is who gets in, and what is said.
 
 mod openai;
+mod secure;
 
 use crate::{BadTokens, TlsFiles};
 use crate::{Gateway, GatewayParts, Scope, ServeError, TokenBook, TokenHolder, TokenStore};
@@ -117,6 +118,11 @@ impl Conversations for Owned {
             match request {
                 Request::Models => Ok(openai::models()),
                 Request::Create { .. } => Ok(Reply::Session { session: info() }),
+                Request::Entries { session, .. } if session.as_str() == "s" => {
+                    let entries = self.0.stage.entries();
+                    Ok(Reply::Entries { session, entries, next_after: None })
+                }
+                Request::Entries { .. } => Err(no_session()),
                 Request::Rename { session, .. } if session.as_str() != "s" => Err(no_session()),
                 _ => Ok(Reply::Done),
             }
@@ -323,6 +329,14 @@ impl Socket {
         self.0.send(Message::text(message.to_string())).await.unwrap();
     }
 
+    /// The code the connection ends with.
+    async fn closed(&mut self) -> Option<u16> {
+        match self.0.next().await? {
+            Ok(Message::Close(Some(frame))) => Some(frame.code.into()),
+            other => panic!("{other:?}"),
+        }
+    }
+
     async fn next(&mut self) -> Option<Value> {
         loop {
             match self.0.next().await? {
@@ -366,7 +380,7 @@ async fn who_shows_no_token_is_told_so_and_nothing_else() {
     let mut socket = running.socket(&[]).await.unwrap();
     assert_eq!(socket.hello(None).await["code"], "unauthenticated");
     assert_eq!(socket.next().await.unwrap()["type"], "goodbye");
-    assert_eq!(socket.next().await, None);
+    assert_eq!(socket.closed().await, Some(1008));
     assert_eq!(running.socket(&[("authorization", "Bearer wrong")]).await.err(), Some(401));
     for path in ["/healthz", "/readyz", "/", "/page/js/main.js", "/api/v1/openapi.json"] {
         let head = format!("GET {path} HTTP/1.1\r\nHost: {}", running.address);
@@ -503,6 +517,7 @@ async fn what_is_too_large_is_refused_with_a_code() {
     socket.send(json!({ "id": 2, "type": "say", "session": "s", "text": long })).await;
     let goodbye = socket.next().await.unwrap();
     assert_eq!((&goodbye["type"], &goodbye["code"]), (&json!("goodbye"), &json!("too_large")));
+    assert_eq!(socket.closed().await, Some(1009));
     let body = json!({ "text": long }).to_string();
     let (status, _) = running.call("POST /api/v1/sessions/s/messages", "", &body).await;
     assert_eq!(status, 413);

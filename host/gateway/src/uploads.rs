@@ -46,7 +46,8 @@ impl Uploads {
     ) -> Result<Reply, RequestError> {
         if bytes == 0 || bytes > LARGEST_ATTACHMENT {
             let text = format!("an attachment has 1 to {LARGEST_ATTACHMENT} bytes");
-            return Err(RequestError::new(ErrorCode::TooLarge, text));
+            let code = if bytes == 0 { ErrorCode::Invalid } else { ErrorCode::TooLarge };
+            return Err(RequestError::new(code, text));
         }
         if name.is_empty()
             || name.chars().count() > LONGEST_NAME

@@ -26,6 +26,7 @@ use hydroid_core::manifest::{Manifest, ManifestError};
 use hydroid_core::message::Origin;
 use hydroid_core::policy::resource::host_of;
 use hydroid_core::ports::{CallContext, CancelFlag, SawSecret, Secrets};
+use hydroid_core::telemetry::{OpenSpan, SpanKind, Trace, names};
 use hydroid_core::tool::{Impact, Reach, Resource, ResourceKind};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -357,6 +358,22 @@ impl Loaded {
     /// What a call can read and write of what is kept.
     pub(crate) fn reach(&self) -> Reach {
         reach(&self.imports, &self.equipment.grant)
+    }
+
+    /// The span of a call of one of its functions.
+    pub(crate) fn span(&self, trace: &Trace, function: &str) -> OpenSpan {
+        let mut span = trace.begin(format_args!("component {}", self.name()), SpanKind::Internal);
+        span.set(names::COMPONENT, self.name().as_str());
+        span.set(names::DIGEST, self.equipment.digest.as_str());
+        span.set(names::FUNCTION, function);
+        span
+    }
+
+    /// The span of making an instance for a call.
+    pub(crate) fn instantiating(&self, trace: &Trace) -> OpenSpan {
+        let mut span = trace.begin(format_args!("instantiate {}", self.name()), SpanKind::Internal);
+        span.set(names::COMPONENT, self.name().as_str());
+        span
     }
 
     /// A store for a call that may take `time`.
@@ -823,6 +840,7 @@ pub(crate) fn nobody() -> CallContext {
         cancel: CancelFlag::default(),
         progress: Arc::new(|_, _| {}),
         secret: SawSecret::default(),
+        trace: Default::default(),
     }
 }
 

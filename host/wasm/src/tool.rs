@@ -168,10 +168,13 @@ async fn run_to_end(
         return (Ended::Stopped(format!("`{}` is not a tool component", loaded.name())), errand);
     };
     let time = loaded.limits().call;
+    let mut span = loaded.span(&context.trace, "invoke");
     let mut store = match loaded.store(context, time) {
         Ok(store) => store,
         Err(error) => {
             tracing::warn!(component = %loaded.name(), error = ?error, "no store");
+            span.fail("no_store");
+            span.end();
             return (Ended::Stopped(format!("`{}` could not be started", loaded.name())), errand);
         }
     };
@@ -182,8 +185,15 @@ async fn run_to_end(
         name: call.name.clone(),
         args_json: call.arguments.clone(),
     };
+    let trace = span.trace();
     let calling = async {
-        let bindings = pre.instantiate_async(&mut store).await?;
+        let mut instantiating = loaded.instantiating(&trace);
+        let made = pre.instantiate_async(&mut store).await;
+        if made.is_err() {
+            instantiating.fail("trap");
+        }
+        instantiating.end();
+        let bindings = made?;
         bindings.hydroid_tool_tool().call_invoke(&mut store, &wit).await
     };
     let called = tokio::time::timeout(time, calling).await;
@@ -197,6 +207,13 @@ async fn run_to_end(
         },
         Ok(Ok(Ok(outcome))) => Ended::Answered(accept(loaded, outcome)),
     };
+    match &ended {
+        Ended::Answered(output) if output.is_error => span.fail("tool_error"),
+        Ended::Answered(_) => {}
+        Ended::Refused { kind, .. } => span.fail(kind),
+        Ended::Stopped(_) => span.fail("stopped"),
+    }
+    span.end();
     let state = store.data_mut();
     let left = Errand { vault: std::mem::take(&mut state.vault), staged: state.staged.take() };
     (ended, left)

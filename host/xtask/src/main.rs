@@ -2,7 +2,9 @@
 //! Not part of the product: no crate depends on it, and it depends on none of them.
 //!
 //! Reading order: one file for each subcommand ([`components`], [`setup`], [`test`], [`demo`],
-//! [`authors`], [`bench`], [`eval`], [`fuzz`], [`mutants`], [`catalog`]), then what they share: [`cargo`], [`paths`], [`suite`], [`aimock`], [`page`].
+//! [`authors`], [`bench`], [`eval`], [`fuzz`], [`mutants`], [`catalog`], [`autobahn`],
+//! [`schemathesis`]), then what they share: [`cargo`], [`paths`], [`suite`], [`aimock`], [`page`],
+//! [`python`], [`serving`].
 
 #![expect(
     clippy::disallowed_methods,
@@ -12,6 +14,7 @@
 )]
 
 mod authors;
+mod autobahn;
 mod bench;
 mod browser;
 mod catalog;
@@ -20,6 +23,7 @@ mod demo;
 mod eval;
 mod fuzz;
 mod mutants;
+mod schemathesis;
 mod setup;
 mod test;
 
@@ -27,6 +31,8 @@ mod aimock;
 mod cargo;
 mod page;
 mod paths;
+mod python;
+mod serving;
 mod suite;
 
 use clap::{Parser, Subcommand};
@@ -61,6 +67,8 @@ enum Command {
     Components,
     /// Install the toolchains of component authors for the tests that use them, into `target`.
     Authors,
+    /// Judge the WebSocket protocol with Autobahn's suite, which needs Python 2.7.
+    Autobahn,
     /// Make `registry/models.json` of a checkout of models.dev.
     Catalog {
         /// The checkout.
@@ -91,6 +99,12 @@ enum Command {
         #[arg(long, value_name = "K/N")]
         shard: Option<String>,
     },
+    /// Look for answers of the daemon that its OpenAPI document does not allow.
+    Schemathesis {
+        /// Requests derived for each operation, in each phase.
+        #[arg(long, value_name = "COUNT", default_value_t = 100)]
+        examples: u32,
+    },
     /// Measure how well something works on public sets, and fail below its floors.
     Eval {
         /// What: `memory`.
@@ -119,6 +133,8 @@ fn main() -> ExitCode {
         Command::Test { filters } => test::run(&filters),
         Command::Components => components::build().map(|_| ()),
         Command::Authors => authors::install(),
+        Command::Autobahn => autobahn::run(),
+        Command::Schemathesis { examples } => schemathesis::run(examples),
         Command::Catalog { from, revision, date } => catalog::run(&from, revision, date),
         Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
         Command::Mutants { area, shard } => mutants::run(area.as_deref(), shard.as_deref()),

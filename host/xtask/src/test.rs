@@ -2,7 +2,7 @@
 //! Sets up nothing that only one machine has.
 
 use crate::suite::{Count, Demand, Report};
-use crate::{aimock, authors, browser, cargo, components, paths};
+use crate::{aimock, authors, browser, cargo, components, paths, python};
 use anyhow::{Result, bail};
 use std::path::Path;
 use std::process::Command;
@@ -12,6 +12,9 @@ const NEEDS_AIMOCK: &str = "aimock";
 
 /// Tests whose name contains this need [`browser`]; without it they are left out, not passed.
 const NEEDS_BROWSER: &str = "chromium";
+
+/// Tests whose name contains this need [`python`]; without it they are left out, not passed.
+const NEEDS_PYTHON: &str = "pypi";
 
 /// Tests whose name contains this need Debian's `docker-registry`, or where a variable says it is.
 const NEEDS_REGISTRY: &str = "docker_registry";
@@ -26,6 +29,7 @@ pub(crate) fn run(filters: &[String]) -> Result<()> {
     cargo::build_hydroid(&[])?;
     let aimock = aimock::install()?;
     let browser = browser::install()?;
+    let python = python::install()?;
 
     let mut reports = vec![];
     let nextest = cargo::works("cargo", &["nextest", "--version"]);
@@ -45,6 +49,15 @@ pub(crate) fn run(filters: &[String]) -> Result<()> {
         None => left_out.push((
             NEEDS_BROWSER,
             "because `chromium`, `npm` or Node.js 20 or newer are not there".to_owned(),
+        )),
+    }
+    match &python {
+        Some(program) => {
+            host.env(python::VARIABLE, program);
+        }
+        None => left_out.push((
+            NEEDS_PYTHON,
+            "because Python 3.10 or newer with `venv` is not there".to_owned(),
         )),
     }
     if !has_registry() {

@@ -50,6 +50,11 @@ impl Daemon {
         &self.address
     }
 
+    /// The token of whoever may do everything.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
     /// Ends it without a word.
     pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {

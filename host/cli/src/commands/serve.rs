@@ -8,8 +8,8 @@ use crate::env::Environment;
 use crate::exit::{Exit, usage};
 use crate::load::Setting;
 use crate::paths::Paths;
-use crate::terminal;
 use crate::wire::{Ground, SystemClock};
+use crate::{telemetry, terminal};
 use anyhow::{Context, Result};
 use hydroid_core::ports::{Clock, Household, SecretValue, Secrets};
 use hydroid_gateway::{Gateway, GatewayParts, ServeError, TlsFiles};
@@ -86,6 +86,8 @@ pub(crate) async fn run(
     bound.serve(over).await;
     drop((only, control));
     if anew {
+        // What follows is another process in place of this one.
+        telemetry::flush().await;
         let address = serve.bind.is_some().then_some(address);
         return Err(begin_anew(address));
     }

@@ -174,7 +174,7 @@ pub const KEYS: &[Key] = &[
         "gateway.echo",
         "bool",
         "false",
-        "Offers `/debug/echo`, a socket that says what it is told, for tests of the WebSocket protocol itself.",
+        "Offers `/debug/echo`, a socket that says what it is told, for tests of the WebSocket protocol itself; on a loopback address only.",
     ),
     key(
         "gateway.hosts",
@@ -656,6 +656,31 @@ pub const KEYS: &[Key] = &[
         "\"auto\"",
         "Where the key is kept that stored secrets are sealed under: keyring, file, env (`HYDROID_MASTER_KEY`), or auto, which takes the keyring if it answers and else a file. `hydroid secret rotate` moves them to a new key in the place named here.",
     ),
+    key(
+        "telemetry.content",
+        "bool",
+        "false",
+        "What was said, and the arguments and results of calls, belong to the spans, without known secrets.",
+    ),
+    key(
+        "telemetry.headers.*",
+        "text",
+        "",
+        "A header that goes with spans, by its name; the value is the name of the secret it holds.",
+    ),
+    key(
+        "telemetry.otlp_endpoint",
+        "text",
+        "",
+        "Where spans of turns are sent to as OTLP over HTTP, like `http://127.0.0.1:4318`; `/v1/traces` is added. Nothing is sent if absent.",
+    ),
+    key(
+        "telemetry.sampling",
+        "number",
+        "1.0",
+        "Share of turns of which spans are sent, from 0 to 1.",
+    ),
+    key("telemetry.service_name", "text", "\"hydroid\"", "What this host is called in spans."),
     key(
         "turn.compact_at",
         "number",

@@ -3,6 +3,7 @@
 
 use crate::id::{SessionId, UserId};
 use crate::message::Part;
+use crate::ports::SpanCounts;
 use crate::protocol::{
     InstalledComponent, ModelOffer, Reply, Request, RequestError, RunningTurn, ServerMessage,
     SessionInfo, SessionMessage, SessionSettings, Stopped,
@@ -20,6 +21,10 @@ pub trait Household: Send + Sync {
     ) -> BoxFuture<'a, Result<Arc<dyn Conversations>, RequestError>>;
     /// Those who have anything in memory, for figures.
     fn present(&self) -> Vec<Arc<dyn Conversations>>;
+    /// What became of the spans that are told of turns; none where they go nowhere.
+    fn spans(&self) -> Option<SpanCounts> {
+        None
+    }
     /// Ends what runs, records it, and lets go of everything.
     fn close(&self) -> BoxFuture<'_, ()>;
 }

@@ -108,7 +108,8 @@ impl Followed {
             Entry::TurnStarted { turn, parts } => {
                 let is_ours = self.is_next || has(&parts, self.ours.as_ref());
                 if self.answer.turn.is_none() && is_ours {
-                    self.answer.turn = Some(turn);
+                    self.answer.turn = Some(turn.clone());
+                    drop(self.tell.send(Piece::Began(turn)).await);
                     if self.is_gone {
                         self.cancel().await;
                     }

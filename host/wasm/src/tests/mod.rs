@@ -179,6 +179,7 @@ pub(crate) fn context() -> CallContext {
         cancel: CancelFlag::default(),
         progress: Arc::new(|_, _| {}),
         secret: SawSecret::default(),
+        trace: Default::default(),
     }
 }
 
