@@ -19,6 +19,7 @@ mod rate_limits;
 mod recall;
 mod request_budget;
 mod secret_places;
+mod store_service;
 
 pub use administration::{AdminError, AdminRequest, Administration, ConfigChange, Hidden};
 pub use answer_cache::{AnswerCache, KeepLimits, KeptAnswer};
@@ -45,6 +46,7 @@ pub use recall::{
 };
 pub use request_budget::{FullWindow, RequestBudget, RequestWindow, Sent, full_window};
 pub use secret_places::{BadPlace, SawSecret, SecretPlace, SecretPlaces};
+pub use store_service::{ServiceAnswer, ServiceError, StoreService};
 
 use crate::entry::Entry;
 use crate::id::{CallId, ComponentId, SessionId, TurnId, UserId};

@@ -12,7 +12,9 @@
 //! ([`hydroid_core::ports::RequestBudget`]), `secrets` keeps sealed what only the holder of a
 //! [`MasterKey`] reads, `approvals` is what people allowed for good, `audit` is the chained log of
 //! what was done, `kept_answers` implements [`hydroid_core::ports::AnswerCache`], `ledger` keeps what requests to models cost ([`hydroid_core::ports::Ledger`]),
-//! `failure` turns the database's codes into sentences.
+//! `sql` is one face for a file and for a service, `service` keeps sessions and memory there and
+//! `stream` speaks to it; secrets, the audit log, approvals, costs and what components keep stay
+//! in the file. `failure` turns the database's codes into sentences.
 //!
 //! What is promised: an append that has returned survives `kill -9`; sequence numbers have no
 //! gaps; rows of another user do not exist. Not promised: the last moments before a power cut,
@@ -42,6 +44,9 @@ mod scratchpad;
 mod search;
 mod secret_places;
 mod secrets;
+mod service;
+mod sql;
+mod stream;
 mod unfinished;
 mod vectors;
 

@@ -15,6 +15,7 @@ use crate::chunking::range;
 use crate::database::Database;
 use crate::failure::Failure;
 use crate::journal::stored;
+use crate::sql::Connection;
 use crate::vectors::{Allowed, Quantised, Scan};
 use candidates::Candidate;
 use hydroid_core::id::UserId;
@@ -22,7 +23,7 @@ use hydroid_core::ports::{Hit, MOST_HITS, Order, Question, RecallError, Scopes, 
 use hydroid_core::retrieval::fusion::{Tuning, Weights, for_age, for_importance, for_length, fuse};
 use hydroid_core::retrieval::repeats::{without_repeats, words_of};
 use hydroid_core::retrieval::when;
-use libsql::{Connection, Value};
+use libsql::Value;
 use std::collections::{BTreeSet, HashSet};
 
 /// Chunks that each way of searching may bring. Far more than are shown, because what is best by
@@ -124,7 +125,7 @@ impl Database {
         // The two ways side by side: each waits for its own part of the file.
         let words = {
             let (user, search) = (user.clone(), search.clone());
-            self.read("search by words", async move |connection| {
+            self.read_memory("search by words", async move |connection| {
                 by_words(connection, &user, &search).await
             })
         };
@@ -133,7 +134,7 @@ impl Database {
             async move {
                 let Some(meaning) = search.meaning.clone() else { return Ok(Scan::default()) };
                 let matrix = database.matrix(&user);
-                let scan = database.read("search by meaning", async move |connection| {
+                let scan = database.read_memory("search by meaning", async move |connection| {
                     let range = range(connection, &user).await?;
                     let allowed = allowed(connection, range, &search).await?;
                     let mut matrix = matrix.lock_owned().await;
@@ -146,7 +147,7 @@ impl Database {
         };
         let (words, scan) = futures_util::future::try_join(words, meanings).await?;
         let (user, matrix) = (user.clone(), self.matrix(user));
-        self.read("search", async move |connection| {
+        self.read_memory("search", async move |connection| {
             let range = range(connection, &user).await?;
             let mut search = search;
             if !is_complete(connection, range, &scan).await? {

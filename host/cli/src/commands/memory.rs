@@ -290,7 +290,7 @@ async fn status(ground: &Ground, database: &Database, as_json: bool) -> Result<E
         terminal::print_json(&json!({
             "notes": status.notes, "messages": status.messages, "files": status.files,
             "chunks": status.chunks, "embedded": status.embedded,
-            "of_other_embedders": status.of_other_embedders, "bytes": status.bytes,
+            "of_other_embedders": status.of_other_embedders, "bytes": status.bytes, "url": database.service(),
             "embedder": embedder.map(|embedder| json!({ "model": embedder.model, "identity": embedder.identity, "dimensions": embedder.dimensions })),
         }))?;
         return Ok(Exit::Done);
@@ -303,6 +303,9 @@ async fn status(ground: &Ground, database: &Database, as_json: bool) -> Result<E
         status.chunks,
         status.bytes >> 20
     ))?;
+    if let Some(address) = database.service() {
+        terminal::print_line(&format!("they are at `{address}`"))?;
+    }
     terminal::print_line(&match (&described, embedder) {
         (None, _) => "no embedder: words find it, meanings do not".to_owned(),
         (Some(Err(error)), _) => {

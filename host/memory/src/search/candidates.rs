@@ -3,10 +3,11 @@
 
 use super::{FILTER, MOST_WITH_NEIGHBOURS, Search, values};
 use crate::failure::Failure;
+use crate::sql::{Connection, Row};
 use crate::vectors::{Like, Matrix, Quantised, Scan};
 use hydroid_core::ports::Source;
 use hydroid_core::retrieval::fusion::{Legs, fuse, scaled};
-use libsql::{Connection, Row, Value};
+use libsql::Value;
 use std::collections::{BTreeMap, HashMap};
 
 /// The best so many by a first look move the question, by so much.

@@ -2,8 +2,9 @@
 //! those that nearly everything has.
 
 use crate::failure::Failure;
+use crate::sql::Connection;
 use hydroid_core::retrieval::words::says_something;
-use libsql::{Connection, Value};
+use libsql::Value;
 use std::collections::BTreeSet;
 
 /// Words of a question that are looked for; more make it slow, not better.

@@ -15,6 +15,7 @@ mod resolver;
 mod rotation;
 mod signer;
 mod stop;
+mod store;
 mod tape;
 mod target;
 
@@ -27,5 +28,6 @@ pub(crate) use credential::{check_supplied, covers};
 pub use denial::Denial;
 pub use login::{LoginError, SignIn, SignedIn, UserCode};
 pub use rotation::Spare;
+pub use store::{StoreDoor, StoreToken};
 pub use tape::{Exchange, Tape};
 pub use target::{BadUrl, Target};
