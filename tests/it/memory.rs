@@ -27,6 +27,11 @@ fn notes_are_kept_found_carried_and_forgotten() {
     home.run(&["memory", "search", "inn", "--tag", "food"]).code(0).tells("nothing fits");
     home.run(&["memory", "search", "inn", "--since", "soon"]).code(2).tells("is no time");
     home.run(&["memory", "show", "note-1"]).code(0).says("important");
+    for nothing in ["", " \t ", "?! …"] {
+        home.run(&["memory", "search", nothing]).code(2).tells("there is no word to look for");
+    }
+    home.run(&["memory", "search", "inn", "--limit", "0"]).code(2).tells("at least 1");
+    home.run(&["memory", "search", "", "--tag", "travel"]).code(0).says("the harbour inn");
     for format in ["jsonl", "markdown"] {
         let exported = home.run(&["memory", "export", "--format", format]).code(0).stdout;
         let other = Home::new();
@@ -63,6 +68,7 @@ fn files_are_taken_in_again_only_when_they_changed() {
     ran.says("3 new, 0 changed, 0 as they were, 1 left out").tells("not a PDF document");
     home.run(&["memory", "ingest", &docs]).code(0).says("0 new, 0 changed, 3 as they were");
     home.run(&["memory", "search", "lighthouse"]).code(0).says("is closed");
+    home.run(&["memory", "search", "bad"]).code(0).tells("nothing fits");
     home.run(&["memory", "search", "tide"]).code(0).says("code.rs");
     home.write("docs/ferry.md", "The ferry leaves at nine.");
     home.run(&["memory", "ingest", &docs]).code(0).says("0 new, 1 changed, 2 as they were");

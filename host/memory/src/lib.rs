@@ -1,4 +1,5 @@
-//! The database: one file with the sessions of every user and what components keep. It stores
+//! The database: one file with the sessions of every user and what components keep; sessions and
+//! memory may be at a service instead. It stores
 //! and finds; it decides nothing, reads no clock and knows no component.
 //!
 //! Read in this order: [`Database`] opens the file and runs work on it, `migration` brings an

@@ -111,6 +111,18 @@ pub(crate) async fn run(
 }
 
 async fn search(ground: &Ground, database: &Database, search: SearchMemory) -> Result<Exit> {
+    let narrowed = !search.tags.is_empty()
+        || search.source.is_some()
+        || search.since.is_some()
+        || search.before.is_some();
+    if !narrowed && !search.words.iter().any(|word| word.contains(char::is_alphanumeric)) {
+        return Err(usage(
+            "there is no word to look for; write what you remember of it, or see `hydroid memory recent` for what is newest",
+        ));
+    }
+    if search.limit == 0 {
+        return Err(usage("`--limit 0` shows nothing; write at least 1"));
+    }
     let tags = search.tags.iter().map(|tag| normal_tag(tag)).collect::<Result<_, _>>()?;
     let bound =
         |flag: &str, text: &Option<String>| text.as_ref().map(|text| when(flag, text)).transpose();
