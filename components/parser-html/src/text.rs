@@ -191,6 +191,10 @@ impl Writer {
                 self.end_line();
                 self.cells = 0;
             }
+            "pre" => {
+                self.paragraph();
+                self.preformatted += usize::from(!empty);
+            }
             "td" | "th" => self.cell(),
             "li" => self.item(),
             "a" => self.open_link(tag),

@@ -327,8 +327,19 @@ fn batch(first: &[Json], steps: &[Json]) -> Json {
     json!({ "type": "batch", "batch": { "steps": steps.collect::<Vec<_>>() } })
 }
 
+/// A file ignores values that the statement does not name, and a service refuses them.
 fn statement(sql: &str, values: &[Value]) -> Json {
-    json!({ "sql": sql, "args": values.iter().map(encoded).collect::<Vec<_>>() })
+    let values = values.iter().take(named(sql)).map(encoded);
+    json!({ "sql": sql, "args": values.collect::<Vec<_>>() })
+}
+
+/// How many values a statement names: ours number them, `?1` and so on.
+fn named(sql: &str) -> usize {
+    let numbers = sql.split('?').skip(1).filter_map(|rest| {
+        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        rest.get(..end)?.parse().ok()
+    });
+    numbers.max().unwrap_or(0)
 }
 
 fn encoded(value: &Value) -> Json {

@@ -192,6 +192,13 @@ async fn statement(connection: &Connection, stmt: &Json) -> Result<Json, Json> {
     let sql = stmt["sql"].as_str().expect("text");
     let changes = check(sql, true)?;
     let values: Vec<Value> = stmt["args"].as_array().expect("values").iter().map(value).collect();
+    let prepared = connection.prepare(sql).await.map_err(|error| said(&error))?;
+    if prepared.parameter_count() < values.len() {
+        let (named, found) = (prepared.parameter_count(), values.len());
+        let problem = format!("too many parameters, expected {named} found {found}");
+        return Err(error("ARGS_INVALID", problem));
+    }
+    drop(prepared);
     let mut rows = connection.query(sql, values).await.map_err(|error| said(&error))?;
     let columns = rows.column_count();
     let (mut all, mut bytes) = (Vec::new(), 0);
