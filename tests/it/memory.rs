@@ -197,8 +197,15 @@ fn a_service_that_cannot_be_used_says_why() {
         ran
     };
     run(&["memory", "save", "kept"]).code(0);
-    service.trouble(|body| body.contains("INSERT INTO notes").then_some(Trouble::LostAnswer));
-    run(&["memory", "save", "lost"]).code(1).tells("broke off");
+    for (trouble, expect) in [
+        (Trouble::LostRequest, "broke off"),
+        (Trouble::LostAnswer, "broke off"),
+        (Trouble::Expired, "nothing of it was kept"),
+    ] {
+        service.trouble(move |body| body.contains("INSERT INTO notes").then(|| trouble.clone()));
+        run(&["memory", "save", "lost"]).code(1).tells(expect);
+        service.hrana.expire();
+    }
     service.trouble(|_| Some(Trouble::Answer(503, "upstream is away".into())));
     run(&["memory", "list"]).code(1).tells("try again later: status 503 upstream is away");
     run(&["doctor"]).says("status 503");

@@ -138,12 +138,18 @@ impl Stream {
             State::Within(place) => {
                 let commit = json!({ "type": "execute", "stmt": statement("COMMIT", &[]) });
                 let requests = vec![commit, json!({ "type": "close" })];
-                let unknown = |mut refusal: Refusal| {
-                    refusal.problem.push_str("; whether the last change was kept is not known");
-                    refusal
-                };
-                let (answers, _) = self.ask(Some(&place), requests).await.map_err(unknown)?;
-                self.result(answers.first()).map(drop)
+                match self.ask(Some(&place), requests).await {
+                    Ok((answers, _)) => self.result(answers.first()).map(drop),
+                    // What can be let go of was not committed.
+                    Err(refusal) if refusal == self.ended() || self.let_go(&place).await => {
+                        Err(refusal)
+                    }
+                    Err(mut refusal) => {
+                        let unknown = "; whether the last change was kept is not known";
+                        refusal.problem.push_str(unknown);
+                        Err(refusal)
+                    }
+                }
             }
             State::Single | State::Ended => Err(self.over()),
         }
@@ -154,11 +160,18 @@ impl Stream {
     pub(crate) async fn give_up(&self) {
         let mut state = self.state.lock().await;
         if let State::Within(place) = std::mem::replace(&mut *state, State::Ended) {
-            let given_up = self.ask(Some(&place), vec![json!({ "type": "close" })]).await;
-            if let Err(refusal) = given_up {
-                tracing::debug!(%refusal, "a transaction was left to end by itself");
-            }
+            self.let_go(&place).await;
         }
+    }
+
+    /// Closes the stream at a place, so that nobody waits for what was begun there. True if it was
+    /// still there, and so had got nothing since.
+    async fn let_go(&self, place: &Place) -> bool {
+        let closed = self.ask(Some(place), vec![json!({ "type": "close" })]).await;
+        if let Err(refusal) = &closed {
+            tracing::debug!(%refusal, "a transaction was left to end by itself");
+        }
+        closed.is_ok()
     }
 
     /// Runs steps one after another, up to the first that fails. An error ends a transaction:
@@ -176,7 +189,11 @@ impl Stream {
             State::Within(place) => (Some(place), Vec::new()),
             State::Ended => return Err(self.over()),
         };
-        let (answers, next) = self.ask(place.as_ref(), vec![batch(&first, &steps)]).await?;
+        let asked = self.ask(place.as_ref(), vec![batch(&first, &steps)]).await;
+        if let (Err(_), Some(place)) = (&asked, &place) {
+            self.let_go(place).await;
+        }
+        let (answers, next) = asked?;
         let Some(next) = next else { return Err(self.ended()) };
         let done = self.steps(answers.first(), first.len(), steps.len());
         *state = State::Within(next);

@@ -64,9 +64,13 @@ impl Hrana {
     }
 
     /// From now on this goes wrong.
-    #[allow(dead_code, reason = "one of two test binaries")]
     pub(crate) fn trouble(&self, when: impl FnMut(&str) -> Option<Trouble> + Send + 'static) {
         *self.trouble.lock().expect("no holder panics") = Box::new(when);
+    }
+
+    /// Ends what was left open, as that server does after some seconds.
+    pub(crate) fn expire(&self) {
+        self.streams.lock().expect("no holder panics").open.clear();
     }
 
     /// Requests so far, and streams that are open now.
@@ -87,7 +91,7 @@ impl Hrana {
                 None
             }
             Some(Trouble::Expired) => {
-                self.streams.lock().expect("no holder panics").open.clear();
+                self.expire();
                 Some(self.answer(body).await)
             }
             Some(Trouble::Answer(status, body)) => Some((status, body)),
