@@ -13,10 +13,13 @@ use serde_json::{Value as Json, json};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Largest answer, as that server is configured by default.
 const LARGEST_ANSWER: usize = 10 << 20;
+
+/// How long another waits for a transaction that nobody goes on with; that server waits longer.
+const ABANDONED: Duration = Duration::from_secs(3);
 
 /// Pragmas that may be set, and those that may only be read.
 const MAY_BE_SET: [&str; 3] = ["foreign_keys", "defer_foreign_keys", "user_version"];
@@ -33,7 +36,8 @@ pub(crate) struct Hrana {
 
 #[derive(Default)]
 struct Streams {
-    open: HashMap<String, Connection>,
+    /// With when they were used last.
+    open: HashMap<String, (Connection, Instant)>,
     given: u64,
     requests: usize,
 }
@@ -66,6 +70,19 @@ impl Hrana {
     /// From now on this goes wrong.
     pub(crate) fn trouble(&self, when: impl FnMut(&str) -> Option<Trouble> + Send + 'static) {
         *self.trouble.lock().expect("no holder panics") = Box::new(when);
+    }
+
+    /// Whoever was killed in the middle of a transaction left it here.
+    async fn end_abandoned(&self) {
+        let waits = || {
+            let mut streams = self.streams.lock().expect("no holder panics");
+            streams.open.retain(|_, (_, used)| used.elapsed() < ABANDONED);
+            streams.open.values().any(|(connection, _)| !connection.is_autocommit())
+        };
+        let began = Instant::now();
+        while waits() && began.elapsed() < ABANDONED * 2 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Ends what was left open, as that server does after some seconds.
@@ -105,12 +122,15 @@ impl Hrana {
         let connection = match body["baton"].as_str() {
             None => {
                 let connection = self.database.connect().expect("a connection");
-                connection.busy_timeout(Duration::from_secs(5)).expect("a timeout");
+                connection.busy_timeout(Duration::from_secs(20)).expect("a timeout");
+                if body.to_string().contains("BEGIN IMMEDIATE") {
+                    self.end_abandoned().await;
+                }
                 connection
             }
             Some(baton) => {
                 match self.streams.lock().expect("no holder panics").open.remove(baton) {
-                    Some(connection) => connection,
+                    Some((connection, _)) => connection,
                     None => {
                         let said = json!({ "message": "The stream has expired due to inactivity", "code": "STREAM_EXPIRED" });
                         return (400, said.to_string());
@@ -144,7 +164,7 @@ impl Hrana {
         let baton = (!closed).then(|| {
             streams.given += 1;
             let baton = format!("baton-{}", streams.given);
-            streams.open.insert(baton.clone(), connection);
+            streams.open.insert(baton.clone(), (connection, Instant::now()));
             baton
         });
         let answer = json!({ "baton": baton, "base_url": null, "results": results });
