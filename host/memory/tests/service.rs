@@ -368,15 +368,15 @@ async fn a_session_larger_than_an_answer_is_read_whole() {
     let scene = Scene::new().await;
     let s = SessionId::new("s");
     scene.database.create(session("s", "local")).await.unwrap();
-    for _ in 0..16 {
+    for _ in 0..12 {
         let text = Entry::Text { turn: TurnId::new("t"), text: "x".repeat(1 << 20) };
         scene.database.append(&s, &[text], 5).await.unwrap();
     }
-    assert_eq!(scene.database.entries(&local(), &s, 0).await.unwrap().len(), 16);
+    assert_eq!(scene.database.entries(&local(), &s, 0).await.unwrap().len(), 12);
     let copy = scene.database.fork(&s, session("copy", "local"), None);
     copy.await.unwrap();
     assert_eq!(
         scene.database.entries(&local(), &SessionId::new("copy"), 0).await.unwrap().len(),
-        16
+        12
     );
 }
