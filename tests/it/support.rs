@@ -3,7 +3,9 @@
 pub(crate) mod aimock;
 pub(crate) mod browser;
 pub(crate) mod daemon;
+pub(crate) mod database_service;
 pub(crate) mod docker_registry;
+pub(crate) mod hrana;
 pub(crate) mod hydroid;
 pub(crate) mod otlp;
 pub(crate) mod screen;

@@ -10,7 +10,7 @@ use futures_util::FutureExt as _;
 use hydroid_core::compaction::{Plan, applied};
 use hydroid_core::entry::Entry;
 use hydroid_core::hook::HookPoint;
-use hydroid_core::id::{CallId, TurnId};
+use hydroid_core::id::{CallId, TurnId, UserId};
 use hydroid_core::message::{Label, Message, Origin, Part, StopReason};
 use hydroid_core::models::{Facts, fit_media};
 use hydroid_core::ports::{
@@ -382,7 +382,7 @@ async fn answer(
             return Ok(());
         }
     };
-    let files = personal_files(turn).await;
+    let files = personal_files(&turn.agent, &turn.user).await;
     let request = request(&turn.agent, messages, &files, turn.headless, &turn.own)?;
     if !turn.agent.hooks.wants(HookPoint::AfterModel, None) {
         let mut completion = turn.agent.model.complete(request, context).await?;
@@ -439,12 +439,12 @@ async fn judged(
 }
 
 /// The person's own files, without what is secret in them.
-async fn personal_files(turn: &TurnContext) -> Vec<PromptFile> {
-    if !turn.agent.config.memory.files {
+pub(crate) async fn personal_files(agent: &AgentParts, user: &UserId) -> Vec<PromptFile> {
+    if !agent.config.memory.files {
         return Vec::new();
     }
-    let files = turn.agent.files.read(&turn.user, turn.agent.clock.now_ms()).await;
-    let scrubber = turn.agent.scrubber.current();
+    let files = agent.files.read(user, agent.clock.now_ms()).await;
+    let scrubber = agent.scrubber.current();
     let masked = |file: PromptFile| PromptFile { text: scrubber.scrub(&file.text), ..file };
     files.into_iter().map(masked).collect()
 }

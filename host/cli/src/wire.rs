@@ -16,11 +16,11 @@ use hydroid_agent::{Agent, AgentParts, Metered, ModelCounters, ModelParts};
 use hydroid_core::config::Config;
 use hydroid_core::id::UserId;
 use hydroid_core::models::Models;
-use hydroid_core::ports::{Clock, Embedder, Journal, Model, Parsers, Secrets, Tools};
+use hydroid_core::ports::{Clock, Embedder, Journal, Model, Parsers, Secrets, StoreService, Tools};
 use hydroid_core::scrub::{LiveScrubber, PathMapping};
 use hydroid_memory::{Database, Memory, StandingApprovals};
 use hydroid_wasm::cache::CompiledCache;
-use hydroid_wasm::egress::{Counter, Egress, EgressSettings};
+use hydroid_wasm::egress::{Counter, Egress, EgressSettings, StoreDoor, StoreToken};
 use hydroid_wasm::files::Workspace;
 use hydroid_wasm::grants::Grants;
 use hydroid_wasm::shipping::{Keys, Lock};
@@ -284,6 +284,14 @@ impl Ground {
     }
 
     fn door(&self, counter: Option<Counter>, own: Vec<SocketAddr>) -> Result<Egress> {
+        Ok(Egress::new(self.egress_settings(counter, own)?).stopped_by(self.stop.clone()))
+    }
+
+    fn egress_settings(
+        &self,
+        counter: Option<Counter>,
+        own: Vec<SocketAddr>,
+    ) -> Result<EgressSettings> {
         let limits = self.config.egress.clone();
         // Checked by core when the configuration was read.
         let opened = limits.allow_private.iter().filter_map(|address| address.parse().ok());
@@ -298,8 +306,27 @@ impl Ground {
             }
         };
         let dns = limits.dns.as_ref().and_then(|server| server.parse().ok());
-        let settings = EgressSettings { allow_private, authorities, dns, counter, limits };
-        Ok(Egress::new(settings).stopped_by(self.stop.clone()))
+        Ok(EgressSettings { allow_private, authorities, dns, counter, limits })
+    }
+
+    /// The way to the service that keeps sessions and memory, if one is configured. A stop does not
+    /// shut it: what was stopped is written down there.
+    fn service(&self) -> Result<Option<Arc<dyn StoreService>>> {
+        let memory = &self.config.memory;
+        let Some(address) = memory.service() else { return Ok(None) };
+        let token = memory.token.clone().map(|name| {
+            let hosts = self.config.secrets.get(&name).map(|source| source.hosts.as_slice());
+            StoreToken {
+                // Checked by core when the configuration was read.
+                audience: hosts.unwrap_or_default().iter().flat_map(|host| host.parse()).collect(),
+                user: self.user(),
+                secrets: self.secrets.clone(),
+                name,
+            }
+        });
+        let door = StoreDoor::new(&address, self.egress_settings(None, Vec::new())?, token)
+            .context("`memory.url` cannot be asked")?;
+        Ok(Some(Arc::new(door)))
     }
 
     /// The user's sessions.
@@ -308,7 +335,7 @@ impl Ground {
         if let Some(directory) = path.parent() {
             private_directory(directory)?;
         }
-        let database = Database::open(&path)
+        let database = Database::open_with(&path, self.service()?)
             .await
             .with_context(|| format!("the sessions in `{}` cannot be opened", path.display()))?;
         database.add_user(&self.user()).await?;

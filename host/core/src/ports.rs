@@ -19,6 +19,7 @@ mod rate_limits;
 mod recall;
 mod request_budget;
 mod secret_places;
+mod store_service;
 mod telemetry;
 
 pub use administration::{AdminError, AdminRequest, Administration, ConfigChange, Hidden};
@@ -46,6 +47,7 @@ pub use recall::{
 };
 pub use request_budget::{FullWindow, RequestBudget, RequestWindow, Sent, full_window};
 pub use secret_places::{BadPlace, SawSecret, SecretPlace, SecretPlaces};
+pub use store_service::{ServiceAnswer, ServiceError, StoreService};
 pub use telemetry::{SpanCounts, Telemetry};
 
 use crate::entry::Entry;

@@ -3,12 +3,13 @@
 
 use crate::database::Database;
 use crate::failure::{Cause, Failure};
+use crate::sql::Connection;
 use futures_util::future::BoxFuture;
 use hydroid_core::id::{ComponentId, UserId};
 use hydroid_core::ports::{
     KeyError, KeyOwner, KeyValues, LARGEST_COMPONENT_STATE, MOST_KEYS, check_key, check_value,
 };
-use libsql::{Connection, params};
+use libsql::params;
 
 /// The keys of one component for one user.
 #[derive(Clone, Debug)]
@@ -194,7 +195,7 @@ mod tests {
             .read("read the usage", async move |connection| {
                 let sql = "SELECT coalesce(sum(bytes), 0) FROM kv_usage WHERE user_id = ?1 AND component = ?2";
                 let mut rows = connection.query(sql, [user, component]).await?;
-                Ok(rows.next().await?.unwrap().get(0)?)
+                Ok(rows.next().await?.unwrap().get::<i64>(0)?.cast_unsigned())
             })
             .await
             .unwrap()

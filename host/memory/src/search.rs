@@ -16,6 +16,7 @@ use crate::chunking::range;
 use crate::database::Database;
 use crate::failure::Failure;
 use crate::journal::stored;
+use crate::sql::Connection;
 use crate::vectors::{Allowed, Quantised, Scan};
 use candidates::{ByWords, Candidate};
 pub(crate) use common::Common;
@@ -25,7 +26,7 @@ use hydroid_core::retrieval::fusion::{Tuning, Weights, for_age, for_importance, 
 use hydroid_core::retrieval::relevance::Frequencies;
 use hydroid_core::retrieval::repeats::{without_repeats, words_of};
 use hydroid_core::retrieval::when;
-use libsql::{Connection, Value};
+use libsql::Value;
 use std::collections::{BTreeSet, HashSet};
 
 /// Chunks that each way of searching may bring. Far more than are shown, because what is best by
@@ -127,7 +128,7 @@ impl Database {
         // The two ways side by side: each waits for its own part of the file.
         let words = {
             let (user, search, common) = (user.clone(), search.clone(), self.common(user));
-            self.read("search by words", async move |connection| {
+            self.read_memory("search by words", async move |connection| {
                 let range = range(connection, &user).await?;
                 let mut common = common.lock_owned().await;
                 let frequencies = common.refresh(connection, range).await?;
@@ -141,7 +142,7 @@ impl Database {
             async move {
                 let Some(meaning) = search.meaning.clone() else { return Ok(Scan::default()) };
                 let matrix = database.matrix(&user);
-                let scan = database.read("search by meaning", async move |connection| {
+                let scan = database.read_memory("search by meaning", async move |connection| {
                     let range = range(connection, &user).await?;
                     let allowed = allowed(connection, range, &search).await?;
                     let mut matrix = matrix.lock_owned().await;
@@ -154,7 +155,7 @@ impl Database {
         };
         let (words, scan) = futures_util::future::try_join(words, meanings).await?;
         let (user, matrix) = (user.clone(), self.matrix(user));
-        self.read("search", async move |connection| {
+        self.read_memory("search", async move |connection| {
             let range = range(connection, &user).await?;
             let mut search = search;
             if !is_complete(connection, range, &scan).await? {

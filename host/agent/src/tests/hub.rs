@@ -6,7 +6,7 @@ use crate::{Hub, HubLimits, HubParts};
 use hydroid_core::entry::Entry;
 use hydroid_core::id::{CallId, SessionId, TurnId, UserId};
 use hydroid_core::message::{Message, Part, Role, StopReason};
-use hydroid_core::ports::{Conversations, Following, ModelEvent};
+use hydroid_core::ports::{Conversations, Following, ModelEvent, PromptFile};
 use hydroid_core::protocol::{
     Activity, ApprovalAnswer, ErrorCode, Reply, Request, SessionInfo, SessionMessage,
     SessionSettings, Stopped,
@@ -404,6 +404,8 @@ async fn a_question_beside_the_conversation_leaves_no_trace() {
     hub.say(&session, said("go")).await.unwrap();
     until_end(&mut following).await;
     let before = host.journal.stored(session.as_str());
+    let file = PromptFile { name: "USER.md".into(), text: "I am Anna".into() };
+    *host.memory.files.lock().unwrap() = vec![file];
     let told = Arc::new(std::sync::Mutex::new(String::new()));
     let tell = {
         let told = Arc::clone(&told);
@@ -413,4 +415,6 @@ async fn a_question_beside_the_conversation_leaves_no_trace() {
     assert!(matches!(reply, Reply::AsideEnded { text, .. } if text == "aside"));
     assert_eq!(*told.lock().unwrap(), "aside");
     assert_eq!(host.journal.stored(session.as_str()), before);
+    let asked = host.model.requests.lock().unwrap().last().unwrap().system.clone();
+    assert!(asked.contains("I am Anna") && asked.contains("beside the conversation"), "{asked}");
 }

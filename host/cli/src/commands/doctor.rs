@@ -394,6 +394,9 @@ async fn database(findings: &mut Findings, ground: &Ground) -> Result<()> {
     }
     if problems.is_empty() {
         let sessions = database.sessions(&ground.user(), u32::MAX).await?.len();
+        if let Some(address) = database.service() {
+            findings.fine(&format!("sessions and memory are at `{address}`, which answers"))?;
+        }
         findings.fine(&format!(
             "sessions of `{}`: {sessions}, schema {version}, no damage found",
             ground.user()

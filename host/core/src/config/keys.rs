@@ -364,6 +364,18 @@ pub const KEYS: &[Key] = &[
         "How much something new gains over something old when searching, from 0 to 1; the gain halves in 30 days.",
     ),
     key(
+        "memory.token",
+        "text",
+        "",
+        "Name of the secret with the token for the service at `memory.url`.",
+    ),
+    key(
+        "memory.url",
+        "text",
+        "",
+        "Keep sessions and memory not in a file but in a database of Turso or libSQL's server at this address, like `libsql://NAME.example.com`. Without encryption only on this machine or a private network.",
+    ),
+    key(
         "memory.weights.keyword",
         "number",
         "0.5",

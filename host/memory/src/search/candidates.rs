@@ -4,11 +4,12 @@
 use super::terms;
 use super::{FILTER, MOST_WITH_NEIGHBOURS, Search, values};
 use crate::failure::Failure;
+use crate::sql::{Connection, Row};
 use crate::vectors::{Like, Matrix, Quantised, Scan};
 use hydroid_core::ports::Source;
 use hydroid_core::retrieval::fusion::{Legs, fuse, scaled};
 use hydroid_core::retrieval::relevance::{Frequencies, Text, relevance, with_neighbours};
-use libsql::{Connection, Row, Value};
+use libsql::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 

@@ -2,8 +2,9 @@
 
 use crate::chunking::CHUNK_BITS;
 use crate::failure::Failure;
+use crate::sql::Connection;
 use hydroid_core::retrieval::relevance::Frequencies;
-use libsql::{Connection, params};
+use libsql::params;
 use std::sync::Arc;
 
 /// Chunks of a sample: words that are rarer than this shows tell enough all the same.

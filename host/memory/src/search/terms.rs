@@ -2,9 +2,10 @@
 //! those that nearly everything has.
 
 use crate::failure::Failure;
+use crate::sql::Connection;
 use hydroid_core::retrieval::relevance::Frequencies;
 use hydroid_core::retrieval::words::says_something;
-use libsql::{Connection, Value};
+use libsql::Value;
 use std::collections::BTreeSet;
 
 /// Words of a question that are looked for; more make it slow. How well what is found fits is

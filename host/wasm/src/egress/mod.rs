@@ -16,6 +16,7 @@ mod resolver;
 mod rotation;
 mod signer;
 mod stop;
+mod store;
 mod tape;
 mod target;
 
@@ -29,5 +30,6 @@ pub use denial::Denial;
 pub use login::{LoginError, SignIn, SignedIn, UserCode};
 pub use post::Post;
 pub use rotation::Spare;
+pub use store::{StoreDoor, StoreToken};
 pub use tape::{Exchange, Tape};
 pub use target::{BadUrl, Target};
