@@ -165,7 +165,7 @@ fn sessions_and_memory_live_at_a_service() {
     let there = other.run_in(&[("T", TOKEN)], &["memory", "search", "lighthouse"], b"").code(0);
     there.says("is closed");
     let explained =
-        other.run_in(&[("T", TOKEN)], &["memory", "search", "where to sleep", "--json"], b"");
+        other.run_in(&[("T", TOKEN)], &["memory", "search", "closed lighthouse", "--json"], b"");
     let explained: Value = serde_json::from_str(&explained.code(0).stdout).expect("JSON");
     assert!(explained[0]["why"]["vector"].is_number(), "no vector was compared: {explained}");
     other.run(&["audit", "verify"]).code(0);
@@ -221,7 +221,7 @@ fn a_service_that_cannot_be_used_says_why() {
     run(&["audit", "tail"]).code(0);
     run(&["secret", "list"]).code(0);
     home.write("config.toml", &config("http://127.0.0.1:9"));
-    run(&["memory", "list"]).code(1).tells("`127.0.0.1:9` cannot be reached");
+    run(&["memory", "list"]).code(1).tells("`127.0.0.1` cannot be reached");
     home.write("config.toml", &config("http://db.example.com"));
     run(&["memory", "list"]).code(1).tells("no encryption");
     let hosts = format!("{}hosts = [\"db.example.com\"]\n", config(&service.url()));
