@@ -6,4 +6,5 @@ pub(crate) mod daemon;
 pub(crate) mod docker_registry;
 pub(crate) mod hydroid;
 pub(crate) mod screen;
+pub(crate) mod socket;
 pub(crate) mod terminal;

@@ -47,13 +47,14 @@ const AT_ONCE: usize = 16;
 const FOLLOWED: usize = 64;
 
 /// Requests that are understood.
-const FEATURES: [&str; 33] = [
+const FEATURES: [&str; 34] = [
     "aside",
     "answer",
     "archive",
     "cancel",
     "cancel_all",
     "close",
+    "compact",
     "components",
     "cost",
     "create",
@@ -470,6 +471,7 @@ impl Client {
             },
             Request::Aside { session, text } => return self.aside(id, session, text).await,
             request @ (Request::Answer { .. }
+            | Request::Compact { .. }
             | Request::Export { .. }
             | Request::Search { .. }
             | Request::Models
