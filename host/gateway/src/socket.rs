@@ -133,15 +133,19 @@ async fn connection(
     let (out, messages) = mpsc::channel(WAITING);
     let mut writer = tokio::spawn(write(writing, messages, Arc::clone(&listener)));
     let client = greet(&listener, &peer, holder, &mut reading, &out).await;
+    let mut is_written = false;
     if let Some(client) = client {
         let over = client.run(&mut reading);
         tokio::select! {
             () = over => {}
             // It is gone, or reads nothing.
-            _ = &mut writer => {}
+            _ = &mut writer => is_written = true,
         }
     }
     drop(out);
+    if is_written {
+        return;
+    }
     // What is said last goes out before the connection ends.
     if tokio::time::timeout(Duration::from_secs(2), &mut writer).await.is_err() {
         writer.abort();

@@ -2,7 +2,7 @@
 //! Not part of the product: no crate depends on it, and it depends on none of them.
 //!
 //! Reading order: one file for each subcommand ([`components`], [`setup`], [`test`], [`demo`],
-//! [`authors`], [`bench`], [`eval`], [`fuzz`], [`mutants`], [`catalog`]), then what they share: [`cargo`], [`paths`], [`suite`], [`aimock`], [`page`].
+//! [`authors`], [`bench`], [`eval`], [`fuzz`], [`load`], [`mutants`], [`catalog`]), then what they share: [`cargo`], [`paths`], [`suite`], [`aimock`], [`page`].
 
 #![expect(
     clippy::disallowed_methods,
@@ -15,10 +15,12 @@ mod authors;
 mod bench;
 mod browser;
 mod catalog;
+mod clients;
 mod components;
 mod demo;
 mod eval;
 mod fuzz;
+mod load;
 mod mutants;
 mod setup;
 mod test;
@@ -82,6 +84,8 @@ enum Command {
         #[arg(long, value_name = "SECONDS", default_value_t = 60)]
         seconds: u32,
     },
+    /// Measure the daemon: many sessions at once, sockets that do nothing, and a soak.
+    Load(load::Load),
     /// Change the code that decides, a little at a time, and count what the tests notice.
     Mutants {
         /// Only this area: policy, scrub, egress or vault.
@@ -121,6 +125,7 @@ fn main() -> ExitCode {
         Command::Authors => authors::install(),
         Command::Catalog { from, revision, date } => catalog::run(&from, revision, date),
         Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
+        Command::Load(load) => load::run(&load),
         Command::Mutants { area, shard } => mutants::run(area.as_deref(), shard.as_deref()),
         Command::Eval { what: Evaluated::Memory } => eval::memory(),
         Command::Bench { arguments } => bench::run(&arguments),

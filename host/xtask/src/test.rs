@@ -2,7 +2,7 @@
 //! Sets up nothing that only one machine has.
 
 use crate::suite::{Count, Demand, Report};
-use crate::{aimock, authors, browser, cargo, components, paths};
+use crate::{aimock, authors, browser, cargo, clients, components, paths};
 use anyhow::{Result, bail};
 use std::path::Path;
 use std::process::Command;
@@ -12,6 +12,10 @@ const NEEDS_AIMOCK: &str = "aimock";
 
 /// Tests whose name contains this need [`browser`]; without it they are left out, not passed.
 const NEEDS_BROWSER: &str = "chromium";
+
+/// Tests whose name contains these need [`clients`]; without them they are left out, not passed.
+const NEEDS_NODE: &str = "client_typescript";
+const NEEDS_PYTHON: &str = "client_python";
 
 /// Tests whose name contains this need Debian's `docker-registry`, or where a variable says it is.
 const NEEDS_REGISTRY: &str = "docker_registry";
@@ -26,6 +30,7 @@ pub(crate) fn run(filters: &[String]) -> Result<()> {
     cargo::build_hydroid(&[])?;
     let aimock = aimock::install()?;
     let browser = browser::install()?;
+    let clients = clients::install()?;
 
     let mut reports = vec![];
     let nextest = cargo::works("cargo", &["nextest", "--version"]);
@@ -46,6 +51,17 @@ pub(crate) fn run(filters: &[String]) -> Result<()> {
             NEEDS_BROWSER,
             "because `chromium`, `npm` or Node.js 20 or newer are not there".to_owned(),
         )),
+    }
+    host.env(clients::PACKAGES, &clients.packages);
+    if !clients.has_node {
+        left_out
+            .push((NEEDS_NODE, "because `npm` and Node.js 20 or newer are not there".to_owned()));
+    }
+    if !clients.has_python {
+        left_out.push((
+            NEEDS_PYTHON,
+            "because `python3` from 3.11 on and its `pip` are not there".to_owned(),
+        ));
     }
     if !has_registry() {
         left_out
