@@ -1502,7 +1502,7 @@ export interface ModelNewsRetrying {
   /** How many are sent at the most. */
   attempts: number;
   /** The failed request reached the service, so it may have to be paid. */
-  sent?: boolean;
+  sent: boolean;
 }
 
 /** Another model answers, because this one could not. */

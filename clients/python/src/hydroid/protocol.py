@@ -1424,7 +1424,7 @@ class ModelNewsRetrying(TypedDict):
     # How many are sent at the most.
     attempts: int
     # The failed request reached the service, so it may have to be paid.
-    sent: NotRequired[bool]
+    sent: bool
 
 
 # Another model answers, because this one could not.

@@ -3,7 +3,7 @@
 use super::client::Socket;
 use super::service::Service;
 use crate::paths;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use std::fmt;
 use std::path::Path;
@@ -41,8 +41,7 @@ impl Daemon {
         let config = format!(
             "[model]\nprovider = \"provider-openai\"\nname = \"scripted\"\n\
              [egress]\nallow_private = [\"{address}\"]\nmax_concurrent = 4096\nmax_concurrent_per_component = 4096\nmax_requests_per_minute = 1000000\nmax_requests_per_hour = 100000000\n\
-             [secrets.openai]\nenv = \"SCRIPTED_KEY\"\n\
-             [components.provider-openai.config]\nbase_url = \"http://{address}/v1\"\n\
+             [components.provider-openai.config]\nbase_url = \"http://{address}/v1\"\napi_key_secret = \"\"\n\
              [gateway]\nturns_per_user = 1000\nsessions_per_user = 1000\nrequests_per_minute = 1000000\nsession_idle = \"60s\"\n"
         );
         std::fs::write(home.path().join("config.toml"), config).context("cannot configure it")?;
@@ -51,17 +50,19 @@ impl Daemon {
         std::fs::create_dir_all(&compiled).context("the build directory cannot be written to")?;
         std::os::unix::fs::symlink(&compiled, home.path().join("cache"))
             .context("the compiled components cannot be kept")?;
-        let child = Command::new(binary)
-            .args(["serve", "--bind", "127.0.0.1:0"])
-            .env_clear()
-            .env("HYDROID_HOME", home.path())
-            .env("HOME", home.path())
-            .env("SCRIPTED_KEY", "none")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .with_context(|| format!("cannot start `{}`", binary.display()))?;
+        let hydroid = |arguments: &[&str]| {
+            let mut command = Command::new(binary);
+            command.args(arguments).env_clear().stdin(Stdio::null()).stdout(Stdio::null());
+            command.env("HYDROID_HOME", home.path()).env("HOME", home.path());
+            command
+        };
+        let origin = format!("http://{address}");
+        let grant = ["component", "grant", "provider-openai", "web", "--host", &origin];
+        let granted = hydroid(&grant).status();
+        let granted = granted.with_context(|| format!("cannot start `{}`", binary.display()))?;
+        ensure!(granted.success(), "the provider may not reach the service; the reason is above");
+        let child = hydroid(&["serve", "--bind", "127.0.0.1:0"]).spawn();
+        let child = child.context("cannot start the daemon")?;
         let mut daemon = Self { child, address: String::new(), token: String::new(), _home: home };
         let file = daemon._home.path().join("run/gateway.json");
         let began = Instant::now();
