@@ -37,6 +37,10 @@ const GREETING: Duration = Duration::from_secs(10);
 /// How long a client may take to read what is sent.
 const SLOWEST_READER: Duration = Duration::from_secs(30);
 
+/// Bytes that are read at once. All of it is resident for each connection, also one that does
+/// nothing, and what a client says is rarely longer.
+const READ_AT_ONCE: usize = 4 << 10;
+
 /// Messages that wait for the writer.
 const WAITING: usize = 64;
 
@@ -101,6 +105,7 @@ pub(crate) async fn upgrade(
     };
     let most = usize::try_from(listener.config.max_message.0).unwrap_or(usize::MAX);
     Ok(upgrade
+        .read_buffer_size(READ_AT_ONCE)
         .max_message_size(most)
         .max_frame_size(most)
         .on_upgrade(move |socket| connection(socket, listener, peer, holder)))

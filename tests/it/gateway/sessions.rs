@@ -10,17 +10,17 @@ use std::net::TcpListener;
 
 /// A message that is worth summing up.
 fn long(text: &str) -> String {
-    format!("say \"{}\"", format!("{text} ").repeat(400))
+    format!("say \"{}\"", format!("{text} ").repeat(250))
 }
 
 /// A session of three turns, of which the first two are long.
 fn conversation(daemon: &Daemon) -> String {
     let session = create(daemon);
     for (number, text) in [long("oak"), long("elm"), "say short".to_owned()].iter().enumerate() {
-        let last = daemon.call("GET", &format!("/api/v1/sessions/{session}/entries"), &Value::Null);
-        let last = last["entries"].as_array().and_then(|all| all.last()?["seq"].as_u64());
+        let listed = daemon.call("GET", "/api/v1/sessions", &Value::Null);
+        let last = listed["sessions"][0]["last_seq"].as_u64().expect("a number");
         say(daemon, &session, text);
-        let ended = until(daemon, &session, last.unwrap_or(0), "turn_ended");
+        let ended = until(daemon, &session, last, "turn_ended");
         assert_eq!(ended.last().expect("entries")["entry"]["kind"], "turn_ended", "{number}");
     }
     session

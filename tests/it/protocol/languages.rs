@@ -180,7 +180,7 @@ impl<'a> Written<'a> {
             text.push('\n');
             match part {
                 Part::Record(name, owner, doc, fields) => {
-                    write!(text, "{}export interface {name} {{\n", comment("", &doc)).unwrap();
+                    writeln!(text, "{}export interface {name} {{", comment("", &doc)).unwrap();
                     for field in &fields {
                         let (optional, of) = self.shown(&owner, field);
                         let mark = if optional { "?" } else { "" };
@@ -190,10 +190,10 @@ impl<'a> Written<'a> {
                     text.push_str("}\n");
                 }
                 Part::OneOf(name, doc, members) => {
-                    write!(text, "{}export type {name} =\n", comment("", &doc)).unwrap();
+                    writeln!(text, "{}export type {name} =", comment("", &doc)).unwrap();
                     let members: Vec<String> =
                         members.iter().map(|one| format!("  | {one}")).collect();
-                    write!(text, "{};\n", members.join("\n")).unwrap();
+                    writeln!(text, "{};", members.join("\n")).unwrap();
                 }
                 Part::Words(name, doc, words, open) => {
                     write!(text, "{}export type {name} =", comment("", &doc)).unwrap();
@@ -225,40 +225,40 @@ impl<'a> Written<'a> {
                     let shown: Vec<_> = shown.collect();
                     // A word of the language is no name of a field there.
                     if shown.iter().any(|(name, ..)| *name == "from") {
-                        write!(text, "\n\n# {doc}\n{name} = TypedDict(\n    \"{name}\",\n    {{\n")
+                        writeln!(text, "\n\n# {doc}\n{name} = TypedDict(\n    \"{name}\",\n    {{")
                             .unwrap();
                         for (field, of, doc) in shown {
-                            write!(text, "        # {doc}\n        \"{field}\": \"{of}\",\n")
+                            writeln!(text, "        # {doc}\n        \"{field}\": \"{of}\",")
                                 .unwrap();
                         }
                         text.push_str("    },\n)\n");
                         continue;
                     }
-                    write!(text, "\n\nclass {name}(TypedDict):\n    \"\"\"{doc}\"\"\"\n\n")
+                    writeln!(text, "\n\nclass {name}(TypedDict):\n    \"\"\"{doc}\"\"\"\n")
                         .unwrap();
                     for (field, of, doc) in shown {
                         let doc =
                             if doc.is_empty() { String::new() } else { format!("    # {doc}\n") };
-                        write!(text, "{doc}    {field}: {of}\n").unwrap();
+                        writeln!(text, "{doc}    {field}: {of}").unwrap();
                     }
                 }
                 Part::OneOf(name, doc, members) => {
                     let members: Vec<String> =
                         members.iter().map(|one| format!("    \"{one}\",\n")).collect();
-                    write!(names, "\n# {doc}\n{name} = Union[\n{}]\n", members.concat()).unwrap();
+                    writeln!(names, "\n# {doc}\n{name} = Union[\n{}]", members.concat()).unwrap();
                 }
                 Part::Words(name, doc, words, open) => {
-                    write!(names, "\n# {doc}\n").unwrap();
+                    writeln!(names, "\n# {doc}").unwrap();
                     for (word, doc) in &words {
-                        write!(names, "# `{word}`: {doc}\n").unwrap();
+                        writeln!(names, "# `{word}`: {doc}").unwrap();
                     }
                     if open {
-                        write!(names, "# Others may come with a later version.\n{name} = str\n")
+                        writeln!(names, "# Others may come with a later version.\n{name} = str")
                             .unwrap();
                     } else {
                         let words: Vec<String> =
                             words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
-                        write!(names, "{name} = Literal[{}]\n", words.join(", ")).unwrap();
+                        writeln!(names, "{name} = Literal[{}]", words.join(", ")).unwrap();
                     }
                 }
             }
