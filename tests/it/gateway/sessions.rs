@@ -68,7 +68,10 @@ fn a_summary_that_was_killed_leaves_the_conversation_whole() {
         "model.route.compaction.name=silent".to_owned(),
         format!("egress.allow_private=[\"{address}\"]"),
         format!("components.provider-openai.config.base_url=http://{address}/v1"),
+        "components.provider-openai.config.api_key_secret=".to_owned(),
     ];
+    let origin = format!("http://{address}");
+    home.run(&["component", "grant", "provider-openai", "web", "--host", &origin]).code(0);
     let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
     let mut daemon = Daemon::start(&home, &settings);
     let session = conversation(&daemon);
