@@ -1,6 +1,9 @@
 //! The daemon as people and programs use it: the built binary, over HTTP, killed and started
 //! again. What the listener refuses is tested in its own crate.
 
+mod cut;
+mod sessions;
+
 use crate::support::daemon::Daemon;
 use crate::support::hydroid::Home;
 use serde_json::{Value, json};

@@ -10,6 +10,7 @@ mod approval;
 mod audit;
 mod authoring;
 mod cli;
+mod clients;
 mod config_keys;
 mod escape;
 mod gateway;

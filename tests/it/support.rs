@@ -9,4 +9,5 @@ pub(crate) mod hrana;
 pub(crate) mod hydroid;
 pub(crate) mod otlp;
 pub(crate) mod screen;
+pub(crate) mod socket;
 pub(crate) mod terminal;

@@ -48,7 +48,7 @@ const AUTHORITIES: [(&str, &[&str]); 13] = [
     ("rustyline", &["hydroid-cli"]),
     ("secret-service", &["hydroid-cli"]),
     ("tokio-rustls", &["hydroid-gateway", "hydroid-wasm"]),
-    ("tokio-tungstenite", &["hydroid-tui"]),
+    ("tokio-tungstenite", &["hydroid-tests", "hydroid-tui"]),
     ("wasmtime", &["hydroid-wasm"]),
 ];
 

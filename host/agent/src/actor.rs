@@ -23,7 +23,7 @@ use crate::spans::TurnSpans;
 use hydroid_core::compaction::plan_for_a_person;
 use hydroid_core::entry::{self, DecidedBy, Entry};
 use hydroid_core::hook::HookPoint;
-use hydroid_core::id::{CallId, ComponentId, SessionId, TurnId, UserId};
+use hydroid_core::id::{CallId, ClientKey, ComponentId, SessionId, TurnId, UserId};
 use hydroid_core::message::{Content, Label, Part, StopReason};
 use hydroid_core::policy::{Decision, Mode, Policy, PolicyRule, Who};
 use hydroid_core::ports::{ModelError, ModelEvent, NewSession, StandingApproval, StoreError};
@@ -112,18 +112,22 @@ struct Compacting {
     covers: u32,
     recorded: bool,
     _job: Job,
-    reply: oneshot::Sender<Result<u32, CompactError>>,
+    /// Who waits for it; not empty.
+    replies: Vec<oneshot::Sender<Result<u32, CompactError>>>,
 }
 
 /// A message that waits for its turn.
 struct Said {
     parts: Vec<Part>,
+    key: Option<ClientKey>,
     ended: oneshot::Sender<TurnEnd>,
 }
 
 /// The turn that runs.
 struct Running {
     turn: Turn,
+    /// The key of the message it begins with, until that is recorded.
+    key: Option<ClientKey>,
     context: TurnContext,
     model: Option<Job>,
     answer: AnswerScrubber,
@@ -313,7 +317,7 @@ impl Actor {
 
     async fn command(&mut self, command: Command) {
         match command {
-            Command::Say { parts, reply } => drop(reply.send(self.accept(parts))),
+            Command::Say { parts, key, reply } => drop(reply.send(self.accept(parts, key))),
             Command::Restored { reply } => {
                 drop(reply.send(self.restored.take().map(|(_, end)| end)));
             }
@@ -371,7 +375,8 @@ impl Actor {
     }
 
     async fn rewind(&mut self, to: Option<TurnId>) -> Result<(), ChangeError> {
-        if self.running.is_some() || !self.queue.is_empty() {
+        // A summary on its way would stand for turns that are forgotten.
+        if self.running.is_some() || self.compacting.is_some() || !self.queue.is_empty() {
             return Err(ChangeError::TurnRuns);
         }
         self.read_again().await?;
@@ -410,9 +415,14 @@ impl Actor {
         self.record(vec![entry]).await.map_err(ChangeError::Journal)
     }
 
-    /// Begins to sum the older part of the conversation up, if nothing else runs.
+    /// Begins to sum the older part of the conversation up, if nothing else runs. Who asks
+    /// meanwhile waits for the same summary.
     async fn compact(&mut self, reply: oneshot::Sender<Result<u32, CompactError>>) {
-        let busy = self.running.is_some() || self.compacting.is_some() || !self.queue.is_empty();
+        if let Some(wish) = &mut self.compacting {
+            wish.replies.push(reply);
+            return;
+        }
+        let busy = self.running.is_some() || !self.queue.is_empty();
         if busy || *self.stop.borrow() {
             drop(reply.send(Err(CompactError::Busy)));
             return;
@@ -430,8 +440,21 @@ impl Actor {
         self.turns += 1;
         let turn = TurnId::new((self.agent.new_turn_id)());
         let (number, covers) = (self.turns, plan.covers);
+        self.tell_of_summary(covers);
         let job = effects::compact(&self.turn_context(turn), plan);
-        self.compacting = Some(Compacting { number, covers, recorded: false, _job: job, reply });
+        let replies = vec![reply];
+        self.compacting = Some(Compacting { number, covers, recorded: false, _job: job, replies });
+    }
+
+    /// A summary takes a while, and until it is there nothing else is to be seen.
+    fn tell_of_summary(&mut self, covers: u32) {
+        let turns = if covers == 1 { "turn is".to_owned() } else { format!("{covers} turns are") };
+        self.clients.show(&SessionMessage::Progress {
+            session: self.session.clone(),
+            call_id: None,
+            fraction: None,
+            note: format!("the first {turns} being summed up"),
+        });
     }
 
     /// Takes what came of a summary, of a turn or of a person's wish.
@@ -450,8 +473,10 @@ impl Actor {
             (Ok(()), None) => {}
             (Err(error), Some(_)) => {
                 self.stored = Stored::Unknown;
-                if let Some(wish) = self.compacting.take() {
-                    drop(wish.reply.send(Err(CompactError::Journal(error))));
+                // Those who joined are told that it was not made.
+                let first = self.compacting.take().and_then(|mut wish| wish.replies.pop());
+                if let Some(reply) = first {
+                    drop(reply.send(Err(CompactError::Journal(error))));
                 }
             }
             (Err(error), None) => self.stop_unrecorded(error),
@@ -460,7 +485,10 @@ impl Actor {
 
     fn compacting_ended(&mut self, number: u64) {
         if let Some(wish) = self.compacting.take_if(|wish| wish.number == number) {
-            drop(wish.reply.send(Ok(if wish.recorded { wish.covers } else { 0 })));
+            let turns = if wish.recorded { wish.covers } else { 0 };
+            for reply in wish.replies {
+                drop(reply.send(Ok(turns)));
+            }
         }
     }
 
@@ -499,7 +527,11 @@ impl Actor {
         self.handle(vec![Event::CancelRequested]).await;
     }
 
-    fn accept(&mut self, parts: Vec<Part>) -> Result<oneshot::Receiver<TurnEnd>, SayError> {
+    fn accept(
+        &mut self,
+        parts: Vec<Part>,
+        key: Option<ClientKey>,
+    ) -> Result<oneshot::Receiver<TurnEnd>, SayError> {
         if *self.stop.borrow() {
             return Err(SayError::Stopped);
         }
@@ -507,7 +539,7 @@ impl Actor {
             return Err(SayError::Busy { waiting: self.queue.len() });
         }
         let (ended, end) = oneshot::channel();
-        self.queue.push_back(Said { parts, ended });
+        self.queue.push_back(Said { parts, key, ended });
         Ok(end)
     }
 
@@ -546,7 +578,7 @@ impl Actor {
             };
             self.turns += 1;
             let turn = self.new_turn();
-            self.running = Some(self.running_turn(turn, said.ended));
+            self.running = Some(Running { key: said.key, ..self.running_turn(turn, said.ended) });
             // Where a hook has the word, the turn is over before the model is asked.
             let Opening { parts, notices, word } = opening;
             let mut events = vec![Event::UserSaid(parts)];
@@ -637,6 +669,7 @@ impl Actor {
             spans: TurnSpans::begin(self.agent.telemetry.as_ref(), about),
             context: self.turn_context(turn.id().clone()),
             turn,
+            key: None,
             model: None,
             answer: AnswerScrubber::new(self.agent.scrubber.current()),
             tools: BTreeMap::new(),
@@ -765,6 +798,11 @@ impl Actor {
             let calls = collect(effects, &mut records, &mut actions);
             events.extend(check(calls, &mut actions));
         }
+        for entry in &mut records {
+            if let Entry::TurnStarted { key, .. } = entry {
+                *key = running.key.take();
+            }
+        }
         if actions.iter().any(|action| matches!(action, Effect::End)) {
             // What would be dropped with its turn is not begun.
             actions.retain(|action| !begins_something(action));
@@ -870,6 +908,11 @@ impl Actor {
                 let plan = compacting::due(&self.agent, &self.entries, &messages);
                 running.spans.asked(&messages);
                 let trace = running.spans.of_step();
+                if let Some(plan) = &plan {
+                    let covers = plan.covers;
+                    self.tell_of_summary(covers);
+                }
+                let Some(running) = &mut self.running else { return };
                 let job = effects::ask_model(&running.context, messages, plan, trace);
                 running.model = Some(job);
             }

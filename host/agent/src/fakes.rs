@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 use hydroid_core::audit::AuditEvent;
 use hydroid_core::config::Config;
 use hydroid_core::entry::Entry;
-use hydroid_core::id::{CallId, ComponentId, SessionId, UserId};
+use hydroid_core::id::{CallId, ClientKey, ComponentId, SessionId, UserId};
 use hydroid_core::message::{Content, Message, Origin, Part, Role, StopReason};
 use hydroid_core::models::{Models, Services};
 use hydroid_core::policy::Mode;
@@ -352,6 +352,8 @@ pub(crate) struct FakeJournal {
     pub(crate) gate: Semaphore,
     /// What a person is to be told.
     pub(crate) untold: Mutex<Vec<Notification>>,
+    /// Sessions that were begun under a key.
+    pub(crate) begun: Mutex<BTreeMap<ClientKey, SessionId>>,
     faults: Faults,
 }
 
@@ -851,6 +853,7 @@ impl Host {
             until_failure: Mutex::default(),
             gate: Semaphore::new(1),
             untold: Mutex::default(),
+            begun: Mutex::default(),
             faults: faults.clone(),
         });
         let (sender, shown) = mpsc::unbounded_channel();

@@ -170,7 +170,7 @@ mod tests {
             label: Label::host(),
         };
         let entries = vec![
-            Entry::TurnStarted { turn: turn.clone(), parts: Message::user("hi").parts },
+            Entry::TurnStarted { turn: turn.clone(), parts: Message::user("hi").parts, key: None },
             call("a"),
             call("b"),
             Entry::StepEnded {

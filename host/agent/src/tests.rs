@@ -632,7 +632,7 @@ async fn an_interrupted_session_is_closed_and_goes_on() {
     let turn_id = TurnId::new("old");
     let call = ToolCall { id: CallId::new("a"), name: "write".into(), arguments: "{}".into() };
     let left = vec![
-        Entry::TurnStarted { turn: turn_id.clone(), parts: said("earlier") },
+        Entry::TurnStarted { turn: turn_id.clone(), parts: said("earlier"), key: None },
         Entry::StepStarted {
             turn: turn_id.clone(),
             step: 1,

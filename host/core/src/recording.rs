@@ -231,7 +231,7 @@ mod tests {
     }
 
     fn said(text: &str) -> Entry {
-        Entry::TurnStarted { turn: turn(), parts: Message::user(text).parts }
+        Entry::TurnStarted { turn: turn(), parts: Message::user(text).parts, key: None }
     }
 
     fn asked(step: u32) -> Entry {

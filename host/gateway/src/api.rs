@@ -144,9 +144,10 @@ async fn call(
     let path: Vec<(String, String)> =
         path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let query = pairs(query.as_deref().unwrap_or_default());
+    let headers = route.headers_of(request.headers());
     let body = body_of(&listener, request).await?;
-    let made = route
-        .request(&path, &query, &body)
+    let made = headers
+        .and_then(|headers| route.request(&path, &query, &headers, &body))
         .map_err(|problem| Refusal::new(ErrorCode::Invalid, problem))?;
     let request: Request = serde_json::from_value(made)
         .map_err(|error| Refusal::new(ErrorCode::Invalid, error.to_string()))?;
@@ -288,6 +289,7 @@ fn scope_of(request: &Request) -> Scope {
         | Request::Archive { .. }
         | Request::Fork { .. }
         | Request::Rewind { .. }
+        | Request::Compact { .. }
         | Request::Delete { .. }
         | Request::Settings { .. }
         | Request::Say { .. }
@@ -329,12 +331,18 @@ pub(crate) async fn answer(
             listener.uploads.begin(new_id()?, user, about, listener.clock.now_ms())
         }
         Request::UploadPart { upload, data } => listener.uploads.add(user, &upload, &data.0),
-        Request::Say { session, text, attachments } => {
+        Request::Say { session, text, attachments, key } => {
+            // Its files were let go of when it was said.
+            if let Some(key) = &key
+                && let Some(repeated) = conversations.said(&session, key).await?
+            {
+                return Ok(repeated);
+            }
             let mut parts = listener.uploads.parts(user, &attachments)?;
             if !text.is_empty() {
                 parts.insert(0, Part::new(Content::text(text), Label::user()));
             }
-            let accepted = conversations.say(&session, parts).await?;
+            let accepted = conversations.say_once(&session, parts, key).await?;
             listener.uploads.forget(user, &attachments);
             Ok(accepted)
         }

@@ -17,6 +17,10 @@ use std::time::Duration;
 /// How long a client may take to read what is sent.
 const SLOWEST_READER: Duration = Duration::from_secs(30);
 
+/// Bytes that are read at once. All of it is resident for each connection, also one that does
+/// nothing, and what a client says is rarely longer.
+const READ_AT_ONCE: usize = 4 << 10;
+
 /// How long it may take for the last frame.
 const SLOWEST_END: Duration = Duration::from_secs(1);
 
@@ -44,7 +48,7 @@ pub(crate) enum Put {
 /// An upgrade whose messages are no larger than is configured.
 pub(crate) fn limited(listener: &Listener, upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
     let most = usize::try_from(listener.config.max_message.0).unwrap_or(usize::MAX);
-    upgrade.max_message_size(most).max_frame_size(most)
+    upgrade.read_buffer_size(READ_AT_ONCE).max_message_size(most).max_frame_size(most)
 }
 
 /// The next message.
@@ -119,6 +123,7 @@ pub(crate) fn close_code_of(code: ErrorCode) -> u16 {
         | ErrorCode::NothingRuns
         | ErrorCode::TurnRuns
         | ErrorCode::NotAsked
+        | ErrorCode::Cancelled
         | ErrorCode::Occupied
         | ErrorCode::Stopped
         | ErrorCode::Busy

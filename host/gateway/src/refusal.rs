@@ -36,6 +36,7 @@ pub(crate) fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::TurnRuns
         | ErrorCode::NotAsked
         | ErrorCode::Ambiguous
+        | ErrorCode::Cancelled
         | ErrorCode::Occupied
         | ErrorCode::Stopped => StatusCode::CONFLICT,
         ErrorCode::Busy | ErrorCode::RateLimited | ErrorCode::LimitReached => {

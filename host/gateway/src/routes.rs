@@ -1,6 +1,7 @@
 //! The requests of the protocol as HTTP has them: one table, of which both the routes and the
 //! OpenAPI document are made. A request is the same value either way, so there is one meaning.
 
+use http::HeaderMap;
 use serde_json::{Map, Value, json};
 
 /// What a field of a request is.
@@ -22,6 +23,8 @@ pub(crate) enum Kind {
 pub(crate) enum Place {
     Path,
     Query,
+    /// In the header of this name.
+    Header(&'static str),
     Body,
 }
 
@@ -55,6 +58,8 @@ const SESSION: Field = field("session", Place::Path, Kind::Text, true);
 const TITLE: Field = field("title", Place::Body, Kind::Text, false);
 const TEXT: Field = field("text", Place::Body, Kind::Words, true);
 const LIMIT: Field = field("limit", Place::Query, Kind::Count, false);
+/// HTTP has a header for it that many clients send with what they try again.
+const KEY: Field = field("key", Place::Header("Idempotency-Key"), Kind::Text, false);
 const BEFORE: Field = field("before", Place::Body, Kind::Text, false);
 
 /// Every request that HTTP has.
@@ -81,7 +86,7 @@ pub(crate) const ROUTES: &[Route] = &[
         request: "create",
         reply: "session",
         summary: "Begins a session",
-        fields: &[TITLE, field("settings", Place::Body, Kind::Of("Settings"), false)],
+        fields: &[TITLE, field("settings", Place::Body, Kind::Of("Settings"), false), KEY],
     },
     Route {
         method: "DELETE",
@@ -105,7 +110,12 @@ pub(crate) const ROUTES: &[Route] = &[
         request: "say",
         reply: "accepted",
         summary: "Says something, which starts a turn or queues one",
-        fields: &[SESSION, TEXT, field("attachments", Place::Body, Kind::Of("Attachments"), false)],
+        fields: &[
+            SESSION,
+            TEXT,
+            field("attachments", Place::Body, Kind::Of("Attachments"), false),
+            KEY,
+        ],
     },
     Route {
         method: "POST",
@@ -190,6 +200,14 @@ pub(crate) const ROUTES: &[Route] = &[
         reply: "done",
         summary: "Lets the conversation forget a turn and what follows it",
         fields: &[SESSION, BEFORE],
+    },
+    Route {
+        method: "POST",
+        path: "/api/v1/sessions/{session}/compact",
+        request: "compact",
+        reply: "compacted",
+        summary: "Sums the older part of a conversation up now",
+        fields: &[SESSION],
     },
     Route {
         method: "GET",
@@ -286,11 +304,28 @@ pub(crate) const ROUTES: &[Route] = &[
 ];
 
 impl Route {
+    /// What of a call's headers are fields, by the name of the field; the error is a sentence.
+    pub(crate) fn headers_of(&self, sent: &HeaderMap) -> Result<Vec<(String, String)>, String> {
+        let mut headers = Vec::new();
+        for field in self.fields {
+            let Place::Header(header) = field.place else { continue };
+            let mut values = sent.get_all(header).iter();
+            let Some(value) = values.next() else { continue };
+            let text = value.to_str().map_err(|_| format!("`{header}` is plain text"))?;
+            if values.next().is_some() {
+                return Err(format!("`{header}` comes once"));
+            }
+            headers.push((field.name.to_owned(), text.to_owned()));
+        }
+        Ok(headers)
+    }
+
     /// The request of a call, as the protocol has it; the error is a sentence.
     pub(crate) fn request(
         &self,
         path: &[(String, String)],
         query: &[(String, String)],
+        headers: &[(String, String)],
         body: &Value,
     ) -> Result<Value, String> {
         let mut request = Map::new();
@@ -301,6 +336,7 @@ impl Route {
             };
             let value = match field.place {
                 Place::Path => given(path).map(Value::String),
+                Place::Header(_) => given(headers).map(Value::String),
                 Place::Query => {
                     given(query).map(|text| field.kind.read(field.name, text)).transpose()?
                 }
@@ -446,8 +482,12 @@ fn operation(route: &Route) -> Value {
         .iter()
         .filter(|field| field.place != Place::Body)
         .map(|field| {
-            let place = if field.place == Place::Path { "path" } else { "query" };
-            json!({ "name": field.name, "in": place, "required": field.required, "schema": field.kind.schema() })
+            let (name, place) = match field.place {
+                Place::Path => (field.name, "path"),
+                Place::Header(header) => (header, "header"),
+                Place::Query | Place::Body => (field.name, "query"),
+            };
+            json!({ "name": name, "in": place, "required": field.required, "schema": field.kind.schema() })
         })
         .collect();
     let mut operation = json!({
@@ -567,7 +607,9 @@ mod tests {
             let body = route.fields.iter().filter(|field| field.place == Place::Body);
             let body: Map<String, Value> =
                 body.map(|field| (field.name.to_owned(), example(field))).collect();
-            let made = route.request(&pairs(Place::Path), &pairs(Place::Query), &body.into());
+            let headers = pairs(Place::Header("Idempotency-Key"));
+            let query = pairs(Place::Query);
+            let made = route.request(&pairs(Place::Path), &query, &headers, &body.into());
             let request: Request = serde_json::from_value(made.unwrap())
                 .unwrap_or_else(|error| panic!("{}: {error}", route.request));
             let back = serde_json::to_value(request).unwrap();
@@ -590,13 +632,15 @@ mod tests {
             (vec![], json!({ "title": "x" }), "no field"),
             (vec![], json!([1]), "a JSON object"),
         ] {
-            let error = route.request(&[], &query, &body).unwrap_err();
+            let error = route.request(&[], &query, &[], &body).unwrap_err();
             assert!(error.contains(expect), "{error}");
         }
         let say = ROUTES.iter().find(|route| route.request == "say").unwrap();
         let session = vec![("session".to_owned(), "s".to_owned())];
         assert!(
-            say.request(&session, &[], &Value::Null).unwrap_err().contains("`text` is missing")
+            say.request(&session, &[], &[], &Value::Null)
+                .unwrap_err()
+                .contains("`text` is missing")
         );
     }
 

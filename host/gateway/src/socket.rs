@@ -45,13 +45,14 @@ const AT_ONCE: usize = 16;
 const FOLLOWED: usize = 64;
 
 /// Requests that are understood.
-const FEATURES: [&str; 33] = [
+const FEATURES: [&str; 34] = [
     "aside",
     "answer",
     "archive",
     "cancel",
     "cancel_all",
     "close",
+    "compact",
     "components",
     "cost",
     "create",
@@ -111,15 +112,19 @@ async fn connection(
     let (out, messages) = mpsc::channel(WAITING);
     let mut writer = tokio::spawn(write(writing, messages, Arc::clone(&listener)));
     let client = greet(&listener, &peer, holder, &mut reading, &out).await;
+    let mut is_written = false;
     if let Some(client) = client {
         let over = client.run(&peer, &mut reading);
         tokio::select! {
             () = over => {}
             // It is gone, or reads nothing.
-            _ = &mut writer => {}
+            _ = &mut writer => is_written = true,
         }
     }
     drop(out);
+    if is_written {
+        return;
+    }
     // What is said last goes out before the connection ends.
     if tokio::time::timeout(Duration::from_secs(2), &mut writer).await.is_err() {
         writer.abort();
@@ -448,6 +453,7 @@ impl Client {
             },
             Request::Aside { session, text } => return self.aside(id, session, text).await,
             request @ (Request::Answer { .. }
+            | Request::Compact { .. }
             | Request::Export { .. }
             | Request::Search { .. }
             | Request::Models

@@ -11,7 +11,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use hmac::{Hmac, Mac as _};
 use hydroid_core::config;
 use hydroid_core::entry::Entry;
-use hydroid_core::id::{SessionId, TurnId, UserId};
+use hydroid_core::id::{ClientKey, SessionId, TurnId, UserId};
 use hydroid_core::message::{Content, Part, Trust};
 use hydroid_core::ports::{Clock, Conversations, Following, Household, News, SecretValue};
 use hydroid_core::protocol::{
@@ -63,6 +63,7 @@ type Said = (UserId, Vec<Part>);
 struct Scripted {
     said: Arc<Mutex<Vec<Said>>>,
     requests: Arc<Mutex<Vec<Request>>>,
+    keys: Arc<Mutex<Vec<ClientKey>>>,
     stage: openai::Stage,
 }
 
@@ -129,19 +130,32 @@ impl Conversations for Owned {
         })
     }
 
-    fn say<'a>(
+    fn say_once<'a>(
         &'a self,
         session: &'a SessionId,
         parts: Vec<Part>,
+        key: Option<ClientKey>,
     ) -> BoxFuture<'a, Result<Reply, RequestError>> {
         Box::pin(async move {
             if session.as_str() != "s" || self.1 != UserId::new("anna") {
                 return Err(no_session());
             }
+            self.0.keys.lock().unwrap().extend(key);
             self.0.stage.play(&parts);
             self.0.said.lock().unwrap().push((self.1.clone(), parts));
-            Ok(Reply::Accepted { session: session.clone(), queued: 0 })
+            Ok(Reply::Accepted { session: session.clone(), queued: 0, repeated: false })
         })
+    }
+
+    fn said<'a>(
+        &'a self,
+        session: &'a SessionId,
+        key: &'a ClientKey,
+    ) -> BoxFuture<'a, Result<Option<Reply>, RequestError>> {
+        let session = session.clone();
+        let was_said = self.0.keys.lock().unwrap().contains(key);
+        let reply = was_said.then_some(Reply::Accepted { session, queued: 0, repeated: true });
+        Box::pin(async move { Ok(reply) })
     }
 
     fn follow<'a>(
@@ -659,6 +673,27 @@ async fn a_file_is_handed_up_and_said() {
     let said = running.household.said.lock().unwrap();
     assert!(matches!(&said[0].1[1].content, Content::Media { data, .. } if data.0 == b"png"));
     assert_eq!(said[0].1[1].label.trust, Trust::Untrusted);
+}
+
+#[tokio::test]
+async fn what_is_sent_again_with_its_key_is_said_once_also_with_files() {
+    let running = Running::start("").await;
+    let keyed = "\r\nIdempotency-Key: k1";
+    let say = "POST /api/v1/sessions/s/messages";
+    let (status, reply) = running.call(say, keyed, r#"{"text":"hi"}"#).await;
+    assert_eq!((status, &reply["reply"], reply.get("repeated")), (200, &json!("accepted"), None));
+    // The file was let go of when it was said, and nobody misses it.
+    let again = r#"{"text":"hi","attachments":["gone"]}"#;
+    let (status, reply) = running.call(say, keyed, again).await;
+    assert_eq!((status, &reply["repeated"]), (200, &json!(true)));
+    assert_eq!(running.household.said.lock().unwrap().len(), 1);
+    let twice = format!("{keyed}\r\nIdempotency-Key: k2");
+    let (status, reply) = running.call(say, &twice, r#"{"text":"hi"}"#).await;
+    assert_eq!((status, &reply["error"]["code"]), (400, &json!("invalid")));
+    running.call("POST /api/v1/sessions", keyed, "{}").await;
+    let requests = running.household.requests.lock().unwrap();
+    let Some(Request::Create { key, .. }) = requests.last() else { panic!("{requests:?}") };
+    assert_eq!(*key, Some(ClientKey::new("k1")));
 }
 
 #[tokio::test]

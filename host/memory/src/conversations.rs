@@ -4,10 +4,10 @@
 use crate::chunking::cut_what_is_new;
 use crate::database::Database;
 use crate::failure::Failure;
-use crate::journal::stored;
+use crate::journal::{insert_session, stored};
 use crate::sql::{Connection, Row};
 use futures_util::future::BoxFuture;
-use hydroid_core::id::{SessionId, TurnId, UserId};
+use hydroid_core::id::{ClientKey, SessionId, TurnId, UserId};
 use hydroid_core::ports::{
     NewSession, SessionSummary, StoreError, StoredEntry, StoredSession, StoredSessions,
 };
@@ -98,6 +98,43 @@ impl StoredSessions for Database {
             entries.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
             Ok(entries)
         })
+    }
+
+    fn begin(
+        &self,
+        new: NewSession,
+        key: ClientKey,
+    ) -> BoxFuture<'_, Result<SessionId, StoreError>> {
+        Box::pin(self.write("create a session", async move |connection| {
+            let sql = "SELECT id FROM sessions WHERE user_id = ?1 AND client_key = ?2";
+            let mut rows = connection.query(sql, [new.user.as_str(), key.as_str()]).await?;
+            let begun = rows.next().await?.map(|row| row.get::<String>(0)).transpose()?;
+            drop(rows);
+            if let Some(begun) = begun {
+                return Ok(SessionId::new(begun));
+            }
+            let id = new.id.clone();
+            insert_session(connection, new).await?;
+            let sql = "UPDATE sessions SET client_key = ?2 WHERE id = ?1";
+            connection.execute(sql, [id.as_str(), key.as_str()]).await?;
+            Ok(id)
+        }))
+    }
+
+    fn was_said<'a>(
+        &'a self,
+        user: &'a UserId,
+        session: &'a SessionId,
+        key: &'a ClientKey,
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+        let (user, session, key) = (user.to_string(), session.to_string(), key.to_string());
+        Box::pin(self.read("look for a message", async move |connection| {
+            let sql = "SELECT 1 FROM entries JOIN sessions ON sessions.id = entries.session_id
+                WHERE session_id = ?1 AND user_id = ?2
+                    AND kind = 'turn_started' AND json ->> '$.key' = ?3";
+            let mut rows = connection.query(sql, [session, user, key]).await?;
+            Ok(rows.next().await?.is_some())
+        }))
     }
 
     fn with_an_open_turn<'a>(
@@ -338,8 +375,11 @@ mod tests {
 
     fn turn(name: &str, said: &str, ended: bool) -> Vec<Entry> {
         let turn = TurnId::new(name);
-        let mut entries =
-            vec![Entry::TurnStarted { turn: turn.clone(), parts: Message::user(said).parts }];
+        let mut entries = vec![Entry::TurnStarted {
+            turn: turn.clone(),
+            parts: Message::user(said).parts,
+            key: None,
+        }];
         if ended {
             let (outcome, usage) = (Outcome::Completed, Usage::default());
             entries.push(Entry::TurnEnded { turn, outcome, usage, dollars: None });

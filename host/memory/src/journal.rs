@@ -135,7 +135,11 @@ impl Row {
     }
 }
 
-async fn insert_session(connection: &Connection, session: NewSession) -> Result<(), Failure> {
+/// Puts a new session there.
+pub(crate) async fn insert_session(
+    connection: &Connection,
+    session: NewSession,
+) -> Result<(), Failure> {
     let NewSession { id, user, title, created_ms } = session;
     if !exists(connection, "SELECT 1 FROM users WHERE id = ?1", user.as_str()).await? {
         return Err(Cause::NoUser(user.to_string()).into());
@@ -309,6 +313,7 @@ mod tests {
             Entry::TurnStarted {
                 turn: turn.clone(),
                 parts: Message::user("hi \0 'quoted' 🦀").parts,
+                key: None,
             },
             text("one"),
             Entry::StepEnded {
@@ -342,7 +347,7 @@ mod tests {
     async fn sessions_are_listed_newest_first_with_their_turns() {
         let (database, session) = database().await;
         database.create(new("s2", "local", 5)).await.unwrap();
-        let started = Entry::TurnStarted { turn: TurnId::new("t"), parts: vec![] };
+        let started = Entry::TurnStarted { turn: TurnId::new("t"), parts: vec![], key: None };
         database.append(&session, &[started.clone(), text("a"), started], 9).await.unwrap();
         database.append(&session, &[text("the clock went back")], 3).await.unwrap();
         let summary = |id: &str, created_ms, updated_ms, turns| SessionSummary {

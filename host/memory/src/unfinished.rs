@@ -39,7 +39,7 @@ mod tests {
     use hydroid_core::ports::{Journal, NewSession};
 
     fn started() -> Entry {
-        Entry::TurnStarted { turn: TurnId::new("t"), parts: Message::user("hi").parts }
+        Entry::TurnStarted { turn: TurnId::new("t"), parts: Message::user("hi").parts, key: None }
     }
 
     fn ended() -> Entry {

@@ -88,7 +88,7 @@ fn said(text: &str) -> Vec<Entry> {
     let turn = TurnId::new("t");
     let answer = |text: &str| Entry::Text { turn: turn.clone(), text: text.into() };
     vec![
-        Entry::TurnStarted { turn: turn.clone(), parts: Message::user(text).parts },
+        Entry::TurnStarted { turn: turn.clone(), parts: Message::user(text).parts, key: None },
         answer("the answer to "),
         answer(text),
         Entry::StepEnded {

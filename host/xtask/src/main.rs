@@ -2,8 +2,8 @@
 //! Not part of the product: no crate depends on it, and it depends on none of them.
 //!
 //! Reading order: one file for each subcommand ([`components`], [`setup`], [`test`], [`demo`],
-//! [`authors`], [`bench`], [`eval`], [`fuzz`], [`mutants`], [`catalog`], [`autobahn`],
-//! [`schemathesis`]), then what they share: [`cargo`], [`paths`], [`suite`], [`aimock`], [`page`],
+//! [`authors`], [`bench`], [`eval`], [`fuzz`], [`load`], [`mutants`], [`catalog`],
+//! [`autobahn`], [`schemathesis`]), then what they share: [`cargo`], [`paths`], [`suite`], [`aimock`], [`page`],
 //! [`python`], [`serving`].
 
 #![expect(
@@ -18,10 +18,12 @@ mod autobahn;
 mod bench;
 mod browser;
 mod catalog;
+mod clients;
 mod components;
 mod demo;
 mod eval;
 mod fuzz;
+mod load;
 mod mutants;
 mod schemathesis;
 mod setup;
@@ -90,6 +92,8 @@ enum Command {
         #[arg(long, value_name = "SECONDS", default_value_t = 60)]
         seconds: u32,
     },
+    /// Measure the daemon: many sessions at once, sockets that do nothing, and a soak.
+    Load(load::Load),
     /// Change the code that decides, a little at a time, and count what the tests notice.
     Mutants {
         /// Only this area: policy, scrub, egress or vault.
@@ -137,6 +141,7 @@ fn main() -> ExitCode {
         Command::Schemathesis { examples } => schemathesis::run(examples),
         Command::Catalog { from, revision, date } => catalog::run(&from, revision, date),
         Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
+        Command::Load(load) => load::run(&load),
         Command::Mutants { area, shard } => mutants::run(area.as_deref(), shard.as_deref()),
         Command::Eval { what: Evaluated::Memory } => eval::memory(),
         Command::Bench { arguments } => bench::run(&arguments),

@@ -1,7 +1,7 @@
 //! Why a request was refused, as the protocol says it. What only the operator can mend is logged,
 //! and the client is told no more than that.
 
-use crate::{AnswerError, ChangeError, OpenError, SayError};
+use crate::{AnswerError, ChangeError, CompactError, OpenError, SayError};
 use hydroid_core::ports::{RecallError, StoreError};
 use hydroid_core::protocol::{ErrorCode, RequestError};
 
@@ -55,6 +55,14 @@ pub(super) fn unchanged(error: &ChangeError) -> RequestError {
         ChangeError::NoTurn(_) => RequestError::new(ErrorCode::NotFound, error.to_string()),
         ChangeError::Closed => RequestError::new(ErrorCode::ShuttingDown, error.to_string()),
         ChangeError::Journal(_) => internal(error),
+    }
+}
+
+pub(super) fn uncompacted(error: &CompactError) -> RequestError {
+    match error {
+        CompactError::Busy => RequestError::new(ErrorCode::TurnRuns, error.to_string()),
+        CompactError::Closed => RequestError::new(ErrorCode::Cancelled, error.to_string()),
+        CompactError::Journal(_) => internal(error),
     }
 }
 

@@ -9,7 +9,7 @@ mod offer;
 mod outdated;
 mod portrait;
 mod publish;
-mod question;
+pub(super) mod question;
 mod rollback;
 mod source;
 mod versions;

@@ -58,7 +58,8 @@ impl Users {
     }
 }
 
-async fn hub(ground: &Ground) -> Result<Hub> {
+/// The conversations of a ground's user.
+pub(crate) async fn hub(ground: &Ground) -> Result<Hub> {
     let database = ground.database().await?;
     let catalog = tokio::task::block_in_place(|| ground.catalog(&database))?;
     let agent = ground.agent(&catalog, &database).await?;

@@ -38,8 +38,8 @@ impl Scrubber {
 
     fn known_entry(&self, entry: Entry) -> Entry {
         match entry {
-            Entry::TurnStarted { turn, parts } => {
-                Entry::TurnStarted { turn, parts: self.known_parts(parts) }
+            Entry::TurnStarted { turn, parts, key } => {
+                Entry::TurnStarted { turn, parts: self.known_parts(parts), key }
             }
             Entry::Text { turn, text } => Entry::Text { turn, text: self.mask_known(&text) },
             Entry::Thinking { turn, text, opaque } => {
@@ -315,6 +315,7 @@ mod tests {
         entries.push(Entry::TurnStarted {
             turn: turn(),
             parts: vec![Part::new(result, label.clone())],
+            key: None,
         });
         entries.push(Entry::CallFinished {
             turn: turn(),

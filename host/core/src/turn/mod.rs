@@ -230,8 +230,11 @@ impl Turn {
         match (&mut self.phase, event) {
             (Phase::Ended, _) => Vec::new(),
             (Phase::New, Event::UserSaid(parts)) => {
-                let mut effects =
-                    vec![Effect::Record(Entry::TurnStarted { turn: self.id.clone(), parts })];
+                let mut effects = vec![Effect::Record(Entry::TurnStarted {
+                    turn: self.id.clone(),
+                    parts,
+                    key: None,
+                })];
                 effects.extend(self.next_step());
                 effects
             }

@@ -105,7 +105,7 @@ impl Followed {
 
     async fn entry(&mut self, entry: Entry) -> Option<Piece> {
         match entry {
-            Entry::TurnStarted { turn, parts } => {
+            Entry::TurnStarted { turn, parts, .. } => {
                 let is_ours = self.is_next || has(&parts, self.ours.as_ref());
                 if self.answer.turn.is_none() && is_ours {
                     self.answer.turn = Some(turn.clone());

@@ -155,7 +155,10 @@ async fn create(
     let plans = conversations.settings().mode == Some(Mode::Plan);
     let mode = (!waits && !plans).then_some(Mode::Headless);
     let settings = SessionSettings { mode, ..wanted.clone() };
-    match conversations.request(Request::Create { title: said.title(), settings }).await? {
+    match conversations
+        .request(Request::Create { title: said.title(), settings, key: None })
+        .await?
+    {
         Reply::Session { session } => Ok(session.session),
         _ => Err(vanished()),
     }

@@ -58,7 +58,7 @@ impl Stage {
             }
             return;
         }
-        self.show(Entry::TurnStarted { turn: turn(), parts: parts.to_vec() });
+        self.show(Entry::TurnStarted { turn: turn(), parts: parts.to_vec(), key: None });
         script.into_iter().for_each(|entry| self.show(entry));
     }
 

@@ -1,5 +1,5 @@
 -- Sessions and memory, for a database that is a service. As they are in a file after its migration
--- 14, where what each table is for is written; what belongs to one machine stays in its file. A
+-- 15, where what each table is for is written; what belongs to one machine stays in its file. A
 -- service's own parser reads this too, so an aggregate has no order inside.
 
 CREATE TABLE users (
@@ -13,10 +13,13 @@ CREATE TABLE sessions (
     created_ms  INTEGER NOT NULL,
     updated_ms  INTEGER NOT NULL,
     archived    INTEGER NOT NULL DEFAULT 0 CHECK (archived IN (0, 1)),
-    forked_from TEXT
+    forked_from TEXT,
+    client_key  TEXT
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX sessions_newest ON sessions (user_id, updated_ms DESC, id DESC);
+
+CREATE UNIQUE INDEX sessions_keys ON sessions (user_id, client_key) WHERE client_key IS NOT NULL;
 
 CREATE TABLE entries (
     session_id TEXT    NOT NULL REFERENCES sessions (id),
@@ -28,6 +31,9 @@ CREATE TABLE entries (
 ) STRICT;
 
 CREATE INDEX entries_turns ON entries (session_id) WHERE kind = 'turn_started';
+
+CREATE INDEX entries_keys ON entries (session_id, json ->> '$.key')
+    WHERE kind = 'turn_started' AND json ->> '$.key' IS NOT NULL;
 CREATE INDEX entries_settings ON entries (session_id, seq) WHERE kind = 'settings_changed';
 
 CREATE TABLE notes (

@@ -270,7 +270,7 @@ async fn what_is_newest_is_listed_of_every_kind() {
     let new = NewSession { id: session.clone(), user: local(), title: "t".into(), created_ms: 1 };
     memory.database().create(new).await.unwrap();
     let parts = Message::user("something said").parts;
-    let entry = Entry::TurnStarted { turn: TurnId::new("t"), parts };
+    let entry = Entry::TurnStarted { turn: TurnId::new("t"), parts, key: None };
     memory.database().append(&session, &[entry], 9).await.unwrap();
     let newest = Question { order: Order::Newest, ..question("ignored") };
     assert_eq!(texts(&memory, newest.clone()).await, ["something said", "a note"]);

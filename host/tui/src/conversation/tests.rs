@@ -28,7 +28,7 @@ fn turn(name: &str) -> TurnId {
 }
 
 fn started(name: &str, text: &str) -> Entry {
-    Entry::TurnStarted { turn: turn(name), parts: Message::user(text).parts }
+    Entry::TurnStarted { turn: turn(name), parts: Message::user(text).parts, key: None }
 }
 
 fn text(text: &str) -> Entry {

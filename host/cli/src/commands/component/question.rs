@@ -102,7 +102,7 @@ pub(super) fn ask(ground: &Ground, offer: &Offer, text: &str) -> Result<Option<S
 }
 
 /// True if the person says yes; where nobody is there, an error that names the flag.
-pub(super) fn confirmed(ground: &Ground, question: &str, flag: &str) -> Result<bool> {
+pub(in crate::commands) fn confirmed(ground: &Ground, question: &str, flag: &str) -> Result<bool> {
     if !ground.terminal.interactive {
         return Err(usage(format!(
             "{question} Nobody is here to be asked; add `{flag}` to say yes"
