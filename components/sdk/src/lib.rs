@@ -63,7 +63,8 @@
 //!
 //! # Reading order
 //!
-//! [`tool`] and [`types`], then what a tool may call: [`fs`], [`config`], [`control`], [`log`].
+//! [`tool`] and [`types`], then what a tool may call: [`fs`], [`invoke`],
+//! [`config`], [`control`], [`log`].
 //! For vectors: [`embedder`]. For documents: [`parser`]. For points of the loop: [`hook`].
 //! For a model service: [`provider`], then [`web`], [`answer`], [`arguments`], [`thinking`],
 //! [`rate_limit`] and [`text_calls`]; [`sse`] is below `answer`.
@@ -94,6 +95,7 @@ pub mod web;
 pub mod config;
 pub mod control;
 pub mod fs;
+pub mod invoke;
 pub mod log;
 
 pub mod bindings;

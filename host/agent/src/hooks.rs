@@ -59,6 +59,7 @@ pub(crate) fn context(user: &UserId, session: &SessionId, turn: TurnId) -> CallC
         cancel: CancelFlag::default(),
         progress: Arc::new(|_, _| {}),
         secret: SawSecret::default(),
+        nested: None,
     }
 }
 

@@ -11,6 +11,7 @@ use crate::grants::{Grants, Subject};
 use crate::guard::Guard;
 use crate::instance::Records;
 use crate::linker::Linkers;
+use crate::nested::Callers;
 use crate::still::Still;
 use hydroid_core::audit::{AuditAction, AuditEvent, AuditOutcome};
 use hydroid_core::config;
@@ -144,6 +145,7 @@ pub(crate) struct Shared {
     linkers: Linkers,
     records: Records,
     guard: Guard,
+    callers: Arc<Callers>,
     current: RwLock<Arc<Snapshot>>,
     /// One look at a time.
     looking: Mutex<Seen>,
@@ -195,6 +197,7 @@ impl Catalog {
             settings,
             linkers,
             records,
+            callers: Arc::default(),
             current: RwLock::default(),
             looking: Mutex::default(),
             stop: AtomicBool::new(false),
@@ -286,6 +289,11 @@ impl Catalog {
     /// Compiled code on disk.
     pub fn cache(&self) -> &CompiledCache {
         &self.shared.settings.cache
+    }
+
+    /// The calls that may ask for others.
+    pub(crate) fn callers(&self) -> &Arc<Callers> {
+        &self.shared.callers
     }
 
     /// The audit log.

@@ -392,6 +392,10 @@ fn origin(imports: &[Import], grant: &Grant, first_party: bool, resources: &[Res
             _ => None,
         }
     };
+    // Made of whatever those it called gave back.
+    if used("hydroid:cap/invoke") {
+        return Origin::Unknown;
+    }
     if used("hydroid:cap/web") || used("wasi:http/outgoing-handler") {
         return Origin::Host { host: of_kind(ResourceKind::Url).and_then(|url| host_of(&url)) };
     }
@@ -419,6 +423,7 @@ fn reach(imports: &[Import], grant: &Grant) -> Reach {
             || granted(Profile::FileReadWrite),
         writes_files,
         keeps_state: used("hydroid:cap/kv"),
+        calls_tools: used("hydroid:cap/invoke"),
     }
 }
 
@@ -451,6 +456,8 @@ fn import_impact(import: &Import, grant: &Grant) -> Impact {
             | "hydroid:cap/vault-names"
             | "hydroid:cap/kv"
             | "hydroid:cap/secrets"
+            // What it has called is decided on by itself.
+            | "hydroid:cap/invoke"
             | "wasi:http/types" => Impact::ReadOnly,
             "hydroid:cap/memory" => uses_only(&["search"]),
             "hydroid:cap/scratchpad" => uses_only(&["read"]),
@@ -823,6 +830,7 @@ pub(crate) fn nobody() -> CallContext {
         cancel: CancelFlag::default(),
         progress: Arc::new(|_, _| {}),
         secret: SawSecret::default(),
+        nested: None,
     }
 }
 

@@ -5,7 +5,7 @@
 //! Read in this order: [`engine`] (one engine, a clock that ticks), [`limits`], [`cache`]
 //! (compiled code on disk), [`check`] (what a component imports against what it was granted),
 //! [`grants`] (the operator's file), `linker` and `instance` (one grant builds both the linker
-//! and the store), [`catalog`] (what is installed), then the roles `tool`, `provider`, `embedder`, `parser` and `hook`, the
+//! and the store), [`catalog`] (what is installed), then `nested` (one component calling another), the roles `tool`, `provider`, `embedder`, `parser` and `hook`, the
 //! host functions under `imports`, and [`egress`]; [`shipping`] is how components come here.
 
 #![expect(
@@ -32,6 +32,7 @@ mod imports;
 mod instance;
 pub mod limits;
 mod linker;
+mod nested;
 mod parser;
 mod preview;
 mod provider;

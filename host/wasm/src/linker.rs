@@ -11,7 +11,7 @@ use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Engine, Result};
 
 /// Profiles whose host side is part of this host.
-pub(crate) const BUILT: [Profile; 9] = [
+pub(crate) const BUILT: [Profile; 10] = [
     Profile::Pure,
     Profile::FileReadOnly,
     Profile::FileReadWrite,
@@ -21,6 +21,7 @@ pub(crate) const BUILT: [Profile; 9] = [
     Profile::VaultWriteStep,
     Profile::State,
     Profile::Memory,
+    Profile::Invoke,
 ];
 
 /// Linkers by the interfaces in them: one for each set of profiles, made once.
@@ -96,6 +97,9 @@ pub(crate) fn link_current(linker: &mut Linker<State>, grant: &Grant) -> Result<
     }
     if grant.links("hydroid:cap/kv") {
         cap::kv::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    }
+    if grant.links("hydroid:cap/invoke") {
+        cap::invoke::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
     }
     if grant.links("hydroid:cap/memory") {
         cap::memory::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;

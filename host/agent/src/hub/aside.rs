@@ -43,6 +43,7 @@ pub(super) async fn ask(
         cancel: CancelFlag::default(),
         progress: Arc::new(|_, _| {}),
         secret: SawSecret::default(),
+        nested: None,
     };
     let mut answer = Answer { tell, text: String::new(), usage: Usage::default() };
     let mut scrubbed = AnswerScrubber::new(scrubber);

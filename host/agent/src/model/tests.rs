@@ -87,6 +87,7 @@ impl Scene {
             cancel: self.cancel.clone(),
             progress: Arc::new(|_, _| {}),
             secret: SawSecret::default(),
+            nested: None,
         };
         let mut lines = Vec::new();
         let mut answer = match self.layers.complete(request, context).await {

@@ -169,6 +169,7 @@ async fn ask(scene: Scene, config: &str) -> (Result<Vec<ModelEvent>, ModelError>
         cancel: CancelFlag::default(),
         progress: Arc::new(|_, _| {}),
         secret: SawSecret::default(),
+        nested: None,
     };
     let pull = async {
         let mut completion = metered.complete(request, context).await?;

@@ -228,6 +228,7 @@ async fn call(
         cancel: CancelFlag::default(),
         progress: Arc::new(|_, note| tracing::info!(%note, "progress")),
         secret: SawSecret::default(),
+        nested: None,
     };
     let output = catalog.run(checked, context).await;
     let scrubber = ground.scrubber.current();

@@ -134,7 +134,7 @@ fn call() -> ToolCall {
 }
 
 fn received() -> Entry {
-    Entry::CallReceived { turn: turn(), call: call() }
+    Entry::CallReceived { turn: turn(), call: call(), parent: None }
 }
 
 fn asked() -> Entry {

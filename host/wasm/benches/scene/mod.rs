@@ -190,6 +190,7 @@ pub(crate) fn context() -> CallContext {
         cancel: CancelFlag::default(),
         progress: Arc::new(|_, _| {}),
         secret: SawSecret::default(),
+        nested: None,
     }
 }
 

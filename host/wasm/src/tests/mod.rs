@@ -11,6 +11,7 @@ mod hook;
 mod hostile;
 #[cfg(target_os = "linux")]
 mod keyless;
+mod nested;
 mod one_shot;
 mod parser;
 mod preview;
@@ -179,6 +180,7 @@ pub(crate) fn context() -> CallContext {
         cancel: CancelFlag::default(),
         progress: Arc::new(|_, _| {}),
         secret: SawSecret::default(),
+        nested: None,
     }
 }
 

@@ -196,6 +196,9 @@ fn wants(profiles: &BTreeSet<Profile>) -> String {
         if *profile == Profile::Web {
             text.push_str("hosts = [\"example.com\"]\nmethods = [\"GET\"]\n");
         }
+        if *profile == Profile::Invoke {
+            text.push_str("tools = [\"file_read\"]\n");
+        }
     }
     text
 }
@@ -204,6 +207,7 @@ fn includes(profiles: &BTreeSet<Profile>) -> String {
     let worlds = profiles.iter().map(|profile| match profile {
         Profile::Web => "web-client",
         Profile::Memory => "memory-access",
+        Profile::Invoke => "tool-calls",
         other => other.id(),
     });
     worlds.map(|world| format!("  include hydroid:cap/{world}@0.1.0;\n")).collect()

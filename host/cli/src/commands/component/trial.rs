@@ -180,6 +180,7 @@ pub(super) fn context(cancel: CancelFlag) -> CallContext {
         cancel,
         progress: Arc::new(|_, _| {}),
         secret: SawSecret::default(),
+        nested: None,
     }
 }
 

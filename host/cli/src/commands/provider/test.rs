@@ -103,6 +103,7 @@ async fn ask(ground: &Ground, model: &dyn Model) -> Result<Result<Answer, ModelE
         cancel: CancelFlag::default(),
         progress: Arc::new(|_, _| {}),
         secret: SawSecret::default(),
+        nested: None,
     };
     let mut completion = match model.complete(request, context).await {
         Ok(completion) => completion,
