@@ -65,7 +65,7 @@
 //!
 //! [`tool`] and [`types`], then what a tool may call: [`fs`], [`invoke`],
 //! [`config`], [`control`], [`log`].
-//! For vectors: [`embedder`]. For documents: [`parser`]. For points of the loop: [`hook`].
+//! For messages of a service: [`channel`]. For vectors: [`embedder`]. For documents: [`parser`]. For points of the loop: [`hook`].
 //! For a model service: [`provider`], then [`web`], [`answer`], [`arguments`], [`thinking`],
 //! [`rate_limit`] and [`text_calls`]; [`sse`] is below `answer`.
 //! [`bindings`] is the whole contract as generated, for whatever has no shorter form here.
@@ -78,6 +78,7 @@ pub use hydroid_component_macros::tool;
 
 pub mod provider;
 
+pub mod channel;
 pub mod embedder;
 
 pub mod hook;

@@ -76,6 +76,8 @@ pub struct CatalogSettings {
     pub config: Arc<config::Config>,
     /// The same time and chance at each call, where components are tried out.
     pub still: Option<Still>,
+    /// Components are only tried out: then channels are loaded too, which nothing else runs.
+    pub trials: bool,
 }
 
 /// Reads the operator's grants.
@@ -550,6 +552,7 @@ impl Shared {
             components: &settings.config.components,
             secret_sources: &settings.config.secrets,
             still: settings.still,
+            trials: settings.trials,
         };
         let grant = grants.effective(Subject { manifest: &manifest, digest: &digest, bundled });
         match component::load(&around, manifest, digest, first_party, grant, wasm) {

@@ -2,7 +2,7 @@
 //! says about itself, asked without any authority.
 
 use crate::bindings::core::types::Error;
-use crate::bindings::{embedders, hooks, parsers, providers, tools};
+use crate::bindings::{channels, embedders, hooks, parsers, providers, tools};
 use crate::cache::{self, CompiledCache};
 use crate::check::{self, Import, Refusal, Role};
 use crate::egress::Egress;
@@ -93,6 +93,7 @@ pub(crate) enum Pre {
     Embedder(Embedding),
     Parser(Parsing),
     Hook(Hooking),
+    Channel(channels::AllChannelsPre<State>),
 }
 
 /// Characters of an engine's message that are kept: its first sentence, and no dump of the input.
@@ -157,6 +158,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) components: &'a BTreeMap<String, config::Component>,
     pub(crate) secret_sources: &'a BTreeMap<String, config::SecretSource>,
     pub(crate) still: Option<Still>,
+    pub(crate) trials: bool,
 }
 
 /// `sha256:` and the digest in hexadecimal.
@@ -297,7 +299,9 @@ impl Loaded {
     pub fn embedder(&self) -> Option<&embedder::Description> {
         match &self.pre {
             Pre::Embedder(embedding) => Some(&embedding.description),
-            Pre::Tool(_) | Pre::Provider(_) | Pre::Parser(_) | Pre::Hook(_) => None,
+            Pre::Tool(_) | Pre::Provider(_) | Pre::Parser(_) | Pre::Hook(_) | Pre::Channel(_) => {
+                None
+            }
         }
     }
 
@@ -305,7 +309,11 @@ impl Loaded {
     pub fn points(&self) -> impl Iterator<Item = HookPoint> {
         let hooking = match &self.pre {
             Pre::Hook(hooking) => Some(hooking),
-            Pre::Tool(_) | Pre::Provider(_) | Pre::Embedder(_) | Pre::Parser(_) => None,
+            Pre::Tool(_)
+            | Pre::Provider(_)
+            | Pre::Embedder(_)
+            | Pre::Parser(_)
+            | Pre::Channel(_) => None,
         };
         hooking.into_iter().flat_map(|hooking| hooking.points())
     }
@@ -314,7 +322,9 @@ impl Loaded {
     pub fn reads(&self) -> impl Iterator<Item = &String> {
         let parsing = match &self.pre {
             Pre::Parser(parsing) => Some(parsing),
-            Pre::Tool(_) | Pre::Provider(_) | Pre::Embedder(_) | Pre::Hook(_) => None,
+            Pre::Tool(_) | Pre::Provider(_) | Pre::Embedder(_) | Pre::Hook(_) | Pre::Channel(_) => {
+                None
+            }
         };
         parsing.into_iter().flat_map(|parsing| &parsing.extensions)
     }
@@ -529,6 +539,10 @@ fn introduce(
             let pre = hooks::AllHooksPre::new(instance).map_err(link)?;
             let hooking = Hooking::introduced(around.engine, pre, equipment)?;
             Ok((Pre::Hook(hooking), Vec::new()))
+        }
+        Role::Channel if around.trials => {
+            let pre = channels::AllChannelsPre::new(instance).map_err(link)?;
+            Ok((Pre::Channel(pre), Vec::new()))
         }
         Role::Channel => Err(LoadError::Refused(vec![Refusal::RoleNotBuilt { role }])),
     }

@@ -1,6 +1,7 @@
 //! One call's store: built from the grant, the limits and the call, dropped when it ends.
 //! Instance memory is therefore never state.
 
+use crate::channel::Inbox;
 use crate::egress::Egress;
 use crate::files::{Files, Staging, Workspace};
 use crate::guard::Guard;
@@ -88,6 +89,8 @@ pub(crate) struct State {
     pub(crate) vault: VaultStep,
     /// What the call would do to files, if it is only tried out.
     pub(crate) staged: Option<Staging>,
+    /// Where a channel hands in what it received.
+    pub(crate) inbox: Option<Inbox>,
     /// What it asks other components through; none where it may not.
     pub(crate) caller: Option<Arc<Caller>>,
     host_calls_left: u64,
@@ -136,6 +139,7 @@ pub(crate) fn store(
         logged: Logged::default(),
         vault: VaultStep::None,
         staged: None,
+        inbox: None,
         caller: None,
         host_calls_left: limits.host_calls,
         fuel: None,

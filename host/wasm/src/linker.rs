@@ -1,7 +1,7 @@
 //! Grant → linker. What was not granted is not there, so it cannot be called: the component does
 //! not link. The same grant builds the store.
 
-use crate::bindings::{cap, core};
+use crate::bindings::{cap, channels, core};
 use crate::instance::State;
 use crate::{contract, imports, wasi};
 use hydroid_core::capability::{Grant, Profile};
@@ -71,6 +71,8 @@ pub(crate) fn link_current(linker: &mut Linker<State>, grant: &Grant) -> Result<
     core::log::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
     core::config::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
     core::control::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    // What a channel hands in with; in other hands it refuses.
+    channels::hydroid::channel::inbox::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
     if grant.links("hydroid:cap/fs-read") {
         cap::fs_read::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
     }

@@ -43,9 +43,17 @@ async fn it_is_put_to_the_person_and_answered_when_it_is_recorded() {
 
 #[tokio::test(start_paused = true)]
 async fn where_nobody_can_be_asked_the_caller_reads_the_denial() {
-    let host =
-        Host::with("[policy]\nmode = \"headless\"", vec![calls(&[&relay("write")]), says("done")]);
-    let session = host.new_session().await;
+    let host = Host::new(vec![calls(&[&relay("write")]), says("done")]);
+    let open = OpenSession {
+        user: UserId::new("me"),
+        session: SessionChoice::New(SessionId::new("s")),
+        mode: Mode::Default,
+        headless: true,
+        channel: "terminal".into(),
+        allow: Vec::new(),
+    };
+    let client = Arc::clone(&host.client) as Arc<dyn Sink>;
+    let session = host.agent.open(open, client).await.unwrap();
     assert_eq!(turn(&session, "go").await, Outcome::Completed);
     let transcript = host.transcript().join("\n");
     assert!(transcript.contains("result a: nested denied: denied: `write`"), "{transcript}");

@@ -12,7 +12,7 @@ pub(crate) struct New {
     #[arg(long, value_enum, default_value_t = Language::Rust)]
     pub(crate) lang: Language,
     /// What it is for.
-    #[arg(long, value_enum, default_value_t = NewRole::Tool)]
+    #[arg(long, alias = "kind", value_enum, default_value_t = NewRole::Tool)]
     pub(crate) role: NewRole,
     /// A profile it wants, such as `web` or `file-read-only`; none if absent.
     #[arg(long = "profile", value_name = "PROFILE")]
@@ -44,6 +44,14 @@ pub(crate) enum NewRole {
     Tool,
     /// Answers for models; in Rust.
     Provider,
+    /// Carries messages of a service; in Rust.
+    Channel,
+    /// Turns texts into vectors.
+    Embedder,
+    /// Is asked at points of the loop.
+    Hook,
+    /// Finds the text in documents.
+    Parser,
 }
 
 /// A build.

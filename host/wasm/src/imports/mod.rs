@@ -6,6 +6,7 @@ mod config;
 mod control;
 mod fs_read;
 mod fs_write;
+mod inbox;
 mod invoke;
 mod kv;
 mod log;

@@ -160,6 +160,7 @@ pub(crate) fn scene_adapted(
         scrubber: scrubber.clone(),
         config: Arc::new(config),
         still: None,
+        trials: false,
     })
     .unwrap();
     let catalog = Arc::new(catalog);
