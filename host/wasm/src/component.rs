@@ -206,6 +206,16 @@ pub(crate) fn brief(message: &str) -> String {
     line.chars().take(LONGEST_REASON).collect()
 }
 
+/// What a component is for and what it imports, looked at without the cache and without running
+/// anything of it.
+pub fn looked_at(engine: &WasmEngine, wasm: &[u8]) -> Result<(Role, Vec<Import>), LoadError> {
+    let component = wasmtime::component::Component::new(engine.engine(), wasm)
+        .map_err(|error| LoadError::NotAComponent(brief(&format!("{error:#}"))))?;
+    let role = check::role(engine.engine(), &component)
+        .map_err(|refusal| LoadError::Refused(vec![refusal]))?;
+    Ok((role, check::imports(engine.engine(), &component)))
+}
+
 /// Loads a component under a grant. `wasm` is asked for only if there is no compiled code.
 pub(crate) fn load(
     around: &Surroundings<'_>,

@@ -2,7 +2,7 @@
 //! Not part of the product: no crate depends on it, and it depends on none of them.
 //!
 //! Reading order: one file for each subcommand ([`components`], [`setup`], [`test`], [`demo`],
-//! [`authors`], [`bench`], [`eval`], [`fuzz`], [`mutants`], [`catalog`]), then what they share: [`cargo`], [`paths`], [`suite`], [`aimock`], [`page`].
+//! [`authors`], [`bench`], [`eval`], [`fuzz`], [`mutants`], [`catalog`], [`registry`]), then what they share: [`cargo`], [`paths`], [`suite`], [`aimock`], [`page`].
 
 #![expect(
     clippy::disallowed_methods,
@@ -20,6 +20,7 @@ mod demo;
 mod eval;
 mod fuzz;
 mod mutants;
+mod registry;
 mod setup;
 mod test;
 
@@ -91,6 +92,18 @@ enum Command {
         #[arg(long, value_name = "K/N")]
         shard: Option<String>,
     },
+    /// Sign the index of components for a release, with a key of yours.
+    Registry {
+        /// What to do: `sign`.
+        #[arg(value_enum)]
+        what: Registered,
+        /// The name of the key, as `hydroid key list` shows it; needed if you have several.
+        #[arg(long, value_name = "NAME")]
+        key: Option<String>,
+        /// Use this `hydroid` instead of the release build.
+        #[arg(long, value_name = "PATH")]
+        binary: Option<PathBuf>,
+    },
     /// Measure how well something works on public sets, and fail below its floors.
     Eval {
         /// What: `memory`.
@@ -112,6 +125,13 @@ enum Evaluated {
     Memory,
 }
 
+/// What can be done with the index.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Registered {
+    /// Sign it.
+    Sign,
+}
+
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Setup => setup::run(),
@@ -123,6 +143,9 @@ fn main() -> ExitCode {
         Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
         Command::Mutants { area, shard } => mutants::run(area.as_deref(), shard.as_deref()),
         Command::Eval { what: Evaluated::Memory } => eval::memory(),
+        Command::Registry { what: Registered::Sign, key, binary } => {
+            registry::sign(key.as_deref(), binary)
+        }
         Command::Bench { arguments } => bench::run(&arguments),
     };
     match result {
