@@ -11,7 +11,7 @@ pub(crate) struct New {
     /// The language it is written in.
     #[arg(long, value_enum, default_value_t = Language::Rust)]
     pub(crate) lang: Language,
-    /// What it is for.
+    /// What it is for; all but `tool` in Rust.
     #[arg(long, alias = "kind", value_enum, default_value_t = NewRole::Tool)]
     pub(crate) role: NewRole,
     /// A profile it wants, such as `web` or `file-read-only`; none if absent.
@@ -42,9 +42,9 @@ pub(crate) enum Language {
 pub(crate) enum NewRole {
     /// Offers tools to the model.
     Tool,
-    /// Answers for models; in Rust.
+    /// Answers for models.
     Provider,
-    /// Carries messages of a service; in Rust.
+    /// Carries messages of a service.
     Channel,
     /// Turns texts into vectors.
     Embedder,
