@@ -240,6 +240,10 @@ pub(crate) fn load(
     let imports = check::imports(engine, &component);
     let role =
         check::role(engine, &component).map_err(|refusal| LoadError::Refused(vec![refusal]))?;
+    // Nothing that is granted would make it run.
+    if role == Role::Channel && !around.trials {
+        return Err(LoadError::Refused(vec![Refusal::RoleNotBuilt { role }]));
+    }
     let refusals = check::refusals(&name, &imports, &grant);
     if !refusals.is_empty() {
         return Err(LoadError::Refused(refusals));
@@ -550,11 +554,10 @@ fn introduce(
             let hooking = Hooking::introduced(around.engine, pre, equipment)?;
             Ok((Pre::Hook(hooking), Vec::new()))
         }
-        Role::Channel if around.trials => {
+        Role::Channel => {
             let pre = channels::AllChannelsPre::new(instance).map_err(link)?;
             Ok((Pre::Channel(pre), Vec::new()))
         }
-        Role::Channel => Err(LoadError::Refused(vec![Refusal::RoleNotBuilt { role }])),
     }
 }
 

@@ -1,7 +1,9 @@
 //! One component calling tools of others: with what both may do and no more, at the expense of the
 //! outer call, and never in a circle.
 
-use super::{Scene, context, scene_adapted, text};
+use super::{Scene, built, context, scene_adapted, text};
+use crate::component::digest;
+use crate::grants::Entry;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use hydroid_core::capability::Profile;
@@ -90,18 +92,30 @@ impl Session {
 fn scene(names: &[&str], config: &str, adapt: impl Fn(&mut Manifest)) -> Scene {
     let names: Vec<&str> = [INVOKE, INVOKE].into_iter().chain(names.iter().copied()).collect();
     let second = Cell::new(false);
-    scene_adapted(&names, &format!("{TWO}{config}"), &[], |manifest| {
+    let scene = scene_adapted(&names, &format!("{TWO}{config}"), &[], |manifest| {
         if manifest.name.as_str() == INVOKE && second.replace(true) {
             manifest.name = ComponentId::new("test-tool-invoke-two");
         }
         adapt(manifest);
-    })
+    });
+    // The second of them is none of the release, so it has what somebody granted it.
+    let entry = Entry {
+        digest: digest(&built(INVOKE)),
+        profiles: [Profile::Invoke, Profile::FileReadOnly].into(),
+        ..Entry::default()
+    };
+    scene.grants.lock().unwrap().components.insert("test-tool-invoke-two".into(), entry);
+    scene.catalog.refresh().unwrap();
+    scene
 }
 
 fn wants(manifest: &mut Manifest, profile: Profile) {
     if manifest.name.as_str().starts_with(INVOKE) {
-        let want =
-            Want { reason: "test".into(), hosts: vec!["127.0.0.1".into()], ..Want::default() };
+        let want = Want {
+            reason: "test".into(),
+            hosts: vec!["http://127.0.0.1:9".into()],
+            ..Want::default()
+        };
         manifest.wants.insert(profile, want);
     }
 }
@@ -147,7 +161,7 @@ async fn what_was_not_granted_or_is_not_there_is_asked_of_nobody() {
             "`hydroid component grant test-tool-invoke state`",
         ),
         (
-            "vault_copy",
+            "vault_copyto",
             json!({"source": "a", "destination": "/shared/a"}),
             "which a person approves each time, so no component calls it",
         ),
@@ -195,7 +209,12 @@ async fn the_one_that_is_called_may_do_what_both_may() {
 async fn a_request_needs_both_grants_and_the_denial_names_who_lacks_it() {
     let address = "127.0.0.1:9";
     let config = format!("[egress]\nallow_private = [\"{address}\"]\n");
-    let both = |manifest: &mut Manifest| wants(manifest, Profile::Web);
+    let both = |manifest: &mut Manifest| {
+        wants(manifest, Profile::Web);
+        if let Some(want) = manifest.wants.get_mut(&Profile::Web) {
+            want.hosts.push(format!("http://{address}"));
+        }
+    };
     let scene = scene(&["tool-web"], &config, both);
     let session = Session::of(&scene);
     let said = session.relays("web_fetch", json!({"url": "https://example.com/"})).await;
