@@ -13,6 +13,7 @@ use crate::compacting;
 use crate::effects::{self, Job, News, Report, TurnContext};
 use crate::history;
 use crate::hooks::{self, Opened, Opening};
+use crate::nested::Waiting;
 use crate::remembering;
 use crate::session::{
     AnswerError, ChangeError, Command, CompactError, SayError, TurnEnd, TurnError, TurnReport,
@@ -132,6 +133,8 @@ struct Running {
     model: Option<Job>,
     answer: AnswerScrubber,
     tools: BTreeMap<CallId, Job>,
+    /// Calls that wait for what they asked for.
+    nested: Waiting,
     /// When each call that runs began.
     began_ms: BTreeMap<CallId, u64>,
     clock: WallClock,
@@ -509,6 +512,7 @@ impl Actor {
     async fn leave_when_settled(&mut self) {
         match &self.running {
             Some(running) if !running.turn.waits_for_a_person() => return,
+            Some(running) if !running.turn.can_be_left() => {}
             Some(_) | None => self.running = None,
         }
         self.leaving = false;
@@ -673,6 +677,7 @@ impl Actor {
             model: None,
             answer: AnswerScrubber::new(self.agent.scrubber.current()),
             tools: BTreeMap::new(),
+            nested: Waiting::default(),
             began_ms: BTreeMap::new(),
             clock: WallClock { left: settings::wall_time(&self.agent.config), since: None },
             denied: 0,
@@ -735,10 +740,22 @@ impl Actor {
             }
             News::CallFinished { id, output, label, redactions } => {
                 running.tools.remove(&id);
+                running.nested.ended(&id, &output);
                 if redactions > 0 {
                     self.audit_redactions(&id, &label, redactions).await;
                 }
                 vec![Event::CallFinished { id, output, label }]
+            }
+            News::CallNested(nested) => {
+                // Dropped with its reply, if the call that asks has ended meanwhile.
+                if !running.turn.runs(&nested.parent) {
+                    return;
+                }
+                let id = running.turn.nested_id(&nested.parent);
+                running.nested.begin(id.clone(), nested.reply);
+                let (name, arguments) = (nested.tool, nested.arguments);
+                let call = ToolCall { id, name, arguments };
+                vec![Event::CallNested { parent: nested.parent, call }]
             }
             News::Noticed(text) => vec![Event::Noticed(text)],
             News::Progress { id, fraction, note } => {
@@ -876,7 +893,10 @@ impl Actor {
             let ran_ms = self.ran_ms(entry, now_ms);
             let tool = tool_of(entry, entries.iter().chain(self.entries.iter().rev()));
             let event = audit::of_entry(&self.user, &self.session, entry, ran_ms, tool);
-            if let Some(event) = event {
+            if let Some(mut event) = event {
+                event.parent = event.call.as_ref().and_then(|call| {
+                    parent_of(call, entries.iter().chain(self.entries.iter().rev()))
+                });
                 self.agent.audit.record(event).await?;
             }
         }
@@ -971,6 +991,7 @@ impl Running {
     /// Keeps what the report of the turn will say.
     fn recorded(&mut self, entry: &Entry) {
         self.spans.take(entry);
+        self.nested.recorded(entry);
         match entry {
             Entry::CallDecided {
                 decision: Decision::Deny { .. }, by: DecidedBy::Policy, ..
@@ -1019,6 +1040,15 @@ fn tool_of<'a>(decided: &Entry, entries: impl Iterator<Item = &'a Entry>) -> Opt
             _ => None,
         })
         .next()
+}
+
+/// The call that asked for this one, if none of the model's own.
+fn parent_of<'a>(call_id: &CallId, mut entries: impl Iterator<Item = &'a Entry>) -> Option<CallId> {
+    entries.find_map(|entry| match entry {
+        Entry::CallReceived { call, parent, .. } if call.id == *call_id => Some(parent.clone()),
+        Entry::TurnStarted { .. } => Some(None),
+        _ => None,
+    })?
 }
 
 /// The next report, once the client the session was opened with has room for what it brings.

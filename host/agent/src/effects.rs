@@ -3,6 +3,7 @@
 
 use crate::compacting;
 use crate::hooks;
+use crate::nested::{self, Nested};
 use crate::secrecy;
 use crate::sessions::AgentParts;
 use crate::settings;
@@ -73,6 +74,8 @@ pub(crate) enum News {
         label: Label,
         redactions: u32,
     },
+    /// A call that runs asks for another one.
+    CallNested(Nested),
     Noticed(String),
     Progress {
         id: CallId,
@@ -246,7 +249,8 @@ pub(crate) fn run_tool(turn: &TurnContext, checked: CheckedCall, trace: Trace) -
     let cancel = CancelFlag::default();
     let context =
         turn.call_context(&cancel, Some(&checked.call.id), turn.progress_of(&checked.call.id));
-    let context = CallContext { trace, ..context };
+    let nested = nested::Asking { turn: turn.clone(), parent: checked.call.id.clone() };
+    let context = CallContext { trace, nested: Some(Arc::new(nested)), ..context };
     let turn = turn.clone();
     let task = tokio::spawn(async move {
         let id = checked.call.id.clone();
@@ -335,6 +339,7 @@ impl TurnContext {
             progress,
             secret: SawSecret::default(),
             trace: Trace::default(),
+            nested: None,
         }
     }
 

@@ -287,9 +287,11 @@ impl Tools for FakeTools {
                 reads_files: file.is_some(),
                 writes_files: file.is_some() && impact != Impact::ReadOnly,
                 keeps_state: arguments["state"].as_bool() == Some(true),
+                calls_tools: arguments["nested"].is_string(),
             },
             hooked: None,
             preview: None,
+            parent: None,
         })
     }
 
@@ -316,6 +318,12 @@ impl Tools for FakeTools {
             let _guard = guard;
             self.started.notify_one();
             (context.progress)(Some(f32::NAN), format!("half of {SECRET}"));
+            if let (Some(tool), Some(nested)) = (arguments["nested"].as_str(), &context.nested) {
+                let answer = nested.call(tool.to_owned(), "{}".to_owned()).await;
+                let said = texts(&answer.output.content);
+                let how = if answer.denied { "denied:" } else { "said" };
+                return ToolOutput::text(format!("nested {how} {said}"));
+            }
             match arguments["do"].as_str() {
                 Some("hang") => std::future::pending().await,
                 Some("slow") => {

@@ -60,6 +60,7 @@ pub(crate) fn context(user: &UserId, session: &SessionId, turn: TurnId) -> CallC
         progress: Arc::new(|_, _| {}),
         secret: SawSecret::default(),
         trace: Default::default(),
+        nested: None,
     }
 }
 

@@ -23,6 +23,7 @@ mod hooks;
 mod hub;
 mod metered;
 mod model;
+mod nested;
 mod remembering;
 mod secrecy;
 mod session;

@@ -7,6 +7,7 @@ mod hub;
 mod kept;
 mod metered;
 mod models;
+mod nested;
 mod remembering;
 mod secrecy;
 mod spans;
@@ -639,7 +640,7 @@ async fn an_interrupted_session_is_closed_and_goes_on() {
             provider: ComponentId::new("p"),
             model: "m".into(),
         },
-        Entry::CallReceived { turn: turn_id, call },
+        Entry::CallReceived { turn: turn_id, call, parent: None },
     ];
     let mut host = Host::new(vec![calls(&["a write"]), says("done")]);
     host.journal.left_by_another_process("s", left);

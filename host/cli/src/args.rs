@@ -294,6 +294,13 @@ pub(crate) struct Grant {
     /// A secret it may attach, for `web`; those it declares if absent.
     #[arg(long = "secret", value_name = "NAME")]
     pub(crate) secrets: Vec<String>,
+    /// A tool of another component it may call, for `invoke`; those it declares if absent.
+    #[arg(long = "tool", value_name = "NAME")]
+    pub(crate) tools: Vec<String>,
+    /// How much it may keep for each person, for `state`, such as `512KiB`; what it declares if
+    /// absent.
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) quota: Option<String>,
     /// Accept that it can read your files and send them away.
     #[arg(long)]
     pub(crate) files_and_web: bool,

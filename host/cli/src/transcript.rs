@@ -183,7 +183,7 @@ mod tests {
             },
             Entry::Text { turn: turn.clone(), text: "I ".into() },
             Entry::Text { turn: turn.clone(), text: "read\x1b[2J".into() },
-            Entry::CallReceived { turn: turn.clone(), call },
+            Entry::CallReceived { turn: turn.clone(), call, parent: None },
             Entry::CallFinished {
                 turn: turn.clone(),
                 call_id: CallId::new("c"),

@@ -193,6 +193,7 @@ impl Ground {
             scrubber: self.scrubber.clone(),
             config: self.config.clone(),
             still: None,
+            trials: false,
         });
         let catalog = catalog.map(Arc::new).map_err(anyhow::Error::msg)?;
         // The embedder is a component of the catalog, and the catalog's tools search with it.

@@ -164,6 +164,8 @@ pub struct Limits {
     pub output: Size,
     pub log_lines: u32,
     pub log: Size,
+    pub nested_calls: u32,
+    pub nesting: u32,
     pub random: Size,
     pub resources: usize,
 }
@@ -771,6 +773,8 @@ impl Default for Limits {
             output: Size(4 << 20),
             log_lines: 1_000,
             log: Size(256 << 10),
+            nested_calls: 64,
+            nesting: 4,
             random: Size(1 << 20),
             resources: 256,
         }

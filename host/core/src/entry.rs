@@ -83,12 +83,16 @@ pub enum Entry {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         title: Option<String>,
     },
-    /// The model asked for a tool call.
+    /// The model asked for a tool call, or a component that is being called did.
     CallReceived {
         /// The turn.
         turn: TurnId,
         /// The call.
         call: ToolCall,
+        /// The call that asked for it; none if the model did. The model reads neither such a call
+        /// nor its result.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent: Option<CallId>,
     },
     /// The person is asked whether a call may run.
     ApprovalAsked {
@@ -381,7 +385,9 @@ impl Rebuild {
                     label,
                 ));
             }
-            Entry::CallReceived { call, .. } => {
+            // What a component asked for is between it and the other one.
+            Entry::CallReceived { parent: Some(_), .. } => {}
+            Entry::CallReceived { call, parent: None, .. } => {
                 if self.seen.insert(call.id.clone()) {
                     let label = self.label();
                     self.asked.push(call.clone());
@@ -535,7 +541,7 @@ mod tests {
     }
 
     fn received(id: &str) -> Entry {
-        Entry::CallReceived { turn: turn(), call: call(id) }
+        Entry::CallReceived { turn: turn(), call: call(id), parent: None }
     }
 
     fn finished(id: &str) -> Entry {

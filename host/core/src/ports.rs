@@ -13,6 +13,7 @@ mod household;
 mod key_values;
 mod known_secrets;
 mod ledger;
+mod nested_calls;
 mod parsers;
 mod prompt_files;
 mod rate_limits;
@@ -37,6 +38,7 @@ pub use key_values::{
 };
 pub use known_secrets::KnownSecrets;
 pub use ledger::{Charge, Grouping, Ledger, RequestNumber, Since, Spent, SpentBy};
+pub use nested_calls::{NestedAnswer, NestedCalls};
 pub use parsers::{ParseError, ParsedDocument, ParsedSection, Parsers};
 pub use prompt_files::{PromptFile, PromptFiles};
 pub use rate_limits::{RateLimit, RateLimits, RateWindows};
@@ -215,6 +217,8 @@ pub struct CallContext {
     pub secret: SawSecret,
     /// What spans of it are parts of.
     pub trace: Trace,
+    /// Who runs what the call itself asks for; none where no session decides on it.
+    pub nested: Option<Arc<dyn NestedCalls>>,
 }
 
 impl std::fmt::Debug for CallContext {

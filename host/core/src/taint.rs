@@ -304,6 +304,7 @@ mod tests {
             reach: Reach::default(),
             hooked: None,
             preview: None,
+            parent: None,
         }
     }
 

@@ -71,6 +71,8 @@ pub struct CheckedCall {
     pub hooked: Option<Box<Hooked>>,
     /// What a person is shown beside the arguments when asked: a difference, a size, a target.
     pub preview: Option<Preview>,
+    /// The call that asked for this one, if a component did and not the model.
+    pub parent: Option<CallId>,
 }
 
 /// What a call can read and write of what is kept, proven from imports and grant, whatever else
@@ -83,6 +85,8 @@ pub struct Reach {
     pub writes_files: bool,
     /// The component's own state, from one session to the next.
     pub keeps_state: bool,
+    /// It calls tools of others, of which each is decided on by itself.
+    pub calls_tools: bool,
 }
 
 /// What hooks said of a call before a rule decided on it.

@@ -219,7 +219,7 @@ impl Conversation {
             Entry::Text { turn, text } => self.append(turn, &text, true),
             Entry::Thinking { turn, text, .. } => self.append(turn, &text, false),
             Entry::Cited { turn, uri, title } => self.push(turn, Kind::Cited { uri, title }),
-            Entry::CallReceived { turn, call } => {
+            Entry::CallReceived { turn, call, .. } => {
                 if self.call(&call.id).is_none() {
                     self.push(turn, Kind::Call(Box::new(Call::new(call))));
                 }

@@ -314,7 +314,8 @@ impl ScriptedHost {
         match self.call.clone() {
             None => self.finish(&session, &turn),
             Some((call, preview)) => {
-                let received = Entry::CallReceived { turn: turn.clone(), call: call.clone() };
+                let received =
+                    Entry::CallReceived { turn: turn.clone(), call: call.clone(), parent: None };
                 self.append(&session, received);
                 let asked = Entry::ApprovalAsked {
                     turn,

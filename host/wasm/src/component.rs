@@ -2,7 +2,7 @@
 //! says about itself, asked without any authority.
 
 use crate::bindings::core::types::Error;
-use crate::bindings::{embedders, hooks, parsers, providers, tools};
+use crate::bindings::{channels, embedders, hooks, parsers, providers, tools};
 use crate::cache::{self, CompiledCache};
 use crate::check::{self, Import, Refusal, Role};
 use crate::egress::Egress;
@@ -94,6 +94,7 @@ pub(crate) enum Pre {
     Embedder(Embedding),
     Parser(Parsing),
     Hook(Hooking),
+    Channel(channels::AllChannelsPre<State>),
 }
 
 /// Characters of an engine's message that are kept: its first sentence, and no dump of the input.
@@ -158,6 +159,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) components: &'a BTreeMap<String, config::Component>,
     pub(crate) secret_sources: &'a BTreeMap<String, config::SecretSource>,
     pub(crate) still: Option<Still>,
+    pub(crate) trials: bool,
 }
 
 /// `sha256:` and the digest in hexadecimal.
@@ -205,6 +207,16 @@ pub(crate) fn brief(message: &str) -> String {
     line.chars().take(LONGEST_REASON).collect()
 }
 
+/// What a component is for and what it imports, looked at without the cache and without running
+/// anything of it.
+pub fn looked_at(engine: &WasmEngine, wasm: &[u8]) -> Result<(Role, Vec<Import>), LoadError> {
+    let component = wasmtime::component::Component::new(engine.engine(), wasm)
+        .map_err(|error| LoadError::NotAComponent(brief(&format!("{error:#}"))))?;
+    let role = check::role(engine.engine(), &component)
+        .map_err(|refusal| LoadError::Refused(vec![refusal]))?;
+    Ok((role, check::imports(engine.engine(), &component)))
+}
+
 /// Loads a component under a grant. `wasm` is asked for only if there is no compiled code.
 pub(crate) fn load(
     around: &Surroundings<'_>,
@@ -229,6 +241,10 @@ pub(crate) fn load(
     let imports = check::imports(engine, &component);
     let role =
         check::role(engine, &component).map_err(|refusal| LoadError::Refused(vec![refusal]))?;
+    // Nothing that is granted would make it run.
+    if role == Role::Channel && !around.trials {
+        return Err(LoadError::Refused(vec![Refusal::RoleNotBuilt { role }]));
+    }
     let refusals = check::refusals(&name, &imports, &grant);
     if !refusals.is_empty() {
         return Err(LoadError::Refused(refusals));
@@ -298,7 +314,9 @@ impl Loaded {
     pub fn embedder(&self) -> Option<&embedder::Description> {
         match &self.pre {
             Pre::Embedder(embedding) => Some(&embedding.description),
-            Pre::Tool(_) | Pre::Provider(_) | Pre::Parser(_) | Pre::Hook(_) => None,
+            Pre::Tool(_) | Pre::Provider(_) | Pre::Parser(_) | Pre::Hook(_) | Pre::Channel(_) => {
+                None
+            }
         }
     }
 
@@ -306,7 +324,11 @@ impl Loaded {
     pub fn points(&self) -> impl Iterator<Item = HookPoint> {
         let hooking = match &self.pre {
             Pre::Hook(hooking) => Some(hooking),
-            Pre::Tool(_) | Pre::Provider(_) | Pre::Embedder(_) | Pre::Parser(_) => None,
+            Pre::Tool(_)
+            | Pre::Provider(_)
+            | Pre::Embedder(_)
+            | Pre::Parser(_)
+            | Pre::Channel(_) => None,
         };
         hooking.into_iter().flat_map(|hooking| hooking.points())
     }
@@ -315,7 +337,9 @@ impl Loaded {
     pub fn reads(&self) -> impl Iterator<Item = &String> {
         let parsing = match &self.pre {
             Pre::Parser(parsing) => Some(parsing),
-            Pre::Tool(_) | Pre::Provider(_) | Pre::Embedder(_) | Pre::Hook(_) => None,
+            Pre::Tool(_) | Pre::Provider(_) | Pre::Embedder(_) | Pre::Hook(_) | Pre::Channel(_) => {
+                None
+            }
         };
         parsing.into_iter().flat_map(|parsing| &parsing.extensions)
     }
@@ -409,6 +433,10 @@ fn origin(imports: &[Import], grant: &Grant, first_party: bool, resources: &[Res
             _ => None,
         }
     };
+    // Made of whatever those it called gave back.
+    if used("hydroid:cap/invoke") {
+        return Origin::Unknown;
+    }
     if used("hydroid:cap/web") || used("wasi:http/outgoing-handler") {
         return Origin::Host { host: of_kind(ResourceKind::Url).and_then(|url| host_of(&url)) };
     }
@@ -436,6 +464,7 @@ fn reach(imports: &[Import], grant: &Grant) -> Reach {
             || granted(Profile::FileReadWrite),
         writes_files,
         keeps_state: used("hydroid:cap/kv"),
+        calls_tools: used("hydroid:cap/invoke"),
     }
 }
 
@@ -468,6 +497,8 @@ fn import_impact(import: &Import, grant: &Grant) -> Impact {
             | "hydroid:cap/vault-names"
             | "hydroid:cap/kv"
             | "hydroid:cap/secrets"
+            // What it has called is decided on by itself.
+            | "hydroid:cap/invoke"
             | "wasi:http/types" => Impact::ReadOnly,
             "hydroid:cap/memory" => uses_only(&["search"]),
             "hydroid:cap/scratchpad" => uses_only(&["read"]),
@@ -540,7 +571,10 @@ fn introduce(
             let hooking = Hooking::introduced(around.engine, pre, equipment)?;
             Ok((Pre::Hook(hooking), Vec::new()))
         }
-        Role::Channel => Err(LoadError::Refused(vec![Refusal::RoleNotBuilt { role }])),
+        Role::Channel => {
+            let pre = channels::AllChannelsPre::new(instance).map_err(link)?;
+            Ok((Pre::Channel(pre), Vec::new()))
+        }
     }
 }
 
@@ -841,6 +875,7 @@ pub(crate) fn nobody() -> CallContext {
         progress: Arc::new(|_, _| {}),
         secret: SawSecret::default(),
         trace: Default::default(),
+        nested: None,
     }
 }
 

@@ -6,6 +6,9 @@ use crate::catalog::Catalog;
 use crate::component::{Loaded, Pre};
 use crate::convert;
 use crate::files::Staging;
+use crate::instance;
+use crate::nested::Between;
+use crate::nested::clock::CallClock;
 use crate::preview;
 use crate::trap::{self, Cause};
 use crate::vault::{self, VaultStep};
@@ -17,10 +20,11 @@ use hydroid_core::message::Content;
 use hydroid_core::policy::resource::resources;
 use hydroid_core::ports::{CallContext, Tools};
 use hydroid_core::tool::{
-    CheckedCall, Preview, Resource, ResourceKind, ToolCall, ToolOutput, ToolSpec,
+    CheckedCall, Impact, Preview, Resource, ResourceKind, ToolCall, ToolOutput, ToolSpec,
 };
 use serde_json::Value;
 use std::sync::Arc;
+use tokio::time::Instant;
 
 /// Problems with arguments that are shown at once.
 const MOST_PROBLEMS: usize = 5;
@@ -73,6 +77,7 @@ impl Tools for Catalog {
             hooked: None,
             resources,
             preview: None,
+            parent: None,
         })
     }
 
@@ -84,16 +89,28 @@ impl Tools for Catalog {
         let found = owner(self, &call);
         async move {
             match found {
+                Some(_) if call.parent.is_some() && call.impact == Impact::Vault => {
+                    ToolOutput::error("not run: no component takes something out of the vault")
+                }
                 Some(loaded) if loaded.grant().profiles.contains(&Profile::VaultReadStep) => {
                     vault::copy(self, &loaded, &call, context).await
                 }
-                Some(loaded) => match &call.preview {
-                    Some(Preview::Difference { digest, .. }) => {
-                        preview::run_as_shown(&loaded, &call, context, digest).await
+                Some(loaded) => {
+                    let (tool, parent) = (&call.call.name, call.parent.as_ref());
+                    let between = match Between::of(self, &loaded, tool, parent, &context) {
+                        Ok(between) => between,
+                        Err(problem) => return ToolOutput::error(format!("not run: {problem}")),
+                    };
+                    match &call.preview {
+                        Some(Preview::Difference { digest, .. }) => {
+                            preview::run_as_shown(&loaded, &call, context, digest, &between).await
+                        }
+                        Some(
+                            Preview::Copy { .. } | Preview::Send { .. } | Preview::Unknown { .. },
+                        )
+                        | None => run(&loaded, &call.call, context, Errand::default(), &between).await.0,
                     }
-                    Some(Preview::Copy { .. } | Preview::Send { .. } | Preview::Unknown { .. })
-                    | None => run(&loaded, &call.call, context, Errand::default()).await.0,
-                },
+                }
                 None => ToolOutput::error(format!(
                     "the tool `{}` of `{}` was removed or replaced since it was asked for; ask again",
                     call.call.name, call.component
@@ -138,7 +155,7 @@ pub enum Ended {
 impl Catalog {
     /// Runs a call without comparing it with a schema, to see what the component makes of it.
     pub async fn try_out(&self, loaded: &Loaded, call: &ToolCall, context: CallContext) -> Ended {
-        run_to_end(loaded, call, context, Errand::default()).await.0
+        run_to_end(loaded, call, context, Errand::default(), &Between::default()).await.0
     }
 }
 
@@ -148,8 +165,9 @@ pub(crate) async fn run(
     call: &ToolCall,
     context: CallContext,
     errand: Errand,
+    between: &Between,
 ) -> (ToolOutput, Errand) {
-    let (ended, left) = run_to_end(loaded, call, context, errand).await;
+    let (ended, left) = run_to_end(loaded, call, context, errand, between).await;
     let output = match ended {
         Ended::Answered(output) => output,
         Ended::Refused { kind, message } => ToolOutput::error(format!("{kind}: {message}")),
@@ -163,13 +181,16 @@ async fn run_to_end(
     call: &ToolCall,
     context: CallContext,
     errand: Errand,
+    between: &Between,
 ) -> (Ended, Errand) {
     let Pre::Tool(pre) = &loaded.pre else {
         return (Ended::Stopped(format!("`{}` is not a tool component", loaded.name())), errand);
     };
-    let time = loaded.limits().call;
+    let equipment = between.equipment(loaded);
+    let time = equipment.limits.call;
+    let deadline = Instant::now() + time;
     let mut span = loaded.span(&context.trace, "invoke");
-    let mut store = match loaded.store(context, time) {
+    let mut store = match instance::store(loaded.engine.engine(), equipment, context, deadline) {
         Ok(store) => store,
         Err(error) => {
             tracing::warn!(component = %loaded.name(), error = ?error, "no store");
@@ -178,6 +199,12 @@ async fn run_to_end(
             return (Ended::Stopped(format!("`{}` could not be started", loaded.name())), errand);
         }
     };
+    if let Some(within) = &between.within {
+        instance::share_requests(&mut store, &within.requests);
+    } else if let Some(caller) = &between.caller {
+        instance::share_requests(&mut store, &caller.requests);
+    }
+    store.data_mut().caller = between.caller.clone();
     store.data_mut().vault = errand.vault;
     store.data_mut().staged = errand.staged;
     let wit = Call {
@@ -196,10 +223,28 @@ async fn run_to_end(
         let bindings = made?;
         bindings.hydroid_tool_tool().call_invoke(&mut store, &wit).await
     };
-    let called = tokio::time::timeout(time, calling).await;
+    // The time of a call that may wait for others stands still meanwhile.
+    let own;
+    let clock = match &between.caller {
+        Some(caller) => &caller.clock,
+        None => {
+            own = CallClock::new(time);
+            &own
+        }
+    };
+    let called = tokio::select! {
+        biased;
+        called = calling => Ok(called),
+        () = clock.used_up() => Err(()),
+    };
+    if let Some(within) = &between.within {
+        let fuel = equipment.limits.fuel;
+        let fuel = fuel.zip(store.get_fuel().ok()).map(|(had, has)| had.saturating_sub(has));
+        within.pays(store.data().host_calls(), fuel, time.saturating_sub(clock.left()));
+    }
     log_output(loaded, &store);
     let ended = match called {
-        Err(_) => Ended::Stopped(trap::sentence(&store, Cause::Deadline(time))),
+        Err(()) => Ended::Stopped(trap::sentence(&store, Cause::Deadline(time))),
         Ok(Err(error)) => Ended::Stopped(trap::sentence(&store, Cause::Error(error))),
         Ok(Ok(Err(error))) => Ended::Refused {
             kind: convert::kind_name(error.kind),

@@ -3,7 +3,7 @@
 //!
 //! Reading order: one file for each subcommand ([`components`], [`setup`], [`test`], [`demo`],
 //! [`authors`], [`bench`], [`eval`], [`fuzz`], [`load`], [`mutants`], [`catalog`],
-//! [`autobahn`], [`schemathesis`]), then what they share: [`cargo`], [`paths`], [`suite`], [`aimock`], [`page`],
+//! [`registry`], [`autobahn`], [`schemathesis`]), then what they share: [`cargo`], [`paths`], [`suite`], [`aimock`], [`page`],
 //! [`python`], [`serving`].
 
 #![expect(
@@ -25,6 +25,7 @@ mod eval;
 mod fuzz;
 mod load;
 mod mutants;
+mod registry;
 mod schemathesis;
 mod setup;
 mod test;
@@ -109,6 +110,18 @@ enum Command {
         #[arg(long, value_name = "COUNT", default_value_t = 100)]
         examples: u32,
     },
+    /// Sign the index of components for a release, with a key of yours.
+    Registry {
+        /// What to do: `sign`.
+        #[arg(value_enum)]
+        what: Registered,
+        /// The name of the key, as `hydroid key list` shows it; needed if you have several.
+        #[arg(long, value_name = "NAME")]
+        key: Option<String>,
+        /// Use this `hydroid` instead of the release build.
+        #[arg(long, value_name = "PATH")]
+        binary: Option<PathBuf>,
+    },
     /// Measure how well something works on public sets, and fail below its floors.
     Eval {
         /// What: `memory`.
@@ -130,6 +143,13 @@ enum Evaluated {
     Memory,
 }
 
+/// What can be done with the index.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Registered {
+    /// Sign it.
+    Sign,
+}
+
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Setup => setup::run(),
@@ -144,6 +164,9 @@ fn main() -> ExitCode {
         Command::Load(load) => load::run(&load),
         Command::Mutants { area, shard } => mutants::run(area.as_deref(), shard.as_deref()),
         Command::Eval { what: Evaluated::Memory } => eval::memory(),
+        Command::Registry { what: Registered::Sign, key, binary } => {
+            registry::sign(key.as_deref(), binary)
+        }
         Command::Bench { arguments } => bench::run(&arguments),
     };
     match result {

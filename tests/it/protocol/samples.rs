@@ -383,7 +383,7 @@ fn entries() -> Vec<Entry> {
         },
         Entry::Thinking { turn: turn(), text: "A file.".into(), opaque: None },
         Entry::Text { turn: turn(), text: "I ".into() },
-        Entry::CallReceived { turn: turn(), call: call.clone() },
+        Entry::CallReceived { turn: turn(), call: call.clone(), parent: None },
         Entry::ApprovalAsked {
             turn: turn(),
             call_id: call.id.clone(),

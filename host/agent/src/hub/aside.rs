@@ -45,6 +45,7 @@ pub(super) async fn ask(
         progress: Arc::new(|_, _| {}),
         secret: SawSecret::default(),
         trace: Default::default(),
+        nested: None,
     };
     let mut answer = Answer { tell, text: String::new(), usage: Usage::default() };
     let mut scrubbed = AnswerScrubber::new(scrubber);

@@ -88,6 +88,7 @@ impl Scene {
             progress: Arc::new(|_, _| {}),
             secret: SawSecret::default(),
             trace: Default::default(),
+            nested: None,
         };
         let mut lines = Vec::new();
         let mut answer = match self.layers.complete(request, context).await {

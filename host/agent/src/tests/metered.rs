@@ -170,6 +170,7 @@ async fn ask(scene: Scene, config: &str) -> (Result<Vec<ModelEvent>, ModelError>
         progress: Arc::new(|_, _| {}),
         secret: SawSecret::default(),
         trace: Default::default(),
+        nested: None,
     };
     let pull = async {
         let mut completion = metered.complete(request, context).await?;

@@ -229,6 +229,7 @@ async fn call(
         progress: Arc::new(|_, note| tracing::info!(%note, "progress")),
         secret: SawSecret::default(),
         trace: Default::default(),
+        nested: None,
     };
     let output = catalog.run(checked, context).await;
     let scrubber = ground.scrubber.current();

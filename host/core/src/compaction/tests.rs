@@ -130,7 +130,7 @@ fn any_history_gives_a_valid_request_however_often_it_is_summed_up() {
                     let call_id = CallId::new(format!("c{calls}"));
                     let call =
                         ToolCall { id: call_id.clone(), name: "f".into(), arguments: "{}".into() };
-                    entries.push(Entry::CallReceived { turn: id.clone(), call });
+                    entries.push(Entry::CallReceived { turn: id.clone(), call, parent: None });
                     // A crash leaves calls without a result.
                     if random.below(5) > 0 {
                         let label = Label::tool(ComponentId::new("t"), "f", Origin::Unknown);

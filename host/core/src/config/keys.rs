@@ -295,6 +295,18 @@ pub const KEYS: &[Key] = &[
         "\"64MiB\"",
         "Linear memory of a component, all its memories together.",
     ),
+    key(
+        "limits.nested_calls",
+        "number",
+        "64",
+        "Calls of other tools that one call may cause, those of the tools it calls included.",
+    ),
+    key(
+        "limits.nesting",
+        "number",
+        "4",
+        "How deep tools may call one another; 0 lets none call another.",
+    ),
     key("limits.output", "size", "\"4MiB\"", "What one call of a tool may return."),
     key("limits.random", "size", "\"1MiB\"", "Random bytes in one request."),
     key(

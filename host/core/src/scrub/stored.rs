@@ -49,8 +49,8 @@ impl Scrubber {
                 let title = title.map(|title| self.mask_known(&title));
                 Entry::Cited { turn, uri: self.mask_known(&uri), title }
             }
-            Entry::CallReceived { turn, call } => {
-                Entry::CallReceived { turn, call: self.known_call(call) }
+            Entry::CallReceived { turn, call, parent } => {
+                Entry::CallReceived { turn, call: self.known_call(call), parent }
             }
             Entry::ApprovalAsked {
                 turn,
@@ -278,7 +278,11 @@ mod tests {
         let call = serde_json::json!({ "id": "c", "name": "n", "arguments": KEY });
         let mut entries = vec![
             Entry::Cited { turn: turn(), uri: KEY.into(), title: Some(KEY.into()) },
-            Entry::CallReceived { turn: turn(), call: serde_json::from_value(call).unwrap() },
+            Entry::CallReceived {
+                turn: turn(),
+                call: serde_json::from_value(call).unwrap(),
+                parent: None,
+            },
             Entry::CallEdited { turn: turn(), call_id: CallId::new("c"), arguments: KEY.into() },
             Entry::CallDecided {
                 turn: turn(),

@@ -132,7 +132,7 @@ impl Followed {
             Entry::Cited { turn, uri, title } if self.is_ours(&turn) => {
                 self.answer.sources.push(json!({ "uri": uri, "title": title }));
             }
-            Entry::CallReceived { turn, call } if self.is_ours(&turn) => {
+            Entry::CallReceived { turn, call, parent: None } if self.is_ours(&turn) => {
                 let (id, name, arguments) = (call.id, call.name, call.arguments);
                 let call = Call { id, name, arguments, status: "asked", denied: None };
                 self.answer.calls.push(call.clone());

@@ -288,7 +288,11 @@ mod tests {
 
     #[test]
     fn what_was_taken_back_is_no_turn_any_more() {
-        let began = |turn: &str| Entry::TurnStarted { turn: TurnId::new(turn), parts: Vec::new() };
+        let began = |turn: &str| Entry::TurnStarted {
+            turn: TurnId::new(turn),
+            parts: Vec::new(),
+            key: None,
+        };
         let back = |to: Option<&str>| Entry::Rewound { to: to.map(TurnId::new) };
         let left = |entries: Vec<Entry>| {
             let numbered = (1..).zip(entries);

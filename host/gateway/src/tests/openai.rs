@@ -144,7 +144,7 @@ fn call() -> ToolCall {
 }
 
 fn received() -> Entry {
-    Entry::CallReceived { turn: turn(), call: call() }
+    Entry::CallReceived { turn: turn(), call: call(), parent: None }
 }
 
 fn asked() -> Entry {
@@ -736,7 +736,7 @@ async fn a_response_that_failed_or_goes_on_is_read_as_that() {
     let failed = read(&running).await;
     assert_eq!((&failed["status"], &failed["error"]["message"]), (&json!("failed"), &json!("no")));
     let running = playing(Vec::new()).await;
-    running.household.stage.show(Entry::TurnStarted { turn: turn(), parts: Vec::new() });
+    running.household.stage.show(Entry::TurnStarted { turn: turn(), parts: Vec::new(), key: None });
     assert_eq!(read(&running).await["status"], "in_progress");
     running.household.stage.show(ended(Outcome::Cancelled));
     assert_eq!(read(&running).await["status"], "cancelled");

@@ -111,7 +111,7 @@ fn an_entry_that_came_before_is_left_alone() {
 fn a_call_is_one_item_from_request_to_result() {
     let mut all = of(vec![
         started("t", "hi"),
-        Entry::CallReceived { turn: turn("t"), call: call() },
+        Entry::CallReceived { turn: turn("t"), call: call(), parent: None },
         asked(),
     ]);
     assert_eq!(all.questions.len(), 1);

@@ -83,6 +83,7 @@ impl Scene {
                 .expect("nothing to search for"),
             config: Arc::new(config),
             still: None,
+            trials: false,
         })
         .expect("a catalog of built components opens");
         for installed in catalog.installed() {
@@ -191,6 +192,7 @@ pub(crate) fn context() -> CallContext {
         progress: Arc::new(|_, _| {}),
         secret: SawSecret::default(),
         trace: Default::default(),
+        nested: None,
     }
 }
 

@@ -11,12 +11,15 @@ mod hook;
 mod hostile;
 #[cfg(target_os = "linux")]
 mod keyless;
+mod nested;
 mod one_shot;
 mod parser;
 mod preview;
+mod random;
 mod records;
 mod shipping;
 mod state;
+mod testsuite;
 mod vault;
 mod vault_hostile;
 mod vault_killed;
@@ -159,6 +162,7 @@ pub(crate) fn scene_adapted(
         scrubber: scrubber.clone(),
         config: Arc::new(config),
         still: None,
+        trials: false,
     })
     .unwrap();
     let catalog = Arc::new(catalog);
@@ -180,6 +184,7 @@ pub(crate) fn context() -> CallContext {
         progress: Arc::new(|_, _| {}),
         secret: SawSecret::default(),
         trace: Default::default(),
+        nested: None,
     }
 }
 

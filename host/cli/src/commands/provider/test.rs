@@ -104,6 +104,7 @@ async fn ask(ground: &Ground, model: &dyn Model) -> Result<Result<Answer, ModelE
         progress: Arc::new(|_, _| {}),
         secret: SawSecret::default(),
         trace: Default::default(),
+        nested: None,
     };
     let mut completion = match model.complete(request, context).await {
         Ok(completion) => completion,
