@@ -5,6 +5,7 @@ pub(crate) mod browser;
 pub(crate) mod daemon;
 pub(crate) mod database_service;
 pub(crate) mod docker_registry;
+#[expect(dead_code, reason = "the tests of memory use it too, and count")]
 pub(crate) mod hrana;
 pub(crate) mod hydroid;
 pub(crate) mod otlp;

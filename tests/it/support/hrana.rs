@@ -39,6 +39,7 @@ struct Streams {
     /// With when they were used last.
     open: HashMap<String, (Connection, Instant)>,
     given: u64,
+    requests: usize,
 }
 
 /// What goes wrong.
@@ -89,8 +90,15 @@ impl Hrana {
         self.streams.lock().expect("no holder panics").open.clear();
     }
 
+    /// Requests so far, and streams that are open now.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        let streams = self.streams.lock().expect("no holder panics");
+        (streams.requests, streams.open.len())
+    }
+
     /// Answers a request to `v3/pipeline`.
     pub(crate) async fn pipeline(&self, body: &str) -> Answer {
+        self.streams.lock().expect("no holder panics").requests += 1;
         let trouble = (self.trouble.lock().expect("no holder panics"))(body);
         match trouble {
             None => Some(self.answer(body).await),
