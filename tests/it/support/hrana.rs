@@ -26,12 +26,15 @@ const MAY_BE_SET: [&str; 3] = ["foreign_keys", "defer_foreign_keys", "user_versi
 const MAY_BE_READ: [&str; 6] =
     ["application_id", "integrity_check", "page_count", "page_size", "table_info", "index_list"];
 
+/// Says what goes wrong with a request.
+type Making = Box<dyn FnMut(&str) -> Option<Trouble> + Send>;
+
 /// The service.
 pub(crate) struct Hrana {
     database: libsql::Database,
     streams: Mutex<Streams>,
     /// Decides what goes wrong, by the body of a request.
-    trouble: Mutex<Box<dyn FnMut(&str) -> Option<Trouble> + Send>>,
+    trouble: Mutex<Making>,
 }
 
 #[derive(Default)]

@@ -11,6 +11,8 @@ mod hook;
 mod hostile;
 #[cfg(target_os = "linux")]
 mod keyless;
+#[path = "../../../../fuzz/src/mutate.rs"]
+mod mutate;
 mod nested;
 mod one_shot;
 mod parser;

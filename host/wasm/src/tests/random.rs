@@ -2,10 +2,8 @@
 
 #[path = "../../../../fuzz/src/component.rs"]
 mod component;
-#[path = "../../../../fuzz/src/mutate.rs"]
-mod mutate;
 
-use super::{ENGINE, Scene, built, context, scene};
+use super::{ENGINE, Scene, built, context, mutate, scene};
 use crate::authoring::{finished, with_world};
 use crate::instance;
 use crate::tool::Ended;
