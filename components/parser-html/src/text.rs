@@ -176,7 +176,7 @@ impl Writer {
             return raw(name, empty);
         }
         if let Some(skipped) = self.left_out.iter().find(|other| **other == name) {
-            if !empty && !(name == "svg" && tag.self_closing) {
+            if !(empty || name == "svg" && tag.self_closing) {
                 self.skipped = Some((skipped, 1));
             }
             return raw(name, empty);

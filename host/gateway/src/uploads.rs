@@ -172,7 +172,7 @@ mod tests {
         let begin = |name: &str, media_type: &str, bytes| {
             uploads.begin(name.into(), "a", (name.into(), media_type.into(), bytes), 0)
         };
-        assert_eq!(begin("a", "image/png", 0).unwrap_err().code, ErrorCode::TooLarge);
+        assert_eq!(begin("a", "image/png", 0).unwrap_err().code, ErrorCode::Invalid);
         let over = LARGEST_ATTACHMENT + 1;
         assert_eq!(begin("a", "image/png", over).unwrap_err().code, ErrorCode::TooLarge);
         for (name, media_type) in [

@@ -105,7 +105,7 @@ impl StoredSessions for Database {
         new: NewSession,
         key: ClientKey,
     ) -> BoxFuture<'_, Result<SessionId, StoreError>> {
-        Box::pin(self.write("create a session", async move |connection| {
+        Box::pin(self.write_memory("create a session", async move |connection| {
             let sql = "SELECT id FROM sessions WHERE user_id = ?1 AND client_key = ?2";
             let mut rows = connection.query(sql, [new.user.as_str(), key.as_str()]).await?;
             let begun = rows.next().await?.map(|row| row.get::<String>(0)).transpose()?;
@@ -128,7 +128,7 @@ impl StoredSessions for Database {
         key: &'a ClientKey,
     ) -> BoxFuture<'a, Result<bool, StoreError>> {
         let (user, session, key) = (user.to_string(), session.to_string(), key.to_string());
-        Box::pin(self.read("look for a message", async move |connection| {
+        Box::pin(self.read_memory("look for a message", async move |connection| {
             let sql = "SELECT 1 FROM entries JOIN sessions ON sessions.id = entries.session_id
                 WHERE session_id = ?1 AND user_id = ?2
                     AND kind = 'turn_started' AND json ->> '$.key' = ?3";

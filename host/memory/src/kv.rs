@@ -297,7 +297,7 @@ mod tests {
         let error = kv.set("x", vec![], LARGEST_COMPONENT_STATE).await.unwrap_err();
         assert_eq!(
             error.to_string(),
-            "a component keeps at most 16777216 bytes and has 16777216; delete some keys first"
+            "the component may keep 16777216 bytes and has 16777216; delete some keys first, or a person can allow it more with `hydroid component grant NAME state --quota SIZE`, up to what its manifest wants"
         );
         kv.set("last", vec![1; LARGEST_VALUE - 16 * 4], LARGEST_COMPONENT_STATE)
             .await

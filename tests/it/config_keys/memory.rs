@@ -124,7 +124,7 @@ fn url((): &()) {
     run(&home, &[&there], &["memory", "save", "a room with a view"]).code(0);
     run(&home, &[&there], &["memory", "list"]).code(0).says("a room with a view");
     home.run(&["memory", "list"]).code(0).tells("there are no notes yet");
-    run(&home, &["memory.url=ftp://a.example"], &["memory", "list"]).code(1).tells("libsql://");
+    run(&home, &["memory.url=ftp://a.example"], &["memory", "list"]).code(2).tells("libsql://");
 }
 
 fn token((): &()) {

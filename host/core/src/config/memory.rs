@@ -197,7 +197,7 @@ mod tests {
             ("db.example.com", "has no scheme"),
             ("file:///tmp/a.db", "something else than"),
             ("wss://db.example.com", "something else than"),
-            ("https://", "cannot be an address"),
+            ("https://", "has no scheme"),
             ("https://db.example.com:99999", "cannot be an address"),
             ("https://me:hunter2@db.example.com", "more than a host"),
             ("libsql://db.example.com?authToken=hunter2", "more than a host"),

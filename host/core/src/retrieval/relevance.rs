@@ -156,7 +156,12 @@ pub fn relevance(
         counted.iter().map(|text| text.fits(&weights, usual)).collect()
     };
     let first = look(&asked);
-    let added = added(&with_neighbours(&first, texts), &counted, &told, &stems);
+    // What only stands beside an answer is none.
+    let mut answers = with_neighbours(&first, texts);
+    for (answer, own) in answers.iter_mut().zip(&first) {
+        *answer = if *own > 0.0 { *answer } else { 0.0 };
+    }
+    let added = added(&answers, &counted, &told, &stems);
     let total: f64 = asked.values().sum();
     if added.is_empty() || total <= 0.0 {
         return first;
@@ -371,6 +376,17 @@ mod tests {
         assert_eq!(best("Bas", Some("Bas"), &texts), Some(1));
         assert_eq!(best("Bas", None, &texts), None);
         assert_eq!(best("Zür", Some("Zür"), &texts), Some(0));
+    }
+
+    #[test]
+    fn what_stands_beside_an_answer_is_behind_it() {
+        let texts = [
+            Text { text: "hi ü", beside: [None, Some(1)] },
+            Text { text: "hello", beside: [Some(0), None] },
+        ];
+        let frequencies = Frequencies::of(["hi ü", "hello"]);
+        let scores = relevance("HI u", Some("u"), &frequencies, &texts);
+        assert!(scores[0] > scores[1], "{scores:?}");
     }
 
     #[test]

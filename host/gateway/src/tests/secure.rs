@@ -123,7 +123,7 @@ async fn rest_page_and_socket_come_over_tls_in_both_versions_of_http() {
     let origin = format!("https://localhost:{port}").parse().unwrap();
     opening.headers_mut().insert("origin", origin);
     let (mut socket, _) = tokio_tungstenite::client_async(opening, stream).await.unwrap();
-    let hello = json!({ "id": 1, "type": "hello", "protocol": 1, "token": LOCAL });
+    let hello = json!({ "id": 1, "type": "hello", "protocol": 1, "token": LOCAL, "client": { "name": "test" } });
     socket.send(Message::text(hello.to_string())).await.unwrap();
     let welcome = socket.next().await.unwrap().unwrap().into_text().unwrap();
     assert!(welcome.contains("\"welcome\""), "{welcome}");
