@@ -68,7 +68,8 @@ fn files_are_taken_in_again_only_when_they_changed() {
     ran.says("3 new, 0 changed, 0 as they were, 1 left out").tells("not a PDF document");
     home.run(&["memory", "ingest", &docs]).code(0).says("0 new, 0 changed, 3 as they were");
     home.run(&["memory", "search", "lighthouse"]).code(0).says("is closed");
-    home.run(&["memory", "search", "bad"]).code(0).tells("nothing fits");
+    let by_words = ["--set", "memory.embedder=none", "memory", "search", "bad"];
+    home.run(&by_words).code(0).tells("nothing fits");
     home.run(&["memory", "search", "tide"]).code(0).says("code.rs");
     home.write("docs/ferry.md", "The ferry leaves at nine.");
     home.run(&["memory", "ingest", &docs]).code(0).says("0 new, 1 changed, 2 as they were");
@@ -147,9 +148,10 @@ fn sessions_and_memory_live_at_a_service() {
     home.run(&["memory", "save", "the harbour inn has a room"]).code(0).says("note-1");
     home.write("docs/page.html", "<p>The <b>lighthouse</b> is closed.</p>");
     home.run(&["memory", "ingest", &path(&home, "docs")]).code(0).says("1 new");
-    home.run(&["memory", "reindex"]).code(0);
     home.run(&["ask", "remember: the spare key is blue", "--allow", "memory_save"]).code(0);
     home.run(&["ask", "say the ferry is late"]).code(0);
+    // Vectors of some chunks only would not be compared.
+    home.run(&["memory", "reindex"]).code(0);
     let found = home.run(&["memory", "search", "ferry"]).code(0);
     found.says("the ferry is late");
     home.run(&["memory", "status"]).code(0).says(&format!("they are at `{url}`"));
