@@ -4,7 +4,7 @@
 use crate::chunking::cut_what_is_new;
 use crate::failure::{Cause, Failure, is_busy};
 use crate::migration;
-use crate::search::Common;
+use crate::search::Sampled;
 use crate::service::{self, Service};
 use crate::sql::Connection;
 use crate::vectors::Matrix;
@@ -42,7 +42,7 @@ struct Inner {
     /// Vectors of users, as far as they were searched. Held only to look one up.
     matrices: Mutex<BTreeMap<UserId, Arc<tokio::sync::Mutex<Matrix>>>>,
     /// How common words are with users, as far as they searched. Held only to look one up.
-    common: Mutex<BTreeMap<UserId, Arc<tokio::sync::Mutex<Common>>>>,
+    sampled: Mutex<BTreeMap<UserId, Arc<tokio::sync::Mutex<Sampled>>>>,
     /// Told when something was written that has no vectors yet.
     written: Notify,
     /// Where sessions and memory are, if not in the file.
@@ -149,9 +149,9 @@ impl Database {
     }
 
     /// How common words are with a user.
-    pub(crate) fn common(&self, user: &UserId) -> Arc<tokio::sync::Mutex<Common>> {
-        let mut common = self.inner.common.lock().unwrap_or_else(PoisonError::into_inner);
-        common.entry(user.clone()).or_default().clone()
+    pub(crate) fn sampled(&self, user: &UserId) -> Arc<tokio::sync::Mutex<Sampled>> {
+        let mut sampled = self.inner.sampled.lock().unwrap_or_else(PoisonError::into_inner);
+        sampled.entry(user.clone()).or_default().clone()
     }
 
     /// Told when something was written that has no vectors yet.
@@ -319,7 +319,7 @@ impl Database {
             writer,
             readers,
             matrices: Mutex::default(),
-            common: Mutex::default(),
+            sampled: Mutex::default(),
             written: Notify::new(),
             service,
             sending: Arc::default(),

@@ -7,9 +7,9 @@
 //! side by side, `candidates` (what was found, with its neighbours), and the hits in words.
 
 mod candidates;
-mod common;
 mod details;
 mod newest;
+mod sampled;
 mod terms;
 
 use crate::chunking::range;
@@ -19,7 +19,6 @@ use crate::journal::stored;
 use crate::sql::Connection;
 use crate::vectors::{Allowed, Quantised, Scan};
 use candidates::{ByWords, Candidate};
-pub(crate) use common::Common;
 use hydroid_core::id::UserId;
 use hydroid_core::ports::{Hit, MOST_HITS, Order, Question, RecallError, Scopes, Source, Why};
 use hydroid_core::retrieval::fusion::{Tuning, Weights, for_age, for_importance, for_length, fuse};
@@ -27,6 +26,7 @@ use hydroid_core::retrieval::relevance::Frequencies;
 use hydroid_core::retrieval::repeats::{without_repeats, words_of};
 use hydroid_core::retrieval::when;
 use libsql::Value;
+pub(crate) use sampled::Sampled;
 use std::collections::{BTreeSet, HashSet};
 
 /// Chunks that each way of searching may bring. Far more than are shown, because what is best by
@@ -127,12 +127,12 @@ impl Database {
     ) -> Result<Vec<Hit>, hydroid_core::ports::StoreError> {
         // The two ways side by side: each waits for its own part of the file.
         let words = {
-            let (user, search, common) = (user.clone(), search.clone(), self.common(user));
+            let (user, search, sampled) = (user.clone(), search.clone(), self.sampled(user));
             self.read_memory("search by words", async move |connection| {
                 let range = range(connection, &user).await?;
-                let mut common = common.lock_owned().await;
-                let frequencies = common.refresh(connection, range).await?;
-                drop(common);
+                let mut sampled = sampled.lock_owned().await;
+                let frequencies = sampled.refresh(connection, range).await?;
+                drop(sampled);
                 let found = by_words(connection, range, &search, &frequencies).await?;
                 Ok(ByWords { found, frequencies })
             })

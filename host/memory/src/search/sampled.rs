@@ -12,13 +12,13 @@ const SAMPLE: i64 = 1_000;
 
 /// A sample of one user's chunks.
 #[derive(Debug, Default)]
-pub(crate) struct Common {
+pub(crate) struct Sampled {
     /// Chunks there were when it was taken.
     chunks: i64,
     counted: Arc<Frequencies>,
 }
 
-impl Common {
+impl Sampled {
     /// The frequencies, taken anew once there is a tenth more or less than there was.
     pub(crate) async fn refresh(
         &mut self,
