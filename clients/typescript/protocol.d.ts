@@ -964,13 +964,15 @@ export interface EntryCited {
   title?: string;
 }
 
-/** The model asked for a tool call. */
+/** The model asked for a tool call, or a component that is being called did. */
 export interface EntryCallReceived {
   kind: "call_received";
   /** The turn. */
   turn: string;
   /** The call. */
   call: ToolCall;
+  /** The call that asked for it; none if the model did. The model reads neither such a call nor its result. */
+  parent?: string;
 }
 
 /** The person is asked whether a call may run. */

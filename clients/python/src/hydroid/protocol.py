@@ -932,13 +932,15 @@ class EntryCited(TypedDict):
 
 
 class EntryCallReceived(TypedDict):
-    """The model asked for a tool call."""
+    """The model asked for a tool call, or a component that is being called did."""
 
     kind: Literal['call_received']
     # The turn.
     turn: str
     # The call.
     call: ToolCall
+    # The call that asked for it; none if the model did. The model reads neither such a call nor its result.
+    parent: NotRequired[str]
 
 
 class EntryApprovalAsked(TypedDict):
