@@ -125,13 +125,7 @@ impl Inner {
     /// The session that an identifier or its beginning names.
     async fn named(&self, session: &SessionId) -> Result<SessionId, RequestError> {
         let prefix = session.as_str();
-        let none = || {
-            let shown: String = prefix.chars().take(64).collect();
-            RequestError::new(
-                ErrorCode::NotFound,
-                format!("no session `{shown}`; `sessions` lists yours"),
-            )
-        };
+        let none = || refusal::no_session(prefix);
         if prefix.is_empty() {
             return Err(none());
         }

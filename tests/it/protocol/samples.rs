@@ -304,7 +304,10 @@ fn told() -> Vec<ServerMessage> {
     vec![
         ServerMessage::Error {
             id: Some(7),
-            error: error(ErrorCode::NotFound, "no session `019a`; `sessions` lists yours"),
+            error: error(
+                ErrorCode::NotFound,
+                "no session `019a`; `hydroid session list` shows yours",
+            ),
         },
         ServerMessage::Error {
             id: None,

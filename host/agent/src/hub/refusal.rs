@@ -18,12 +18,18 @@ pub(super) fn internal(error: &dyn std::error::Error) -> RequestError {
     RequestError::new(ErrorCode::Internal, "the host failed; `hydroid logs` says more")
 }
 
+/// A session that this user does not have; of a long name the beginning is told.
+pub(super) fn no_session(named: &str) -> RequestError {
+    let shown: String = named.chars().take(64).collect();
+    RequestError::new(
+        ErrorCode::NotFound,
+        format!("no session `{shown}`; `hydroid session list` shows yours"),
+    )
+}
+
 pub(super) fn stored(error: StoreError) -> RequestError {
     match error {
-        StoreError::NoSession(session) => RequestError::new(
-            ErrorCode::NotFound,
-            format!("no session `{session}`; `sessions` lists yours"),
-        ),
+        StoreError::NoSession(session) => no_session(session.as_str()),
         StoreError::SessionExists(_) | StoreError::Database { .. } => internal(&error),
     }
 }
