@@ -81,6 +81,7 @@ fn call(tool: &str, arguments: &[&str]) -> CheckedCall {
         reach: Reach::default(),
         hooked: None,
         preview: None,
+        parent: None,
     }
 }
 

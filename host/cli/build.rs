@@ -31,6 +31,11 @@ fn main() {
     println!("cargo::rerun-if-changed={}", bundles.display());
     println!("cargo::rerun-if-changed={}", lock.display());
     println!("cargo::rerun-if-changed={}", models.display());
+    let signature = root.join("registry/index.toml.sig");
+    println!("cargo::rerun-if-changed={}", root.join("registry").display());
+    // A tree that nobody released has no signature.
+    let signature = fs::read(signature).unwrap_or_default();
+    fs::write(out.join("index.sig"), signature).expect("cargo's own directory can be written to");
     embed_models(&models, &out);
     embed_authoring(root, &out);
     println!("cargo::rustc-env=HYDROID_WASMTIME_VERSION={}", wasmtime_version(&lock));

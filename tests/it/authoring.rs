@@ -122,6 +122,22 @@ fn a_provider_in_rust_goes_from_a_template_to_a_turn() {
 }
 
 #[test]
+fn components_of_the_other_roles_are_made_in_rust_and_conform() {
+    for role in ["channel", "embedder", "hook", "parser"] {
+        let author = Author::new(&format!("{role}-of-mine"), &["--role", role]);
+        author.builds_and_conforms(role);
+        author.is_installed();
+        let name = author.name.as_str();
+        // What a host does not run it refuses with a sentence.
+        let says = if role == "channel" { "it is a channel" } else { "ready" };
+        author.home.run(&["component", "list"]).code(0).says(name).says(says);
+    }
+    let home = Home::new();
+    let new = ["component", "new", "channel-x", "--role", "channel", "--lang", "python"];
+    home.run(&new).code(2).tells("no template of a channel in this language");
+}
+
+#[test]
 fn authors_python_go_from_a_template_to_a_turn() {
     let options = [&["--lang", "python"], &FILES[..]].concat();
     Author::new("file-words", &options).counts_the_words_of_a_file_in_a_turn();

@@ -24,6 +24,7 @@ mod reliability;
 mod secrets;
 mod server;
 mod surroundings;
+mod telemetry;
 mod turn;
 
 /// A key as [`KEYS`] has it, and what shows its effect in a home that its section shares.
@@ -46,6 +47,7 @@ fn a_key_without_a_test_fails() {
         keys(reliability::TESTED),
         keys(secrets::TESTED),
         keys(surroundings::TESTED),
+        keys(telemetry::TESTED),
         keys(turn::TESTED),
     ]
     .concat();

@@ -1,9 +1,15 @@
 //! The daemon as people and programs use it: the built binary, over HTTP, killed and started
 //! again. What the listener refuses is tested in its own crate.
 
+mod cut;
+mod sessions;
+
 use crate::support::daemon::Daemon;
 use crate::support::hydroid::Home;
 use serde_json::{Value, json};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
 
 fn create(daemon: &Daemon) -> String {
     let reply = daemon.call("POST", "/api/v1/sessions", &json!({}));
@@ -120,4 +126,73 @@ fn clients_of_openai_drive_the_agent() {
     let input = json!({ "model": "hydroid", "input": "say hello there", "store": false });
     let answer = daemon.call("POST", "/v1/responses", &input);
     assert_eq!(answer["output"][0]["content"][0]["text"], "hello there");
+}
+
+/// What comes back for these bytes, to the end of the connection.
+fn raw(daemon: &Daemon, request: &[u8]) -> Vec<u8> {
+    let mut stream = TcpStream::connect(daemon.address()).expect("the daemon listens");
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a time limit");
+    stream.write_all(request).expect("it is sent");
+    let mut answer = Vec::new();
+    drop(stream.read_to_end(&mut answer));
+    answer
+}
+
+/// True if one of the bytes' parts is this.
+fn has(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
+#[test]
+fn what_is_refused_has_a_code_and_is_in_the_log() {
+    let home = Home::new();
+    // A first command makes the place where the log is kept.
+    home.run(&["ask", "say hello"]).code(0);
+    let daemon = Daemon::start(&home, &["gateway.max_message=16KiB"]);
+    let session = create(&daemon);
+    let own = daemon.address();
+    let token = home.run(&["token", "create", "--user", "ben", "--client", "phone"]).code(0);
+    let ben = token.stdout.trim().to_owned();
+    let theirs = format!("/api/v1/sessions/{session}/entries");
+    let bearer = |token: &str| format!("Authorization: Bearer {token}\r\n");
+    let all = bearer(daemon.token());
+    for (status, code, path, host, more) in [
+        ("401", "unauthenticated", "/api/v1/status", own, String::new()),
+        ("401", "unauthenticated", "/api/v1/status", own, bearer("hyd_wrong")),
+        ("403", "forbidden", "/api/v1/status", "rebound.example", all.clone()),
+        (
+            "403",
+            "forbidden",
+            "/api/v1/status",
+            own,
+            format!("{all}Origin: http://evil.example\r\n"),
+        ),
+        ("404", "not_found", theirs.as_str(), own, bearer(&ben)),
+    ] {
+        let head =
+            format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{more}Connection: close\r\n\r\n");
+        let answer = String::from_utf8_lossy(&raw(&daemon, head.as_bytes())).into_owned();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{path} {host}: {answer}");
+        assert!(answer.contains(&format!("\"code\":\"{code}\"")), "{answer}");
+    }
+    // The head of a frame of 1 GiB, which nothing follows.
+    let upgrade = format!(
+        "GET /api/v1/socket HTTP/1.1\r\nHost: {own}\r\n{all}Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    );
+    let frame = [0x81, 0xff, 0, 0, 0, 0, 0x40, 0, 0, 0, 1, 2, 3, 4];
+    let answer = raw(&daemon, &[upgrade.as_bytes(), &frame].concat());
+    assert!(has(&answer, b"too_large"), "{}", String::from_utf8_lossy(&answer));
+    assert!(has(&answer, &1009_u16.to_be_bytes()));
+    let log = std::fs::read_to_string(home.path("users/local/hydroid.log")).expect("a log");
+    for said in [
+        "a token is needed",
+        "this token is unknown",
+        "rebound.example",
+        "http://evil.example",
+        theirs.as_str(),
+        "larger than `gateway.max_message`",
+    ] {
+        assert!(log.contains(said), "`{said}` is not in the log:\n{log}");
+    }
+    assert!(!log.contains("hyd_wrong") && !log.contains(&ben), "{log}");
 }

@@ -1,6 +1,8 @@
 //! Memory as a person uses it: notes and files kept, found, carried elsewhere and forgotten;
 //! copies; and files that no model changes unasked.
 
+use crate::support::database_service::DatabaseService;
+use crate::support::hrana::Trouble;
 use crate::support::hydroid::Home;
 use serde_json::Value;
 
@@ -25,6 +27,11 @@ fn notes_are_kept_found_carried_and_forgotten() {
     home.run(&["memory", "search", "inn", "--tag", "food"]).code(0).tells("nothing fits");
     home.run(&["memory", "search", "inn", "--since", "soon"]).code(2).tells("is no time");
     home.run(&["memory", "show", "note-1"]).code(0).says("important");
+    for nothing in ["", " \t ", "?! …"] {
+        home.run(&["memory", "search", nothing]).code(2).tells("there is no word to look for");
+    }
+    home.run(&["memory", "search", "inn", "--limit", "0"]).code(2).tells("at least 1");
+    home.run(&["memory", "search", "", "--tag", "travel"]).code(0).says("the harbour inn");
     for format in ["jsonl", "markdown"] {
         let exported = home.run(&["memory", "export", "--format", format]).code(0).stdout;
         let other = Home::new();
@@ -61,6 +68,8 @@ fn files_are_taken_in_again_only_when_they_changed() {
     ran.says("3 new, 0 changed, 0 as they were, 1 left out").tells("not a PDF document");
     home.run(&["memory", "ingest", &docs]).code(0).says("0 new, 0 changed, 3 as they were");
     home.run(&["memory", "search", "lighthouse"]).code(0).says("is closed");
+    let by_words = ["--set", "memory.embedder=none", "memory", "search", "bad"];
+    home.run(&by_words).code(0).tells("nothing fits");
     home.run(&["memory", "search", "tide"]).code(0).says("code.rs");
     home.write("docs/ferry.md", "The ferry leaves at nine.");
     home.run(&["memory", "ingest", &docs]).code(0).says("0 new, 1 changed, 2 as they were");
@@ -119,4 +128,105 @@ fn a_full_disk_is_a_clear_error_and_nothing_is_lost() {
     assert!(ran.stderr.contains("disk") || ran.stderr.contains("space"), "{ran:?}");
     home.run(&["memory", "search", "kept"]).code(0).says("kept before the disk was full");
     home.run(&["memory", "ingest", &path(&home, "large.md")]).code(0).says("1 new");
+}
+
+const TOKEN: &str = "token-of-the-database-7f3a";
+
+/// Sessions and memory at a service with a token; nothing of either is in the file.
+#[test]
+fn sessions_and_memory_live_at_a_service() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let service = DatabaseService::start(&directory.path().join("service.db"), Some(TOKEN));
+    let home = Home::new();
+    let url = service.url();
+    home.run(&["config", "set", "memory.token", "memory-token"]).code(0);
+    home.run(&["config", "set", "memory.url", &url]).code(0);
+    // The secret is set and kept here, so it is there before the service is.
+    let unset = home.run(&["memory", "list"]).code(1);
+    unset.tells("the secret `memory-token` is not set").tells("hydroid secret set memory-token");
+    home.run_with(&["secret", "set", "memory-token"], TOKEN.as_bytes()).code(0);
+    home.run(&["memory", "save", "the harbour inn has a room"]).code(0).says("note-1");
+    home.write("docs/page.html", "<p>The <b>lighthouse</b> is closed.</p>");
+    home.run(&["memory", "ingest", &path(&home, "docs")]).code(0).says("1 new");
+    home.run(&["ask", "remember: the spare key is blue", "--allow", "memory_save"]).code(0);
+    home.run(&["ask", "say the ferry is late"]).code(0);
+    // Vectors of some chunks only would not be compared.
+    home.run(&["memory", "reindex"]).code(0);
+    let found = home.run(&["memory", "search", "ferry"]).code(0);
+    found.says("the ferry is late");
+    home.run(&["memory", "status"]).code(0).says(&format!("they are at `{url}`"));
+    home.run(&["doctor"]).says("which answers");
+    home.run(&["backup", "create"]).code(0).tells("not in this copy");
+    let sessions = json(&home, &["session", "list", "--json"]);
+    assert_eq!(sessions.as_array().map(Vec::len), Some(2), "{sessions}");
+
+    // Another machine with the same token has the same memory, and its own costs and audit log.
+    let other = Home::with_config(&format!(
+        "[memory]\nurl = \"{url}\"\ntoken = \"t\"\n[secrets.t]\nenv = \"T\"\n"
+    ));
+    let there = other.run_in(&[("T", TOKEN)], &["memory", "search", "lighthouse"], b"").code(0);
+    there.says("is closed");
+    let explained =
+        other.run_in(&[("T", TOKEN)], &["memory", "search", "closed lighthouse", "--json"], b"");
+    let explained: Value = serde_json::from_str(&explained.code(0).stdout).expect("JSON");
+    assert!(explained[0]["why"]["vector"].is_number(), "no vector was compared: {explained}");
+    other.run(&["audit", "verify"]).code(0);
+
+    let file = std::fs::read(home.path("users/local/journal.db")).expect("the file");
+    let wal = std::fs::read(home.path("users/local/journal.db-wal")).unwrap_or_default();
+    for text in ["harbour inn", "lighthouse", "spare key", "ferry", TOKEN] {
+        let has = |bytes: &[u8]| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+        assert!(!has(&file) && !has(&wal), "`{text}` is in the file");
+    }
+    home.run(&["memory", "purge", "--yes"]).code(0).says("2 sessions");
+    other
+        .run_in(&[("T", TOKEN)], &["memory", "search", "ferry lighthouse"], b"")
+        .tells("nothing fits");
+}
+
+/// What a service refuses, or the way to it, is said with what mends it, and never with the token.
+#[test]
+fn a_service_that_cannot_be_used_says_why() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let service = DatabaseService::start(&directory.path().join("service.db"), Some(TOKEN));
+    let config =
+        |url: &str| format!("[memory]\nurl = \"{url}\"\ntoken = \"t\"\n[secrets.t]\nenv = \"T\"\n");
+    let home = Home::with_config(&config(&service.url()));
+    let run = |arguments: &[&str]| {
+        let ran = home.run_in(&[("T", TOKEN)], arguments, b"");
+        assert!(!ran.stdout.contains(TOKEN) && !ran.stderr.contains(TOKEN), "{ran:?}");
+        ran
+    };
+    run(&["memory", "save", "kept"]).code(0);
+    for (trouble, expect) in [
+        (Trouble::LostRequest, "broke off"),
+        (Trouble::LostAnswer, "broke off"),
+        (Trouble::Expired, "nothing of it was kept"),
+    ] {
+        service.trouble(move |body| body.contains("INSERT INTO notes").then(|| trouble.clone()));
+        run(&["memory", "save", "lost"]).code(1).tells(expect);
+        service.hrana.expire();
+    }
+    service.trouble(|_| Some(Trouble::Answer(503, "upstream is away".into())));
+    run(&["memory", "list"]).code(1).tells("try again later: status 503 upstream is away");
+    run(&["doctor"]).says("status 503");
+    service.trouble(|_| None);
+    // What was begun and not committed is gone, and the next one goes on.
+    let listed = run(&["memory", "list"]).code(0).stdout;
+    assert!(listed.contains("kept") && !listed.contains("lost"), "{listed}");
+    service.change_token("another");
+    run(&["memory", "list"])
+        .code(1)
+        .tells("refuses the token in the secret `t`")
+        .tells("hydroid secret set t");
+    // Nothing that needs no memory needs the service.
+    run(&["audit", "tail"]).code(0);
+    run(&["secret", "list"]).code(0);
+    home.write("config.toml", &config("http://127.0.0.1:9"));
+    run(&["memory", "list"]).code(1).tells("`127.0.0.1` cannot be reached");
+    home.write("config.toml", &config("http://db.example.com"));
+    run(&["memory", "list"]).code(1).tells("no encryption");
+    let hosts = format!("{}hosts = [\"db.example.com\"]\n", config(&service.url()));
+    home.write("config.toml", &hosts);
+    run(&["memory", "list"]).code(1).tells("may not be sent to");
 }

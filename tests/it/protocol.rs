@@ -2,7 +2,9 @@
 //! `fixtures/protocol/1.jsonl`, and `docs/protocol.md`, whose tables are made of the samples and of
 //! what the code says about each. Not the gateway, which speaks it.
 
+mod languages;
 mod samples;
+mod shapes;
 
 use crate::{root, update};
 use hydroid_core::protocol::{ClientMessage, ServerMessage};
@@ -14,6 +16,19 @@ use std::fs;
 
 const FROM: &str = "<!-- generated: messages -->";
 const TO: &str = "<!-- end -->";
+
+/// Where the types stand that messages are made of, below `host/core/src`.
+const SOURCES: [&str; 9] = [
+    "entry.rs",
+    "message.rs",
+    "policy.rs",
+    "protocol/answer.rs",
+    "protocol/client.rs",
+    "protocol/server.rs",
+    "protocol/session.rs",
+    "reliability/news.rs",
+    "tool.rs",
+];
 
 #[test]
 fn the_samples_are_what_is_sent() {
@@ -67,11 +82,17 @@ fn every_message_has_a_sample() {
         ("server.rs", "pub enum ServerMessage {"),
         ("server.rs", "pub enum Reply {"),
         ("session.rs", "pub enum SessionMessage {"),
+        ("../entry.rs", "pub enum Entry {"),
     ] {
-        let got: BTreeSet<String> = samples().into_iter().map(|sample| sample.name()).collect();
-        let reply = of.contains("Reply");
+        let names = samples().into_iter().flat_map(|sample| [sample.name(), sample.entry()]);
+        let got: BTreeSet<String> = names.collect();
+        let prefix = match of {
+            "pub enum Reply {" => "reply ",
+            "pub enum Entry {" => "entry ",
+            _ => "",
+        };
         for (name, _) in variants(file, of) {
-            let name = if reply { format!("reply {name}") } else { name };
+            let name = format!("{prefix}{name}");
             // A reply is a message of its own kind, and what a session tells is one of these.
             if !["reply", "session"].contains(&name.as_str()) {
                 assert!(got.contains(&name), "no sample of `{name}`");
@@ -87,6 +108,17 @@ fn the_page_about_the_protocol_says_what_the_code_says() {
     let (before, rest) = page.split_once(FROM).expect("the page marks where it is generated");
     let (_, after) = rest.split_once(TO).expect("the page marks the end of it");
     compare(&file, &format!("{before}{FROM}\n{}{TO}{after}", messages()));
+}
+
+#[test]
+fn the_types_of_the_clients_are_those_of_the_sources() {
+    let read = |name: &&str| {
+        fs::read_to_string(root().join("host/core/src").join(name)).expect("a source")
+    };
+    let shapes = shapes::read(&SOURCES.iter().map(read).collect::<Vec<_>>());
+    let written = languages::Written::of(&shapes);
+    compare(&root().join("clients/typescript/protocol.d.ts"), &written.typescript());
+    compare(&root().join("clients/python/src/hydroid/protocol.py"), &written.python());
 }
 
 fn messages() -> String {
@@ -174,5 +206,10 @@ impl samples::Sample {
             (Some("reply"), Some(reply)) => format!("reply {reply}"),
             (kind, _) => kind.unwrap_or_default().to_owned(),
         }
+    }
+
+    /// The kind of the entry that it carries, if it carries one.
+    fn entry(&self) -> String {
+        format!("entry {}", self.message["entry"]["kind"].as_str().unwrap_or_default())
     }
 }

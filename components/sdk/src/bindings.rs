@@ -27,6 +27,26 @@ pub mod tool {
     });
 }
 
+/// Exports of a channel component, and its inbox.
+pub mod channel {
+    wit_bindgen::generate!({
+        path: "../../wit/channel",
+        world: "hydroid:channel/channel-world",
+        pub_export_macro: true,
+        default_bindings_module: "hydroid_component::bindings::channel",
+        with: {
+            "hydroid:core/types@0.1.0": crate::bindings::imports::hydroid::core::types,
+            "hydroid:core/log@0.1.0": crate::bindings::imports::hydroid::core::log,
+            "hydroid:core/config@0.1.0": crate::bindings::imports::hydroid::core::config,
+            "hydroid:core/control@0.1.0": crate::bindings::imports::hydroid::core::control,
+            "hydroid:cap/kv@0.1.0": crate::bindings::imports::hydroid::cap::kv,
+            "hydroid:cap/secrets@0.1.0": crate::bindings::imports::hydroid::cap::secrets,
+            "hydroid:cap/web@0.1.0": crate::bindings::imports::hydroid::cap::web,
+        },
+        generate_all,
+    });
+}
+
 /// Exports of an embedder component.
 pub mod embedder {
     wit_bindgen::generate!({

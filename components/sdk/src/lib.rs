@@ -63,8 +63,9 @@
 //!
 //! # Reading order
 //!
-//! [`tool`] and [`types`], then what a tool may call: [`fs`], [`config`], [`control`], [`log`].
-//! For vectors: [`embedder`]. For documents: [`parser`]. For points of the loop: [`hook`].
+//! [`tool`] and [`types`], then what a tool may call: [`fs`], [`invoke`],
+//! [`config`], [`control`], [`log`].
+//! For messages of a service: [`channel`]. For vectors: [`embedder`]. For documents: [`parser`]. For points of the loop: [`hook`].
 //! For a model service: [`provider`], then [`web`], [`answer`], [`arguments`], [`thinking`],
 //! [`rate_limit`] and [`text_calls`]; [`sse`] is below `answer`.
 //! [`bindings`] is the whole contract as generated, for whatever has no shorter form here.
@@ -77,6 +78,7 @@ pub use hydroid_component_macros::tool;
 
 pub mod provider;
 
+pub mod channel;
 pub mod embedder;
 
 pub mod hook;
@@ -94,6 +96,7 @@ pub mod web;
 pub mod config;
 pub mod control;
 pub mod fs;
+pub mod invoke;
 pub mod log;
 
 pub mod bindings;

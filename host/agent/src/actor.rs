@@ -13,16 +13,18 @@ use crate::compacting;
 use crate::effects::{self, Job, News, Report, TurnContext};
 use crate::history;
 use crate::hooks::{self, Opened, Opening};
+use crate::nested::Waiting;
 use crate::remembering;
 use crate::session::{
     AnswerError, ChangeError, Command, CompactError, SayError, TurnEnd, TurnError, TurnReport,
 };
 use crate::sessions::{AgentParts, Entered, OpenSession};
 use crate::settings;
+use crate::spans::TurnSpans;
 use hydroid_core::compaction::plan_for_a_person;
 use hydroid_core::entry::{self, DecidedBy, Entry};
 use hydroid_core::hook::HookPoint;
-use hydroid_core::id::{CallId, ComponentId, SessionId, TurnId, UserId};
+use hydroid_core::id::{CallId, ClientKey, ComponentId, SessionId, TurnId, UserId};
 use hydroid_core::message::{Content, Label, Part, StopReason};
 use hydroid_core::policy::{Decision, Mode, Policy, PolicyRule, Who};
 use hydroid_core::ports::{ModelError, ModelEvent, NewSession, StandingApproval, StoreError};
@@ -111,28 +113,35 @@ struct Compacting {
     covers: u32,
     recorded: bool,
     _job: Job,
-    reply: oneshot::Sender<Result<u32, CompactError>>,
+    /// Who waits for it; not empty.
+    replies: Vec<oneshot::Sender<Result<u32, CompactError>>>,
 }
 
 /// A message that waits for its turn.
 struct Said {
     parts: Vec<Part>,
+    key: Option<ClientKey>,
     ended: oneshot::Sender<TurnEnd>,
 }
 
 /// The turn that runs.
 struct Running {
     turn: Turn,
+    /// The key of the message it begins with, until that is recorded.
+    key: Option<ClientKey>,
     context: TurnContext,
     model: Option<Job>,
     answer: AnswerScrubber,
     tools: BTreeMap<CallId, Job>,
+    /// Calls that wait for what they asked for.
+    nested: Waiting,
     /// When each call that runs began.
     began_ms: BTreeMap<CallId, u64>,
     clock: WallClock,
     /// Calls that a rule denied, as recorded.
     denied: u32,
     report: Option<TurnReport>,
+    spans: TurnSpans,
     ended: oneshot::Sender<TurnEnd>,
 }
 
@@ -311,7 +320,7 @@ impl Actor {
 
     async fn command(&mut self, command: Command) {
         match command {
-            Command::Say { parts, reply } => drop(reply.send(self.accept(parts))),
+            Command::Say { parts, key, reply } => drop(reply.send(self.accept(parts, key))),
             Command::Restored { reply } => {
                 drop(reply.send(self.restored.take().map(|(_, end)| end)));
             }
@@ -369,7 +378,8 @@ impl Actor {
     }
 
     async fn rewind(&mut self, to: Option<TurnId>) -> Result<(), ChangeError> {
-        if self.running.is_some() || !self.queue.is_empty() {
+        // A summary on its way would stand for turns that are forgotten.
+        if self.running.is_some() || self.compacting.is_some() || !self.queue.is_empty() {
             return Err(ChangeError::TurnRuns);
         }
         self.read_again().await?;
@@ -408,9 +418,14 @@ impl Actor {
         self.record(vec![entry]).await.map_err(ChangeError::Journal)
     }
 
-    /// Begins to sum the older part of the conversation up, if nothing else runs.
+    /// Begins to sum the older part of the conversation up, if nothing else runs. Who asks
+    /// meanwhile waits for the same summary.
     async fn compact(&mut self, reply: oneshot::Sender<Result<u32, CompactError>>) {
-        let busy = self.running.is_some() || self.compacting.is_some() || !self.queue.is_empty();
+        if let Some(wish) = &mut self.compacting {
+            wish.replies.push(reply);
+            return;
+        }
+        let busy = self.running.is_some() || !self.queue.is_empty();
         if busy || *self.stop.borrow() {
             drop(reply.send(Err(CompactError::Busy)));
             return;
@@ -428,8 +443,21 @@ impl Actor {
         self.turns += 1;
         let turn = TurnId::new((self.agent.new_turn_id)());
         let (number, covers) = (self.turns, plan.covers);
+        self.tell_of_summary(covers);
         let job = effects::compact(&self.turn_context(turn), plan);
-        self.compacting = Some(Compacting { number, covers, recorded: false, _job: job, reply });
+        let replies = vec![reply];
+        self.compacting = Some(Compacting { number, covers, recorded: false, _job: job, replies });
+    }
+
+    /// A summary takes a while, and until it is there nothing else is to be seen.
+    fn tell_of_summary(&mut self, covers: u32) {
+        let turns = if covers == 1 { "turn is".to_owned() } else { format!("{covers} turns are") };
+        self.clients.show(&SessionMessage::Progress {
+            session: self.session.clone(),
+            call_id: None,
+            fraction: None,
+            note: format!("the first {turns} being summed up"),
+        });
     }
 
     /// Takes what came of a summary, of a turn or of a person's wish.
@@ -448,8 +476,10 @@ impl Actor {
             (Ok(()), None) => {}
             (Err(error), Some(_)) => {
                 self.stored = Stored::Unknown;
-                if let Some(wish) = self.compacting.take() {
-                    drop(wish.reply.send(Err(CompactError::Journal(error))));
+                // Those who joined are told that it was not made.
+                let first = self.compacting.take().and_then(|mut wish| wish.replies.pop());
+                if let Some(reply) = first {
+                    drop(reply.send(Err(CompactError::Journal(error))));
                 }
             }
             (Err(error), None) => self.stop_unrecorded(error),
@@ -458,7 +488,10 @@ impl Actor {
 
     fn compacting_ended(&mut self, number: u64) {
         if let Some(wish) = self.compacting.take_if(|wish| wish.number == number) {
-            drop(wish.reply.send(Ok(if wish.recorded { wish.covers } else { 0 })));
+            let turns = if wish.recorded { wish.covers } else { 0 };
+            for reply in wish.replies {
+                drop(reply.send(Ok(turns)));
+            }
         }
     }
 
@@ -479,6 +512,7 @@ impl Actor {
     async fn leave_when_settled(&mut self) {
         match &self.running {
             Some(running) if !running.turn.waits_for_a_person() => return,
+            Some(running) if !running.turn.can_be_left() => {}
             Some(_) | None => self.running = None,
         }
         self.leaving = false;
@@ -497,7 +531,11 @@ impl Actor {
         self.handle(vec![Event::CancelRequested]).await;
     }
 
-    fn accept(&mut self, parts: Vec<Part>) -> Result<oneshot::Receiver<TurnEnd>, SayError> {
+    fn accept(
+        &mut self,
+        parts: Vec<Part>,
+        key: Option<ClientKey>,
+    ) -> Result<oneshot::Receiver<TurnEnd>, SayError> {
         if *self.stop.borrow() {
             return Err(SayError::Stopped);
         }
@@ -505,7 +543,7 @@ impl Actor {
             return Err(SayError::Busy { waiting: self.queue.len() });
         }
         let (ended, end) = oneshot::channel();
-        self.queue.push_back(Said { parts, ended });
+        self.queue.push_back(Said { parts, key, ended });
         Ok(end)
     }
 
@@ -544,7 +582,7 @@ impl Actor {
             };
             self.turns += 1;
             let turn = self.new_turn();
-            self.running = Some(self.running_turn(turn, said.ended));
+            self.running = Some(Running { key: said.key, ..self.running_turn(turn, said.ended) });
             // Where a hook has the word, the turn is over before the model is asked.
             let Opening { parts, notices, word } = opening;
             let mut events = vec![Event::UserSaid(parts)];
@@ -630,12 +668,16 @@ impl Actor {
     }
 
     fn running_turn(&self, turn: Turn, ended: oneshot::Sender<TurnEnd>) -> Running {
+        let about = (&self.user, &self.session, turn.id());
         Running {
+            spans: TurnSpans::begin(self.agent.telemetry.as_ref(), about),
             context: self.turn_context(turn.id().clone()),
             turn,
+            key: None,
             model: None,
             answer: AnswerScrubber::new(self.agent.scrubber.current()),
             tools: BTreeMap::new(),
+            nested: Waiting::default(),
             began_ms: BTreeMap::new(),
             clock: WallClock { left: settings::wall_time(&self.agent.config), since: None },
             denied: 0,
@@ -675,6 +717,7 @@ impl Actor {
                 events.push(match result {
                     Ok(()) => Event::ModelEnded,
                     Err(error) => {
+                        running.spans.model_failed(&error.kind);
                         let message = self.agent.scrubber.current().scrub(&error.message);
                         running.context.tell_failure(json!({
                             "where": "model",
@@ -697,10 +740,22 @@ impl Actor {
             }
             News::CallFinished { id, output, label, redactions } => {
                 running.tools.remove(&id);
+                running.nested.ended(&id, &output);
                 if redactions > 0 {
                     self.audit_redactions(&id, &label, redactions).await;
                 }
                 vec![Event::CallFinished { id, output, label }]
+            }
+            News::CallNested(nested) => {
+                // Dropped with its reply, if the call that asks has ended meanwhile.
+                if !running.turn.runs(&nested.parent) {
+                    return;
+                }
+                let id = running.turn.nested_id(&nested.parent);
+                running.nested.begin(id.clone(), nested.reply);
+                let (name, arguments) = (nested.tool, nested.arguments);
+                let call = ToolCall { id, name, arguments };
+                vec![Event::CallNested { parent: nested.parent, call }]
             }
             News::Noticed(text) => vec![Event::Noticed(text)],
             News::Progress { id, fraction, note } => {
@@ -759,6 +814,11 @@ impl Actor {
             let effects = running.turn.handle(event);
             let calls = collect(effects, &mut records, &mut actions);
             events.extend(check(calls, &mut actions));
+        }
+        for entry in &mut records {
+            if let Entry::TurnStarted { key, .. } = entry {
+                *key = running.key.take();
+            }
         }
         if actions.iter().any(|action| matches!(action, Effect::End)) {
             // What would be dropped with its turn is not begun.
@@ -833,7 +893,10 @@ impl Actor {
             let ran_ms = self.ran_ms(entry, now_ms);
             let tool = tool_of(entry, entries.iter().chain(self.entries.iter().rev()));
             let event = audit::of_entry(&self.user, &self.session, entry, ran_ms, tool);
-            if let Some(event) = event {
+            if let Some(mut event) = event {
+                event.parent = event.call.as_ref().and_then(|call| {
+                    parent_of(call, entries.iter().chain(self.entries.iter().rev()))
+                });
                 self.agent.audit.record(event).await?;
             }
         }
@@ -863,15 +926,26 @@ impl Actor {
                 running.answer = AnswerScrubber::new(self.agent.scrubber.current());
                 let messages = entry::conversation(&self.entries);
                 let plan = compacting::due(&self.agent, &self.entries, &messages);
-                running.model = Some(effects::ask_model(&running.context, messages, plan));
+                running.spans.asked(&messages);
+                let trace = running.spans.of_step();
+                if let Some(plan) = &plan {
+                    let covers = plan.covers;
+                    self.tell_of_summary(covers);
+                }
+                let Some(running) = &mut self.running else { return };
+                let job = effects::ask_model(&running.context, messages, plan, trace);
+                running.model = Some(job);
             }
             Effect::PreviewCall(checked) => {
                 let id = checked.call.id.clone();
-                running.tools.insert(id, effects::preview_call(&running.context, checked));
+                let trace = running.spans.of_turn();
+                let job = effects::preview_call(&running.context, checked, trace);
+                running.tools.insert(id, job);
             }
             Effect::RunTool(checked) => {
                 let id = checked.call.id.clone();
-                running.tools.insert(id, effects::run_tool(&running.context, checked));
+                let trace = running.spans.of_call(&id);
+                running.tools.insert(id, effects::run_tool(&running.context, checked, trace));
             }
             Effect::StopModel => self.stopping.extend_with(running.model.take()),
             Effect::StopTool(id) => self.stopping.extend_with(running.tools.remove(&id)),
@@ -916,6 +990,8 @@ impl Running {
 
     /// Keeps what the report of the turn will say.
     fn recorded(&mut self, entry: &Entry) {
+        self.spans.take(entry);
+        self.nested.recorded(entry);
         match entry {
             Entry::CallDecided {
                 decision: Decision::Deny { .. }, by: DecidedBy::Policy, ..
@@ -964,6 +1040,15 @@ fn tool_of<'a>(decided: &Entry, entries: impl Iterator<Item = &'a Entry>) -> Opt
             _ => None,
         })
         .next()
+}
+
+/// The call that asked for this one, if none of the model's own.
+fn parent_of<'a>(call_id: &CallId, mut entries: impl Iterator<Item = &'a Entry>) -> Option<CallId> {
+    entries.find_map(|entry| match entry {
+        Entry::CallReceived { call, parent, .. } if call.id == *call_id => Some(parent.clone()),
+        Entry::TurnStarted { .. } => Some(None),
+        _ => None,
+    })?
 }
 
 /// The next report, once the client the session was opened with has room for what it brings.

@@ -98,6 +98,7 @@ impl Callers for Programs {
                 session: opened,
                 id: session,
                 asked: Arc::clone(&self.asked),
+                tools: Arc::clone(&self.tools),
                 shown: tokio::sync::Mutex::new(shown),
                 _occupied: occupied,
             }) as Arc<dyn Caller>)
@@ -121,6 +122,7 @@ struct Program {
     session: Session,
     id: SessionId,
     asked: Arc<Slots>,
+    tools: Arc<dyn Tools>,
     /// What the session tells; who holds it has the session's only turn.
     shown: tokio::sync::Mutex<mpsc::Receiver<SessionMessage>>,
     /// Let go of last.
@@ -134,6 +136,12 @@ impl Caller for Program {
         watch: Arc<dyn CallWatch>,
     ) -> BoxFuture<'_, Result<ToolOutput, String>> {
         async move {
+            if !self.tools.specs().iter().any(|spec| spec.name == asked.name) {
+                let name: String = asked.name.chars().take(LONGEST_NAME).collect();
+                return Err(format!(
+                    "the tool `{name}` is not among those that are served; a person chooses with `--component`"
+                ));
+            }
             let mut shown = tokio::select! {
                 shown = self.shown.lock() => shown,
                 () = asked.cancel.cancelled() => return Err("the call was cancelled".to_owned()),
@@ -379,7 +387,8 @@ fn without_a_model(config: &Config) -> Config {
     config
 }
 
-/// The tools of some components.
+/// The tools of some components. What one of them calls in turn may be a tool of another: its own
+/// grant names it.
 struct Chosen {
     inner: Arc<dyn Tools>,
     components: BTreeSet<ComponentId>,
@@ -403,18 +412,13 @@ impl Tools for Chosen {
     }
 
     fn check(&self, call: &ToolCall) -> Result<CheckedCall, String> {
-        let checked = self.inner.check(call)?;
-        if !self.has(&checked.component) {
-            return Err(format!(
-                "the tool `{}` is not among those that are served; a person chooses with `--component`",
-                checked.call.name
-            ));
-        }
-        Ok(checked)
+        self.inner.check(call)
     }
 
     fn run(&self, call: CheckedCall, context: CallContext) -> BoxFuture<'_, ToolOutput> {
-        self.inner.run(call, context)
+        // A program reads data; what a component calls reads what it reads in a turn.
+        let wants_data = call.parent.is_none();
+        self.inner.run(call, CallContext { wants_data, ..context })
     }
 
     fn preview(&self, call: CheckedCall, context: CallContext) -> BoxFuture<'_, Option<Preview>> {

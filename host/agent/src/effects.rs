@@ -3,6 +3,7 @@
 
 use crate::compacting;
 use crate::hooks;
+use crate::nested::{self, Nested};
 use crate::secrecy;
 use crate::sessions::AgentParts;
 use crate::settings;
@@ -10,7 +11,7 @@ use futures_util::FutureExt as _;
 use hydroid_core::compaction::{Plan, applied};
 use hydroid_core::entry::Entry;
 use hydroid_core::hook::HookPoint;
-use hydroid_core::id::{CallId, TurnId};
+use hydroid_core::id::{CallId, TurnId, UserId};
 use hydroid_core::message::{Label, Message, Origin, Part, StopReason};
 use hydroid_core::models::{Facts, fit_media};
 use hydroid_core::ports::{
@@ -20,6 +21,7 @@ use hydroid_core::prompt::{PromptInputs, system_prompt};
 use hydroid_core::protocol::SessionSettings;
 use hydroid_core::reliability::has_image;
 use hydroid_core::scrub::Tally;
+use hydroid_core::telemetry::Trace;
 use hydroid_core::tool::{CheckedCall, Hooked, Preview, ToolCall, ToolOutput};
 use hydroid_core::turn::Event;
 use hydroid_core::{context, fence, tool::ToolSpec};
@@ -72,6 +74,8 @@ pub(crate) enum News {
         label: Label,
         redactions: u32,
     },
+    /// A call that runs asks for another one.
+    CallNested(Nested),
     Noticed(String),
     Progress {
         id: CallId,
@@ -164,9 +168,15 @@ fn uncheckable(call: &ToolCall) -> String {
 /// Asks the model and reports its answer piece by piece.
 ///
 /// With a plan, the older part of the conversation is summed up first.
-pub(crate) fn ask_model(turn: &TurnContext, messages: Vec<Message>, plan: Option<Plan>) -> Job {
+pub(crate) fn ask_model(
+    turn: &TurnContext,
+    messages: Vec<Message>,
+    plan: Option<Plan>,
+    trace: Trace,
+) -> Job {
     let cancel = CancelFlag::default();
     let context = turn.call_context(&cancel, None, Arc::new(|_, _| {}));
+    let context = CallContext { trace, ..context };
     let turn = turn.clone();
     let task = tokio::spawn(async move {
         let answer = AssertUnwindSafe(answer(&turn, messages, plan, context)).catch_unwind().await;
@@ -210,9 +220,10 @@ pub(crate) fn name(turn: &TurnContext, said: Vec<Part>) -> Job {
 }
 
 /// Finds out what a call would do and reports it, scrubbed.
-pub(crate) fn preview_call(turn: &TurnContext, checked: CheckedCall) -> Job {
+pub(crate) fn preview_call(turn: &TurnContext, checked: CheckedCall, trace: Trace) -> Job {
     let cancel = CancelFlag::default();
     let context = turn.call_context(&cancel, Some(&checked.call.id), Arc::new(|_, _| {}));
+    let context = CallContext { trace, ..context };
     let turn = turn.clone();
     let task = tokio::spawn(async move {
         let id = checked.call.id.clone();
@@ -234,10 +245,12 @@ pub(crate) fn preview_call(turn: &TurnContext, checked: CheckedCall) -> Job {
 }
 
 /// Runs a call and reports its result, scrubbed.
-pub(crate) fn run_tool(turn: &TurnContext, checked: CheckedCall) -> Job {
+pub(crate) fn run_tool(turn: &TurnContext, checked: CheckedCall, trace: Trace) -> Job {
     let cancel = CancelFlag::default();
     let context =
         turn.call_context(&cancel, Some(&checked.call.id), turn.progress_of(&checked.call.id));
+    let nested = nested::Asking { turn: turn.clone(), parent: checked.call.id.clone() };
+    let context = CallContext { trace, nested: Some(Arc::new(nested)), ..context };
     let turn = turn.clone();
     let task = tokio::spawn(async move {
         let id = checked.call.id.clone();
@@ -258,7 +271,7 @@ pub(crate) fn run_tool(turn: &TurnContext, checked: CheckedCall) -> Job {
                 tries += 1;
                 let output = match checked.hooked.as_deref() {
                     Some(Hooked::Reply(word)) => ToolOutput::text(word.text.clone()),
-                    Some(Hooked::Ask(_)) | None => {
+                    Some(Hooked::Ask(_) | Hooked::Person(_)) | None => {
                         turn.agent.tools.run(checked.clone(), context.clone()).await
                     }
                 };
@@ -325,6 +338,9 @@ impl TurnContext {
             cancel: cancel.clone(),
             progress,
             secret: SawSecret::default(),
+            trace: Trace::default(),
+            nested: None,
+            wants_data: false,
         }
     }
 
@@ -372,7 +388,7 @@ async fn answer(
             return Ok(());
         }
     };
-    let files = personal_files(turn).await;
+    let files = personal_files(&turn.agent, &turn.user).await;
     let request = request(&turn.agent, messages, &files, turn.headless, &turn.own)?;
     if !turn.agent.hooks.wants(HookPoint::AfterModel, None) {
         let mut completion = turn.agent.model.complete(request, context).await?;
@@ -429,12 +445,12 @@ async fn judged(
 }
 
 /// The person's own files, without what is secret in them.
-async fn personal_files(turn: &TurnContext) -> Vec<PromptFile> {
-    if !turn.agent.config.memory.files {
+pub(crate) async fn personal_files(agent: &AgentParts, user: &UserId) -> Vec<PromptFile> {
+    if !agent.config.memory.files {
         return Vec::new();
     }
-    let files = turn.agent.files.read(&turn.user, turn.agent.clock.now_ms()).await;
-    let scrubber = turn.agent.scrubber.current();
+    let files = agent.files.read(user, agent.clock.now_ms()).await;
+    let scrubber = agent.scrubber.current();
     let masked = |file: PromptFile| PromptFile { text: scrubber.scrub(&file.text), ..file };
     files.into_iter().map(masked).collect()
 }

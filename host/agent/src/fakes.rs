@@ -3,6 +3,7 @@
 //! what is wrong to a list that every test ends by looking at.
 
 pub(crate) mod hooks;
+pub(crate) mod spans;
 mod whole;
 
 pub(crate) use whole::Nothing;
@@ -13,7 +14,7 @@ use futures_util::future::BoxFuture;
 use hydroid_core::audit::AuditEvent;
 use hydroid_core::config::Config;
 use hydroid_core::entry::Entry;
-use hydroid_core::id::{CallId, ComponentId, SessionId, UserId};
+use hydroid_core::id::{CallId, ClientKey, ComponentId, SessionId, UserId};
 use hydroid_core::message::{Content, Message, Origin, Part, Role, StopReason};
 use hydroid_core::models::{Models, Services};
 use hydroid_core::policy::Mode;
@@ -21,7 +22,7 @@ use hydroid_core::ports::{
     AnswerCache, Approvals, Audit, CallContext, Clock, Completion, Hit, Hooks, Journal, KeepLimits,
     KeptAnswer, KnownSecrets, Model, ModelError, ModelEvent, ModelRequest, NewSession, Note,
     PromptFile, PromptFiles, Question, Recall, RecallError, SecretPlace, SecretPlaces, SecretValue,
-    SessionSummary, Sink, StandingApproval, StoreError, StoredEntry, Tools,
+    SessionSummary, Sink, StandingApproval, StoreError, StoredEntry, Telemetry, Tools,
 };
 use hydroid_core::protocol::{Notification, SessionMessage};
 use hydroid_core::scrub::{KnownSecret, LiveScrubber};
@@ -286,9 +287,11 @@ impl Tools for FakeTools {
                 reads_files: file.is_some(),
                 writes_files: file.is_some() && impact != Impact::ReadOnly,
                 keeps_state: arguments["state"].as_bool() == Some(true),
+                calls_tools: arguments["nested"].is_string(),
             },
             hooked: None,
             preview: None,
+            parent: None,
         })
     }
 
@@ -315,6 +318,12 @@ impl Tools for FakeTools {
             let _guard = guard;
             self.started.notify_one();
             (context.progress)(Some(f32::NAN), format!("half of {SECRET}"));
+            if let (Some(tool), Some(nested)) = (arguments["nested"].as_str(), &context.nested) {
+                let answer = nested.call(tool.to_owned(), "{}".to_owned()).await;
+                let said = texts(&answer.output.content);
+                let how = if answer.denied { "denied:" } else { "said" };
+                return ToolOutput::text(format!("nested {how} {said}"));
+            }
             match arguments["do"].as_str() {
                 Some("hang") => std::future::pending().await,
                 Some("slow") => {
@@ -351,6 +360,8 @@ pub(crate) struct FakeJournal {
     pub(crate) gate: Semaphore,
     /// What a person is to be told.
     pub(crate) untold: Mutex<Vec<Notification>>,
+    /// Sessions that were begun under a key.
+    pub(crate) begun: Mutex<BTreeMap<ClientKey, SessionId>>,
     faults: Faults,
 }
 
@@ -802,6 +813,7 @@ pub(crate) struct Host {
     pub(crate) client: Arc<FakeClient>,
     pub(crate) records: Arc<FakeRecords>,
     pub(crate) hooks: Arc<hooks::FakeHooks>,
+    pub(crate) spans: Arc<spans::FakeTelemetry>,
     pub(crate) secrets: Arc<FakeSecrets>,
     pub(crate) stop: watch::Sender<bool>,
     shown: mpsc::UnboundedReceiver<SessionMessage>,
@@ -849,6 +861,7 @@ impl Host {
             until_failure: Mutex::default(),
             gate: Semaphore::new(1),
             untold: Mutex::default(),
+            begun: Mutex::default(),
             faults: faults.clone(),
         });
         let (sender, shown) = mpsc::unbounded_channel();
@@ -865,6 +878,7 @@ impl Host {
         let memory = Arc::new(FakeMemory::default());
         let (stop, stopped) = watch::channel(false);
         let hooks = Arc::<hooks::FakeHooks>::default();
+        let spans = Arc::<spans::FakeTelemetry>::default();
         let agent = Agent::new(AgentParts {
             model: layers(model.clone(), &config),
             tools: Arc::clone(&tools) as Arc<dyn Tools>,
@@ -880,6 +894,7 @@ impl Host {
             scrubber: LiveScrubber::following(known, Vec::new()).unwrap(),
             models: Arc::new(models(&config)),
             config,
+            telemetry: Some(Arc::clone(&spans) as Arc<dyn Telemetry>),
             new_turn_id: Arc::new(move || format!("t{}", turns.fetch_add(1, Ordering::SeqCst) + 1)),
         });
         Self {
@@ -891,6 +906,7 @@ impl Host {
             client,
             records,
             hooks,
+            spans,
             secrets,
             stop,
             shown,

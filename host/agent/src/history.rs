@@ -161,6 +161,7 @@ mod tests {
         let call = |id: &str| Entry::CallReceived {
             turn: turn.clone(),
             call: ToolCall { id: CallId::new(id), name: "x".into(), arguments: "{}".into() },
+            parent: None,
         };
         let usage = Usage { input: 3, output: 1, ..Usage::default() };
         let result = |id: &str, output| Entry::CallFinished {
@@ -170,7 +171,7 @@ mod tests {
             label: Label::host(),
         };
         let entries = vec![
-            Entry::TurnStarted { turn: turn.clone(), parts: Message::user("hi").parts },
+            Entry::TurnStarted { turn: turn.clone(), parts: Message::user("hi").parts, key: None },
             call("a"),
             call("b"),
             Entry::StepEnded {

@@ -59,6 +59,9 @@ pub(crate) fn context(user: &UserId, session: &SessionId, turn: TurnId) -> CallC
         cancel: CancelFlag::default(),
         progress: Arc::new(|_, _| {}),
         secret: SawSecret::default(),
+        trace: Default::default(),
+        nested: None,
+        wants_data: false,
     }
 }
 

@@ -15,7 +15,7 @@ mod room;
 
 use crate::sessions::{Agent, OpenSession, SessionChoice};
 use futures_util::future::BoxFuture;
-use hydroid_core::id::{SessionId, UserId};
+use hydroid_core::id::{ClientKey, SessionId, UserId};
 use hydroid_core::message::{Content, Part};
 use hydroid_core::policy::Mode;
 use hydroid_core::ports::{
@@ -23,11 +23,11 @@ use hydroid_core::ports::{
     StoredSessions,
 };
 use hydroid_core::protocol::{
-    Activity, ErrorCode, ExportFormat, Notification, Reply, Request, RequestError, RunningTurn,
-    ServerMessage, SessionInfo, SessionSettings,
+    Activity, ErrorCode, ExportFormat, LONGEST_KEY, Notification, Reply, Request, RequestError,
+    RunningTurn, ServerMessage, SessionInfo, SessionSettings,
 };
 use refusal::{refused, stored};
-use room::Room;
+use room::{Accepted, Room, Said};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -125,13 +125,7 @@ impl Inner {
     /// The session that an identifier or its beginning names.
     async fn named(&self, session: &SessionId) -> Result<SessionId, RequestError> {
         let prefix = session.as_str();
-        let none = || {
-            let shown: String = prefix.chars().take(64).collect();
-            RequestError::new(
-                ErrorCode::NotFound,
-                format!("no session `{shown}`; `sessions` lists yours"),
-            )
-        };
+        let none = || refusal::no_session(prefix);
         if prefix.is_empty() {
             return Err(none());
         }
@@ -246,6 +240,23 @@ impl Inner {
         }
     }
 
+    /// A key goes into the journal as it is, so it may be nothing that is masked there.
+    fn check_key(&self, key: Option<&ClientKey>) -> Result<(), RequestError> {
+        let Some(key) = key.map(ClientKey::as_str) else { return Ok(()) };
+        let scrubber = self.parts.agent.parts().scrubber.current();
+        let fits = !key.is_empty()
+            && key.len() <= LONGEST_KEY
+            && key.chars().all(|letter| letter.is_ascii_graphic())
+            && scrubber.mask_known(key) == key;
+        if fits {
+            return Ok(());
+        }
+        let text = format!(
+            "a key has 1 to {LONGEST_KEY} letters, digits and signs, without spaces and secrets"
+        );
+        Err(RequestError::new(ErrorCode::Invalid, text))
+    }
+
     fn refuse_if_over(&self) -> Result<(), RequestError> {
         if self.closing.load(Ordering::Acquire) {
             return Err(RequestError::new(ErrorCode::ShuttingDown, "the host ends"));
@@ -266,10 +277,11 @@ impl Conversations for Hub {
         Box::pin(self.dispatch(request))
     }
 
-    fn say<'a>(
+    fn say_once<'a>(
         &'a self,
         session: &'a SessionId,
         parts: Vec<Part>,
+        key: Option<ClientKey>,
     ) -> BoxFuture<'a, Result<Reply, RequestError>> {
         Box::pin(async move {
             let says = |part: &Part| match &part.content {
@@ -280,10 +292,26 @@ impl Conversations for Hub {
                 return Err(refused(&crate::SayError::Empty));
             }
             self.inner.refuse_if_over()?;
+            self.inner.check_key(key.as_ref())?;
             let session = self.inner.named(session).await?;
             let room = self.inner.room(&session);
-            let queued = room.say(parts).await?;
-            Ok(Reply::Accepted { session, queued })
+            Ok(match room.say(Said { parts, key }).await? {
+                Accepted::Queued(queued) => Reply::Accepted { session, queued, repeated: false },
+                Accepted::Repeated => Reply::Accepted { session, queued: 0, repeated: true },
+            })
+        })
+    }
+
+    fn said<'a>(
+        &'a self,
+        session: &'a SessionId,
+        key: &'a ClientKey,
+    ) -> BoxFuture<'a, Result<Option<Reply>, RequestError>> {
+        Box::pin(async move {
+            self.inner.check_key(Some(key))?;
+            let session = self.inner.named(session).await?;
+            let was_said = self.inner.room(&session).was_said(&self.inner, key).await?;
+            Ok(was_said.then_some(Reply::Accepted { session, queued: 0, repeated: true }))
         })
     }
 

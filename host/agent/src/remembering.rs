@@ -28,7 +28,7 @@ const MOST_OF_ONE: usize = 500;
 const CHARACTERS_PER_TOKEN: usize = 4;
 
 /// A hit that shares no word with the message must mean the same by at least this cosine.
-const LEAST_ALIKE: f64 = 0.45;
+const LEAST_ALIKE: f64 = 0.36;
 
 /// What fits to what the person said; nothing if that is switched off, or nothing fits.
 pub(crate) async fn recalled(

@@ -93,7 +93,7 @@ impl Reader {
     }
 
     fn reads_places(&self) -> bool {
-        let Reach { reads_files, writes_files: _, keeps_state } = self.reach;
+        let Reach { reads_files, writes_files: _, keeps_state, calls_tools: _ } = self.reach;
         reads_files || keeps_state || matches!(self.origin, Origin::File { .. })
     }
 

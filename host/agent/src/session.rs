@@ -2,7 +2,7 @@
 
 use crate::clients::{Client, Shown, Subscription};
 use hydroid_core::entry::Outcome;
-use hydroid_core::id::{CallId, SessionId, TurnId, UserId};
+use hydroid_core::id::{CallId, ClientKey, SessionId, TurnId, UserId};
 use hydroid_core::message::{Content, Part, Usage};
 use hydroid_core::money::Money;
 use hydroid_core::ports::{Sink, StoreError};
@@ -120,7 +120,7 @@ pub enum CompactError {
     #[error("the summary could not be recorded, so the conversation is as it was")]
     Journal(#[source] StoreError),
     /// It was cancelled, or the session closed.
-    #[error("the summary was not made, so the conversation is as it was")]
+    #[error("the summary was not made, so the conversation is as it was; ask for it again")]
     Closed,
 }
 
@@ -145,6 +145,7 @@ pub enum TurnError {
 pub(crate) enum Command {
     Say {
         parts: Vec<Part>,
+        key: Option<ClientKey>,
         reply: oneshot::Sender<Result<oneshot::Receiver<TurnEnd>, SayError>>,
     },
     /// The turn that waited for a person when the session was opened, asked for once.
@@ -206,11 +207,21 @@ impl Session {
     /// Says something, which starts a turn, or queues one when a turn is running. Waits while
     /// the mailbox is full; refuses when too many messages are queued.
     pub async fn say(&self, parts: Vec<Part>) -> Result<TurnHandle, SayError> {
+        self.say_under(None, parts).await
+    }
+
+    /// As `say`, under a key of the client's that the journal keeps with the turn.
+    pub(crate) async fn say_under(
+        &self,
+        key: Option<ClientKey>,
+        parts: Vec<Part>,
+    ) -> Result<TurnHandle, SayError> {
         if !parts.iter().any(says_something) {
             return Err(SayError::Empty);
         }
         let (reply, accepted) = oneshot::channel();
-        self.commands.send(Command::Say { parts, reply }).await.map_err(|_| SayError::Closed)?;
+        let command = Command::Say { parts, key, reply };
+        self.commands.send(command).await.map_err(|_| SayError::Closed)?;
         let ended = accepted.await.map_err(|_| SayError::Closed)??;
         Ok(TurnHandle { ended, _session: self.commands.clone() })
     }
@@ -268,7 +279,8 @@ impl Session {
         drop(self.commands.send(Command::Cancel).await);
     }
 
-    /// Has the older part of the conversation summed up, and waits for it. Returns how many turns
+    /// Has the older part of the conversation summed up, and waits for it; who asks while it is
+    /// being done waits for the same. Returns how many turns
     /// the summary stands for; 0 if there was nothing to gain.
     pub async fn compact(&self) -> Result<u32, CompactError> {
         let (reply, compacted) = oneshot::channel();

@@ -11,7 +11,7 @@ use hydroid_core::models::Models;
 use hydroid_core::policy::{Mode, PolicyRule};
 use hydroid_core::ports::{
     Approvals, Audit, Clock, Hooks, Journal, Model, PromptFiles, Recall, SecretPlaces, Sink,
-    StoreError, Tools,
+    StoreError, Telemetry, Tools,
 };
 use hydroid_core::scrub::{LiveScrubber, Scrubber};
 use std::collections::BTreeMap;
@@ -52,6 +52,8 @@ pub struct AgentParts {
     pub config: Arc<Config>,
     /// What is known of models.
     pub models: Arc<Models>,
+    /// Where spans go; none where nobody wants any.
+    pub telemetry: Option<Arc<dyn Telemetry>>,
     /// Mints a text for each turn that no other turn of the host has.
     pub new_turn_id: Arc<dyn Fn() -> String + Send + Sync>,
 }

@@ -8,8 +8,10 @@ mod hub;
 mod kept;
 mod metered;
 mod models;
+mod nested;
 mod remembering;
 mod secrecy;
+mod spans;
 
 use crate::fakes::{HeldClient, Host, Play, SECRET, calls, said, says, text};
 use crate::{
@@ -632,14 +634,14 @@ async fn an_interrupted_session_is_closed_and_goes_on() {
     let turn_id = TurnId::new("old");
     let call = ToolCall { id: CallId::new("a"), name: "write".into(), arguments: "{}".into() };
     let left = vec![
-        Entry::TurnStarted { turn: turn_id.clone(), parts: said("earlier") },
+        Entry::TurnStarted { turn: turn_id.clone(), parts: said("earlier"), key: None },
         Entry::StepStarted {
             turn: turn_id.clone(),
             step: 1,
             provider: ComponentId::new("p"),
             model: "m".into(),
         },
-        Entry::CallReceived { turn: turn_id, call },
+        Entry::CallReceived { turn: turn_id, call, parent: None },
     ];
     let mut host = Host::new(vec![calls(&["a write"]), says("done")]);
     host.journal.left_by_another_process("s", left);

@@ -217,8 +217,19 @@ async fn run(wish: AdminRequest, household: Household) -> Result<Value> {
             };
             household.text(Command::Component(Component::Add(add))).await
         }
-        AdminRequest::Grant { name, profile, hosts, only, methods, secrets, files_and_web } => {
-            let grant = Grant { name, profile, hosts, only, methods, secrets, files_and_web };
+        AdminRequest::Grant {
+            name,
+            profile,
+            hosts,
+            only,
+            methods,
+            secrets,
+            tools,
+            files_and_web,
+        } => {
+            let quota = None;
+            let grant =
+                Grant { name, profile, hosts, only, methods, secrets, tools, quota, files_and_web };
             household.text(Command::Component(Component::Grant(grant))).await
         }
         AdminRequest::Revoke { name, profile, hosts } => {

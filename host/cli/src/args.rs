@@ -299,6 +299,13 @@ pub(crate) struct Grant {
     /// A secret it may attach, for `web`; those it declares if absent.
     #[arg(long = "secret", value_name = "NAME")]
     pub(crate) secrets: Vec<String>,
+    /// A tool of another component it may call, for `invoke`; those it declares if absent.
+    #[arg(long = "tool", value_name = "NAME")]
+    pub(crate) tools: Vec<String>,
+    /// How much it may keep for each person, for `state`, such as `512KiB`; what it declares if
+    /// absent.
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) quota: Option<String>,
     /// Accept that it can read your files and send them away.
     #[arg(long)]
     pub(crate) files_and_web: bool,
@@ -308,6 +315,9 @@ pub(crate) struct Grant {
 pub(crate) enum Session {
     /// List sessions, newest first.
     List {
+        /// Those that were put away instead of the others.
+        #[arg(long)]
+        archived: bool,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -330,6 +340,64 @@ pub(crate) enum Session {
         id: String,
         #[command(flatten)]
         choice: ModelChoice,
+    },
+    /// Give a session another title.
+    Rename {
+        /// The session; the beginning of an identifier is enough.
+        id: String,
+        /// The title; several words are joined.
+        #[arg(required = true)]
+        title: Vec<String>,
+    },
+    /// Put a session away.
+    Archive {
+        /// The session; the beginning of an identifier is enough.
+        id: String,
+        /// Take it out again.
+        #[arg(long)]
+        undo: bool,
+    },
+    /// Copy a session into a new one, and print its identifier.
+    Fork {
+        /// The session; the beginning of an identifier is enough.
+        id: String,
+        /// Leave out so many of its last turns.
+        #[arg(long, value_name = "TURNS", default_value_t = 0)]
+        without: usize,
+        /// The copy's title; that of the session if absent.
+        #[arg(long)]
+        title: Option<String>,
+    },
+    /// Let a conversation forget its last turns; what was done is not undone.
+    Rewind {
+        /// The session; the beginning of an identifier is enough.
+        id: String,
+        /// How many.
+        #[arg(long, value_name = "TURNS", default_value_t = 1)]
+        turns: usize,
+    },
+    /// Find words in what was said.
+    Search {
+        /// The words.
+        #[arg(required = true)]
+        words: Vec<String>,
+        /// In this session only; the beginning of an identifier is enough.
+        #[arg(long, value_name = "ID")]
+        session: Option<String>,
+        /// How many at most.
+        #[arg(long, value_name = "COUNT", default_value_t = 20)]
+        limit: u32,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove a session for good.
+    Delete {
+        /// The session; the beginning of an identifier is enough.
+        id: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
     },
     /// Write a session to standard output.
     Export {

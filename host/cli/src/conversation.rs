@@ -159,11 +159,7 @@ impl Conversation {
         while self.interrupts.next().now_or_never().is_some() {}
         let compacting = self.session.compact();
         tokio::select! {
-            compacted = compacting => Ok(match compacted? {
-                0 => "there is nothing to sum up: the last turn is always kept".to_owned(),
-                1 => "the first turn is summed up".to_owned(),
-                turns => format!("the first {turns} turns are summed up"),
-            }),
+            turns = compacting => Ok(compacted(turns?)),
             () = self.interrupts.next() => {
                 self.session.cancel().await;
                 Ok("the conversation is as it was".to_owned())
@@ -432,6 +428,15 @@ fn exit(outcome: &Outcome, denied: u32) -> Exit {
 /// A new identifier; later ones sort after earlier ones.
 pub(crate) fn new_session() -> SessionId {
     SessionId::new(uuid::Uuid::now_v7().to_string())
+}
+
+/// What came of a summary, for how many turns it stands.
+pub(crate) fn compacted(turns: u32) -> String {
+    match turns {
+        0 => "there is nothing to sum up: the last turn is always kept".to_owned(),
+        1 => "the first turn is summed up".to_owned(),
+        turns => format!("the first {turns} turns are summed up"),
+    }
 }
 
 /// The session a person means: a whole identifier or a beginning that only one has.

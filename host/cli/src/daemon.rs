@@ -7,7 +7,7 @@ mod inventory;
 mod tokens;
 
 pub(crate) use control::{Control, Order, answer_orders, ask};
-pub(crate) use household::Users;
+pub(crate) use household::{Users, hub};
 pub(crate) use tokens::Tokens;
 
 use crate::paths::{Paths, private_directory, replace_private};

@@ -1,5 +1,5 @@
-//! Files to take in: which ones lie below a path, and the text of each. Text, Markdown, code and
-//! HTML are read here; what is no text is put to a parser, of which there may be none.
+//! Files to take in: which ones lie below a path, and the text of each. Text, Markdown and code
+//! are read here; other documents are put to a parser, of which there may be none.
 
 use anyhow::{Context, Result, anyhow, bail};
 use futures_util::FutureExt;
@@ -15,6 +15,9 @@ const LARGEST: u64 = 16 << 20;
 
 /// Most files below one path.
 const MOST_FILES: usize = 100_000;
+
+/// Text that nobody reads as it is written.
+const PAGES: [&str; 3] = ["htm", "html", "xhtml"];
 
 /// Directories that hold what others made.
 const NOT_OURS: [&str; 3] = ["node_modules", "target", "__pycache__"];
@@ -87,7 +90,8 @@ pub(crate) async fn read(path: &Path, parsers: &dyn Parsers) -> Result<Read> {
     let length = about.len();
     let ending =
         path.extension().map(|end| end.to_string_lossy().to_lowercase()).unwrap_or_default();
-    let text = if parsers.extensions().contains(&ending) {
+    let is_page = PAGES.contains(&ending.as_str());
+    let text = if is_page || parsers.extensions().contains(&ending) {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let document = parsers.parse(&name, bytes).await?;
         for note in &document.notes {
@@ -95,11 +99,7 @@ pub(crate) async fn read(path: &Path, parsers: &dyn Parsers) -> Result<Read> {
         }
         document.text()
     } else {
-        let text = text_of(bytes)?;
-        match ending.as_str() {
-            "html" | "htm" | "xhtml" => text_of_html(&text)?,
-            _ => text,
-        }
+        text_of(bytes)?
     };
     if text.trim().is_empty() {
         bail!("there is no text in it");
@@ -116,13 +116,6 @@ fn text_of(bytes: Vec<u8>) -> Result<String> {
     Ok(text.strip_prefix('\u{feff}').map_or(text.clone(), str::to_owned).replace("\r\n", "\n"))
 }
 
-fn text_of_html(html: &str) -> Result<String> {
-    let converter = htmd::HtmlToMarkdown::builder()
-        .skip_tags(vec!["head", "script", "style", "noscript", "template", "svg", "nav", "iframe"])
-        .build();
-    Ok(converter.convert(html)?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,14 +130,12 @@ mod tests {
     #[tokio::test]
     async fn texts_are_read_and_others_are_refused_with_a_sentence() {
         assert_eq!(text("a.md", "\u{feff}# A\r\nb".as_bytes()).await.unwrap(), "# A\nb");
-        let page = "<html><head><title>x</title><script>evil()</script></head><body><h1>Tides</h1><p>High at <b>noon</b>.</p></body></html>";
-        let got = text("a.html", page.as_bytes()).await.unwrap();
-        assert!(got.contains("# Tides") && got.contains("noon") && !got.contains("evil"), "{got}");
         for (name, bytes, expect) in [
             ("a.bin", &b"a\0b"[..], "it is no text"),
             ("a.txt", &b"\xff\xfe"[..], "no text in UTF-8"),
             ("a.txt", &b" \n"[..], "no text in it"),
             ("a.pdf", &b"%PDF-1.7\xff"[..], "no text in UTF-8"),
+            ("a.html", &b"<p>hello"[..], "is no text"),
         ] {
             let error = text(name, bytes).await.unwrap_err().to_string();
             assert!(error.contains(expect), "{name}: {error}");

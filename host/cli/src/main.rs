@@ -44,6 +44,7 @@ mod render;
 mod secrets;
 mod servers;
 mod stopped;
+mod telemetry;
 mod terminal;
 mod transcript;
 mod value;
@@ -75,7 +76,11 @@ fn main() -> ExitCode {
             return Exit::Error.into();
         }
     };
-    let result = runtime.block_on(commands::run(arguments));
+    let result = runtime.block_on(async {
+        let result = commands::run(arguments).await;
+        telemetry::flush().await;
+        result
+    });
     // A thread that still waits for a line of the terminal must not hold up the end.
     runtime.shutdown_timeout(SHUTDOWN);
     match result {

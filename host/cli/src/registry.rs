@@ -4,10 +4,15 @@
 
 use crate::release;
 use anyhow::{Context, Result};
+use hydroid_wasm::shipping::{PublicKey, Signature, Statement};
 use serde::{Deserialize, Serialize};
 
 /// The index, generated from the components of the release.
 const INDEX: &str = include_str!("../../../registry/index.toml");
+
+/// Who signed it when it was released, in the form of `FILE.sig`; empty in a tree that nobody
+/// released.
+const SIGNATURE: &str = include_str!(concat!(env!("OUT_DIR"), "/index.sig"));
 
 /// All that is offered.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -58,6 +63,7 @@ pub(crate) struct OfferedTool {
 impl Index {
     /// The index of this release.
     pub(crate) fn of_release() -> Result<Self> {
+        released(INDEX, SIGNATURE)?;
         let mut index =
             Self::parse(INDEX).context("the index of components in this binary is damaged")?;
         for component in release::release()?.components {
@@ -87,6 +93,29 @@ impl Index {
         found.sort_by_key(|(distance, offered)| (*distance, offered.name.as_str()));
         found.into_iter().map(|(_, offered)| offered).collect()
     }
+}
+
+/// Who signed the index of a release; none if nobody did. A signature that does not fit is an
+/// error: then one of the two is not what was released.
+pub(crate) fn released(index: &str, signature: &str) -> Result<Option<PublicKey>> {
+    if signature.trim().is_empty() {
+        return Ok(None);
+    }
+    let signature: Signature = signature.parse().map_err(anyhow::Error::new)?;
+    signature.check(&Statement::of_index(index.as_bytes())).context(
+        "the index of components in this binary is not the one that was signed; build it again from a tree whose `registry/index.toml.sig` fits, or without one",
+    )?;
+    Ok(Some(signature.key))
+}
+
+/// Who signed the index of this release, for people.
+pub(crate) fn signed_by() -> Result<String> {
+    Ok(match released(INDEX, SIGNATURE)? {
+        Some(key) => format!("the index of this release is signed by {key}"),
+        None => {
+            "the index of this release is signed by nobody; it is as good as the binary".to_owned()
+        }
+    })
 }
 
 impl Offered {
@@ -163,6 +192,17 @@ mod tests {
             committed == text,
             "registry/index.toml is not what the components say; `cargo xtask components` and `UPDATE=1 cargo test -p hydroid-cli registry` rewrite it"
         );
+    }
+
+    #[test]
+    fn a_released_index_is_the_one_that_was_signed() {
+        let key = hydroid_wasm::shipping::SecretKey::generate().unwrap();
+        let signature = key.sign(&Statement::of_index(INDEX.as_bytes())).to_json();
+        assert_eq!(released(INDEX, &signature).unwrap(), Some(key.public()));
+        assert_eq!(released(INDEX, "\n").unwrap(), None);
+        let error = released(&INDEX.replace("tool-time", "tool-tine"), &signature).unwrap_err();
+        assert!(format!("{error:#}").contains("not the one that was signed"), "{error:#}");
+        assert!(released(INDEX, "{}").is_err());
     }
 
     #[test]

@@ -7,11 +7,12 @@ use crate::paths::{Paths, replace_private};
 use crate::wire::{Ground, SystemClock};
 use anyhow::{Context, Result};
 use hydroid_core::manifest::{ClientAuth, Place as Attached};
-use hydroid_core::ports::Remotes;
-use hydroid_mcp::{Answerer, Book, ClientParts, Pinned, Place, Server, ServerTools};
+use hydroid_core::id::UserId;
+use hydroid_core::ports::{Remotes, Secrets};
+use hydroid_mcp::{Answerer, Book, ClientParts, Declines, Pinned, Place, Server, ServerTools};
 use hydroid_memory::Database;
 use hydroid_wasm::egress::Counter;
-use hydroid_wasm::{RemoteCredential, RemoteDoor, RemoteParts, RemotePlace, problems_of};
+use hydroid_wasm::{Catalog, RemoteCredential, RemoteDoor, RemoteParts, RemotePlace, problems_of};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -77,6 +78,27 @@ pub(crate) fn keep_pinned(paths: &Paths, name: &str, pinned: &Pinned) -> Result<
     replace_private(&paths.server_tools(name), text.as_bytes())
 }
 
+/// What stands for a server where components are named: in rules, limits and the audit log.
+pub(crate) fn component_of(server: &str) -> String {
+    format!("mcp-{server}")
+}
+
+/// The server that stands where a component of this name would.
+pub(crate) fn server_named<'a>(book: &'a Book, component: &str) -> Option<&'a str> {
+    let server = component.strip_prefix("mcp-")?;
+    book.servers.get_key_value(server).map(|(name, _)| name.as_str())
+}
+
+/// Why a server is not offered, where a component has the name that stands for it.
+pub(crate) fn taken(catalog: &Catalog, server: &str) -> Option<String> {
+    let name = component_of(server);
+    catalog.get(&name).map(|_| {
+        format!(
+            "the server `{server}` is not used: the component `{name}` has the name that stands for it in rules and in the audit log; remove one of them with `hydroid mcp remove {server}` or `hydroid component remove {name}`"
+        )
+    })
+}
+
 /// Servers with what was allowed of them.
 fn allowed(paths: &Paths) -> BTreeMap<String, (Server, Pinned)> {
     let book = match read_book(paths) {
@@ -93,12 +115,42 @@ fn allowed(paths: &Paths) -> BTreeMap<String, (Server, Pinned)> {
     book.servers.into_iter().filter_map(with_tools).collect()
 }
 
-/// The client. A candidate is a server that is not in the file yet.
+/// The servers beside the components of a catalog; none of them has the name of one.
+pub(crate) fn beside(
+    ground: &Ground,
+    database: &Database,
+    catalog: &Arc<Catalog>,
+) -> Result<ServerTools> {
+    for server in read_book(&ground.paths).map(|book| book.servers).unwrap_or_default().keys() {
+        if let Some(problem) = taken(catalog, server) {
+            tracing::warn!("{problem}");
+        }
+    }
+    let catalog = Arc::clone(catalog);
+    let offered = move |paths: &Paths| {
+        let mut servers = allowed(paths);
+        servers.retain(|name, _| taken(&catalog, name).is_none());
+        servers
+    };
+    client(ground, database, Arc::new(Declines), None, offered)
+}
+
+/// The client for a command. A candidate is a server that is not in the file yet.
 pub(crate) fn tools(
     ground: &Ground,
     database: &Database,
     answerer: Arc<dyn Answerer>,
     candidate: Option<(String, Server)>,
+) -> Result<ServerTools> {
+    client(ground, database, answerer, candidate, allowed)
+}
+
+fn client(
+    ground: &Ground,
+    database: &Database,
+    answerer: Arc<dyn Answerer>,
+    candidate: Option<(String, Server)>,
+    offered: impl Fn(&Paths) -> BTreeMap<String, (Server, Pinned)> + Send + Sync + 'static,
 ) -> Result<ServerTools> {
     let config = &ground.config;
     let counter = Counter { budget: Arc::new(database.clone()), clock: Arc::new(SystemClock) };
@@ -124,7 +176,7 @@ pub(crate) fn tools(
     let (paths, environment) = (ground.paths.clone(), Arc::clone(&ground.environment));
     let largest = usize::try_from(config.egress.max_response.0).unwrap_or(usize::MAX);
     Ok(ServerTools::new(ClientParts {
-        servers: Arc::new(move || allowed(&paths)),
+        servers: Arc::new(move || offered(&paths)),
         remotes: Arc::new(door) as Arc<dyn Remotes>,
         digest_of: Arc::new(digest_of),
         variable: Arc::new(move |name| environment.value(name).cloned()),
@@ -159,6 +211,35 @@ fn place(name: &str, server: &Server) -> Option<RemotePlace> {
         (None, None) => RemoteCredential::None,
     };
     Some(RemotePlace { url: url.clone(), credential })
+}
+
+/// Why a server cannot be called, as far as that is seen from here.
+pub(crate) fn problem_with(
+    secrets: &dyn Secrets,
+    user: &UserId,
+    name: &str,
+    server: &Server,
+) -> Option<String> {
+    let lacks = |secret: &str| !matches!(secrets.value(user, secret), Ok(Some(_)));
+    match &server.place {
+        Place::Http { oauth: Some(_), .. } if lacks(&token_of(name)) => Some(format!(
+            "you are not signed in to the server {name} any more; `hydroid mcp login {name}` signs in"
+        )),
+        Place::Http { secret: Some(secret), .. } if lacks(secret) => Some(format!(
+            "secret `{secret}` of the server {name} is not set; `hydroid secret set {secret}` sets it"
+        )),
+        Place::Http { .. } => None,
+        Place::Stdio { files, .. } => files.iter().find_map(|(file, allowed)| {
+            let problem = match digest_of(Path::new(file)) {
+                Ok(found) if found == *allowed => return None,
+                Ok(_) => "is another file than the one you allowed".to_owned(),
+                Err(error) => format!("cannot be read: {error}"),
+            };
+            Some(format!(
+                "`{file}`, which the server {name} is started with, {problem}; `hydroid mcp allow {name}` allows it as it is"
+            ))
+        }),
+    }
 }
 
 /// `sha256:…` of a file.

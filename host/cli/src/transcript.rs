@@ -176,10 +176,14 @@ mod tests {
             arguments: "{\"path\":\"a\"}".into(),
         };
         vec![
-            Entry::TurnStarted { turn: turn.clone(), parts: Message::user("read a").parts },
+            Entry::TurnStarted {
+                turn: turn.clone(),
+                parts: Message::user("read a").parts,
+                key: None,
+            },
             Entry::Text { turn: turn.clone(), text: "I ".into() },
             Entry::Text { turn: turn.clone(), text: "read\x1b[2J".into() },
-            Entry::CallReceived { turn: turn.clone(), call },
+            Entry::CallReceived { turn: turn.clone(), call, parent: None },
             Entry::CallFinished {
                 turn: turn.clone(),
                 call_id: CallId::new("c"),

@@ -10,22 +10,23 @@ use crate::secrets::master_key::KeyPlaces;
 use crate::secrets::sealed::Sealed;
 use crate::secrets::{Programs, UserSecrets};
 use crate::terminal::{self, Terminal};
-use crate::{audited, log, models, release, servers, stopped};
+use crate::{audited, log, models, release, servers, stopped, telemetry};
 use anyhow::{Context, Result, anyhow};
 use hydroid_agent::{Agent, AgentParts, Metered, ModelCounters, ModelParts, ProgramParts};
 use hydroid_core::config::Config;
 use hydroid_core::id::UserId;
 use hydroid_core::models::Models;
-use hydroid_core::ports::{Clock, Embedder, Journal, Model, Parsers, Secrets, Tools};
+use hydroid_core::ports::{Clock, Embedder, Journal, Model, Parsers, Secrets, StoreService, Tools};
 use hydroid_core::scrub::{LiveScrubber, PathMapping};
-use hydroid_mcp::{Declines, WithServers};
+use hydroid_mcp::WithServers;
 use hydroid_memory::{Database, Memory, StandingApprovals};
 use hydroid_wasm::cache::CompiledCache;
-use hydroid_wasm::egress::{Counter, Egress, EgressSettings};
+use hydroid_wasm::egress::{Counter, Egress, EgressSettings, StoreDoor, StoreToken};
 use hydroid_wasm::files::Workspace;
 use hydroid_wasm::grants::Grants;
 use hydroid_wasm::shipping::{Keys, Lock};
 use hydroid_wasm::{Catalog, CatalogSettings, InstalledEmbedder, WasmEngine};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -193,6 +194,7 @@ impl Ground {
             scrubber: self.scrubber.clone(),
             config: self.config.clone(),
             still: None,
+            trials: false,
         });
         let catalog = catalog.map(Arc::new).map_err(anyhow::Error::msg)?;
         // The embedder is a component of the catalog, and the catalog's tools search with it.
@@ -275,10 +277,27 @@ impl Ground {
 
     /// The door to the network. What components send through it is counted.
     pub(crate) fn egress(&self, counter: Option<Counter>) -> Result<Egress> {
+        self.door(counter, Vec::new())
+    }
+
+    /// A door of its own for the host, which opens these addresses too.
+    pub(crate) fn egress_that_opens(&self, own: Vec<SocketAddr>) -> Result<Egress> {
+        self.door(None, own)
+    }
+
+    fn door(&self, counter: Option<Counter>, own: Vec<SocketAddr>) -> Result<Egress> {
+        Ok(Egress::new(self.egress_settings(counter, own)?).stopped_by(self.stop.clone()))
+    }
+
+    fn egress_settings(
+        &self,
+        counter: Option<Counter>,
+        own: Vec<SocketAddr>,
+    ) -> Result<EgressSettings> {
         let limits = self.config.egress.clone();
         // Checked by core when the configuration was read.
-        let allow_private =
-            limits.allow_private.iter().filter_map(|address| address.parse().ok()).collect();
+        let opened = limits.allow_private.iter().filter_map(|address| address.parse().ok());
+        let allow_private = opened.chain(own).collect();
         let authorities = match &limits.ca_file {
             None => None,
             Some(file) => {
@@ -289,8 +308,27 @@ impl Ground {
             }
         };
         let dns = limits.dns.as_ref().and_then(|server| server.parse().ok());
-        let settings = EgressSettings { allow_private, authorities, dns, counter, limits };
-        Ok(Egress::new(settings).stopped_by(self.stop.clone()))
+        Ok(EgressSettings { allow_private, authorities, dns, counter, limits })
+    }
+
+    /// The way to the service that keeps sessions and memory, if one is configured. A stop does not
+    /// shut it: what was stopped is written down there.
+    fn service(&self) -> Result<Option<Arc<dyn StoreService>>> {
+        let memory = &self.config.memory;
+        let Some(address) = memory.service() else { return Ok(None) };
+        let token = memory.token.clone().map(|name| {
+            let hosts = self.config.secrets.get(&name).map(|source| source.hosts.as_slice());
+            StoreToken {
+                // Checked by core when the configuration was read.
+                audience: hosts.unwrap_or_default().iter().flat_map(|host| host.parse()).collect(),
+                user: self.user(),
+                secrets: self.secrets.clone(),
+                name,
+            }
+        });
+        let door = StoreDoor::new(&address, self.egress_settings(None, Vec::new())?, token)
+            .context("`memory.url` cannot be asked")?;
+        Ok(Some(Arc::new(door)))
     }
 
     /// The user's sessions.
@@ -299,7 +337,7 @@ impl Ground {
         if let Some(directory) = path.parent() {
             private_directory(directory)?;
         }
-        let database = Database::open(&path)
+        let database = Database::open_with(&path, self.service()?)
             .await
             .with_context(|| format!("the sessions in `{}` cannot be opened", path.display()))?;
         database.add_user(&self.user()).await?;
@@ -352,7 +390,7 @@ impl Ground {
         let metered = Arc::new(self.metered(catalog, models.clone(), database));
         let model = self.reliable(metered, models.clone(), database)?;
         let tools = self.tools(catalog, database)?;
-        Ok(Agent::new(self.agent_parts(catalog, database, (model, models), tools).await))
+        Ok(Agent::new(self.agent_parts(catalog, database, (model, models), tools).await?))
     }
 
     /// The tools a model is offered: those of components, and those of servers the person added.
@@ -361,7 +399,7 @@ impl Ground {
         catalog: &Arc<Catalog>,
         database: &Database,
     ) -> Result<Arc<dyn Tools>> {
-        let servers = servers::tools(self, database, Arc::new(Declines), None)?;
+        let servers = servers::beside(self, database, catalog)?;
         Ok(Arc::new(WithServers::new(catalog.clone(), servers)))
     }
 
@@ -374,7 +412,7 @@ impl Ground {
     ) -> Result<hydroid_agent::Programs> {
         let models = Arc::new(models::open(&self.paths, &self.config)?);
         let (model, tools): (Arc<dyn Model>, Arc<dyn Tools>) = (catalog.clone(), catalog.clone());
-        let agent = self.agent_parts(catalog, database, (model, models), tools).await;
+        let agent = self.agent_parts(catalog, database, (model, models), tools).await?;
         Ok(hydroid_agent::Programs::new(agent, parts))
     }
 
@@ -384,9 +422,9 @@ impl Ground {
         database: &Database,
         (model, models): (Arc<dyn Model>, Arc<Models>),
         tools: Arc<dyn Tools>,
-    ) -> AgentParts {
+    ) -> Result<AgentParts> {
         let journal: Arc<dyn Journal> = Arc::new(database.clone());
-        AgentParts {
+        Ok(AgentParts {
             model,
             models,
             tools,
@@ -401,8 +439,9 @@ impl Ground {
             stop: self.stop.clone(),
             scrubber: self.scrubber.clone(),
             config: self.config.clone(),
+            telemetry: telemetry::of(self)?,
             new_turn_id: Arc::new(|| uuid::Uuid::now_v7().to_string()),
-        }
+        })
     }
 }
 

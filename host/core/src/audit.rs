@@ -19,6 +19,9 @@ pub struct AuditEvent {
     /// For which call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call: Option<CallId>,
+    /// The call that asked for it, if a component did and not the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<CallId>,
     /// By which component.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub component: Option<ComponentId>,
@@ -130,6 +133,7 @@ impl AuditEvent {
             session: None,
             turn: None,
             call: None,
+            parent: None,
             component: None,
             digest: None,
             action,

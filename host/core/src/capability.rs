@@ -9,6 +9,7 @@ pub use host::{BadHostPattern, HostPattern};
 pub use path::{BadPath, PathPrefix};
 pub use web::{BadWebRule, WebRefusal, WebRequest, WebRule, is_method};
 
+use crate::id::ComponentId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -184,6 +185,21 @@ pub struct Grant {
     pub web_methods: BTreeSet<String>,
     /// Names of secrets it may attach.
     pub secrets: BTreeSet<String>,
+    /// Bytes of its own state it may keep for each person, where that is less than a component may.
+    pub state_quota: Option<u64>,
+    /// Tools of other components it may call; empty without [`Profile::Invoke`].
+    pub tools: BTreeSet<String>,
+    /// Who called it, if a component did: what that one may not do, it may not do either.
+    pub within: Option<Box<Within>>,
+}
+
+/// The component that called another one, and what it may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Within {
+    /// The caller.
+    pub component: ComponentId,
+    /// What it may do itself, its own callers counted.
+    pub grant: Grant,
 }
 
 impl Grant {
@@ -192,9 +208,48 @@ impl Grant {
         self.profiles.iter().any(|profile| profile.interfaces().contains(&interface))
     }
 
-    /// The rule that allows this request, or what stands in its way.
+    /// The rule that allows this request, or what stands in its way: the grant itself, or that of
+    /// a caller.
     pub fn allows_request(&self, request: &WebRequest<'_>) -> Result<&WebRule, WebRefusal> {
-        web::allowed_by(&self.web, &self.web_methods, request)
+        let rule = web::allowed_by(&self.web, &self.web_methods, request)?;
+        if let Some(within) = &self.within
+            && let Err(refusal) = within.grant.allows_request(request)
+        {
+            return Err(match refusal {
+                further @ WebRefusal::OfCaller(..) => further,
+                own => WebRefusal::OfCaller(within.component.clone(), Box::new(own)),
+            });
+        }
+        Ok(rule)
+    }
+
+    /// What is left of it when another component calls: what both may do. A profile counts as held
+    /// by the caller too if the caller holds a wider one.
+    pub fn called_by(&self, component: &ComponentId, caller: &Self) -> Self {
+        let held = |profile: &Profile| {
+            caller.profiles.contains(profile)
+                || *profile == Profile::Pure
+                || (*profile == Profile::FileReadOnly
+                    && caller.profiles.contains(&Profile::FileReadWrite))
+        };
+        let mut profiles: BTreeSet<Profile> = self.profiles.iter().copied().filter(held).collect();
+        if self.profiles.contains(&Profile::FileReadWrite)
+            && caller.profiles.contains(&Profile::FileReadOnly)
+        {
+            profiles.insert(Profile::FileReadOnly);
+        }
+        let both = |own: &BTreeSet<String>, theirs: &BTreeSet<String>| {
+            own.intersection(theirs).cloned().collect::<BTreeSet<String>>()
+        };
+        Self {
+            profiles,
+            web: self.web.clone(),
+            web_methods: self.web_methods.clone(),
+            secrets: both(&self.secrets, &caller.secrets),
+            state_quota: self.state_quota,
+            tools: both(&self.tools, &caller.tools),
+            within: Some(Box::new(Within { component: component.clone(), grant: caller.clone() })),
+        }
     }
 }
 
@@ -206,6 +261,45 @@ mod tests {
     fn an_unknown_profile_gets_a_suggestion() {
         let error = "file-readonly".parse::<Profile>().unwrap_err().to_string();
         assert!(error.contains("did you mean `file-read-only`"), "{error}");
+    }
+
+    #[test]
+    fn what_a_caller_may_not_do_the_one_it_calls_may_not_do_either() {
+        let rule = |text: &str| text.parse::<WebRule>().unwrap();
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let callee = Grant {
+            profiles: [Profile::FileReadWrite, Profile::Web, Profile::State].into(),
+            web: vec![rule("a.example"), rule("b.example")],
+            secrets: names(&["one", "two"]),
+            tools: names(&["x", "y"]),
+            ..Grant::default()
+        };
+        let caller = Grant {
+            profiles: [Profile::FileReadOnly, Profile::Web].into(),
+            web: vec![rule("GET a.example/v1"), rule("c.example")],
+            secrets: names(&["two", "three"]),
+            tools: names(&["y", "z"]),
+            ..Grant::default()
+        };
+        let left = callee.called_by(&ComponentId::new("notes"), &caller);
+        assert_eq!(left.profiles, [Profile::FileReadOnly, Profile::Web].into());
+        assert_eq!((left.secrets.len(), left.tools.len()), (1, 1));
+        let asked = |grant: &Grant, host: &str, method: &str, path: &str| {
+            let request = WebRequest { scheme: "https", host, port: 443, method, path };
+            grant.allows_request(&request).map(drop)
+        };
+        let of_caller =
+            |refusal| Err(WebRefusal::OfCaller(ComponentId::new("notes"), Box::new(refusal)));
+        assert_eq!(asked(&left, "a.example", "GET", "/v1/x"), Ok(()));
+        assert_eq!(asked(&left, "a.example", "GET", "/v2"), of_caller(WebRefusal::Path));
+        assert_eq!(asked(&left, "a.example", "POST", "/v1"), of_caller(WebRefusal::Method));
+        assert_eq!(asked(&left, "b.example", "GET", "/"), of_caller(WebRefusal::Host));
+        assert_eq!(asked(&left, "c.example", "GET", "/"), Err(WebRefusal::Host));
+        // One call further the first caller still counts.
+        let wide = Grant { web: vec![rule("a.example"), rule("b.example")], ..callee.clone() };
+        let further = wide.called_by(&ComponentId::new("middle"), &left);
+        assert_eq!(asked(&further, "b.example", "GET", "/"), of_caller(WebRefusal::Host));
+        assert_eq!(further.profiles, left.profiles);
     }
 
     #[test]

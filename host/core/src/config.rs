@@ -12,12 +12,14 @@ mod gateway;
 mod keys;
 mod memory;
 mod reliability;
+mod telemetry;
 
 pub use budget::{Budget, MoneyBudget, Span};
 pub use gateway::{Gateway, Webhook};
 pub use keys::{KEYS, Key};
 pub use memory::{Memory, MemoryWeights};
 pub use reliability::{Breaker, ModelCache, OtherModel, Retry, Routes, Timeouts};
+pub use telemetry::Telemetry;
 
 /// Largest item a vault copy can be configured for; it is held in memory twice on its way.
 const LARGEST_VAULT_ITEM: u64 = 1 << 30;
@@ -45,6 +47,7 @@ pub struct Config {
     pub vault: Vault,
     pub budget: Budget,
     pub gateway: Gateway,
+    pub telemetry: Telemetry,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -161,6 +164,8 @@ pub struct Limits {
     pub output: Size,
     pub log_lines: u32,
     pub log: Size,
+    pub nested_calls: u32,
+    pub nesting: u32,
     pub random: Size,
     pub resources: usize,
 }
@@ -362,6 +367,7 @@ impl Config {
             ));
         }
         self.gateway.check()?;
+        self.telemetry.check()?;
         self.model.check_reliability()?;
         self.memory.check()?;
         if !(0.0..1.0).contains(&self.turn.compact_at) {
@@ -689,6 +695,7 @@ impl Default for Config {
             vault: Vault::default(),
             budget: Budget::default(),
             gateway: Gateway::default(),
+            telemetry: Telemetry::default(),
         }
     }
 }
@@ -766,6 +773,8 @@ impl Default for Limits {
             output: Size(4 << 20),
             log_lines: 1_000,
             log: Size(256 << 10),
+            nested_calls: 64,
+            nesting: 4,
             random: Size(1 << 20),
             resources: 256,
         }

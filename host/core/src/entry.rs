@@ -2,7 +2,7 @@
 //! shown is an entry that was appended first, so a conversation can be rebuilt from entries
 //! alone, also after the process was killed.
 
-use crate::id::{CallId, ComponentId, TurnId};
+use crate::id::{CallId, ClientKey, ComponentId, TurnId};
 use crate::message::{Content, Label, Message, Part, Role, StopReason, Usage};
 use crate::money::Money;
 use crate::policy::Decision;
@@ -23,6 +23,9 @@ pub enum Entry {
         turn: TurnId,
         /// The message.
         parts: Vec<Part>,
+        /// The key that the client gave the message.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<ClientKey>,
     },
     /// The person said something into a running turn; the model reads it before its next step.
     Steered {
@@ -80,12 +83,16 @@ pub enum Entry {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         title: Option<String>,
     },
-    /// The model asked for a tool call.
+    /// The model asked for a tool call, or a component that is being called did.
     CallReceived {
         /// The turn.
         turn: TurnId,
         /// The call.
         call: ToolCall,
+        /// The call that asked for it; none if the model did. The model reads neither such a call
+        /// nor its result.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent: Option<CallId>,
     },
     /// The person is asked whether a call may run.
     ApprovalAsked {
@@ -334,7 +341,7 @@ struct Rebuild {
 impl Rebuild {
     fn take(&mut self, entry: &Entry) {
         match entry {
-            Entry::TurnStarted { turn, parts } => {
+            Entry::TurnStarted { turn, parts, .. } => {
                 self.close_step();
                 self.turns.push((turn.clone(), self.messages.len()));
                 self.messages.push(Message { role: Role::User, parts: parts.clone() });
@@ -378,7 +385,9 @@ impl Rebuild {
                     label,
                 ));
             }
-            Entry::CallReceived { call, .. } => {
+            // What a component asked for is between it and the other one.
+            Entry::CallReceived { parent: Some(_), .. } => {}
+            Entry::CallReceived { call, parent: None, .. } => {
                 if self.seen.insert(call.id.clone()) {
                     let label = self.label();
                     self.asked.push(call.clone());
@@ -488,7 +497,7 @@ mod tests {
 
     fn started() -> Vec<Entry> {
         vec![
-            Entry::TurnStarted { turn: turn(), parts: Message::user("hi").parts },
+            Entry::TurnStarted { turn: turn(), parts: Message::user("hi").parts, key: None },
             Entry::StepStarted {
                 turn: turn(),
                 step: 1,
@@ -532,7 +541,7 @@ mod tests {
     }
 
     fn received(id: &str) -> Entry {
-        Entry::CallReceived { turn: turn(), call: call(id) }
+        Entry::CallReceived { turn: turn(), call: call(id), parent: None }
     }
 
     fn finished(id: &str) -> Entry {
@@ -569,10 +578,17 @@ mod tests {
 
     #[test]
     fn a_conversation_forgets_from_a_turn_on() {
-        let second =
-            Entry::TurnStarted { turn: TurnId::new("t2"), parts: Message::user("b").parts };
+        let second = Entry::TurnStarted {
+            turn: TurnId::new("t2"),
+            parts: Message::user("b").parts,
+            key: None,
+        };
         let rewound = |to: Option<&str>| Entry::Rewound { to: to.map(TurnId::new) };
-        let again = Entry::TurnStarted { turn: TurnId::new("t3"), parts: Message::user("c").parts };
+        let again = Entry::TurnStarted {
+            turn: TurnId::new("t3"),
+            parts: Message::user("c").parts,
+            key: None,
+        };
         let both = vec![text("yes"), second, text("no")];
         let with = |more: Vec<Entry>| [both.clone(), more].concat();
         check(with(vec![rewound(Some("t2"))]), &["User: hi", "Assistant: yes"]);
@@ -592,6 +608,7 @@ mod tests {
         let turn = |id: &str, said: &str| Entry::TurnStarted {
             turn: TurnId::new(id),
             parts: Message::user(said).parts,
+            key: None,
         };
         let summed_up = Entry::Compacted { covers: 2, summary: "before".into(), by: None };
         let rewound = |to: &str| Entry::Rewound { to: Some(TurnId::new(to)) };

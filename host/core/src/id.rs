@@ -47,6 +47,10 @@ id!(
     CallId
 );
 id!(
+    /// A client's own name for something it asks for, so that asking again makes nothing twice.
+    ClientKey
+);
+id!(
     /// A component, by the name in its manifest.
     ComponentId
 );

@@ -20,6 +20,7 @@ pub use text::{BadTemplate, Element, Piece, Template};
 use crate::capability::{BadWebRule, Profile, UnknownProfile, WebRule, is_method};
 use crate::config::{Seconds, Size, did_you_mean, is_name};
 use crate::id::ComponentId;
+use crate::ports::LARGEST_COMPONENT_STATE;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -59,6 +60,10 @@ pub struct Want {
     pub hosts: Vec<String>,
     /// Methods it ever sends, for `web`; empty for all. No grant widens them.
     pub methods: BTreeSet<String>,
+    /// Tools of other components it calls, for `invoke`.
+    pub tools: BTreeSet<String>,
+    /// How much it keeps, for `state`; as much as a component may if absent.
+    pub quota: Option<Size>,
 }
 
 /// Limits a component asks for.
@@ -289,6 +294,26 @@ fn check_want(profile: Profile, want: &Want) -> Result<(), ManifestError> {
         }
     } else if !want.hosts.is_empty() || !want.methods.is_empty() {
         return wrong("has `hosts` or `methods`, which belong to [wants.web]");
+    }
+    if profile == Profile::Invoke {
+        if want.tools.is_empty() {
+            return wrong("names no `tools`; list the tools of other components that it calls");
+        }
+        if !want.tools.iter().all(|tool| is_name(tool)) {
+            return wrong("has a tool that is not the name of one, like `file_read`");
+        }
+    } else if !want.tools.is_empty() {
+        return wrong("has `tools`, which belong to [wants.invoke]");
+    }
+    if let Some(quota) = want.quota {
+        if profile != Profile::State {
+            return wrong("has a `quota`, which belongs to [wants.state]");
+        }
+        if quota.0 == 0 || quota.0 > LARGEST_COMPONENT_STATE {
+            return wrong(
+                "has a `quota` of nothing, or of more than the 16MiB a component may keep",
+            );
+        }
     }
     if !want.methods.iter().all(|method| is_method(method)) {
         return wrong("has a method that is not upper case, like `GET`");

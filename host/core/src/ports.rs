@@ -14,6 +14,7 @@ mod household;
 mod key_values;
 mod known_secrets;
 mod ledger;
+mod nested_calls;
 mod parsers;
 mod prompt_files;
 mod rate_limits;
@@ -21,6 +22,8 @@ mod recall;
 mod remotes;
 mod request_budget;
 mod secret_places;
+mod store_service;
+mod telemetry;
 
 pub use administration::{AdminError, AdminRequest, Administration, ConfigChange, Hidden};
 pub use answer_cache::{AnswerCache, KeepLimits, KeptAnswer};
@@ -38,6 +41,7 @@ pub use key_values::{
 };
 pub use known_secrets::KnownSecrets;
 pub use ledger::{Charge, Grouping, Ledger, RequestNumber, Since, Spent, SpentBy};
+pub use nested_calls::{NestedAnswer, NestedCalls};
 pub use parsers::{ParseError, ParsedDocument, ParsedSection, Parsers};
 pub use prompt_files::{PromptFile, PromptFiles};
 pub use rate_limits::{RateLimit, RateLimits, RateWindows};
@@ -49,6 +53,8 @@ pub use recall::{
 pub use remotes::{RemoteAnswer, RemoteError, RemoteRequest, Remotes};
 pub use request_budget::{FullWindow, RequestBudget, RequestWindow, Sent, full_window};
 pub use secret_places::{BadPlace, SawSecret, SecretPlace, SecretPlaces};
+pub use store_service::{ServiceAnswer, ServiceError, StoreService};
+pub use telemetry::{SpanCounts, Telemetry};
 
 use crate::entry::Entry;
 use crate::id::{CallId, ComponentId, SessionId, TurnId, UserId};
@@ -56,6 +62,7 @@ use crate::message::{Message, StopReason, Usage};
 use crate::money::Money;
 use crate::protocol::SessionMessage;
 use crate::reliability::ModelNews;
+use crate::telemetry::Trace;
 use crate::tool::{CheckedCall, Preview, ToolCall, ToolDetails, ToolOutput, ToolSpec};
 use futures_core::future::BoxFuture;
 use serde::{Deserialize, Serialize};
@@ -217,6 +224,12 @@ pub struct CallContext {
     pub progress: Arc<dyn Fn(Option<f32>, String) + Send + Sync>,
     /// Set when the call was handed something secret.
     pub secret: SawSecret,
+    /// What spans of it are parts of.
+    pub trace: Trace,
+    /// Who runs what the call itself asks for; none where no session decides on it.
+    pub nested: Option<Arc<dyn NestedCalls>>,
+    /// Whoever reads the result wants data of it beside the text, where a tool gives both.
+    pub wants_data: bool,
 }
 
 impl std::fmt::Debug for CallContext {

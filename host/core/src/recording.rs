@@ -56,6 +56,8 @@ fn answer(conversation: &[Message], step: &[Entry]) -> Value {
                     json!({ "citation": without_nulls(json!({ "uri": uri, "title": title })) }),
                 );
             }
+            // A recording is of what the model said.
+            Entry::CallReceived { parent: Some(_), .. } => {}
             Entry::CallReceived { call, .. } => {
                 let arguments = if was_cut_off(step, &call.id) {
                     "{".to_owned()
@@ -231,7 +233,7 @@ mod tests {
     }
 
     fn said(text: &str) -> Entry {
-        Entry::TurnStarted { turn: turn(), parts: Message::user(text).parts }
+        Entry::TurnStarted { turn: turn(), parts: Message::user(text).parts, key: None }
     }
 
     fn asked(step: u32) -> Entry {
@@ -250,7 +252,7 @@ mod tests {
     fn received(id: &str, arguments: &str) -> Entry {
         let call =
             ToolCall { id: CallId::new(id), name: "file_list".into(), arguments: arguments.into() };
-        Entry::CallReceived { turn: turn(), call }
+        Entry::CallReceived { turn: turn(), call, parent: None }
     }
 
     fn finished(id: &str, output: ToolOutput) -> Entry {

@@ -34,6 +34,8 @@ pub struct ToolDetails {
     pub idempotent: bool,
     /// It reaches things outside the person's own files.
     pub open_world: bool,
+    /// JSON Schema of the data it gives beside text; an object.
+    pub output_schema: Option<Value>,
     /// Further settings of its definition, an object.
     pub options: Option<Value>,
 }
@@ -80,10 +82,12 @@ pub struct CheckedCall {
     pub origin: Origin,
     /// What it can read and write of what is kept.
     pub reach: Reach,
-    /// What hooks said of it.
+    /// What hooks said of it, or that only a person can answer it.
     pub hooked: Option<Box<Hooked>>,
     /// What a person is shown beside the arguments when asked: a difference, a size, a target.
     pub preview: Option<Preview>,
+    /// The call that asked for this one, if a component did and not the model.
+    pub parent: Option<CallId>,
 }
 
 /// What a call can read and write of what is kept, proven from imports and grant, whatever else
@@ -96,11 +100,15 @@ pub struct Reach {
     pub writes_files: bool,
     /// The component's own state, from one session to the next.
     pub keeps_state: bool,
+    /// It calls tools of others, of which each is decided on by itself.
+    pub calls_tools: bool,
 }
 
-/// What hooks said of a call before a rule decided on it.
+/// What was said of a call before a rule decided on it, by hooks or by what it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Hooked {
+    /// Only a person can answer it, so one is asked each time, whatever rules say. Who asks.
+    Person(String),
     /// A person is to be asked, whatever rules say.
     Ask(HookWord),
     /// This is the result; the call does not run.

@@ -5,7 +5,7 @@ use crate::refusal::Refusal;
 use crate::routes::{ROUTES, document};
 use crate::server::{Listener, Peer, Shown};
 use crate::tokens::{Scope, TokenHolder, new_secret};
-use crate::{admin, events, login, openai, page, socket, webhook};
+use crate::{admin, events, frames, login, openai, page, socket, webhook};
 use axum::body::{Body, to_bytes};
 use axum::extract::{Extension, RawPathParams, RawQuery, Request as HttpRequest, State};
 use axum::response::{IntoResponse, Response};
@@ -38,7 +38,7 @@ pub(crate) fn router(listener: Arc<Listener>) -> Router {
         .route("/api/v1/uploads", post(upload))
         .route("/api/v1/webhooks/{name}", post(webhook::called));
     if listener.config.echo {
-        router = router.route("/debug/echo", get(socket::echo));
+        router = router.route("/debug/echo", get(frames::echo));
     }
     let mut paths: BTreeMap<&str, MethodRouter<Arc<Listener>>> = BTreeMap::new();
     for route in ROUTES {
@@ -99,7 +99,7 @@ async fn metrics(
     let present = listener.household.present();
     let turns = present.iter().map(|user| user.running().len()).sum();
     let sessions = present.iter().map(|user| user.awake()).sum();
-    let text = listener.figures.text(turns, sessions, present.len());
+    let text = listener.figures.text(turns, sessions, present.len(), listener.household.spans());
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }
 
@@ -144,9 +144,10 @@ async fn call(
     let path: Vec<(String, String)> =
         path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let query = pairs(query.as_deref().unwrap_or_default());
+    let headers = route.headers_of(request.headers());
     let body = body_of(&listener, request).await?;
-    let made = route
-        .request(&path, &query, &body)
+    let made = headers
+        .and_then(|headers| route.request(&path, &query, &headers, &body))
         .map_err(|problem| Refusal::new(ErrorCode::Invalid, problem))?;
     let request: Request = serde_json::from_value(made)
         .map_err(|error| Refusal::new(ErrorCode::Invalid, error.to_string()))?;
@@ -210,9 +211,13 @@ async fn body_of(listener: &Listener, request: HttpRequest) -> Result<Value, Ref
             "the body is JSON, and `Content-Type` says so",
         ));
     }
-    serde_json::from_slice(&bytes).map_err(|error| {
-        Refusal::new(ErrorCode::BadMessage, format!("the body is no JSON: {error}"))
-    })
+    match serde_json::from_slice(&bytes) {
+        Ok(body @ Value::Object(_)) => Ok(body),
+        Ok(_) => Err(Refusal::new(ErrorCode::Invalid, "the body is a JSON object")),
+        Err(error) => {
+            Err(Refusal::new(ErrorCode::BadMessage, format!("the body is no JSON: {error}")))
+        }
+    }
 }
 
 pub(crate) async fn read(body: Body, limit: usize) -> Result<bytes::Bytes, Refusal> {
@@ -284,6 +289,7 @@ fn scope_of(request: &Request) -> Scope {
         | Request::Archive { .. }
         | Request::Fork { .. }
         | Request::Rewind { .. }
+        | Request::Compact { .. }
         | Request::Delete { .. }
         | Request::Settings { .. }
         | Request::Say { .. }
@@ -325,12 +331,18 @@ pub(crate) async fn answer(
             listener.uploads.begin(new_id()?, user, about, listener.clock.now_ms())
         }
         Request::UploadPart { upload, data } => listener.uploads.add(user, &upload, &data.0),
-        Request::Say { session, text, attachments } => {
+        Request::Say { session, text, attachments, key } => {
+            // Its files were let go of when it was said.
+            if let Some(key) = &key
+                && let Some(repeated) = conversations.said(&session, key).await?
+            {
+                return Ok(repeated);
+            }
             let mut parts = listener.uploads.parts(user, &attachments)?;
             if !text.is_empty() {
                 parts.insert(0, Part::new(Content::text(text), Label::user()));
             }
-            let accepted = conversations.say(&session, parts).await?;
+            let accepted = conversations.say_once(&session, parts, key).await?;
             listener.uploads.forget(user, &attachments);
             Ok(accepted)
         }

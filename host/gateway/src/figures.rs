@@ -1,5 +1,6 @@
 //! Figures for Prometheus, and whether the host is there. They name no user and no session.
 
+use hydroid_core::ports::SpanCounts;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -41,7 +42,13 @@ impl Drop for During<'_> {
 
 impl Figures {
     /// The text that Prometheus reads; `turns` and `sessions` are of all users together.
-    pub(crate) fn text(&self, turns: usize, sessions: u32, users: usize) -> String {
+    pub(crate) fn text(
+        &self,
+        turns: usize,
+        sessions: u32,
+        users: usize,
+        spans: Option<SpanCounts>,
+    ) -> String {
         let get = |figure: &AtomicU64| figure.load(Ordering::Relaxed);
         let mut text = String::new();
         let mut gauge = |name: &str, help: &str, kind: &str, rows: &[(&str, u64)]| {
@@ -87,6 +94,14 @@ impl Figures {
                 ("{reason=\"full\"}", get(&self.refused_full)),
             ],
         );
+        if let Some(spans) = spans {
+            gauge(
+                "hydroid_spans_total",
+                "Spans for `telemetry.otlp_endpoint`, and what became of them.",
+                "counter",
+                &[("{what=\"sent\"}", spans.sent), ("{what=\"dropped\"}", spans.dropped)],
+            );
+        }
         text
     }
 }

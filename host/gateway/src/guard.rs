@@ -4,11 +4,11 @@
 
 use crate::figures::count;
 use crate::refusal::Refusal;
-use crate::server::Listener;
+use crate::server::{Listener, Peer};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use hydroid_core::protocol::ErrorCode;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -28,6 +28,14 @@ const HEADERS: [(&str, &str); 7] = [
     ("x-frame-options", "DENY"),
 ];
 
+/// Refusals that say something of whoever asks.
+const LOGGED: [StatusCode; 4] = [
+    StatusCode::FORBIDDEN,
+    StatusCode::NOT_FOUND,
+    StatusCode::PAYLOAD_TOO_LARGE,
+    StatusCode::TOO_MANY_REQUESTS,
+];
+
 /// Lets through what is meant for this host and comes from no page of somebody else.
 pub(crate) async fn guard(
     State(listener): State<Arc<Listener>>,
@@ -35,8 +43,9 @@ pub(crate) async fn guard(
     next: Next,
 ) -> Response {
     count(&listener.figures.requests);
-    let checked = check(&listener, request.headers());
+    let checked = check(&listener, &request);
     let path = request.uri().path().to_owned();
+    let peer = request.extensions().get::<Peer>().cloned();
     let mut response = match checked {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
@@ -52,14 +61,21 @@ pub(crate) async fn guard(
         let year = HeaderValue::from_static("max-age=31536000");
         headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
     }
-    if response.status().is_server_error() {
-        tracing::warn!(path, status = response.status().as_u16(), "a request failed");
+    let status = response.status();
+    if status.is_server_error() {
+        tracing::warn!(path, status = status.as_u16(), "a request failed");
+    } else if LOGGED.contains(&status) {
+        // Why is for whoever asked; here is who tried what. Wrong tokens are told where they are
+        // looked at.
+        let peer = peer.map(|peer| peer.address.to_string());
+        tracing::info!(peer, path = shown(&path), status = status.as_u16(), "refused a request");
     }
     response
 }
 
-fn check(listener: &Listener, headers: &HeaderMap) -> Result<(), Refusal> {
-    let host = one(headers, &header::HOST);
+fn check(listener: &Listener, request: &Request) -> Result<(), Refusal> {
+    let headers = request.headers();
+    let host = named(request.uri(), headers);
     if !host.is_some_and(|host| is_ours(listener, host)) {
         count(&listener.figures.refused_host);
         tracing::warn!(host = host.map(shown), "refused a request for another host");
@@ -81,6 +97,17 @@ fn check(listener: &Listener, headers: &HeaderMap) -> Result<(), Refusal> {
         ));
     }
     Ok(())
+}
+
+/// The host a request is for. HTTP/2 says it in the target, HTTP/1.1 in a header; who says it in
+/// both says the same.
+fn named<'a>(target: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
+    let target = target.authority().map(|authority| authority.as_str());
+    if !headers.contains_key(header::HOST) {
+        return target;
+    }
+    let host = one(headers, &header::HOST)?;
+    target.is_none_or(|target| target.eq_ignore_ascii_case(host)).then_some(host)
 }
 
 /// The only value of a header; none if it is absent, there twice, or no text.
@@ -148,6 +175,22 @@ mod tests {
         ] {
             assert_eq!(without_port(host), expect);
         }
+    }
+
+    #[test]
+    fn a_host_that_is_named_twice_is_named_alike() {
+        let named_by = |target: &'static str, host: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            if let Some(host) = host {
+                headers.insert(header::HOST, HeaderValue::from_static(host));
+            }
+            named(&Uri::from_static(target), &headers).map(str::to_owned)
+        };
+        assert_eq!(named_by("/a", Some("own:1")).as_deref(), Some("own:1"));
+        assert_eq!(named_by("https://own:1/a", None).as_deref(), Some("own:1"));
+        assert_eq!(named_by("https://OWN:1/a", Some("own:1")).as_deref(), Some("own:1"));
+        assert_eq!(named_by("https://evil.example/a", Some("own:1")), None);
+        assert_eq!(named_by("/a", None), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! reads no file.
 //!
 //! Read in this order: [`Gateway`] binds and serves, `guard` refuses what comes from elsewhere,
-//! [`TokenBook`] knows who is who, `socket` is a connection that speaks the protocol, `routes` and
+//! [`TokenBook`] knows who is who, `frames` and `socket` are a connection that speaks the protocol, `routes` and
 //! `api` are the same over HTTP, `admin` is for whoever runs the household, `events` streams a session, `openai` speaks as OpenAI does, `endpoint` lets a service of another protocol be reached, `page` serves the page, `login` lets
 //! a browser in, `redirect` is where one comes back to that was sent to sign in elsewhere, `figures` are for Prometheus.
 //!
@@ -16,6 +16,7 @@ mod api;
 mod endpoint;
 mod events;
 mod figures;
+mod frames;
 mod guard;
 mod login;
 mod openai;

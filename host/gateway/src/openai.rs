@@ -3,7 +3,7 @@
 //! no store of its own.
 //!
 //! `wire` has the words both share, `said` and `files` read what a client says, `turn` says it,
-//! `followed` follows what becomes the `answer`; `models`, `chat` and `responses` are the routes.
+//! `followed` follows what becomes the `answer`; `models`, `chat` and `responses` are the routes, and `retrieved` reads responses again.
 
 mod answer;
 mod chat;
@@ -11,6 +11,7 @@ mod files;
 mod followed;
 mod models;
 mod responses;
+mod retrieved;
 mod said;
 mod turn;
 mod wire;
@@ -36,6 +37,8 @@ pub(crate) fn routes() -> Router<Arc<Listener>> {
         .route("/v1/models/{*model}", get(models::one).fallback(not_so))
         .route("/v1/chat/completions", post(chat::complete).fallback(not_so))
         .route("/v1/responses", post(responses::respond).fallback(not_so))
+        .route("/v1/responses/{id}", get(retrieved::one).delete(retrieved::delete).fallback(not_so))
+        .route("/v1/responses/{id}/input_items", get(retrieved::input).fallback(not_so))
         .route("/v1/{*rest}", any(nothing))
 }
 
@@ -139,6 +142,14 @@ pub(crate) fn documented() -> Vec<(&'static str, Value)> {
             "responses": responses(streamed()),
         } })
     };
+    let kept = |id: &str, summary: &str| {
+        json!({
+            "operationId": id,
+            "summary": summary,
+            "parameters": [{ "name": "id", "in": "path", "required": true, "schema": { "type": "string", "minLength": 1 } }],
+            "responses": responses(object()),
+        })
+    };
     vec![
         (
             "/v1/models",
@@ -187,6 +198,17 @@ pub(crate) fn documented() -> Vec<(&'static str, Value)> {
                 }),
                 json!(["model", "input"]),
             ),
+        ),
+        (
+            "/v1/responses/{id}",
+            json!({
+                "get": kept("compatible_response", "A response as it was given"),
+                "delete": kept("delete_compatible_response", "Takes the last response of its session back"),
+            }),
+        ),
+        (
+            "/v1/responses/{id}/input_items",
+            json!({ "get": kept("compatible_response_input", "What was said for a response") }),
         ),
     ]
 }

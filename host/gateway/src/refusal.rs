@@ -27,8 +27,7 @@ pub(crate) fn status(code: ErrorCode) -> StatusCode {
         ErrorCode::BadMessage
         | ErrorCode::UnsupportedProtocol
         | ErrorCode::OutOfOrder
-        | ErrorCode::Invalid
-        | ErrorCode::Ambiguous => StatusCode::BAD_REQUEST,
+        | ErrorCode::Invalid => StatusCode::BAD_REQUEST,
         ErrorCode::Unauthenticated => StatusCode::UNAUTHORIZED,
         ErrorCode::Forbidden => StatusCode::FORBIDDEN,
         ErrorCode::NotFound => StatusCode::NOT_FOUND,
@@ -36,6 +35,8 @@ pub(crate) fn status(code: ErrorCode) -> StatusCode {
         ErrorCode::NothingRuns
         | ErrorCode::TurnRuns
         | ErrorCode::NotAsked
+        | ErrorCode::Ambiguous
+        | ErrorCode::Cancelled
         | ErrorCode::Occupied
         | ErrorCode::Stopped => StatusCode::CONFLICT,
         ErrorCode::Busy | ErrorCode::RateLimited | ErrorCode::LimitReached => {

@@ -1,13 +1,18 @@
 //! The requests of the protocol as HTTP has them: one table, of which both the routes and the
 //! OpenAPI document are made. A request is the same value either way, so there is one meaning.
 
+use http::HeaderMap;
 use serde_json::{Map, Value, json};
 
 /// What a field of a request is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Text,
+    /// A text with something in it.
+    Words,
     Number,
+    /// A number of things.
+    Count,
     Bool,
     /// An object or a list, whose schema has this name.
     Of(&'static str),
@@ -18,6 +23,8 @@ pub(crate) enum Kind {
 pub(crate) enum Place {
     Path,
     Query,
+    /// In the header of this name.
+    Header(&'static str),
     Body,
 }
 
@@ -49,8 +56,10 @@ const fn field(name: &'static str, place: Place, kind: Kind, required: bool) -> 
 
 const SESSION: Field = field("session", Place::Path, Kind::Text, true);
 const TITLE: Field = field("title", Place::Body, Kind::Text, false);
-const TEXT: Field = field("text", Place::Body, Kind::Text, true);
-const LIMIT: Field = field("limit", Place::Query, Kind::Number, false);
+const TEXT: Field = field("text", Place::Body, Kind::Words, true);
+const LIMIT: Field = field("limit", Place::Query, Kind::Count, false);
+/// HTTP has a header for it that many clients send with what they try again.
+const KEY: Field = field("key", Place::Header("Idempotency-Key"), Kind::Text, false);
 const BEFORE: Field = field("before", Place::Body, Kind::Text, false);
 
 /// Every request that HTTP has.
@@ -77,7 +86,7 @@ pub(crate) const ROUTES: &[Route] = &[
         request: "create",
         reply: "session",
         summary: "Begins a session",
-        fields: &[TITLE, field("settings", Place::Body, Kind::Of("Settings"), false)],
+        fields: &[TITLE, field("settings", Place::Body, Kind::Of("Settings"), false), KEY],
     },
     Route {
         method: "DELETE",
@@ -101,7 +110,12 @@ pub(crate) const ROUTES: &[Route] = &[
         request: "say",
         reply: "accepted",
         summary: "Says something, which starts a turn or queues one",
-        fields: &[SESSION, TEXT, field("attachments", Place::Body, Kind::Of("Attachments"), false)],
+        fields: &[
+            SESSION,
+            TEXT,
+            field("attachments", Place::Body, Kind::Of("Attachments"), false),
+            KEY,
+        ],
     },
     Route {
         method: "POST",
@@ -188,6 +202,14 @@ pub(crate) const ROUTES: &[Route] = &[
         fields: &[SESSION, BEFORE],
     },
     Route {
+        method: "POST",
+        path: "/api/v1/sessions/{session}/compact",
+        request: "compact",
+        reply: "compacted",
+        summary: "Sums the older part of a conversation up now",
+        fields: &[SESSION],
+    },
+    Route {
         method: "GET",
         path: "/api/v1/sessions/{session}/export",
         request: "export",
@@ -210,7 +232,7 @@ pub(crate) const ROUTES: &[Route] = &[
         reply: "found",
         summary: "Finds words in sessions",
         fields: &[
-            field("text", Place::Query, Kind::Text, true),
+            field("text", Place::Query, Kind::Words, true),
             field("session", Place::Query, Kind::Text, false),
             LIMIT,
         ],
@@ -282,11 +304,28 @@ pub(crate) const ROUTES: &[Route] = &[
 ];
 
 impl Route {
+    /// What of a call's headers are fields, by the name of the field; the error is a sentence.
+    pub(crate) fn headers_of(&self, sent: &HeaderMap) -> Result<Vec<(String, String)>, String> {
+        let mut headers = Vec::new();
+        for field in self.fields {
+            let Place::Header(header) = field.place else { continue };
+            let mut values = sent.get_all(header).iter();
+            let Some(value) = values.next() else { continue };
+            let text = value.to_str().map_err(|_| format!("`{header}` is plain text"))?;
+            if values.next().is_some() {
+                return Err(format!("`{header}` comes once"));
+            }
+            headers.push((field.name.to_owned(), text.to_owned()));
+        }
+        Ok(headers)
+    }
+
     /// The request of a call, as the protocol has it; the error is a sentence.
     pub(crate) fn request(
         &self,
         path: &[(String, String)],
         query: &[(String, String)],
+        headers: &[(String, String)],
         body: &Value,
     ) -> Result<Value, String> {
         let mut request = Map::new();
@@ -297,6 +336,7 @@ impl Route {
             };
             let value = match field.place {
                 Place::Path => given(path).map(Value::String),
+                Place::Header(_) => given(headers).map(Value::String),
                 Place::Query => {
                     given(query).map(|text| field.kind.read(field.name, text)).transpose()?
                 }
@@ -338,10 +378,14 @@ fn shown(name: &str) -> String {
 impl Kind {
     fn read(self, name: &str, text: String) -> Result<Value, String> {
         match self {
-            Self::Text | Self::Of(_) => Ok(Value::String(text)),
+            Self::Text | Self::Words | Self::Of(_) => Ok(Value::String(text)),
             Self::Number => match text.parse::<u64>() {
                 Ok(number) => Ok(number.into()),
                 Err(_) => Err(format!("`{name}` is a number, at least 0")),
+            },
+            Self::Count => match text.parse::<u32>() {
+                Ok(number) => Ok(number.into()),
+                Err(_) => Err(format!("`{name}` is a number, from 0 to {}", u32::MAX)),
             },
             Self::Bool => match text.as_str() {
                 "true" => Ok(true.into()),
@@ -354,6 +398,8 @@ impl Kind {
     fn schema(self) -> Value {
         match self {
             Self::Text => json!({ "type": "string" }),
+            Self::Words => json!({ "type": "string", "minLength": 1 }),
+            Self::Count => json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX }),
             Self::Number => json!({ "type": "integer", "minimum": 0 }),
             Self::Bool => json!({ "type": "boolean" }),
             Self::Of(name) => json!({ "$ref": format!("#/components/schemas/{name}") }),
@@ -395,9 +441,9 @@ pub(crate) fn document(version: &str) -> Value {
             "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
             "schemas": {
                 "Settings": { "type": "object", "properties": {
-                    "provider": { "type": "string" },
-                    "model": { "type": "string" },
-                    "effort": { "type": "string" },
+                    "provider": { "type": "string", "minLength": 1, "maxLength": 200 },
+                    "model": { "type": "string", "minLength": 1, "maxLength": 200 },
+                    "effort": { "type": "string", "minLength": 1, "maxLength": 200 },
                     "mode": { "enum": ["plan", "default", "accept-edits", "headless"] },
                 } },
                 "Attachments": { "type": "array", "items": { "type": "string" } },
@@ -436,8 +482,12 @@ fn operation(route: &Route) -> Value {
         .iter()
         .filter(|field| field.place != Place::Body)
         .map(|field| {
-            let place = if field.place == Place::Path { "path" } else { "query" };
-            json!({ "name": field.name, "in": place, "required": field.required, "schema": field.kind.schema() })
+            let (name, place) = match field.place {
+                Place::Path => (field.name, "path"),
+                Place::Header(header) => (header, "header"),
+                Place::Query | Place::Body => (field.name, "query"),
+            };
+            json!({ "name": name, "in": place, "required": field.required, "schema": field.kind.schema() })
         })
         .collect();
     let mut operation = json!({
@@ -504,7 +554,7 @@ fn uploads() -> Value {
         request: "upload",
         reply: "upload",
         summary: "Hands up a file to be attached; its media type is that of the body",
-        fields: const { &[field("name", Place::Query, Kind::Text, true)] },
+        fields: const { &[field("name", Place::Query, Kind::Words, true)] },
     });
     operation["requestBody"] = json!({
         "required": true,
@@ -531,8 +581,8 @@ mod tests {
 
     fn example(field: &Field) -> Value {
         match field.kind {
-            Kind::Text => "x".into(),
-            Kind::Number => 1.into(),
+            Kind::Text | Kind::Words => "x".into(),
+            Kind::Number | Kind::Count => 1.into(),
             Kind::Bool => true.into(),
             Kind::Of("Settings") => json!({ "mode": "plan" }),
             Kind::Of("Answer") => json!({ "answer": "once" }),
@@ -557,7 +607,9 @@ mod tests {
             let body = route.fields.iter().filter(|field| field.place == Place::Body);
             let body: Map<String, Value> =
                 body.map(|field| (field.name.to_owned(), example(field))).collect();
-            let made = route.request(&pairs(Place::Path), &pairs(Place::Query), &body.into());
+            let headers = pairs(Place::Header("Idempotency-Key"));
+            let query = pairs(Place::Query);
+            let made = route.request(&pairs(Place::Path), &query, &headers, &body.into());
             let request: Request = serde_json::from_value(made.unwrap())
                 .unwrap_or_else(|error| panic!("{}: {error}", route.request));
             let back = serde_json::to_value(request).unwrap();
@@ -574,18 +626,21 @@ mod tests {
         let query = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
         for (query, body, expect) in [
             (query("limit", "-1"), Value::Null, "is a number"),
+            (query("limit", "4294967296"), Value::Null, "is a number"),
             (query("archived", "yes"), Value::Null, "`true` or `false`"),
             (query("other", "1"), Value::Null, "no parameter"),
             (vec![], json!({ "title": "x" }), "no field"),
             (vec![], json!([1]), "a JSON object"),
         ] {
-            let error = route.request(&[], &query, &body).unwrap_err();
+            let error = route.request(&[], &query, &[], &body).unwrap_err();
             assert!(error.contains(expect), "{error}");
         }
         let say = ROUTES.iter().find(|route| route.request == "say").unwrap();
         let session = vec![("session".to_owned(), "s".to_owned())];
         assert!(
-            say.request(&session, &[], &Value::Null).unwrap_err().contains("`text` is missing")
+            say.request(&session, &[], &[], &Value::Null)
+                .unwrap_err()
+                .contains("`text` is missing")
         );
     }
 
@@ -603,6 +658,9 @@ mod tests {
                 }
             }
         }
-        assert_eq!(count, ROUTES.len() + 4 + crate::openai::documented().len());
+        let compatible = crate::openai::documented();
+        let compatible: usize =
+            compatible.iter().filter_map(|(_, methods)| Some(methods.as_object()?.len())).sum();
+        assert_eq!(count, ROUTES.len() + 4 + compatible);
     }
 }

@@ -16,7 +16,7 @@ use hydroid_core::id::UserId;
 use hydroid_core::ports::{Administration, Clock, Conversations, Household, SecretValue};
 use hydroid_core::protocol::{ErrorCode, Limits, RequestError};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -33,7 +33,13 @@ use tower_service::Service as _;
 const SLOWEST_HEAD: Duration = Duration::from_secs(10);
 
 /// Bytes of a request's head, and of what is read at once.
-const LARGEST_HEAD: usize = 32 << 10;
+const LARGEST_HEAD: u32 = 32 << 10;
+
+/// Requests at once on one connection of HTTP/2: more than a page has, with its events.
+const STREAMS: u32 = 64;
+
+/// How often a client of HTTP/2 is asked whether it is there.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(30);
 
 /// How long connections may take to end when the host does.
 const ENDING: Duration = Duration::from_secs(5);
@@ -224,9 +230,10 @@ impl Gateway {
                 return Err(ServeError::NoToken(address));
             }
         }
+        let now_ms = parts.clock.now_ms();
         let tls = parts
             .tls
-            .map(|files| tls::acceptor(&files.certificates, &files.key))
+            .map(|files| tls::acceptor(&files.certificates, &files.key, now_ms))
             .transpose()
             .map_err(ServeError::Tls)?;
         let bound = |source| ServeError::Bind { address, source };
@@ -315,7 +322,14 @@ impl Bound {
                     None => connection(stream, peer, router, ending).await,
                     Some(tls) => {
                         match tokio::time::timeout(SLOWEST_HEAD, tls.accept(stream)).await {
-                            Ok(Ok(stream)) => connection(stream, peer, router, ending).await,
+                            Ok(Ok(stream)) => {
+                                let chosen = stream.get_ref().1.alpn_protocol();
+                                if chosen == Some(tls::HTTP_2) {
+                                    multiplexed(stream, peer, router, ending).await;
+                                } else {
+                                    connection(stream, peer, router, ending).await;
+                                }
+                            }
                             Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
                             Err(_) => tracing::debug!("a TLS handshake took too long"),
                         }
@@ -351,7 +365,7 @@ where
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(SLOWEST_HEAD)
-        .max_buf_size(LARGEST_HEAD)
+        .max_buf_size(LARGEST_HEAD as usize)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     tokio::pin!(connection);
@@ -359,6 +373,38 @@ where
         ended = &mut connection => ended,
         () = is_over(&mut ending) => {
             // The request it is at comes to its end.
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+/// A connection that speaks HTTP/2, as clients do that are offered it. Sockets come over HTTP/1.1:
+/// nothing here says that they could come otherwise.
+async fn multiplexed<S>(stream: S, peer: Peer, router: Router, mut ending: watch::Receiver<bool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |request: Request<hyper::body::Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(peer.clone());
+        router.clone().call(request)
+    });
+    let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .max_header_list_size(LARGEST_HEAD)
+        .max_concurrent_streams(STREAMS)
+        .keep_alive_interval(Some(SIGN_OF_LIFE))
+        .keep_alive_timeout(SLOWEST_HEAD)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = &mut connection => ended,
+        () = is_over(&mut ending) => {
+            // Requests it is at come to their end.
             connection.as_mut().graceful_shutdown();
             connection.await
         }

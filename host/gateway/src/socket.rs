@@ -6,14 +6,15 @@
 
 use crate::api;
 use crate::figures::{During, count};
+use crate::frames::{self, Frame, Put};
 use crate::refusal::Refusal;
 use crate::server::{Listener, Peer, Shown, is_over};
 use crate::tokens::TokenHolder;
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{Extension, State};
 use axum::response::Response;
+use futures_util::StreamExt as _;
 use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{SinkExt as _, StreamExt as _};
 use http::{HeaderMap, header};
 use hydroid_core::id::SessionId;
 use hydroid_core::ports::{Conversations, Follow, Following};
@@ -34,9 +35,6 @@ pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How long a client has for its `hello`.
 const GREETING: Duration = Duration::from_secs(10);
 
-/// How long a client may take to read what is sent.
-const SLOWEST_READER: Duration = Duration::from_secs(30);
-
 /// Messages that wait for the writer.
 const WAITING: usize = 64;
 
@@ -47,13 +45,14 @@ const AT_ONCE: usize = 16;
 const FOLLOWED: usize = 64;
 
 /// Requests that are understood.
-const FEATURES: [&str; 33] = [
+const FEATURES: [&str; 34] = [
     "aside",
     "answer",
     "archive",
     "cancel",
     "cancel_all",
     "close",
+    "compact",
     "components",
     "cost",
     "create",
@@ -98,27 +97,8 @@ pub(crate) async fn upgrade(
         Some((holder, _)) => Some(holder),
         None => None,
     };
-    let most = usize::try_from(listener.config.max_message.0).unwrap_or(usize::MAX);
-    Ok(upgrade
-        .max_message_size(most)
-        .max_frame_size(most)
-        .on_upgrade(move |socket| connection(socket, listener, peer, holder)))
-}
-
-/// Says what it is told. Only for tests of the protocol below ours.
-pub(crate) async fn echo(upgrade: WebSocketUpgrade) -> Response {
-    upgrade.max_message_size(64 << 20).max_frame_size(64 << 20).on_upgrade(async |mut socket| {
-        while let Some(Ok(message)) = socket.recv().await {
-            let sent = match message {
-                Message::Text(_) | Message::Binary(_) => socket.send(message).await,
-                Message::Ping(_) | Message::Pong(_) => Ok(()),
-                Message::Close(_) => break,
-            };
-            if sent.is_err() {
-                break;
-            }
-        }
-    })
+    let upgrade = frames::limited(&listener, upgrade);
+    Ok(upgrade.on_upgrade(move |socket| connection(socket, listener, peer, holder)))
 }
 
 async fn connection(
@@ -132,15 +112,19 @@ async fn connection(
     let (out, messages) = mpsc::channel(WAITING);
     let mut writer = tokio::spawn(write(writing, messages, Arc::clone(&listener)));
     let client = greet(&listener, &peer, holder, &mut reading, &out).await;
+    let mut is_written = false;
     if let Some(client) = client {
-        let over = client.run(&mut reading);
+        let over = client.run(&peer, &mut reading);
         tokio::select! {
             () = over => {}
             // It is gone, or reads nothing.
-            _ = &mut writer => {}
+            _ = &mut writer => is_written = true,
         }
     }
     drop(out);
+    if is_written {
+        return;
+    }
     // What is said last goes out before the connection ends.
     if tokio::time::timeout(Duration::from_secs(2), &mut writer).await.is_err() {
         writer.abort();
@@ -153,12 +137,18 @@ async fn write(
     listener: Arc<Listener>,
 ) {
     let mut ping = tokio::time::interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
+    let mut code = close_code::NORMAL;
     loop {
         let (message, last) = tokio::select! {
             message = messages.recv() => match message {
                 Some(message) => {
                     count(&listener.figures.messages_out);
-                    let last = matches!(*message, ServerMessage::Goodbye { .. });
+                    let last = if let ServerMessage::Goodbye { error } = &*message {
+                        code = frames::close_code_of(error.code);
+                        true
+                    } else {
+                        false
+                    };
                     match serde_json::to_string(&*message) {
                         Ok(text) => (Message::Text(text.into()), last),
                         Err(error) => {
@@ -171,20 +161,16 @@ async fn write(
             },
             _ = ping.tick() => (Message::Ping(bytes::Bytes::new()), false),
         };
-        match tokio::time::timeout(SLOWEST_READER, socket.send(message)).await {
-            Ok(Ok(())) if !last => {}
-            Ok(_) => break,
-            Err(_) => {
+        match frames::put(&mut socket, message).await {
+            Put::Sent if !last => {}
+            Put::Sent | Put::Gone => break,
+            Put::TooSlow => {
                 tracing::warn!("a connection was closed: its client reads nothing");
                 return;
             }
         }
     }
-    let frame = CloseFrame { code: close_code::NORMAL, reason: Utf8Bytes::from_static("") };
-    drop(
-        tokio::time::timeout(Duration::from_secs(1), socket.send(Message::Close(Some(frame))))
-            .await,
-    );
+    frames::close(socket, code).await;
 }
 
 type Out = mpsc::Sender<Box<ServerMessage>>;
@@ -203,34 +189,29 @@ async fn goodbye(out: &Out, error: RequestError) {
 
 /// The next message of a client; none at the end.
 async fn receive(
+    peer: &Peer,
     reading: &mut SplitStream<WebSocket>,
 ) -> Option<Result<ClientMessage, RequestError>> {
-    loop {
-        let text = match reading.next().await? {
-            Ok(Message::Text(text)) => text,
-            Ok(Message::Binary(_)) => {
-                let text = "a message is a text frame";
-                return Some(Err(RequestError::new(ErrorCode::BadMessage, text)));
-            }
-            // Whatever came, the client is there.
-            Ok(Message::Ping(_) | Message::Pong(_)) => continue,
-            Ok(Message::Close(_)) => return None,
-            Err(error) => {
-                let text = error.to_string();
-                if text.contains("too long") || text.contains("Space limit") {
-                    let text = "the message is larger than `gateway.max_message`";
-                    return Some(Err(RequestError::new(ErrorCode::TooLarge, text)));
-                }
-                return None;
-            }
-        };
-        return Some(serde_json::from_str(&text).map_err(|error| {
-            RequestError::new(
-                ErrorCode::BadMessage,
-                format!("this is no message of the protocol: {error}"),
-            )
-        }));
-    }
+    let text = match frames::next(peer, reading).await {
+        Frame::Text(text) => text,
+        Frame::Binary(_) => {
+            let text = "a message is a text frame";
+            return Some(Err(RequestError::new(ErrorCode::BadMessage, text)));
+        }
+        Frame::TooLarge => {
+            let text = "the message is larger than `gateway.max_message`";
+            return Some(Err(RequestError::new(ErrorCode::TooLarge, text)));
+        }
+        Frame::Broken(_) => {
+            let text = "the connection breaks the rules of WebSocket";
+            return Some(Err(RequestError::new(ErrorCode::UnsupportedProtocol, text)));
+        }
+        Frame::Over => return None,
+    };
+    Some(serde_json::from_str(&text).map_err(|error| {
+        let text = format!("this is no message of the protocol: {error}");
+        RequestError::new(ErrorCode::BadMessage, text)
+    }))
 }
 
 fn waits_for_hello() -> RequestError {
@@ -245,7 +226,7 @@ async fn greet(
     reading: &mut SplitStream<WebSocket>,
     out: &Out,
 ) -> Option<Client> {
-    let first = match tokio::time::timeout(GREETING, receive(reading)).await {
+    let first = match tokio::time::timeout(GREETING, receive(peer, reading)).await {
         Ok(first) => first?,
         Err(_) => {
             goodbye(out, waits_for_hello()).await;
@@ -397,19 +378,20 @@ impl Client {
         }
     }
 
-    async fn run(mut self, reading: &mut SplitStream<WebSocket>) {
+    async fn run(mut self, peer: &Peer, reading: &mut SplitStream<WebSocket>) {
         let mut heartbeat = tokio::time::interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
         let mut ending = self.listener.ending.clone();
         loop {
             tokio::select! {
                 // Silence alone says nothing, since answers to pings are no messages: the writer
                 // notices a client that is gone.
-                received = receive(reading) => match received {
+                received = receive(peer, reading) => match received {
                     Some(Ok(message)) => {
                         count(&self.listener.figures.messages_in);
                         self.take(message).await;
                     }
-                    Some(Err(error)) if error.code == ErrorCode::TooLarge => {
+                    // Nothing more can be read after these.
+                    Some(Err(error)) if [ErrorCode::TooLarge, ErrorCode::UnsupportedProtocol].contains(&error.code) => {
                         return goodbye(&self.out, error).await;
                     }
                     Some(Err(error)) => refuse(&self.out, None, error).await,
@@ -438,6 +420,7 @@ impl Client {
         let paced = self.listener.pace(&self.holder);
         let allowed = paced.and_then(|()| api::check_scope(&self.holder, &request));
         if let Err(error) = allowed {
+            self.log(&error);
             return refuse(&self.out, Some(id), error).await;
         }
         let answered = match request {
@@ -470,6 +453,7 @@ impl Client {
             },
             Request::Aside { session, text } => return self.aside(id, session, text).await,
             request @ (Request::Answer { .. }
+            | Request::Compact { .. }
             | Request::Export { .. }
             | Request::Search { .. }
             | Request::Models
@@ -480,8 +464,19 @@ impl Client {
         };
         match answered {
             Ok(reply) => drop(send(&self.out, ServerMessage::Reply { id, reply }).await),
-            Err(error) => refuse(&self.out, Some(id), error).await,
+            Err(error) => {
+                if error.code == ErrorCode::NotFound {
+                    self.log(&error);
+                }
+                refuse(&self.out, Some(id), error).await;
+            }
         }
+    }
+
+    /// Who tried what was refused, as HTTP logs it.
+    fn log(&self, error: &RequestError) {
+        let user = &self.holder.user;
+        tracing::info!(%user, token = self.holder.token, code = ?error.code, "refused a request");
     }
 
     async fn open(

@@ -2,6 +2,7 @@
 //! What the host does behind it is tested where it is; here is who gets in, and what is said.
 
 mod openai;
+mod secure;
 
 use crate::{BadTokens, TlsFiles};
 use crate::{Gateway, GatewayParts, Scope, ServeError, TokenBook, TokenHolder, TokenStore};
@@ -10,7 +11,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use hmac::{Hmac, Mac as _};
 use hydroid_core::config;
 use hydroid_core::entry::Entry;
-use hydroid_core::id::{SessionId, TurnId, UserId};
+use hydroid_core::id::{ClientKey, SessionId, TurnId, UserId};
 use hydroid_core::message::{Content, Part, Trust};
 use hydroid_core::ports::{Clock, Conversations, Following, Household, News, SecretValue};
 use hydroid_core::protocol::{
@@ -62,6 +63,7 @@ type Said = (UserId, Vec<Part>);
 struct Scripted {
     said: Arc<Mutex<Vec<Said>>>,
     requests: Arc<Mutex<Vec<Request>>>,
+    keys: Arc<Mutex<Vec<ClientKey>>>,
     stage: openai::Stage,
 }
 
@@ -117,25 +119,43 @@ impl Conversations for Owned {
             match request {
                 Request::Models => Ok(openai::models()),
                 Request::Create { .. } => Ok(Reply::Session { session: info() }),
+                Request::Entries { session, .. } if session.as_str() == "s" => {
+                    let entries = self.0.stage.entries();
+                    Ok(Reply::Entries { session, entries, next_after: None })
+                }
+                Request::Entries { .. } => Err(no_session()),
                 Request::Rename { session, .. } if session.as_str() != "s" => Err(no_session()),
                 _ => Ok(Reply::Done),
             }
         })
     }
 
-    fn say<'a>(
+    fn say_once<'a>(
         &'a self,
         session: &'a SessionId,
         parts: Vec<Part>,
+        key: Option<ClientKey>,
     ) -> BoxFuture<'a, Result<Reply, RequestError>> {
         Box::pin(async move {
             if session.as_str() != "s" || self.1 != UserId::new("anna") {
                 return Err(no_session());
             }
+            self.0.keys.lock().unwrap().extend(key);
             self.0.stage.play(&parts);
             self.0.said.lock().unwrap().push((self.1.clone(), parts));
-            Ok(Reply::Accepted { session: session.clone(), queued: 0 })
+            Ok(Reply::Accepted { session: session.clone(), queued: 0, repeated: false })
         })
+    }
+
+    fn said<'a>(
+        &'a self,
+        session: &'a SessionId,
+        key: &'a ClientKey,
+    ) -> BoxFuture<'a, Result<Option<Reply>, RequestError>> {
+        let session = session.clone();
+        let was_said = self.0.keys.lock().unwrap().contains(key);
+        let reply = was_said.then_some(Reply::Accepted { session, queued: 0, repeated: true });
+        Box::pin(async move { Ok(reply) })
     }
 
     fn follow<'a>(
@@ -323,6 +343,14 @@ impl Socket {
         self.0.send(Message::text(message.to_string())).await.unwrap();
     }
 
+    /// The code the connection ends with.
+    async fn closed(&mut self) -> Option<u16> {
+        match self.0.next().await? {
+            Ok(Message::Close(Some(frame))) => Some(frame.code.into()),
+            other => panic!("{other:?}"),
+        }
+    }
+
     async fn next(&mut self) -> Option<Value> {
         loop {
             match self.0.next().await? {
@@ -366,7 +394,7 @@ async fn who_shows_no_token_is_told_so_and_nothing_else() {
     let mut socket = running.socket(&[]).await.unwrap();
     assert_eq!(socket.hello(None).await["code"], "unauthenticated");
     assert_eq!(socket.next().await.unwrap()["type"], "goodbye");
-    assert_eq!(socket.next().await, None);
+    assert_eq!(socket.closed().await, Some(1008));
     assert_eq!(running.socket(&[("authorization", "Bearer wrong")]).await.err(), Some(401));
     for path in ["/healthz", "/readyz", "/", "/page/js/main.js", "/api/v1/openapi.json"] {
         let head = format!("GET {path} HTTP/1.1\r\nHost: {}", running.address);
@@ -503,6 +531,7 @@ async fn what_is_too_large_is_refused_with_a_code() {
     socket.send(json!({ "id": 2, "type": "say", "session": "s", "text": long })).await;
     let goodbye = socket.next().await.unwrap();
     assert_eq!((&goodbye["type"], &goodbye["code"]), (&json!("goodbye"), &json!("too_large")));
+    assert_eq!(socket.closed().await, Some(1009));
     let body = json!({ "text": long }).to_string();
     let (status, _) = running.call("POST /api/v1/sessions/s/messages", "", &body).await;
     assert_eq!(status, 413);
@@ -629,7 +658,7 @@ async fn a_file_is_handed_up_and_said() {
     let running = Running::start("").await;
     let (status, upload) =
         running.call("POST /api/v1/uploads?name=a.png", "\r\nContent-Type: image/png", "").await;
-    assert_eq!(status, 413, "{upload}");
+    assert_eq!(status, 400, "{upload}");
     let head = format!(
         "POST /api/v1/uploads?name=a.png HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {LOCAL}\r\nContent-Type: image/png",
         running.address
@@ -644,6 +673,27 @@ async fn a_file_is_handed_up_and_said() {
     let said = running.household.said.lock().unwrap();
     assert!(matches!(&said[0].1[1].content, Content::Media { data, .. } if data.0 == b"png"));
     assert_eq!(said[0].1[1].label.trust, Trust::Untrusted);
+}
+
+#[tokio::test]
+async fn what_is_sent_again_with_its_key_is_said_once_also_with_files() {
+    let running = Running::start("").await;
+    let keyed = "\r\nIdempotency-Key: k1";
+    let say = "POST /api/v1/sessions/s/messages";
+    let (status, reply) = running.call(say, keyed, r#"{"text":"hi"}"#).await;
+    assert_eq!((status, &reply["reply"], reply.get("repeated")), (200, &json!("accepted"), None));
+    // The file was let go of when it was said, and nobody misses it.
+    let again = r#"{"text":"hi","attachments":["gone"]}"#;
+    let (status, reply) = running.call(say, keyed, again).await;
+    assert_eq!((status, &reply["repeated"]), (200, &json!(true)));
+    assert_eq!(running.household.said.lock().unwrap().len(), 1);
+    let twice = format!("{keyed}\r\nIdempotency-Key: k2");
+    let (status, reply) = running.call(say, &twice, r#"{"text":"hi"}"#).await;
+    assert_eq!((status, &reply["error"]["code"]), (400, &json!("invalid")));
+    running.call("POST /api/v1/sessions", keyed, "{}").await;
+    let requests = running.household.requests.lock().unwrap();
+    let Some(Request::Create { key, .. }) = requests.last() else { panic!("{requests:?}") };
+    assert_eq!(*key, Some(ClientKey::new("k1")));
 }
 
 #[tokio::test]

@@ -46,7 +46,8 @@ impl Uploads {
     ) -> Result<Reply, RequestError> {
         if bytes == 0 || bytes > LARGEST_ATTACHMENT {
             let text = format!("an attachment has 1 to {LARGEST_ATTACHMENT} bytes");
-            return Err(RequestError::new(ErrorCode::TooLarge, text));
+            let code = if bytes == 0 { ErrorCode::Invalid } else { ErrorCode::TooLarge };
+            return Err(RequestError::new(code, text));
         }
         if name.is_empty()
             || name.chars().count() > LONGEST_NAME
@@ -171,7 +172,7 @@ mod tests {
         let begin = |name: &str, media_type: &str, bytes| {
             uploads.begin(name.into(), "a", (name.into(), media_type.into(), bytes), 0)
         };
-        assert_eq!(begin("a", "image/png", 0).unwrap_err().code, ErrorCode::TooLarge);
+        assert_eq!(begin("a", "image/png", 0).unwrap_err().code, ErrorCode::Invalid);
         let over = LARGEST_ATTACHMENT + 1;
         assert_eq!(begin("a", "image/png", over).unwrap_err().code, ErrorCode::TooLarge);
         for (name, media_type) in [

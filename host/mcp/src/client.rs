@@ -9,6 +9,7 @@ mod door;
 mod handler;
 mod pinned;
 mod process;
+mod questions;
 mod tools;
 
 pub use book::{BadBook, Book, OAuthClient, Place, Server, is_server_name};

@@ -4,10 +4,11 @@
 use crate::database::Database;
 use crate::failure::Failure;
 use crate::journal::stored;
+use crate::sql::Row;
 use futures_util::future::BoxFuture;
 use hydroid_core::id::{ComponentId, UserId};
 use hydroid_core::ports::{Approvals, Clock, StandingApproval, StoreError};
-use libsql::{Row, params};
+use libsql::params;
 use std::sync::Arc;
 
 /// The columns in the order [`past`] reads them.

@@ -16,12 +16,13 @@ pub use verify::{AuditBreak, AuditReport};
 use crate::database::Database;
 use crate::failure::{Cause, Failure};
 use crate::journal::stored;
+use crate::sql::Connection;
 use chain::{BEGIN, Hash};
 use futures_util::future::BoxFuture;
 use head::HeadFile;
 use hydroid_core::audit::AuditEvent;
 use hydroid_core::ports::{Audit, Clock, StoreError};
-use libsql::{Connection, params};
+use libsql::params;
 use std::sync::Arc;
 
 /// What is being done, for errors.

@@ -1,7 +1,7 @@
 //! Copies of the database file: made while it is in use, and looked through before anybody
 //! trusts one. Where copies are kept is the caller's affair.
 
-use crate::database::{Database, pragma};
+use crate::database::Database;
 use crate::failure::Failure;
 use hydroid_core::ports::StoreError;
 use libsql::params;
@@ -32,8 +32,7 @@ impl Database {
     /// Writes the file anew, without what was deleted.
     pub(crate) async fn vacuum(&self) -> Result<(), StoreError> {
         self.exclusively("write its file anew", async |connection| {
-            pragma(connection, "VACUUM").await?;
-            pragma(connection, "PRAGMA wal_checkpoint(TRUNCATE)").await?;
+            connection.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)").await?;
             Ok::<(), Failure>(())
         })
         .await

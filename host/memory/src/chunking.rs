@@ -2,9 +2,10 @@
 //! never lags behind. Where to cut is decided in [`hydroid_core::chunk`].
 
 use crate::failure::{Cause, Failure};
+use crate::sql::Connection;
 use hydroid_core::chunk::chunks;
 use hydroid_core::id::UserId;
-use libsql::{Connection, params};
+use libsql::params;
 
 /// Bits of a chunk's identifier below those of its user's number.
 pub(crate) const CHUNK_BITS: u32 = 40;
@@ -129,15 +130,12 @@ pub(crate) async fn replace(
     drop((row, rows));
     let sql = "INSERT INTO chunks (id, source, owner, thread, position, at_ms, scope, text)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-    let insert = connection.prepare(sql).await?;
-    for (at, range) in (0_i64..).zip(ranges) {
+    let rows = (0_i64..).zip(ranges).map(|(at, range)| {
         // The database's texts end at a NUL; here it is only about finding them.
         let text = text.get(range).unwrap_or_default().replace('\0', " ");
         let Owner { source, row, thread, at_ms, scope, .. } = *owner;
-        insert.reset();
-        insert
-            .execute(params![first + at, source, row, thread, begin + at, at_ms, scope, text])
-            .await?;
-    }
+        params![first + at, source, row, thread, begin + at, at_ms, scope, text]
+    });
+    connection.execute_each(sql, rows).await?;
     Ok(count)
 }

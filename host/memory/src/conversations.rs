@@ -4,14 +4,15 @@
 use crate::chunking::cut_what_is_new;
 use crate::database::Database;
 use crate::failure::Failure;
-use crate::journal::stored;
+use crate::journal::{insert_session, stored};
+use crate::sql::{Connection, Row};
 use futures_util::future::BoxFuture;
-use hydroid_core::id::{SessionId, TurnId, UserId};
+use hydroid_core::id::{ClientKey, SessionId, TurnId, UserId};
 use hydroid_core::ports::{
     NewSession, SessionSummary, StoreError, StoredEntry, StoredSession, StoredSessions,
 };
 use hydroid_core::protocol::Notification;
-use libsql::{Connection, Row, params};
+use libsql::params;
 
 /// The columns in the order [`described`] reads them.
 const COLUMNS: &str = "id, title, created_ms, updated_ms,
@@ -31,7 +32,7 @@ impl StoredSessions for Database {
         prefix: &'a str,
     ) -> BoxFuture<'a, Result<Vec<SessionId>, StoreError>> {
         let (user, prefix) = (user.to_string(), prefix.to_owned());
-        Box::pin(self.read("look for a session", async move |connection| {
+        Box::pin(self.read_memory("look for a session", async move |connection| {
             // Compared as bytes: nothing that is typed is a pattern.
             let sql = "SELECT id FROM sessions
                 WHERE user_id = ?1 AND substr(id, 1, length(?2)) = ?2
@@ -54,7 +55,7 @@ impl StoredSessions for Database {
         session: &'a SessionId,
     ) -> BoxFuture<'a, Result<StoredSession, StoreError>> {
         let (user, session) = (user.to_string(), session.clone());
-        Box::pin(self.read("read a session", async move |connection| {
+        Box::pin(self.read_memory("read a session", async move |connection| {
             let sql = format!("SELECT {COLUMNS} FROM sessions WHERE user_id = ?1 AND id = ?2");
             let mut rows = connection.query(&sql, [user.as_str(), session.as_str()]).await?;
             match rows.next().await? {
@@ -71,7 +72,7 @@ impl StoredSessions for Database {
         limit: u32,
     ) -> BoxFuture<'a, Result<Vec<StoredSession>, StoreError>> {
         let user = user.to_string();
-        Box::pin(self.read("list sessions", async move |connection| {
+        Box::pin(self.read_memory("list sessions", async move |connection| {
             let sql = format!(
                 "SELECT {COLUMNS} FROM sessions WHERE user_id = ?1 AND archived = ?2
                  ORDER BY updated_ms DESC, id DESC LIMIT ?3"
@@ -99,6 +100,43 @@ impl StoredSessions for Database {
         })
     }
 
+    fn begin(
+        &self,
+        new: NewSession,
+        key: ClientKey,
+    ) -> BoxFuture<'_, Result<SessionId, StoreError>> {
+        Box::pin(self.write_memory("create a session", async move |connection| {
+            let sql = "SELECT id FROM sessions WHERE user_id = ?1 AND client_key = ?2";
+            let mut rows = connection.query(sql, [new.user.as_str(), key.as_str()]).await?;
+            let begun = rows.next().await?.map(|row| row.get::<String>(0)).transpose()?;
+            drop(rows);
+            if let Some(begun) = begun {
+                return Ok(SessionId::new(begun));
+            }
+            let id = new.id.clone();
+            insert_session(connection, new).await?;
+            let sql = "UPDATE sessions SET client_key = ?2 WHERE id = ?1";
+            connection.execute(sql, [id.as_str(), key.as_str()]).await?;
+            Ok(id)
+        }))
+    }
+
+    fn was_said<'a>(
+        &'a self,
+        user: &'a UserId,
+        session: &'a SessionId,
+        key: &'a ClientKey,
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+        let (user, session, key) = (user.to_string(), session.to_string(), key.to_string());
+        Box::pin(self.read_memory("look for a message", async move |connection| {
+            let sql = "SELECT 1 FROM entries JOIN sessions ON sessions.id = entries.session_id
+                WHERE session_id = ?1 AND user_id = ?2
+                    AND kind = 'turn_started' AND json ->> '$.key' = ?3";
+            let mut rows = connection.query(sql, [session, user, key]).await?;
+            Ok(rows.next().await?.is_some())
+        }))
+    }
+
     fn with_an_open_turn<'a>(
         &'a self,
         user: &'a UserId,
@@ -113,7 +151,7 @@ impl StoredSessions for Database {
         archived: bool,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         let (user, session) = (user.to_string(), session.clone());
-        Box::pin(self.write("put a session away", async move |connection| {
+        Box::pin(self.write_memory("put a session away", async move |connection| {
             let sql = "UPDATE sessions SET archived = ?3 WHERE user_id = ?1 AND id = ?2";
             let changed =
                 connection.execute(sql, params![user, session.as_str(), archived]).await?;
@@ -128,7 +166,7 @@ impl StoredSessions for Database {
         before: Option<&'a TurnId>,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         let (session, before) = (session.clone(), before.map(ToString::to_string));
-        Box::pin(self.write("copy a session", async move |connection| {
+        Box::pin(self.write_memory("copy a session", async move |connection| {
             copy(connection, session, new, before).await
         }))
     }
@@ -139,7 +177,7 @@ impl StoredSessions for Database {
         session: &'a SessionId,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         let (user, session) = (user.to_string(), session.clone());
-        Box::pin(self.write("remove a session", async move |connection| {
+        Box::pin(self.write_memory("remove a session", async move |connection| {
             let sql = "SELECT 1 FROM sessions WHERE user_id = ?1 AND id = ?2";
             let mut owned = connection.query(sql, [user.as_str(), session.as_str()]).await?;
             let is_owned = owned.next().await?.is_some();
@@ -167,7 +205,7 @@ impl StoredSessions for Database {
         notification: Notification,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         let user = user.to_string();
-        Box::pin(self.write("keep a notification", async move |connection| {
+        Box::pin(self.write_memory("keep a notification", async move |connection| {
             let Notification { notification: id, at_ms, kind, session, text } = notification;
             connection
                 .execute(
@@ -200,7 +238,7 @@ impl StoredSessions for Database {
         user: &'a UserId,
     ) -> BoxFuture<'a, Result<Vec<Notification>, StoreError>> {
         let user = user.to_string();
-        Box::pin(self.read("read notifications", async move |connection| {
+        Box::pin(self.read_memory("read notifications", async move |connection| {
             let sql = "SELECT id, at_ms, kind, session_id, text FROM notifications
                 WHERE user_id = ?1 ORDER BY at_ms, id";
             let mut rows = connection.query(sql, [user]).await?;
@@ -224,7 +262,7 @@ impl StoredSessions for Database {
         notifications: Vec<String>,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         let user = user.to_string();
-        Box::pin(self.write("forget notifications", async move |connection| {
+        Box::pin(self.write_memory("forget notifications", async move |connection| {
             for id in notifications {
                 connection
                     .execute(
@@ -337,8 +375,11 @@ mod tests {
 
     fn turn(name: &str, said: &str, ended: bool) -> Vec<Entry> {
         let turn = TurnId::new(name);
-        let mut entries =
-            vec![Entry::TurnStarted { turn: turn.clone(), parts: Message::user(said).parts }];
+        let mut entries = vec![Entry::TurnStarted {
+            turn: turn.clone(),
+            parts: Message::user(said).parts,
+            key: None,
+        }];
         if ended {
             let (outcome, usage) = (Outcome::Completed, Usage::default());
             entries.push(Entry::TurnEnded { turn, outcome, usage, dollars: None });

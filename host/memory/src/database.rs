@@ -4,10 +4,13 @@
 use crate::chunking::cut_what_is_new;
 use crate::failure::{Cause, Failure, is_busy};
 use crate::migration;
+use crate::search::Sampled;
+use crate::service::{self, Service};
+use crate::sql::Connection;
 use crate::vectors::Matrix;
 use hydroid_core::id::UserId;
-use hydroid_core::ports::StoreError;
-use libsql::{Builder, Connection, OpenFlags, TransactionBehavior};
+use hydroid_core::ports::{StoreError, StoreService};
+use libsql::{Builder, OpenFlags, TransactionBehavior};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -33,29 +36,45 @@ struct Inner {
     path: Option<PathBuf>,
     database: libsql::Database,
     /// Writes wait here in the order they came; SQLite has one writer anyway.
-    writer: Arc<tokio::sync::Mutex<Connection>>,
+    writer: Arc<tokio::sync::Mutex<libsql::Connection>>,
     /// None in memory, where a second connection would see another database.
     readers: Option<Readers>,
     /// Vectors of users, as far as they were searched. Held only to look one up.
     matrices: Mutex<BTreeMap<UserId, Arc<tokio::sync::Mutex<Matrix>>>>,
+    /// How common words are with users, as far as they searched. Held only to look one up.
+    sampled: Mutex<BTreeMap<UserId, Arc<tokio::sync::Mutex<Sampled>>>>,
     /// Told when something was written that has no vectors yet.
     written: Notify,
+    /// Where sessions and memory are, if not in the file.
+    service: Option<Arc<Service>>,
+    /// Writes to the service wait here: it has one writer too.
+    sending: Arc<tokio::sync::Mutex<()>>,
 }
 
 struct Readers {
     permits: Arc<Semaphore>,
     /// Held only to push and pop.
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Vec<libsql::Connection>>,
 }
 
 impl Database {
     /// Opens the file, creating it and its directory, readable by their owner only, and brings
     /// an older one up to date. A file of a newer version is refused.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::open_with(path, None).await
+    }
+
+    /// Opens the file for what belongs to this machine, with sessions and memory at a service if
+    /// one is given. The service is asked when something is wanted of it.
+    pub async fn open_with(
+        path: impl AsRef<Path>,
+        service: Option<Arc<dyn StoreService>>,
+    ) -> Result<Self, StoreError> {
         let path = path.as_ref().to_owned();
+        let service = service.map(|door| Arc::new(Service::new(door)));
         blocking(move |handle| {
             let path = prepare(&path)?;
-            handle.block_on(Self::connect(Some(path)))
+            handle.block_on(Self::connect(Some(path), service))
         })
         .await
         .map_err(|failure| failure.doing("open its file"))
@@ -63,14 +82,24 @@ impl Database {
 
     /// A database that is gone when it is dropped.
     pub async fn open_in_memory() -> Result<Self, StoreError> {
-        blocking(|handle| handle.block_on(Self::connect(None)))
+        blocking(|handle| handle.block_on(Self::connect(None, None)))
             .await
             .map_err(|failure| failure.doing("open in memory"))
     }
 
     /// The version of the schema, the number of the last migration.
     pub async fn schema_version(&self) -> Result<u32, StoreError> {
-        self.read("read its version", async |connection| migration::version(connection).await).await
+        self.read("read its version", async |connection| {
+            let mut rows = connection.query("PRAGMA user_version", ()).await?;
+            let row = rows.next().await?.ok_or(libsql::Error::QueryReturnedNoRows)?;
+            Ok(u32::try_from(row.get::<i64>(0)?)?)
+        })
+        .await
+    }
+
+    /// The service at which sessions and memory are, if they are not in the file.
+    pub fn service(&self) -> Option<&str> {
+        self.inner.service.as_ref().map(|service| service.address())
     }
 
     /// Reads the whole file and returns what is wrong with it; nothing if all is well.
@@ -96,20 +125,33 @@ impl Database {
 
     /// Makes a user known; one that is known already is fine.
     pub async fn add_user(&self, user: &hydroid_core::id::UserId) -> Result<(), StoreError> {
+        let doing = "add a user";
         let user = user.as_str().to_owned();
-        self.write("add a user", async move |connection| {
-            connection
-                .execute("INSERT INTO users (id) VALUES (?1) ON CONFLICT DO NOTHING", [user])
-                .await?;
-            Ok(())
-        })
-        .await
+        let there = user.clone();
+        self.write(doing, async move |connection| service::add_user(connection, &user).await)
+            .await?;
+        match &self.inner.service {
+            // One that was not asked yet learns of everybody when it is.
+            Some(service) if service.is_ready() => {
+                let add = async move |connection: &Connection| {
+                    service::add_user(connection, &there).await
+                };
+                self.write_memory(doing, add).await
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The vectors of a user in memory.
     pub(crate) fn matrix(&self, user: &UserId) -> Arc<tokio::sync::Mutex<Matrix>> {
         let mut matrices = self.inner.matrices.lock().unwrap_or_else(PoisonError::into_inner);
         matrices.entry(user.clone()).or_default().clone()
+    }
+
+    /// How common words are with a user.
+    pub(crate) fn sampled(&self, user: &UserId) -> Arc<tokio::sync::Mutex<Sampled>> {
+        let mut sampled = self.inner.sampled.lock().unwrap_or_else(PoisonError::into_inner);
+        sampled.entry(user.clone()).or_default().clone()
     }
 
     /// Told when something was written that has no vectors yet.
@@ -135,13 +177,68 @@ impl Database {
                 let transaction =
                     connection.transaction_with_behavior(TransactionBehavior::Immediate).await?;
                 // Dropping the transaction on an error rolls it back.
-                let done = work(&transaction).await?;
+                let done = work(&Connection::File(transaction.clone())).await?;
                 transaction.commit().await?;
                 Ok(done)
             })
         })
         .await
         .map_err(|failure: Failure| failure.doing(doing))
+    }
+
+    /// Like [`Self::write`], for what is at a service if there is one: sessions and memory.
+    pub(crate) async fn write_memory<T, W>(
+        &self,
+        doing: &'static str,
+        work: W,
+    ) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: AsyncFnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    {
+        let Some(service) = self.inner.service.clone() else {
+            return self.write(doing, work).await;
+        };
+        let users = self.users().await?;
+        let sending = Arc::clone(&self.inner.sending).lock_owned().await;
+        blocking(move |handle| {
+            let _sending = sending;
+            handle.block_on(service.write(&users, work))
+        })
+        .await
+        .map_err(|failure: Failure| failure.doing(doing))
+    }
+
+    /// Like [`Self::read`], for what is at a service if there is one: sessions and memory.
+    pub(crate) async fn read_memory<T, W>(
+        &self,
+        doing: &'static str,
+        work: W,
+    ) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: AsyncFnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    {
+        let Some(service) = self.inner.service.clone() else {
+            return self.read(doing, work).await;
+        };
+        let users = self.users().await?;
+        blocking(move |handle| handle.block_on(service.read(&users, work)))
+            .await
+            .map_err(|failure: Failure| failure.doing(doing))
+    }
+
+    /// Everybody the file knows: whoever was added before is added at the service too.
+    async fn users(&self) -> Result<Vec<String>, StoreError> {
+        self.read("list users", async |connection| {
+            let mut rows = connection.query("SELECT id FROM users", ()).await?;
+            let mut users = Vec::new();
+            while let Some(row) = rows.next().await? {
+                users.push(row.get(0)?);
+            }
+            Ok(users)
+        })
+        .await
     }
 
     /// Brings everything that is committed to the disk, past a power cut; false while another
@@ -170,7 +267,7 @@ impl Database {
         W: AsyncFnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
     {
         let connection = Arc::clone(&self.inner.writer).lock_owned().await;
-        blocking(move |handle| handle.block_on(work(&connection)))
+        blocking(move |handle| handle.block_on(work(&Connection::File(connection.clone()))))
             .await
             .map_err(|failure: Failure| failure.doing(doing))
     }
@@ -194,13 +291,17 @@ impl Database {
             }
             None => {
                 let connection = Arc::clone(&self.inner.writer).lock_owned().await;
-                blocking(move |handle| handle.block_on(work(&connection))).await
+                blocking(move |handle| handle.block_on(work(&Connection::File(connection.clone()))))
+                    .await
             }
         };
         result.map_err(|failure: Failure| failure.doing(doing))
     }
 
-    async fn connect(path: Option<PathBuf>) -> Result<Self, Failure> {
+    async fn connect(
+        path: Option<PathBuf>,
+        service: Option<Arc<Service>>,
+    ) -> Result<Self, Failure> {
         let file = path.as_deref().unwrap_or(Path::new(":memory:"));
         let database = Builder::new_local(file).flags(OpenFlags::default()).build().await?;
         let writer = database.connect()?;
@@ -212,8 +313,18 @@ impl Database {
             idle: Mutex::new(Vec::new()),
         });
         let writer = Arc::new(tokio::sync::Mutex::new(writer));
-        let (matrices, written) = (Mutex::default(), Notify::new());
-        Ok(Self { inner: Arc::new(Inner { path, database, writer, readers, matrices, written }) })
+        let inner = Inner {
+            path,
+            database,
+            writer,
+            readers,
+            matrices: Mutex::default(),
+            sampled: Mutex::default(),
+            written: Notify::new(),
+            service,
+            sending: Arc::default(),
+        };
+        Ok(Self { inner: Arc::new(inner) })
     }
 }
 
@@ -234,7 +345,7 @@ impl Inner {
                 connection
             }
         };
-        let done = work(&connection).await?;
+        let done = work(&Connection::File(connection.clone())).await?;
         // After an error the connection is dropped instead; the next read opens a fresh one.
         idle().push(connection);
         Ok(done)
@@ -256,19 +367,19 @@ async fn blocking<T: Send + 'static>(
 }
 
 /// Cuts what an older version wrote, and left uncut, once.
-async fn cut_what_is_new_in(connection: &Connection) -> Result<(), Failure> {
+async fn cut_what_is_new_in(connection: &libsql::Connection) -> Result<(), Failure> {
     let mut rows = connection.query("SELECT 1 FROM unchunked LIMIT 1", ()).await?;
     if rows.next().await?.is_none() {
         return Ok(());
     }
     drop(rows);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).await?;
-    cut_what_is_new(&transaction).await?;
+    cut_what_is_new(&Connection::File(transaction.clone())).await?;
     transaction.commit().await?;
     Ok(())
 }
 
-async fn configure(connection: &Connection) -> Result<(), Failure> {
+async fn configure(connection: &libsql::Connection) -> Result<(), Failure> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     // Changing the mode takes the file for a moment and, unlike other work, does not always wait
     // for whoever has it.
@@ -289,7 +400,7 @@ async fn configure(connection: &Connection) -> Result<(), Failure> {
 }
 
 /// Some pragmas answer with a row and some do not.
-pub(crate) async fn pragma(connection: &Connection, sql: &str) -> Result<(), libsql::Error> {
+async fn pragma(connection: &libsql::Connection, sql: &str) -> Result<(), libsql::Error> {
     let mut rows = connection.query(sql, ()).await?;
     while rows.next().await?.is_some() {}
     Ok(())
@@ -429,7 +540,9 @@ mod tests {
 
     async fn limit_pages(database: &Database, sql: &'static str) {
         database
-            .write("limit the pages", async move |connection| Ok(pragma(connection, sql).await?))
+            .write("limit the pages", async move |connection| {
+                Ok(connection.execute_batch(sql).await?)
+            })
             .await
             .unwrap();
     }

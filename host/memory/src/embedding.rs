@@ -4,10 +4,11 @@
 use crate::chunking::range;
 use crate::database::Database;
 use crate::failure::{Cause, Failure};
+use crate::sql::Connection;
 use crate::vectors::Quantised;
 use hydroid_core::id::UserId;
 use hydroid_core::ports::{EmbedError, EmbedPurpose, Embedder, EmbedderDescription, StoreError};
-use libsql::{Connection, params};
+use libsql::params;
 
 /// Chunks that are embedded and stored at once: a transaction of milliseconds, and little work
 /// lost when it ends in the middle.
@@ -39,7 +40,7 @@ impl Database {
     ) -> Result<i64, StoreError> {
         let identity = described.identity.clone();
         let known = self
-            .read("look up an embedder", async move |connection| {
+            .read_memory("look up an embedder", async move |connection| {
                 let sql = "SELECT id FROM embedders WHERE identity = ?1";
                 let mut rows = connection.query(sql, [identity]).await?;
                 Ok(rows.next().await?.map(|row| row.get::<i64>(0)).transpose()?)
@@ -49,7 +50,7 @@ impl Database {
             return Ok(row);
         }
         let described = described.clone();
-        self.write("note an embedder", async move |connection| {
+        self.write_memory("note an embedder", async move |connection| {
             // Another process may have been faster.
             let sql = "INSERT INTO embedders (identity, model, dimensions) VALUES (?1, ?2, ?3)
                        ON CONFLICT (identity) DO UPDATE SET model = excluded.model RETURNING id";
@@ -72,7 +73,7 @@ impl Database {
     ) -> Result<Option<i64>, EmbeddingError> {
         let waiting = {
             let user = user.clone();
-            self.read("look for what has no vector", async move |connection| {
+            self.read_memory("look for what has no vector", async move |connection| {
                 without_vector(connection, &user, row, after).await
             })
             .await?
@@ -91,13 +92,14 @@ impl Database {
             .zip(vectors)
             .map(|(chunk, vector)| (chunk, Quantised::of(&vector)))
             .collect();
-        self.write(doing, async move |connection| store(connection, row, &rows).await).await?;
+        self.write_memory(doing, async move |connection| store(connection, row, &rows).await)
+            .await?;
         Ok(Some(last))
     }
 
     /// Forgets vectors of embedders that nothing is compared with any more.
     pub(crate) async fn forget_other_embedders(&self, keep: i64) -> Result<(), StoreError> {
-        self.write("forget other embedders", async move |connection| {
+        self.write_memory("forget other embedders", async move |connection| {
             let sql = "DELETE FROM embedders WHERE id <> ?1
                        AND NOT EXISTS (SELECT 1 FROM vectors WHERE embedder_id = embedders.id)";
             connection.execute(sql, [keep]).await?;
@@ -113,7 +115,7 @@ impl Database {
         embedder: i64,
     ) -> Result<Progress, StoreError> {
         let user = user.clone();
-        self.read("count vectors", async move |connection| {
+        self.read_memory("count vectors", async move |connection| {
             let range = range(connection, &user).await?;
             let sql = "SELECT (SELECT count(*) FROM vectors WHERE embedder_id = ?1
                                    AND chunk_id BETWEEN ?2 AND ?3),
@@ -154,11 +156,9 @@ async fn store(
     let sql = "INSERT OR REPLACE INTO vectors
                    (chunk_id, embedder_id, thread, position, at_ms, source, scale, vector)
                SELECT id, ?2, thread, position, at_ms, source, ?3, ?4 FROM chunks WHERE id = ?1";
-    let insert = connection.prepare(sql).await?;
-    for (chunk, vector) in rows {
-        insert.reset();
-        let values = params![*chunk, embedder, f64::from(vector.scale), vector.bytes()];
-        insert.execute(values).await?;
-    }
+    let rows = rows
+        .iter()
+        .map(|(chunk, vector)| params![*chunk, embedder, f64::from(vector.scale), vector.bytes()]);
+    connection.execute_each(sql, rows).await?;
     Ok(())
 }

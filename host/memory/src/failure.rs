@@ -1,6 +1,8 @@
 //! Why the database refused, as a sentence with what to do next. It wraps libsql's codes and
 //! hides no detail: the database's own words follow.
 
+use crate::sql::SqlError;
+use crate::stream::Refusal;
 use hydroid_core::ports::StoreError;
 use std::path::PathBuf;
 
@@ -29,6 +31,18 @@ pub(crate) enum Cause {
     File { path: PathBuf, source: std::io::Error },
     #[error("{hint}: {source}")]
     Sql { hint: &'static str, source: libsql::Error },
+    #[error(transparent)]
+    Service(Refusal),
+    #[error("the database answered with something else than was asked for; run `hydroid doctor`")]
+    Unexpected,
+    #[error(
+        "the database at `{address}` belongs to another program; set `memory.url` to another one"
+    )]
+    ForeignService { address: String },
+    #[error(
+        "the memory at `{address}` was written by a newer Hydroid: it has schema version {found} and this one knows {known}; update Hydroid, or set `memory.url` to another one"
+    )]
+    NewerService { address: String, found: usize, known: usize },
     #[error("`{}` belongs to another program; choose another file for the database", path.display())]
     Foreign { path: PathBuf },
     #[error(
@@ -91,6 +105,22 @@ impl From<libsql::Error> for Cause {
             _ => "the database answered",
         };
         Self::Sql { hint, source }
+    }
+}
+
+impl From<SqlError> for Cause {
+    fn from(error: SqlError) -> Self {
+        match error {
+            SqlError::File(error) => error.into(),
+            SqlError::Service(refusal) => Self::Service(refusal),
+            SqlError::Unexpected => Self::Unexpected,
+        }
+    }
+}
+
+impl From<Refusal> for Cause {
+    fn from(refusal: Refusal) -> Self {
+        Self::Service(refusal)
     }
 }
 

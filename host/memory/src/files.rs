@@ -5,9 +5,10 @@ use crate::chunking::{Owner, replace, thread};
 use crate::database::Database;
 use crate::failure::Failure;
 use crate::journal::stored;
+use crate::sql::Connection;
 use hydroid_core::id::UserId;
 use hydroid_core::ports::{Scope, StoreError};
-use libsql::{Connection, params};
+use libsql::params;
 
 /// A file to take in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +73,7 @@ impl Database {
     ) -> Result<Taken, StoreError> {
         let user = user.clone();
         let taken = self
-            .write("take a file in", async move |connection| {
+            .write_memory("take a file in", async move |connection| {
                 take(connection, &user, &file, now_ms).await
             })
             .await?;
@@ -83,7 +84,7 @@ impl Database {
     /// Files a user has taken in, by their paths.
     pub async fn files(&self, user: &UserId) -> Result<Vec<TakenFile>, StoreError> {
         let user = user.clone();
-        self.read("list files", async move |connection| {
+        self.read_memory("list files", async move |connection| {
             let sql = "SELECT id, path, scope, digest, bytes, taken_ms,
                               (SELECT count(*) FROM chunks WHERE source = 'file' AND owner = files.id)
                        FROM files WHERE user_id = ?1 ORDER BY path";
@@ -108,7 +109,7 @@ impl Database {
     /// Forgets the file at a path, or all below it; returns how many.
     pub async fn forget_files(&self, user: &UserId, path: &str) -> Result<u64, StoreError> {
         let (user, path) = (user.clone(), path.to_owned());
-        self.write("forget files", async move |connection| {
+        self.write_memory("forget files", async move |connection| {
             let below = format!("{}/", path.trim_end_matches('/'));
             let sql = "DELETE FROM files WHERE user_id = ?1
                        AND (path = ?2 OR substr(path, 1, length(?3)) = ?3)";

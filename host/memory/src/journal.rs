@@ -4,11 +4,12 @@
 use crate::chunking::cut_what_is_new;
 use crate::database::Database;
 use crate::failure::{Cause, Failure};
+use crate::sql::Connection;
 use futures_util::future::BoxFuture;
 use hydroid_core::entry::Entry;
 use hydroid_core::id::{SessionId, UserId};
 use hydroid_core::ports::{Journal, NewSession, SessionSummary, StoreError, StoredEntry};
-use libsql::{Connection, params};
+use libsql::params;
 
 /// Rows read at once, so that a long session holds no reader for long.
 const PAGE_ROWS: u32 = 512;
@@ -38,7 +39,7 @@ impl Database {
         after: u64,
     ) -> Result<Page, StoreError> {
         let (user, session) = (user.clone(), session.clone());
-        self.read("read a session", async move |connection| {
+        self.read_memory("read a session", async move |connection| {
             page(connection, &user, session, after).await
         })
         .await
@@ -47,7 +48,7 @@ impl Database {
 
 impl Journal for Database {
     fn create(&self, session: NewSession) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(self.write("create a session", async move |connection| {
+        Box::pin(self.write_memory("create a session", async move |connection| {
             insert_session(connection, session).await
         }))
     }
@@ -64,7 +65,7 @@ impl Journal for Database {
             let rows = rows.map_err(|error| Failure::from(error).doing(doing))?;
             let session = session.clone();
             let last = self
-                .write(doing, async move |connection| {
+                .write_memory(doing, async move |connection| {
                     append(connection, session, rows, now_ms).await
                 })
                 .await?;
@@ -97,7 +98,7 @@ impl Journal for Database {
         limit: u32,
     ) -> BoxFuture<'a, Result<Vec<SessionSummary>, StoreError>> {
         let (user, limit) = (user.clone(), limit.min(MOST_SESSIONS));
-        Box::pin(self.read("list sessions", async move |connection| {
+        Box::pin(self.read_memory("list sessions", async move |connection| {
             summaries(connection, &user, limit).await
         }))
     }
@@ -109,7 +110,7 @@ impl Journal for Database {
         title: String,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         let (user, session) = (user.clone(), session.clone());
-        Box::pin(self.write("rename a session", async move |connection| {
+        Box::pin(self.write_memory("rename a session", async move |connection| {
             let sql = "UPDATE sessions SET title = ?3 WHERE id = ?2 AND user_id = ?1";
             let values = params![user.as_str(), session.as_str(), title];
             match connection.execute(sql, values).await? {
@@ -134,7 +135,11 @@ impl Row {
     }
 }
 
-async fn insert_session(connection: &Connection, session: NewSession) -> Result<(), Failure> {
+/// Puts a new session there.
+pub(crate) async fn insert_session(
+    connection: &Connection,
+    session: NewSession,
+) -> Result<(), Failure> {
     let NewSession { id, user, title, created_ms } = session;
     if !exists(connection, "SELECT 1 FROM users WHERE id = ?1", user.as_str()).await? {
         return Err(Cause::NoUser(user.to_string()).into());
@@ -170,14 +175,13 @@ async fn append(
     let mut seq: i64 = row.get(0)?;
     drop((row, found));
     if !rows.is_empty() {
-        let insert = connection
-            .prepare("INSERT INTO entries (session_id, seq, at_ms, kind, json) VALUES (?1, ?2, ?3, ?4, ?5)")
-            .await?;
-        for Row { kind, json } in rows {
+        let sql =
+            "INSERT INTO entries (session_id, seq, at_ms, kind, json) VALUES (?1, ?2, ?3, ?4, ?5)";
+        let values = rows.into_iter().map(|Row { kind, json }| {
             seq += 1;
-            insert.reset();
-            insert.execute(params![session.as_str(), seq, stored(now_ms), kind, json]).await?;
-        }
+            params![session.as_str(), seq, stored(now_ms), kind, json]
+        });
+        connection.execute_each(sql, values).await?;
         connection
             .execute(
                 "UPDATE sessions SET updated_ms = max(updated_ms, ?2) WHERE id = ?1",
@@ -207,8 +211,14 @@ async fn page(
     drop(owner);
     let mut rows = connection
         .query(
-            "SELECT seq, at_ms, kind, json FROM entries WHERE session_id = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
-            params![session.as_str(), stored(after), PAGE_ROWS],
+            // Not more than a page's bytes and the entry that is over them: a service sends all
+            // rows at once, and only so many bytes.
+            "SELECT seq, at_ms, kind, json FROM (
+                 SELECT seq, at_ms, kind, json,
+                        sum(octet_length(json)) OVER (ORDER BY seq) - octet_length(json) AS before
+                 FROM (SELECT * FROM entries WHERE session_id = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3))
+             WHERE before < ?4 ORDER BY seq",
+            params![session.as_str(), stored(after), PAGE_ROWS, i64::try_from(PAGE_BYTES)?],
         )
         .await?;
     let mut entries = Vec::new();
@@ -303,6 +313,7 @@ mod tests {
             Entry::TurnStarted {
                 turn: turn.clone(),
                 parts: Message::user("hi \0 'quoted' 🦀").parts,
+                key: None,
             },
             text("one"),
             Entry::StepEnded {
@@ -336,7 +347,7 @@ mod tests {
     async fn sessions_are_listed_newest_first_with_their_turns() {
         let (database, session) = database().await;
         database.create(new("s2", "local", 5)).await.unwrap();
-        let started = Entry::TurnStarted { turn: TurnId::new("t"), parts: vec![] };
+        let started = Entry::TurnStarted { turn: TurnId::new("t"), parts: vec![], key: None };
         database.append(&session, &[started.clone(), text("a"), started], 9).await.unwrap();
         database.append(&session, &[text("the clock went back")], 3).await.unwrap();
         let summary = |id: &str, created_ms, updated_ms, turns| SessionSummary {

@@ -7,11 +7,12 @@ use crate::failure::Failure;
 use crate::files::forget_in_memory;
 use crate::journal::stored;
 use crate::notes::{note_id, row_of};
+use crate::sql::{Connection, Row};
 use hydroid_core::id::UserId;
 use hydroid_core::ports::{
     EmbedderDescription, MOST_NOTES, Note, RecallError, Scope, Source, StoreError,
 };
-use libsql::{Connection, Row, params};
+use libsql::params;
 use std::collections::BTreeSet;
 
 /// A note with all that is known of it.
@@ -90,7 +91,7 @@ impl Database {
         limit: u32,
     ) -> Result<Vec<KeptNote>, StoreError> {
         let user = user.clone();
-        self.read("list notes", async move |connection| {
+        self.read_memory("list notes", async move |connection| {
             let sql = format!(
                 "{NOTE} WHERE user_id = ?1 ORDER BY updated_ms DESC, id DESC LIMIT ?2 OFFSET ?3"
             );
@@ -107,7 +108,7 @@ impl Database {
     /// One note.
     pub async fn note(&self, user: &UserId, id: &str) -> Result<KeptNote, RecallError> {
         let (user, row) = (user.clone(), row_of(id)?);
-        let found = self.read("read a note", async move |connection| {
+        let found = self.read_memory("read a note", async move |connection| {
             let sql = format!("{NOTE} WHERE user_id = ?1 AND id = ?2");
             let mut rows = connection.query(&sql, params![user.as_str(), row]).await?;
             rows.next().await?.map(|row| kept(&row)).transpose()
@@ -125,7 +126,7 @@ impl Database {
         updated_ms: u64,
     ) -> Result<bool, RecallError> {
         let user = user.clone();
-        self.write("bring a note back", async move |connection| {
+        self.write_memory("bring a note back", async move |connection| {
             bring_back(connection, &user, &note, created_ms, updated_ms).await
         })
         .await?
@@ -139,7 +140,7 @@ impl Database {
     ) -> Result<MemoryStatus, StoreError> {
         let user = user.clone();
         let identity = embedder.map(|embedder| embedder.identity.clone()).unwrap_or_default();
-        self.read("count what is kept", async move |connection| {
+        self.read_memory("count what is kept", async move |connection| {
             let range = crate::chunking::range(connection, &user).await?;
             let sql = "SELECT (SELECT count(*) FROM notes WHERE user_id = ?1),
                 (SELECT count(*) FROM messages JOIN sessions ON sessions.id = session_id WHERE user_id = ?1),
@@ -170,7 +171,7 @@ impl Database {
     /// Forgets what is old. What was said stays in its session and is only no longer found.
     pub async fn prune(&self, user: &UserId, what: Pruned) -> Result<Forgotten, StoreError> {
         let user = user.clone();
-        self.write("forget what is old", async move |connection| {
+        self.write_memory("forget what is old", async move |connection| {
             prune(connection, &user, &what).await
         })
         .await
@@ -178,16 +179,32 @@ impl Database {
 
     /// Forgets a person: notes, files, scratchpads, kept answers and, unless they are to stay,
     /// sessions with all that was said. Their secrets, approvals and the audit log are not memory.
+    /// At a service it is deleted; only in the file it is also written over.
     pub async fn purge(&self, user: &UserId, sessions: bool) -> Result<Forgotten, StoreError> {
+        let doing = "forget a person";
         let who = user.clone();
-        let forgotten = self
-            .write("forget a person", async move |connection| {
+        let mut forgotten = self
+            .write(doing, async move |connection| {
                 // What is deleted is written over, not only let go of.
-                crate::database::pragma(connection, "PRAGMA secure_delete = ON").await?;
+                connection.execute_batch("PRAGMA secure_delete = ON").await?;
+                let sql = "DELETE FROM kept_answers WHERE user_id = ?1";
+                connection.execute(sql, [who.as_str()]).await?;
                 purge(connection, &who, sessions).await
             })
             .await?;
         self.vacuum().await?;
+        if self.service().is_some() {
+            let who = user.clone();
+            let there = self
+                .write_memory(doing, async move |connection| {
+                    purge(connection, &who, sessions).await
+                })
+                .await?;
+            forgotten.notes += there.notes;
+            forgotten.messages += there.messages;
+            forgotten.files += there.files;
+            forgotten.sessions += there.sessions;
+        }
         Ok(forgotten)
     }
 }
@@ -299,7 +316,6 @@ async fn purge(
         "DELETE FROM messages WHERE session_id IN (SELECT id FROM sessions WHERE user_id = ?1)";
     forgotten.messages = connection.execute(sql, [user]).await?;
     connection.execute("DELETE FROM scratchpads WHERE user_id = ?1", [user]).await?;
-    connection.execute("DELETE FROM kept_answers WHERE user_id = ?1", [user]).await?;
     if sessions {
         let sql =
             "DELETE FROM entries WHERE session_id IN (SELECT id FROM sessions WHERE user_id = ?1)";

@@ -3,12 +3,13 @@
 
 use crate::database::Database;
 use crate::failure::{Cause, Failure};
+use crate::sql::Connection;
 use futures_util::future::BoxFuture;
 use hydroid_core::id::{ComponentId, UserId};
 use hydroid_core::ports::{
     KeyError, KeyOwner, KeyValues, LARGEST_COMPONENT_STATE, MOST_KEYS, check_key, check_value,
 };
-use libsql::{Connection, params};
+use libsql::params;
 
 /// The keys of one component for one user.
 #[derive(Clone, Debug)]
@@ -42,7 +43,7 @@ impl KeyValues for Database {
         value: Vec<u8>,
     ) -> BoxFuture<'a, Result<(), KeyError>> {
         let kv = self.kv(owner.user.clone(), owner.component.clone());
-        Box::pin(async move { kv.set(key, value).await })
+        Box::pin(async move { kv.set(key, value, owner.quota).await })
     }
 
     fn delete<'a>(
@@ -82,14 +83,15 @@ impl Kv {
         Ok(value)
     }
 
-    /// Sets a key.
-    pub async fn set(&self, key: &str, value: Vec<u8>) -> Result<(), KeyError> {
+    /// Sets a key, if all keys and values have at most so many bytes then.
+    pub async fn set(&self, key: &str, value: Vec<u8>, quota: u64) -> Result<(), KeyError> {
+        let quota = quota.min(LARGEST_COMPONENT_STATE);
         check_key(key)?;
         check_value(&value)?;
         let row = self.row(key);
         // The outer result is the database's, the inner one the component's limit.
         self.database
-            .write("set a key", async move |connection| set(connection, row, value).await)
+            .write("set a key", async move |connection| set(connection, row, value, quota).await)
             .await?
     }
 
@@ -151,6 +153,7 @@ async fn set(
     connection: &Connection,
     (user, component, key): (String, String, String),
     value: Vec<u8>,
+    quota: u64,
 ) -> Result<Result<(), KeyError>, Failure> {
     let sizes = "SELECT (SELECT bytes FROM kv_usage WHERE user_id = ?1 AND component = ?2),
                         (SELECT length(CAST(key AS BLOB)) + length(value) FROM kv
@@ -165,8 +168,8 @@ async fn set(
         return Err(Cause::NoUser(user).into());
     }
     drop((row, rows));
-    if used.saturating_sub(replaced) + (key.len() + value.len()) as u64 > LARGEST_COMPONENT_STATE {
-        return Ok(Err(KeyError::Full { used }));
+    if used.saturating_sub(replaced) + (key.len() + value.len()) as u64 > quota {
+        return Ok(Err(KeyError::Full { used, quota }));
     }
     connection
         .execute(
@@ -194,7 +197,7 @@ mod tests {
             .read("read the usage", async move |connection| {
                 let sql = "SELECT coalesce(sum(bytes), 0) FROM kv_usage WHERE user_id = ?1 AND component = ?2";
                 let mut rows = connection.query(sql, [user, component]).await?;
-                Ok(rows.next().await?.unwrap().get(0)?)
+                Ok(rows.next().await?.unwrap().get::<i64>(0)?.cast_unsigned())
             })
             .await
             .unwrap()
@@ -204,8 +207,8 @@ mod tests {
     async fn a_key_is_set_replaced_and_deleted() {
         let kv = kv().await;
         assert_eq!(kv.get("ü").await.unwrap(), None);
-        kv.set("ü", vec![0, 255]).await.unwrap();
-        kv.set("ü", vec![]).await.unwrap();
+        kv.set("ü", vec![0, 255], LARGEST_COMPONENT_STATE).await.unwrap();
+        kv.set("ü", vec![], LARGEST_COMPONENT_STATE).await.unwrap();
         assert_eq!((kv.get("ü").await.unwrap(), used(&kv).await), (Some(vec![]), 2));
         kv.delete("ü").await.unwrap();
         kv.delete("ü").await.unwrap();
@@ -216,7 +219,7 @@ mod tests {
     async fn keys_are_sorted_and_paged() {
         let kv = kv().await;
         for key in ["b", "a/2", "a/1", "a", "a0", "a/🦀", "a/ü"] {
-            kv.set(key, vec![1]).await.unwrap();
+            kv.set(key, vec![1], LARGEST_COMPONENT_STATE).await.unwrap();
         }
         let keys = async |prefix, after, limit| kv.keys(prefix, after, limit).await.unwrap();
         assert_eq!(keys("", None, 100).await, ["a", "a/1", "a/2", "a/ü", "a/🦀", "a0", "b"]);
@@ -232,11 +235,11 @@ mod tests {
         let mine = kv().await;
         let hers = mine.database.kv(UserId::new("anna"), ComponentId::new("tool-notes"));
         let other = mine.database.kv(UserId::new("local"), ComponentId::new("tool-time"));
-        mine.set("key", b"mine".to_vec()).await.unwrap();
-        let nobody = hers.set("key", vec![]).await.unwrap_err();
+        mine.set("key", b"mine".to_vec(), LARGEST_COMPONENT_STATE).await.unwrap();
+        let nobody = hers.set("key", vec![], LARGEST_COMPONENT_STATE).await.unwrap_err();
         assert_eq!(nobody.to_string(), "the database could not set a key");
         mine.database.add_user(&UserId::new("anna")).await.unwrap();
-        hers.set("key", b"hers".to_vec()).await.unwrap();
+        hers.set("key", b"hers".to_vec(), LARGEST_COMPONENT_STATE).await.unwrap();
         assert_eq!(other.get("key").await.unwrap(), None);
         other.delete("key").await.unwrap();
         assert_eq!(mine.get("key").await.unwrap(), Some(b"mine".to_vec()));
@@ -247,7 +250,8 @@ mod tests {
     async fn the_port_reaches_the_same_keys() {
         let kv = kv().await;
         let port: &dyn KeyValues = &kv.database;
-        let owner = KeyOwner { user: &kv.user, component: &kv.component };
+        let owner =
+            KeyOwner { user: &kv.user, component: &kv.component, quota: LARGEST_COMPONENT_STATE };
         port.set(owner, "key", b"value".to_vec()).await.unwrap();
         assert_eq!(kv.get("key").await.unwrap(), Some(b"value".to_vec()));
         let other = ComponentId::new("tool-other");
@@ -263,11 +267,17 @@ mod tests {
     async fn keys_and_values_have_limits() {
         let kv = kv().await;
         for key in [String::new(), "x".repeat(LONGEST_KEY + 1)] {
-            assert!(matches!(kv.set(&key, vec![]).await, Err(KeyError::Key(_))));
+            assert!(matches!(
+                kv.set(&key, vec![], LARGEST_COMPONENT_STATE).await,
+                Err(KeyError::Key(_))
+            ));
             assert!(matches!(kv.get(&key).await, Err(KeyError::Key(_))));
         }
-        kv.set(&"x".repeat(LONGEST_KEY), vec![0; LARGEST_VALUE]).await.unwrap();
-        let error = kv.set("x", vec![0; LARGEST_VALUE + 1]).await.unwrap_err();
+        kv.set(&"x".repeat(LONGEST_KEY), vec![0; LARGEST_VALUE], LARGEST_COMPONENT_STATE)
+            .await
+            .unwrap();
+        let error =
+            kv.set("x", vec![0; LARGEST_VALUE + 1], LARGEST_COMPONENT_STATE).await.unwrap_err();
         assert_eq!(
             error.to_string(),
             "a value has at most 1048576 bytes and this one has 1048577; store it in parts"
@@ -278,19 +288,36 @@ mod tests {
     async fn a_component_keeps_no_more_than_its_share() {
         let kv = kv().await;
         for n in 0..15 {
-            kv.set(&format!("{n:04}"), vec![0; LARGEST_VALUE]).await.unwrap();
+            kv.set(&format!("{n:04}"), vec![0; LARGEST_VALUE], LARGEST_COMPONENT_STATE)
+                .await
+                .unwrap();
         }
-        kv.set("last", vec![0; LARGEST_VALUE - 16 * 4]).await.unwrap();
+        kv.set("last", vec![0; LARGEST_VALUE - 16 * 4], LARGEST_COMPONENT_STATE).await.unwrap();
         assert_eq!(used(&kv).await, LARGEST_COMPONENT_STATE);
-        let error = kv.set("x", vec![]).await.unwrap_err();
+        let error = kv.set("x", vec![], LARGEST_COMPONENT_STATE).await.unwrap_err();
         assert_eq!(
             error.to_string(),
-            "a component keeps at most 16777216 bytes and has 16777216; delete some keys first"
+            "the component may keep 16777216 bytes and has 16777216; delete some keys first, or a person can allow it more with `hydroid component grant NAME state --quota SIZE`, up to what its manifest wants"
         );
-        kv.set("last", vec![1; LARGEST_VALUE - 16 * 4])
+        kv.set("last", vec![1; LARGEST_VALUE - 16 * 4], LARGEST_COMPONENT_STATE)
             .await
             .expect("replacing needs no more space");
         kv.delete("0003").await.unwrap();
-        kv.set("x", vec![]).await.unwrap();
+        kv.set("x", vec![], LARGEST_COMPONENT_STATE).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_quota_counts_keys_and_values_and_what_is_replaced_does_not() {
+        let kv = kv().await;
+        kv.set("ab", vec![0; 8], 10).await.unwrap();
+        let full = kv.set("c", vec![0; 1], 10).await.unwrap_err();
+        assert!(matches!(full, KeyError::Full { used: 10, quota: 10 }), "{full:?}");
+        kv.set("ab", vec![1; 7], 10).await.unwrap();
+        kv.set("c", vec![], 10).await.unwrap();
+        assert_eq!(used(&kv).await, 10);
+        // A smaller one takes nothing away, and lets nothing in.
+        assert!(kv.set("c", vec![1], 4).await.is_err());
+        kv.delete("ab").await.unwrap();
+        kv.set("c", vec![1], 4).await.unwrap();
     }
 }

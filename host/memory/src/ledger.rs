@@ -4,6 +4,7 @@
 use crate::database::Database;
 use crate::failure::Failure;
 use crate::journal::stored;
+use crate::sql::{Row, SqlError};
 use futures_util::future::BoxFuture;
 use hydroid_core::id::UserId;
 use hydroid_core::message::Usage;
@@ -11,7 +12,7 @@ use hydroid_core::money::Money;
 use hydroid_core::ports::{
     Charge, Grouping, Ledger, RequestNumber, Since, Spent, SpentBy, StoreError,
 };
-use libsql::{Row, params};
+use libsql::params;
 
 /// Sums in the order [`spent`] reads them. Amounts are added in two halves, because SQLite ends
 /// with an error where a sum of whole numbers does not fit.
@@ -138,8 +139,8 @@ fn column(by: Grouping) -> &'static str {
 
 /// The sums of a row from a column on.
 fn spent(row: &Row, from: i32) -> Result<Spent, Failure> {
-    let whole = |column: i32| -> Result<i64, libsql::Error> { row.get(from + column) };
-    let tokens = |column: i32| -> Result<u64, libsql::Error> {
+    let whole = |column: i32| -> Result<i64, SqlError> { row.get(from + column) };
+    let tokens = |column: i32| -> Result<u64, SqlError> {
         let total: f64 = row.get(from + column)?;
         #[expect(
             clippy::cast_possible_truncation,

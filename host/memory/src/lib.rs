@@ -1,4 +1,5 @@
-//! The database: one file with the sessions of every user and what components keep. It stores
+//! The database: one file with the sessions of every user and what components keep; sessions and
+//! memory may be at a service instead. It stores
 //! and finds; it decides nothing, reads no clock and knows no component.
 //!
 //! Read in this order: [`Database`] opens the file and runs work on it, `migration` brings an
@@ -12,7 +13,9 @@
 //! ([`hydroid_core::ports::RequestBudget`]), `secrets` keeps sealed what only the holder of a
 //! [`MasterKey`] reads, `approvals` is what people allowed for good, `audit` is the chained log of
 //! what was done, `kept_answers` implements [`hydroid_core::ports::AnswerCache`], `ledger` keeps what requests to models cost ([`hydroid_core::ports::Ledger`]),
-//! `failure` turns the database's codes into sentences.
+//! `sql` is one face for a file and for a service, `service` keeps sessions and memory there and
+//! `stream` speaks to it; secrets, the audit log, approvals, costs and what components keep stay
+//! in the file. `failure` turns the database's codes into sentences.
 //!
 //! What is promised: an append that has returned survives `kill -9`; sequence numbers have no
 //! gaps; rows of another user do not exist. Not promised: the last moments before a power cut,
@@ -42,6 +45,9 @@ mod scratchpad;
 mod search;
 mod secret_places;
 mod secrets;
+mod service;
+mod sql;
+mod stream;
 mod unfinished;
 mod vectors;
 

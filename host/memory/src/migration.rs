@@ -24,6 +24,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0012_conversations.sql"),
     include_str!("../migrations/0013_rate_limits.sql"),
     include_str!("../migrations/0014_chunks.sql"),
+    include_str!("../migrations/0015_client_keys.sql"),
 ];
 
 /// The version of the schema of a file; 0 if it is new.
@@ -75,9 +76,9 @@ async fn header(connection: &Connection, sql: &str) -> Result<u32, Failure> {
 mod tests {
     use super::*;
     use crate::{AuditBreak, AuditLog, Database, MasterKey, StandingApprovals};
-    use hydroid_core::id::{ComponentId, SessionId, UserId};
+    use hydroid_core::id::{ClientKey, ComponentId, SessionId, UserId};
     use hydroid_core::ports::{
-        AnswerCache, Approvals, Clock, Journal, Ledger, Question, RateLimits, Recall,
+        AnswerCache, Approvals, Clock, Journal, Ledger, NewSession, Question, RateLimits, Recall,
         RequestBudget, RequestWindow, SecretPlaces, Since, StoreError, StoredSessions,
     };
     use std::error::Error;
@@ -107,6 +108,7 @@ mod tests {
         include_str!("../migrations/fixtures/0012.sql"),
         include_str!("../migrations/fixtures/0013.sql"),
         include_str!("../migrations/fixtures/0014.sql"),
+        include_str!("../migrations/fixtures/0015.sql"),
     ];
 
     async fn file_with(path: &Path, sql: &str) {
@@ -229,6 +231,17 @@ mod tests {
                 assert_eq!(found("ferry").await, ["the ferry leaves at noon"]);
                 let status = database.memory_status(&local, None).await.unwrap();
                 assert_eq!((status.files, status.of_other_embedders), (1, 1));
+            }
+            if version >= 15 {
+                let again = NewSession {
+                    id: SessionId::new("other"),
+                    user: local.clone(),
+                    title: String::new(),
+                    created_ms: 1,
+                };
+                let begun =
+                    StoredSessions::begin(&database, again, ClientKey::new("k1")).await.unwrap();
+                assert_eq!(begun, SessionId::new("s1"));
             }
         }
     }

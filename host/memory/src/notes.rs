@@ -6,11 +6,12 @@ use crate::database::Database;
 use crate::failure::{Cause, Failure};
 use crate::journal::stored;
 use crate::search::Search;
+use crate::sql::Connection;
 use futures_util::future::BoxFuture;
 use hydroid_core::id::{SessionId, UserId};
 use hydroid_core::ports::{Hit, MOST_NOTES, Note, Question, Recall, RecallError, Scope};
 use hydroid_core::retrieval::fusion::Tuning;
-use libsql::{Connection, params};
+use libsql::params;
 
 /// What identifiers of notes begin with, so that a model tells them from others.
 const NOTE_PREFIX: &str = "note-";
@@ -25,7 +26,7 @@ impl Recall for Database {
         let user = user.clone();
         Box::pin(async move {
             // The outer result is the database's, the inner one the limit on notes.
-            self.write("save a note", async move |connection| {
+            self.write_memory("save a note", async move |connection| {
                 save(connection, &user, &note, now_ms).await
             })
             .await?
@@ -41,7 +42,7 @@ impl Recall for Database {
     ) -> BoxFuture<'a, Result<(), RecallError>> {
         Box::pin(async move {
             let (user, row) = (user.clone(), row_of(id)?);
-            let updated = self.write("change a note", async move |connection| {
+            let updated = self.write_memory("change a note", async move |connection| {
                 update(connection, &user, row, &note, now_ms).await
             });
             found(updated.await?, id)
@@ -55,7 +56,7 @@ impl Recall for Database {
     ) -> BoxFuture<'a, Result<(), RecallError>> {
         Box::pin(async move {
             let (user, row) = (user.clone(), row_of(id)?);
-            let deleted = self.write("forget a note", async move |connection| {
+            let deleted = self.write_memory("forget a note", async move |connection| {
                 let sql = "DELETE FROM notes WHERE id = ?1 AND user_id = ?2";
                 Ok(connection.execute(sql, params![row, user.as_str()]).await?)
             });

@@ -13,7 +13,7 @@ impl Database {
     ) -> Result<String, RecallError> {
         let (user, session) = (user.to_string(), session.to_string());
         let sql = "SELECT text FROM scratchpads WHERE user_id = ?1 AND session_id = ?2";
-        let read = self.read("read a scratchpad", async move |connection| {
+        let read = self.read_memory("read a scratchpad", async move |connection| {
             let mut rows = connection.query(sql, [user, session]).await?;
             Ok(rows.next().await?.map(|row| row.get(0)).transpose()?.unwrap_or_default())
         });
@@ -28,7 +28,7 @@ impl Database {
     ) -> Result<(), RecallError> {
         check_scratchpad(&text)?;
         let (user, session) = (user.to_string(), session.clone());
-        let write = self.write("write a scratchpad", async move |connection| {
+        let write = self.write_memory("write a scratchpad", async move |connection| {
             // A session of another user does not exist, so no row is inserted for it.
             let written = connection
                 .execute(

@@ -9,25 +9,29 @@
 mod candidates;
 mod details;
 mod newest;
+mod sampled;
 mod terms;
 
 use crate::chunking::range;
 use crate::database::Database;
 use crate::failure::Failure;
 use crate::journal::stored;
+use crate::sql::Connection;
 use crate::vectors::{Allowed, Quantised, Scan};
-use candidates::Candidate;
+use candidates::{ByWords, Candidate};
 use hydroid_core::id::UserId;
 use hydroid_core::ports::{Hit, MOST_HITS, Order, Question, RecallError, Scopes, Source, Why};
 use hydroid_core::retrieval::fusion::{Tuning, Weights, for_age, for_importance, for_length, fuse};
+use hydroid_core::retrieval::relevance::Frequencies;
 use hydroid_core::retrieval::repeats::{without_repeats, words_of};
 use hydroid_core::retrieval::when;
-use libsql::{Connection, Value};
+use libsql::Value;
+pub(crate) use sampled::Sampled;
 use std::collections::{BTreeSet, HashSet};
 
 /// Chunks that each way of searching may bring. Far more than are shown, because what is best by
 /// one may be in the middle of the other.
-const MOST_CANDIDATES: usize = 200;
+const MOST_CANDIDATES: usize = 150;
 
 /// What stands beside the best so many by words is looked at, too.
 const MOST_WITH_NEIGHBOURS: usize = 20;
@@ -123,9 +127,14 @@ impl Database {
     ) -> Result<Vec<Hit>, hydroid_core::ports::StoreError> {
         // The two ways side by side: each waits for its own part of the file.
         let words = {
-            let (user, search) = (user.clone(), search.clone());
-            self.read("search by words", async move |connection| {
-                by_words(connection, &user, &search).await
+            let (user, search, sampled) = (user.clone(), search.clone(), self.sampled(user));
+            self.read_memory("search by words", async move |connection| {
+                let range = range(connection, &user).await?;
+                let mut sampled = sampled.lock_owned().await;
+                let frequencies = sampled.refresh(connection, range).await?;
+                drop(sampled);
+                let found = by_words(connection, range, &search, &frequencies).await?;
+                Ok(ByWords { found, frequencies })
             })
         };
         let meanings = {
@@ -133,7 +142,7 @@ impl Database {
             async move {
                 let Some(meaning) = search.meaning.clone() else { return Ok(Scan::default()) };
                 let matrix = database.matrix(&user);
-                let scan = database.read("search by meaning", async move |connection| {
+                let scan = database.read_memory("search by meaning", async move |connection| {
                     let range = range(connection, &user).await?;
                     let allowed = allowed(connection, range, &search).await?;
                     let mut matrix = matrix.lock_owned().await;
@@ -146,7 +155,7 @@ impl Database {
         };
         let (words, scan) = futures_util::future::try_join(words, meanings).await?;
         let (user, matrix) = (user.clone(), self.matrix(user));
-        self.read("search", async move |connection| {
+        self.read_memory("search", async move |connection| {
             let range = range(connection, &user).await?;
             let mut search = search;
             if !is_complete(connection, range, &scan).await? {
@@ -155,7 +164,7 @@ impl Database {
             let matrix = matrix.lock_owned().await;
             let found = candidates::of(connection, range, &search, &words, &scan, &matrix).await?;
             drop(matrix);
-            let chosen = chosen(connection, &search, found).await?;
+            let chosen = chosen(&search, found);
             let mut hits = Vec::new();
             for (candidate, score, why) in chosen {
                 let hit = details::hit(
@@ -177,11 +186,12 @@ impl Database {
 /// Chunks with any of the words and how well they fit, the best first.
 async fn by_words(
     connection: &Connection,
-    user: &UserId,
+    range: (i64, i64),
     search: &Search,
+    frequencies: &Frequencies,
 ) -> Result<Vec<(i64, f64)>, Failure> {
-    let range = range(connection, user).await?;
-    let Some(words) = terms::expression(connection, range, &search.question.words).await? else {
+    let words = &search.question.words;
+    let Some(words) = terms::expression(connection, range, words, frequencies).await? else {
         return Ok(Vec::new());
     };
     // Without anything to narrow, no row but those of the index is read.
@@ -326,11 +336,7 @@ async fn is_complete(
 }
 
 /// The candidates to show, the best first.
-async fn chosen(
-    connection: &Connection,
-    search: &Search,
-    found: Vec<Candidate>,
-) -> Result<Vec<(Candidate, f64, Why)>, Failure> {
+fn chosen(search: &Search, found: Vec<Candidate>) -> Vec<(Candidate, f64, Why)> {
     let Search { question, tuning, limit, .. } = search;
     let mut weights = tuning.weights;
     if search.meaning.is_none() {
@@ -361,26 +367,20 @@ async fn chosen(
     });
     if tuning.diversity <= 0.0 {
         scored.truncate(*limit);
-        return Ok(scored);
+        return scored;
     }
     scored.truncate(limit.saturating_mul(2).max(limit + 10));
-    let mut texts = Vec::new();
-    for (candidate, score, _) in &scored {
-        let mut rows =
-            connection.query("SELECT text FROM chunks WHERE id = ?1", [candidate.id]).await?;
-        let text =
-            rows.next().await?.map(|row| row.get::<String>(0)).transpose()?.unwrap_or_default();
-        texts.push((*score, words_of(&text)));
-    }
+    let texts: Vec<_> =
+        scored.iter().map(|(candidate, score, _)| (*score, words_of(&candidate.text))).collect();
     let shown = without_repeats(&texts, *limit, tuning.diversity);
-    Ok(shown
+    shown
         .into_iter()
         .filter_map(|(place, score)| {
             let (candidate, before, why) = scored.get(place)?;
             let why = Why { repeated: before - score, ..*why };
             Some((candidate.clone(), score, why))
         })
-        .collect())
+        .collect()
 }
 
 #[cfg(test)]

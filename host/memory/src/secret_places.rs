@@ -4,10 +4,11 @@
 use crate::database::Database;
 use crate::failure::Failure;
 use crate::journal::stored;
+use crate::sql::Connection;
 use futures_util::future::BoxFuture;
 use hydroid_core::id::UserId;
 use hydroid_core::ports::{SecretPlace, SecretPlaces, StoreError};
-use libsql::{Connection, params};
+use libsql::params;
 use std::collections::BTreeSet;
 
 impl SecretPlaces for Database {
@@ -18,7 +19,7 @@ impl SecretPlaces for Database {
         now_ms: u64,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         let user = user.clone();
-        Box::pin(self.write("mark what is secret", async move |connection| {
+        Box::pin(self.write_memory("mark what is secret", async move |connection| {
             for place in &places {
                 mark(connection, &user, place, now_ms).await?;
             }
@@ -31,7 +32,7 @@ impl SecretPlaces for Database {
         user: &'a UserId,
     ) -> BoxFuture<'a, Result<BTreeSet<SecretPlace>, StoreError>> {
         let user = user.clone();
-        Box::pin(self.read("look up what is secret", async move |connection| {
+        Box::pin(self.read_memory("look up what is secret", async move |connection| {
             let sql = "SELECT kind || ':' || place FROM secret_places WHERE user_id = ?1";
             let mut rows = connection.query(sql, [user.as_str()]).await?;
             let mut places = BTreeSet::new();
@@ -49,7 +50,7 @@ impl SecretPlaces for Database {
         place: SecretPlace,
     ) -> BoxFuture<'a, Result<bool, StoreError>> {
         let user = user.clone();
-        Box::pin(self.write("forget that something is secret", async move |connection| {
+        Box::pin(self.write_memory("forget that something is secret", async move |connection| {
             let (kind, place) = place.parts();
             let sql = "DELETE FROM secret_places WHERE user_id = ?1 AND kind = ?2 AND place = ?3";
             Ok(connection.execute(sql, params![user.as_str(), kind, place]).await? > 0)

@@ -5,11 +5,12 @@ mod seal;
 
 pub use seal::{KeyId, MasterKey, NoRandom};
 
-use crate::database::{Database, pragma};
+use crate::database::Database;
 use crate::failure::{Cause, Failure};
+use crate::sql::{Connection, Row};
 use hydroid_core::id::UserId;
 use hydroid_core::ports::{SecretValue, StoreError};
-use libsql::{Connection, Row, params};
+use libsql::params;
 use seal::{Place, Sealed};
 
 /// Which master key the secrets of a user need.
@@ -156,7 +157,7 @@ impl Database {
     pub async fn remove_secret(&self, user: &UserId, name: &str) -> Result<bool, StoreError> {
         let (user, name) = (user.to_string(), name.to_owned());
         self.write("remove a secret", async move |connection| {
-            pragma(connection, "PRAGMA secure_delete = ON").await?;
+            connection.execute_batch("PRAGMA secure_delete = ON").await?;
             let row = [user.as_str(), &name];
             let sql = "DELETE FROM secrets WHERE user_id = ?1 AND name = ?2";
             let removed = connection.execute(sql, row).await? > 0;
@@ -196,7 +197,7 @@ impl Database {
                     }
                 }
                 // What was sealed under the old key is not left in pages that are free.
-                pragma(connection, "PRAGMA secure_delete = ON").await?;
+                connection.execute_batch("PRAGMA secure_delete = ON").await?;
                 put_key(connection, &owner, &new, &place).await?;
                 for record in &anew {
                     record.write(connection, &owner).await?;

@@ -12,7 +12,7 @@ impl Database {
         user: &UserId,
     ) -> Result<Vec<SessionId>, StoreError> {
         let user = user.to_string();
-        self.read("look for open turns", async move |connection| {
+        self.read_memory("look for open turns", async move |connection| {
             // Most sessions end with the end of a turn, so from there back it is one row each.
             let sql = "SELECT id FROM sessions WHERE user_id = ?1 AND 'turn_started' = (
                     SELECT kind FROM entries
@@ -39,7 +39,7 @@ mod tests {
     use hydroid_core::ports::{Journal, NewSession};
 
     fn started() -> Entry {
-        Entry::TurnStarted { turn: TurnId::new("t"), parts: Message::user("hi").parts }
+        Entry::TurnStarted { turn: TurnId::new("t"), parts: Message::user("hi").parts, key: None }
     }
 
     fn ended() -> Entry {

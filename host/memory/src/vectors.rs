@@ -4,12 +4,19 @@
 //! Why no index: see `docs/decisions/0018-retrieval.md`.
 
 use crate::failure::Failure;
+use crate::sql::{Connection, Row};
 use hydroid_core::ports::Source;
-use libsql::{Connection, params};
+use libsql::params;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// What stands for a row that is not there.
 const NOBODY: u32 = u32::MAX;
+
+/// Bytes of vectors that are read at once: a service sends all rows together.
+const PAGE_BYTES: usize = 4 << 20;
+
+/// Bytes of a row beside its vector, roughly.
+const ROW_BYTES: usize = 64;
 
 /// Largest number of a vector that is stored.
 const LARGEST: f32 = 127.0;
@@ -112,17 +119,34 @@ impl Matrix {
         }
         let sql =
             "SELECT seq, chunk_id, thread, position, at_ms, source, scale, vector FROM vectors
-                   WHERE seq > ?1 AND embedder_id = ?2 AND chunk_id BETWEEN ?3 AND ?4 ORDER BY seq";
-        let values = params![self.last_seq, embedder, range.0, range.1];
-        let mut rows = connection.query(sql, values).await?;
+                   WHERE seq > ?1 AND embedder_id = ?2 AND chunk_id BETWEEN ?3 AND ?4
+                   ORDER BY seq LIMIT ?5";
+        let most = (PAGE_BYTES / (dimensions + ROW_BYTES)).max(1);
         let first = self.chunks.len();
-        while let Some(row) = rows.next().await? {
-            let numbers = row.get_value(7)?;
-            let Some(numbers) = numbers.as_blob() else { continue };
-            self.last_seq = row.get(0)?;
-            if numbers.len() != dimensions || self.chunks.len() >= NOBODY as usize - 1 {
-                continue;
+        loop {
+            let most = i64::try_from(most)?;
+            let values = params![self.last_seq, embedder, range.0, range.1, most];
+            let mut rows = connection.query(sql, values).await?;
+            let mut read = 0;
+            while let Some(row) = rows.next().await? {
+                read += 1;
+                self.take(&row, dimensions)?;
             }
+            if read < most {
+                break;
+            }
+        }
+        self.link(first);
+        Ok(())
+    }
+
+    fn take(&mut self, row: &Row, dimensions: usize) -> Result<(), Failure> {
+        self.last_seq = row.get(0)?;
+        let numbers = row.get_value(7)?;
+        if let Some(numbers) = numbers.as_blob()
+            && numbers.len() == dimensions
+            && self.chunks.len() < NOBODY as usize - 1
+        {
             #[expect(clippy::cast_possible_truncation, reason = "it was an f32 when it was stored")]
             let scale = row.get::<f64>(6)? as f32;
             let source = match row.get_str(5)? {
@@ -133,7 +157,6 @@ impl Matrix {
             let place = (row.get(2)?, row.get(3)?);
             self.push(row.get(1)?, place, row.get(4)?, source, scale, numbers);
         }
-        self.link(first);
         Ok(())
     }
 

@@ -15,12 +15,18 @@ use hydroid_core::ports::{
 use hydroid_core::retrieval::fusion::Tuning;
 use hydroid_memory::{AuditLog, Database, Memory, NewFile};
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Set for the process that is to be killed.
 const FILE: &str = "HYDROID_TEST_SURVIVAL_FILE";
+
+/// What the rememberer is at.
+const AT: &str = "at ";
+
+/// Where the rememberer is killed, in turn.
+const PLACES: [&str; 4] = ["save", "update", "ingest", "embed"];
 
 /// Separates what the appender says from what the test harness prints around it.
 const ACKNOWLEDGED: &str = "acknowledged ";
@@ -221,14 +227,17 @@ async fn rememberer() {
         }
     });
     for number in begun + 1.. {
+        at("save");
         let text = format!("note {number} says m{number}m {}", "x".repeat(300));
         let id = database.save(&user, Note::new(text, &[]).unwrap(), 1).await.unwrap();
+        at("update");
         let changed = format!("note {number} says c{number}c {}", "y. ".repeat(600));
         database.update(&user, &id, Note::new(changed, &[]).unwrap(), 2).await.unwrap();
+        at("ingest");
         let file = NewFile {
             path: format!("/f/{}", number % 5),
             scope: Scope::User,
-            text: format!("file of {number}. {}", "z. ".repeat(1_000)),
+            text: format!("begins b{number}b. {} ends e{number}e", "z. ".repeat(1_000)),
             digest: number.to_string(),
             bytes: 1,
             modified_ms: 1,
@@ -239,6 +248,12 @@ async fn rememberer() {
         out.flush().unwrap();
         assert!(!embedding.is_finished(), "the embedding ended");
     }
+}
+
+fn at(place: &str) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "\n{AT}{place}").unwrap();
+    out.flush().unwrap();
 }
 
 /// An embedder whose vectors are of no use and differ from another's.
@@ -258,14 +273,17 @@ impl Embedder for Places {
         texts: Vec<String>,
         _: EmbedPurpose,
     ) -> BoxFuture<'a, Result<Vec<Vec<f32>>, EmbedError>> {
-        Box::pin(
-            async move { Ok(texts.iter().map(|text| vec![1.0 + text.len() as f32; 8]).collect()) },
-        )
+        Box::pin(async move {
+            // What follows is that they are stored.
+            at("embed");
+            Ok(texts.iter().map(|text| vec![1.0 + text.len() as f32; 8]).collect())
+        })
     }
 }
 
-/// Killed at fifty moments in saving, changing, taking in and embedding: no note that was
-/// acknowledged is lost or half changed, and the file and its index are whole.
+/// Killed at fifty moments, a quarter each in saving, changing, taking in and embedding: no note
+/// that was acknowledged is lost or half changed, no file is half taken in, and the database and its
+/// index are whole.
 #[tokio::test(flavor = "multi_thread")]
 async fn memory_survives_kill_9_at_fifty_moments() {
     let directory = tempfile::tempdir().unwrap();
@@ -274,10 +292,17 @@ async fn memory_survives_kill_9_at_fifty_moments() {
     let user = UserId::new("local");
     let mut acknowledged = 0;
     for round in 0..50_u64 {
-        let life = Duration::from_micros(25_000 + 7_919 * round % 60_000);
+        // Beginnings of what it does, and a moment into the last of them: these take from a tenth
+        // of a millisecond to some.
+        let place = PLACES[usize::try_from(round).unwrap() % PLACES.len()];
+        let moment = Moment {
+            place,
+            times: 1 + usize::try_from(round % 7).unwrap(),
+            into: Duration::from_micros(37 * (round * round) % 2_500),
+        };
         let said = tokio::task::spawn_blocking({
             let path = path.clone();
-            move || run_and_kill("rememberer", &path, life)
+            move || run_and_kill_at("rememberer", &path, moment)
         });
         acknowledged = said.await.unwrap().unwrap_or(acknowledged);
         let database = Database::open(&path).await.unwrap();
@@ -301,8 +326,21 @@ async fn memory_survives_kill_9_at_fifty_moments() {
             let hits = database.search(&user, question).await.unwrap();
             assert_eq!(hits.first().map(|hit| &hit.id), Some(&note.id), "round {round}");
         }
+        let files = database.files(&user).await.unwrap();
+        let newest = files.iter().filter_map(|file| file.digest.parse().ok()).max().unwrap_or(0);
+        assert!(newest >= acknowledged, "round {round}: the file of {acknowledged} is not there");
+        for file in files {
+            // The old text or the new one, from the first chunk to the last.
+            let number = &file.digest;
+            for word in [format!("b{number}b"), format!("e{number}e")] {
+                let question = Question { words: word.clone(), limit: 9, ..Question::default() };
+                let hits = database.search(&user, question).await.unwrap();
+                let with = hits.iter().filter(|hit| hit.text.contains(&word)).count();
+                assert_eq!(with, 1, "round {round}: `{word}` of {file:?}");
+            }
+        }
     }
-    assert!(acknowledged > 50, "the process hardly ran: {acknowledged}");
+    assert!(acknowledged > 40, "the process hardly ran: {acknowledged}");
     // What was left half done is done now, by one embedder.
     let database = Database::open(&path).await.unwrap();
     let memory = Memory::new(database, Some(Arc::new(Places("last".into()))), Tuning::default());
@@ -310,15 +348,62 @@ async fn memory_survives_kill_9_at_fifty_moments() {
     assert_eq!(progress.done, progress.total);
 }
 
-/// The last number the appender said before it was killed.
-fn run_and_kill(test: &str, path: &std::path::Path, life: Duration) -> Option<u64> {
-    let mut child = Command::new(std::env::current_exe().unwrap())
+/// When a process is killed.
+struct Moment {
+    place: &'static str,
+    /// So often it has come to that place.
+    times: usize,
+    /// So long after it came there.
+    into: Duration,
+}
+
+/// The last number the process said before it was killed at a place.
+fn run_and_kill_at(test: &str, path: &std::path::Path, moment: Moment) -> Option<u64> {
+    let mut child = start(test, path);
+    let out = BufReader::new(child.stdout.take().unwrap());
+    let (came, coming) = std::sync::mpsc::channel();
+    let reading = std::thread::spawn(move || {
+        let (mut times, mut last) = (0, None);
+        for line in out.lines().map_while(Result::ok) {
+            if let Some(number) = line.strip_prefix(ACKNOWLEDGED) {
+                last = number.parse().ok();
+            } else if line.strip_prefix(AT) == Some(moment.place) {
+                times += 1;
+                if times == moment.times {
+                    came.send(Instant::now()).ok();
+                }
+            }
+        }
+        last
+    });
+    let began = coming.recv_timeout(Duration::from_secs(60)).expect("it comes to the place");
+    while began.elapsed() < moment.into {
+        std::hint::spin_loop();
+    }
+    kill(child);
+    reading.join().unwrap()
+}
+
+fn start(test: &str, path: &std::path::Path) -> Child {
+    Command::new(std::env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture"])
         .env(FILE, path)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+/// SIGKILL on Unix: the process gets no chance to tidy up.
+fn kill(mut child: Child) {
+    child.kill().unwrap();
+    let status = child.wait().unwrap();
+    assert!(!status.success() && status.code().is_none(), "the process ended by itself: {status}");
+}
+
+/// The last number the appender said before it was killed.
+fn run_and_kill(test: &str, path: &std::path::Path, life: Duration) -> Option<u64> {
+    let mut child = start(test, path);
     let out = BufReader::new(child.stdout.take().unwrap());
     let reading = std::thread::spawn(move || {
         let numbers = out.lines().map_while(Result::ok);
@@ -328,9 +413,6 @@ fn run_and_kill(test: &str, path: &std::path::Path, life: Duration) -> Option<u6
     while start.elapsed() < life {
         std::thread::sleep(Duration::from_micros(200));
     }
-    // SIGKILL on Unix: the process gets no chance to tidy up.
-    child.kill().unwrap();
-    let status = child.wait().unwrap();
-    assert!(!status.success() && status.code().is_none(), "the appender ended by itself: {status}");
+    kill(child);
     reading.join().unwrap()
 }

@@ -197,7 +197,7 @@ impl Conversation {
     fn entry(&mut self, entry: Entry, at_ms: u64, now: u64) {
         self.awaited = None;
         match entry {
-            Entry::TurnStarted { turn, parts } => {
+            Entry::TurnStarted { turn, parts, .. } => {
                 self.turn = Some(turn.clone());
                 self.working_since = Some(now);
                 self.new_step = true;
@@ -219,7 +219,7 @@ impl Conversation {
             Entry::Text { turn, text } => self.append(turn, &text, true),
             Entry::Thinking { turn, text, .. } => self.append(turn, &text, false),
             Entry::Cited { turn, uri, title } => self.push(turn, Kind::Cited { uri, title }),
-            Entry::CallReceived { turn, call } => {
+            Entry::CallReceived { turn, call, .. } => {
                 if self.call(&call.id).is_none() {
                     self.push(turn, Kind::Call(Box::new(Call::new(call))));
                 }
@@ -290,7 +290,7 @@ impl Conversation {
             Entry::Notice { turn, text } => self.notice(turn, &text),
             Entry::Compacted { covers, .. } => {
                 let turn = self.turn.clone().unwrap_or_else(|| TurnId::new(""));
-                self.notice(turn, &format!("the first {covers} messages were summed up"));
+                self.notice(turn, &format!("the first {covers} turns were summed up"));
             }
             Entry::ModelNews { turn, news } => {
                 if let Some(by) = news.answers() {

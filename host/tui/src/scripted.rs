@@ -161,7 +161,7 @@ impl ScriptedHost {
             | Request::CancelAll
             | Request::ForgetNote { .. }
             | Request::Revoke { .. } => Ok(Reply::Done),
-            Request::Create { title, settings } => {
+            Request::Create { title, settings, .. } => {
                 let id = format!("new-{}", self.sessions.len());
                 let session = self.with(&id, title.as_deref().unwrap_or("(new)"), Vec::new());
                 self.follow(&session, 0);
@@ -208,6 +208,12 @@ impl ScriptedHost {
                 self.append(&session, Entry::Rewound { to: before });
                 Ok(Reply::Done)
             }
+            Request::Compact { session } => {
+                self.info(&session)?;
+                let summary = "They greeted each other.".to_owned();
+                self.append(&session, Entry::Compacted { covers: 1, summary, by: None });
+                Ok(Reply::Compacted { session, turns: 1 })
+            }
             Request::Delete { session } => {
                 self.sessions.remove(&session);
                 self.out.push(ServerMessage::SessionDeleted { session });
@@ -223,7 +229,9 @@ impl ScriptedHost {
                 self.append(&session, entry);
                 self.changed(&session, |info| info.settings = settings)
             }
-            Request::Say { session, text, attachments } => self.said(session, text, &attachments),
+            Request::Say { session, text, attachments, .. } => {
+                self.said(session, text, &attachments)
+            }
             Request::Steer { session, text } => {
                 self.info(&session)?;
                 let turn = TurnId::new("t1");
@@ -300,13 +308,14 @@ impl ScriptedHost {
         self.state(&session, Activity::Working);
         self.append(
             &session,
-            Entry::TurnStarted { turn: turn.clone(), parts: Message::user(text).parts },
+            Entry::TurnStarted { turn: turn.clone(), parts: Message::user(text).parts, key: None },
         );
         self.append(&session, step(&turn));
         match self.call.clone() {
             None => self.finish(&session, &turn),
             Some((call, preview)) => {
-                let received = Entry::CallReceived { turn: turn.clone(), call: call.clone() };
+                let received =
+                    Entry::CallReceived { turn: turn.clone(), call: call.clone(), parent: None };
                 self.append(&session, received);
                 let asked = Entry::ApprovalAsked {
                     turn,
@@ -322,7 +331,7 @@ impl ScriptedHost {
                 self.state(&session, Activity::Asking);
             }
         }
-        Ok(Reply::Accepted { session, queued: 0 })
+        Ok(Reply::Accepted { session, queued: 0, repeated: false })
     }
 
     fn finish(&mut self, session: &SessionId, turn: &TurnId) {

@@ -85,12 +85,7 @@ pub(crate) const COMMANDS: [Slash; 29] = [
         Command::Clear,
         "let the conversation forget everything; the journal keeps it",
     ),
-    slash(
-        "compact",
-        "",
-        Command::Compact,
-        "say how the conversation is kept within what the model takes",
-    ),
+    slash("compact", "", Command::Compact, "sum up the older part of the conversation now"),
     slash("components", "", Command::Components, "what is installed"),
     slash("cost", "[all]", Command::Cost, "what models have cost, in this session or in all"),
     slash("delete", "", Command::Delete, "remove this session for good"),

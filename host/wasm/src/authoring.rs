@@ -10,7 +10,7 @@ use wasm_encoder::{
     Component, ComponentNameSection, ComponentSection, ComponentSectionId, CustomSection, Encode,
     Module, RawSection,
 };
-use wasmparser::{Encoding, Parser, Payload};
+use wasmparser::{Encoding, Parser, Payload, Validator};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
@@ -62,6 +62,8 @@ pub fn finished(wasm: &[u8], manifest: &str) -> Result<Vec<u8>, AuthoringError> 
 
 /// A component around a core module for WASI's first version, as libraries for C and Go still are.
 pub fn wrap(module: &[u8]) -> Result<Vec<u8>, AuthoringError> {
+    // The library that wraps it panics over sections that end behind the module.
+    Validator::new().validate_all(module).map_err(|error| binary(&error))?;
     let starts = Parser::new(0).parse_all(module).any(|payload| match payload {
         Ok(Payload::ExportSection(exports)) => {
             exports.into_iter().any(|export| export.is_ok_and(|export| export.name == "_start"))

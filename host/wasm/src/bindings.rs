@@ -29,6 +29,22 @@ pub(crate) mod providers {
     });
 }
 
+pub(crate) mod channels {
+    wasmtime::component::bindgen!({
+        path: "../../wit/host",
+        world: "hydroid:host/all-channels",
+        imports: { default: async | trappable },
+        exports: { default: async },
+        with: {
+            "hydroid:core/types": crate::bindings::tools::hydroid::core::types,
+            "hydroid:core/log": crate::bindings::tools::hydroid::core::log,
+            "hydroid:core/config": crate::bindings::tools::hydroid::core::config,
+            "hydroid:core/control": crate::bindings::tools::hydroid::core::control,
+            "hydroid:cap": crate::bindings::tools::hydroid::cap,
+        },
+    });
+}
+
 pub(crate) mod embedders {
     wasmtime::component::bindgen!({
         path: "../../wit/host",

@@ -11,6 +11,7 @@ use crate::grants::{Grants, Subject};
 use crate::guard::Guard;
 use crate::instance::Records;
 use crate::linker::Linkers;
+use crate::nested::Callers;
 use crate::still::Still;
 use hydroid_core::audit::{AuditAction, AuditEvent, AuditOutcome};
 use hydroid_core::config;
@@ -75,6 +76,8 @@ pub struct CatalogSettings {
     pub config: Arc<config::Config>,
     /// The same time and chance at each call, where components are tried out.
     pub still: Option<Still>,
+    /// Components are only tried out: then channels are loaded too, which nothing else runs.
+    pub trials: bool,
 }
 
 /// Reads the operator's grants.
@@ -144,6 +147,7 @@ pub(crate) struct Shared {
     linkers: Linkers,
     records: Records,
     guard: Guard,
+    callers: Arc<Callers>,
     current: RwLock<Arc<Snapshot>>,
     /// One look at a time.
     looking: Mutex<Seen>,
@@ -195,6 +199,7 @@ impl Catalog {
             settings,
             linkers,
             records,
+            callers: Arc::default(),
             current: RwLock::default(),
             looking: Mutex::default(),
             stop: AtomicBool::new(false),
@@ -286,6 +291,11 @@ impl Catalog {
     /// Compiled code on disk.
     pub fn cache(&self) -> &CompiledCache {
         &self.shared.settings.cache
+    }
+
+    /// The calls that may ask for others.
+    pub(crate) fn callers(&self) -> &Arc<Callers> {
+        &self.shared.callers
     }
 
     /// The audit log.
@@ -542,6 +552,7 @@ impl Shared {
             components: &settings.config.components,
             secret_sources: &settings.config.secrets,
             still: settings.still,
+            trials: settings.trials,
         };
         let grant = grants.effective(Subject { manifest: &manifest, digest: &digest, bundled });
         match component::load(&around, manifest, digest, first_party, grant, wasm) {

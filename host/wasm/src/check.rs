@@ -115,7 +115,7 @@ pub enum Refusal {
     NoRole,
     /// A role whose host side is not there.
     #[error(
-        "it is a {role}, and this version of the host runs tools, providers, embedders, parsers and hooks"
+        "it is a {role}, and this version of the host runs tools, providers, embedders, parsers and hooks; `hydroid component test --conformance {role}` tries it out"
     )]
     RoleNotBuilt {
         /// The role.
@@ -128,6 +128,9 @@ pub enum Refusal {
         roles: String,
     },
 }
+
+/// The import that is of the channel's role: it hands in what came from outside.
+const INBOX: &str = "hydroid:channel/inbox";
 
 /// True for a profile whose host side is part of this host.
 pub fn is_built(profile: Profile) -> bool {
@@ -197,10 +200,7 @@ pub fn role(engine: &Engine, component: &Component) -> Result<Role, Refusal> {
     }
     match roles.as_slice() {
         [] => Err(Refusal::NoRole),
-        [role @ (Role::Tool | Role::Provider | Role::Embedder | Role::Parser | Role::Hook)] => {
-            Ok(*role)
-        }
-        [role] => Err(Refusal::RoleNotBuilt { role: *role }),
+        [role] => Ok(*role),
         several => Err(Refusal::SeveralRoles {
             roles: several.iter().map(Role::to_string).collect::<Vec<_>>().join(", "),
         }),
@@ -277,7 +277,7 @@ fn classify(interface: &str, version: Option<&str>) -> Class {
         if !contract::serves(version) {
             return Class::OtherTrack;
         }
-        if interface.starts_with("hydroid:core/") {
+        if interface.starts_with("hydroid:core/") || interface == INBOX {
             return Class::Core;
         }
     } else if interface.starts_with("wasi:")

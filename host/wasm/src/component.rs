@@ -2,7 +2,7 @@
 //! says about itself, asked without any authority.
 
 use crate::bindings::core::types::Error;
-use crate::bindings::{embedders, hooks, parsers, providers, tools};
+use crate::bindings::{channels, embedders, hooks, parsers, providers, tools};
 use crate::cache::{self, CompiledCache};
 use crate::check::{self, Import, Refusal, Role};
 use crate::egress::Egress;
@@ -26,6 +26,7 @@ use hydroid_core::manifest::{Manifest, ManifestError};
 use hydroid_core::message::Origin;
 use hydroid_core::policy::resource::host_of;
 use hydroid_core::ports::{CallContext, CancelFlag, SawSecret, Secrets};
+use hydroid_core::telemetry::{OpenSpan, SpanKind, Trace, names};
 use hydroid_core::tool::{Impact, Reach, Resource, ResourceKind, ToolDetails};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -87,6 +88,8 @@ pub struct Definition {
     /// What else it says of itself.
     pub(crate) details: ToolDetails,
     pub(crate) validator: jsonschema::Validator,
+    /// The same for the data of a result, where it says what that is.
+    pub(crate) output: Option<jsonschema::Validator>,
 }
 
 pub(crate) enum Pre {
@@ -95,6 +98,7 @@ pub(crate) enum Pre {
     Embedder(Embedding),
     Parser(Parsing),
     Hook(Hooking),
+    Channel(channels::AllChannelsPre<State>),
 }
 
 /// Characters of an engine's message that are kept: its first sentence, and no dump of the input.
@@ -159,6 +163,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) components: &'a BTreeMap<String, config::Component>,
     pub(crate) secret_sources: &'a BTreeMap<String, config::SecretSource>,
     pub(crate) still: Option<Still>,
+    pub(crate) trials: bool,
 }
 
 /// `sha256:` and the digest in hexadecimal.
@@ -206,6 +211,16 @@ pub(crate) fn brief(message: &str) -> String {
     line.chars().take(LONGEST_REASON).collect()
 }
 
+/// What a component is for and what it imports, looked at without the cache and without running
+/// anything of it.
+pub fn looked_at(engine: &WasmEngine, wasm: &[u8]) -> Result<(Role, Vec<Import>), LoadError> {
+    let component = wasmtime::component::Component::new(engine.engine(), wasm)
+        .map_err(|error| LoadError::NotAComponent(brief(&format!("{error:#}"))))?;
+    let role = check::role(engine.engine(), &component)
+        .map_err(|refusal| LoadError::Refused(vec![refusal]))?;
+    Ok((role, check::imports(engine.engine(), &component)))
+}
+
 /// Loads a component under a grant. `wasm` is asked for only if there is no compiled code.
 pub(crate) fn load(
     around: &Surroundings<'_>,
@@ -230,6 +245,10 @@ pub(crate) fn load(
     let imports = check::imports(engine, &component);
     let role =
         check::role(engine, &component).map_err(|refusal| LoadError::Refused(vec![refusal]))?;
+    // Nothing that is granted would make it run.
+    if role == Role::Channel && !around.trials {
+        return Err(LoadError::Refused(vec![Refusal::RoleNotBuilt { role }]));
+    }
     let refusals = check::refusals(&name, &imports, &grant);
     if !refusals.is_empty() {
         return Err(LoadError::Refused(refusals));
@@ -299,7 +318,9 @@ impl Loaded {
     pub fn embedder(&self) -> Option<&embedder::Description> {
         match &self.pre {
             Pre::Embedder(embedding) => Some(&embedding.description),
-            Pre::Tool(_) | Pre::Provider(_) | Pre::Parser(_) | Pre::Hook(_) => None,
+            Pre::Tool(_) | Pre::Provider(_) | Pre::Parser(_) | Pre::Hook(_) | Pre::Channel(_) => {
+                None
+            }
         }
     }
 
@@ -307,7 +328,11 @@ impl Loaded {
     pub fn points(&self) -> impl Iterator<Item = HookPoint> {
         let hooking = match &self.pre {
             Pre::Hook(hooking) => Some(hooking),
-            Pre::Tool(_) | Pre::Provider(_) | Pre::Embedder(_) | Pre::Parser(_) => None,
+            Pre::Tool(_)
+            | Pre::Provider(_)
+            | Pre::Embedder(_)
+            | Pre::Parser(_)
+            | Pre::Channel(_) => None,
         };
         hooking.into_iter().flat_map(|hooking| hooking.points())
     }
@@ -316,7 +341,9 @@ impl Loaded {
     pub fn reads(&self) -> impl Iterator<Item = &String> {
         let parsing = match &self.pre {
             Pre::Parser(parsing) => Some(parsing),
-            Pre::Tool(_) | Pre::Provider(_) | Pre::Embedder(_) | Pre::Hook(_) => None,
+            Pre::Tool(_) | Pre::Provider(_) | Pre::Embedder(_) | Pre::Hook(_) | Pre::Channel(_) => {
+                None
+            }
         };
         parsing.into_iter().flat_map(|parsing| &parsing.extensions)
     }
@@ -361,6 +388,22 @@ impl Loaded {
         reach(&self.imports, &self.equipment.grant)
     }
 
+    /// The span of a call of one of its functions.
+    pub(crate) fn span(&self, trace: &Trace, function: &str) -> OpenSpan {
+        let mut span = trace.begin(format_args!("component {}", self.name()), SpanKind::Internal);
+        span.set(names::COMPONENT, self.name().as_str());
+        span.set(names::DIGEST, self.equipment.digest.as_str());
+        span.set(names::FUNCTION, function);
+        span
+    }
+
+    /// The span of making an instance for a call.
+    pub(crate) fn instantiating(&self, trace: &Trace) -> OpenSpan {
+        let mut span = trace.begin(format_args!("instantiate {}", self.name()), SpanKind::Internal);
+        span.set(names::COMPONENT, self.name().as_str());
+        span
+    }
+
     /// A store for a call that may take `time`.
     pub(crate) fn store(
         &self,
@@ -394,6 +437,10 @@ fn origin(imports: &[Import], grant: &Grant, first_party: bool, resources: &[Res
             _ => None,
         }
     };
+    // Made of whatever those it called gave back.
+    if used("hydroid:cap/invoke") {
+        return Origin::Unknown;
+    }
     if used("hydroid:cap/web") || used("wasi:http/outgoing-handler") {
         return Origin::Host { host: of_kind(ResourceKind::Url).and_then(|url| host_of(&url)) };
     }
@@ -421,6 +468,7 @@ fn reach(imports: &[Import], grant: &Grant) -> Reach {
             || granted(Profile::FileReadWrite),
         writes_files,
         keeps_state: used("hydroid:cap/kv"),
+        calls_tools: used("hydroid:cap/invoke"),
     }
 }
 
@@ -453,6 +501,8 @@ fn import_impact(import: &Import, grant: &Grant) -> Impact {
             | "hydroid:cap/vault-names"
             | "hydroid:cap/kv"
             | "hydroid:cap/secrets"
+            // What it has called is decided on by itself.
+            | "hydroid:cap/invoke"
             | "wasi:http/types" => Impact::ReadOnly,
             "hydroid:cap/memory" => uses_only(&["search"]),
             "hydroid:cap/scratchpad" => uses_only(&["read"]),
@@ -525,7 +575,10 @@ fn introduce(
             let hooking = Hooking::introduced(around.engine, pre, equipment)?;
             Ok((Pre::Hook(hooking), Vec::new()))
         }
-        Role::Channel => Err(LoadError::Refused(vec![Refusal::RoleNotBuilt { role }])),
+        Role::Channel => {
+            let pre = channels::AllChannelsPre::new(instance).map_err(link)?;
+            Ok((Pre::Channel(pre), Vec::new()))
+        }
     }
 }
 
@@ -805,6 +858,13 @@ fn check_definition(
             return wrong(format!("the schema of its tool `{name}` is not a JSON Schema: {error}"));
         }
     };
+    let (output_schema, output) = match written.output_schema.as_deref().map(output_schema) {
+        None => (None, None),
+        Some(Ok((schema, validator))) => (Some(schema), Some(validator)),
+        Some(Err(problem)) => {
+            return wrong(format!("the output schema of its tool `{name}` {problem}"));
+        }
+    };
     let options = match written.options_json.as_deref() {
         None => None,
         Some(text) if text.len() > LONGEST_SCHEMA => {
@@ -825,7 +885,9 @@ fn check_definition(
         description: written.description,
         input_schema,
         claims_read_only: written.hints.read_only,
+        output,
         details: ToolDetails {
+            output_schema,
             destructive: written.hints.destructive,
             idempotent: written.hints.idempotent,
             open_world: written.hints.open_world,
@@ -833,6 +895,17 @@ fn check_definition(
         },
         validator,
     })
+}
+
+/// The schema of a tool's data, if it is one; the error goes on from what it is.
+fn output_schema(written: &str) -> Result<(Value, jsonschema::Validator), String> {
+    if written.len() > LONGEST_SCHEMA {
+        return Err(format!("has more than {LONGEST_SCHEMA} bytes"));
+    }
+    let schema = serde_json::from_str(written).map_err(|error| format!("is not JSON: {error}"))?;
+    let validator =
+        schema::compile(&schema).map_err(|error| format!("is not a JSON Schema: {error}"))?;
+    Ok((schema, validator))
 }
 
 /// Nobody's call: for what the host asks on its own account.
@@ -845,6 +918,9 @@ pub(crate) fn nobody() -> CallContext {
         cancel: CancelFlag::default(),
         progress: Arc::new(|_, _| {}),
         secret: SawSecret::default(),
+        trace: Default::default(),
+        nested: None,
+        wants_data: false,
     }
 }
 

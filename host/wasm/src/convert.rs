@@ -127,7 +127,7 @@ fn block(content: Content) -> wit::Block {
 }
 
 /// Content that stands for itself as a part; calls, results and thinking do not.
-fn part(content: Content) -> Option<WitPart> {
+pub(crate) fn part(content: Content) -> Option<WitPart> {
     Some(match content {
         Content::Text { text } => WitPart::Text(text),
         Content::Media { media_type, data, name } => {

@@ -218,14 +218,16 @@ async fn ask(
 fn embedding(loaded: &Loaded) -> Result<&Embedding, EmbedError> {
     match &loaded.pre {
         Pre::Embedder(embedding) => Ok(embedding),
-        Pre::Tool(_) | Pre::Provider(_) | Pre::Parser(_) | Pre::Hook(_) => Err(error(
-            "invalid-input",
-            format!(
-                "`{}` is a {} component and makes no vectors; set `memory.embedder`",
-                loaded.name(),
-                loaded.role
-            ),
-        )),
+        Pre::Tool(_) | Pre::Provider(_) | Pre::Parser(_) | Pre::Hook(_) | Pre::Channel(_) => {
+            Err(error(
+                "invalid-input",
+                format!(
+                    "`{}` is a {} component and makes no vectors; set `memory.embedder`",
+                    loaded.name(),
+                    loaded.role
+                ),
+            ))
+        }
     }
 }
 

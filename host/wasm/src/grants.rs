@@ -37,6 +37,12 @@ pub struct Entry {
     pub only: bool,
     /// Secrets it may attach; those of the manifest when empty.
     pub secrets: BTreeSet<String>,
+    /// Bytes of state it may keep; as many as the manifest wants when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quota: Option<u64>,
+    /// Tools of other components it may call; those of the manifest when empty.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub tools: BTreeSet<String>,
     /// The person accepts files together with the web in one component.
     pub files_and_web: bool,
 }
@@ -107,6 +113,21 @@ impl Grants {
                 _ => subject.manifest.secrets.keys().cloned().collect(),
             };
         }
+        if grant.profiles.contains(&Profile::State) {
+            let wanted = subject.manifest.wants.get(&Profile::State).and_then(|want| want.quota);
+            let granted = entry.and_then(|entry| entry.quota);
+            grant.state_quota = wanted.map(|wanted| wanted.0).into_iter().chain(granted).min();
+        }
+        if grant.profiles.contains(&Profile::Invoke) {
+            let wanted = subject.manifest.wants.get(&Profile::Invoke);
+            let wanted = wanted.map(|want| &want.tools);
+            let named = entry.map(|entry| &entry.tools).filter(|tools| !tools.is_empty());
+            grant.tools = match (named, wanted) {
+                (Some(named), Some(wanted)) => named.intersection(wanted).cloned().collect(),
+                (Some(only), None) | (None, Some(only)) => only.clone(),
+                (None, None) => BTreeSet::new(),
+            };
+        }
         if !subject.bundled
             && reads_files_and_sends(&grant)
             && !entry.is_some_and(|entry| entry.files_and_web)
@@ -158,6 +179,24 @@ mod tests {
     use hydroid_core::capability::WebRequest;
 
     const MANIFEST: &str = "name = \"notes\"\nversion = \"1.0.0\"\n[wants.web]\nreason = \"r\"\nhosts = [\"a.example\"]\nmethods = [\"GET\"]\n[wants.file-read-only]\nreason = \"r\"\n";
+
+    #[test]
+    fn of_tools_and_state_no_more_is_in_force_than_was_wanted_and_granted() {
+        let manifest = "name = \"notes\"\nversion = \"1.0.0\"\n[wants.invoke]\nreason = \"r\"\ntools = [\"a\", \"b\"]\n[wants.state]\nreason = \"r\"\nquota = \"1MiB\"\n";
+        let manifest = Manifest::parse(manifest).unwrap();
+        let effective = |more: &str| {
+            let grants = format!(
+                "[components.notes]\ndigest = \"sha256:1\"\nprofiles = [\"invoke\", \"state\"]\n{more}"
+            );
+            let subject = Subject { manifest: &manifest, digest: "sha256:1", bundled: false };
+            let grant = Grants::parse(&grants).unwrap().effective(subject);
+            (grant.tools.into_iter().collect::<Vec<_>>().join(" "), grant.state_quota)
+        };
+        assert_eq!(effective(""), ("a b".to_owned(), Some(1 << 20)));
+        assert_eq!(effective("tools = [\"b\", \"c\"]\n").0, "b");
+        assert_eq!(effective("quota = 1000\n").1, Some(1000));
+        assert_eq!(effective("quota = 9000000\n").1, Some(1 << 20));
+    }
 
     fn effective(grants: &str, digest: &str, bundled: bool) -> Grant {
         let manifest = Manifest::parse(MANIFEST).unwrap();

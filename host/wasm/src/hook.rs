@@ -29,6 +29,20 @@ const MOST_POINTS: usize = 64;
 /// A subject takes at most this part of a hook's memory; what is made of it needs the rest.
 const SUBJECT_SHARE: usize = 4;
 
+/// How the sentence begins about a hook that says itself that it cannot decide.
+const SAID: &str = "it could not decide";
+
+/// Why a hook that is tried out gave no answer that counts.
+#[derive(Debug)]
+pub enum TriedHook {
+    /// It answered what means nothing at this point.
+    Unfit(&'static str),
+    /// It says that it cannot decide.
+    Said(String),
+    /// It was stopped, broke a rule, or answered what nobody understands.
+    Broke(String),
+}
+
 /// A hook component that is ready to be asked.
 pub(crate) struct Hooking {
     pre: AllHooksPre<State>,
@@ -130,6 +144,25 @@ impl Catalog {
         }
     }
 
+    /// Asks a hook that is tried out, whether it is in use or not: the kind of its answer, as far
+    /// as it fits the point, or why there is none.
+    pub async fn try_hook(
+        &self,
+        loaded: &Loaded,
+        point: HookPoint,
+        subject: &Value,
+        context: &CallContext,
+    ) -> Result<&'static str, TriedHook> {
+        match decide(loaded, point, subject, context).await {
+            Ok(answer) => match (answer.kind(), answer.fit_for(point).kind()) {
+                (kind, fitting) if kind == fitting => Ok(kind),
+                (kind, _) => Err(TriedHook::Unfit(kind)),
+            },
+            Err(problem) if problem.starts_with(SAID) => Err(TriedHook::Said(problem)),
+            Err(problem) => Err(TriedHook::Broke(problem)),
+        }
+    }
+
     /// Those who are asked here, in their order. One that cannot be is among them at a gate.
     fn asked(&self, point: HookPoint, tool: Option<&str>) -> Vec<Asked> {
         let each = self.config().hooks.in_use.iter().filter_map(|name| {
@@ -137,7 +170,11 @@ impl Catalog {
             let order = match &loaded {
                 Ok(loaded) => match &loaded.pre {
                     Pre::Hook(hooking) => hooking.order(point, tool)?,
-                    Pre::Tool(_) | Pre::Provider(_) | Pre::Embedder(_) | Pre::Parser(_) => {
+                    Pre::Tool(_)
+                    | Pre::Provider(_)
+                    | Pre::Embedder(_)
+                    | Pre::Parser(_)
+                    | Pre::Channel(_) => {
                         return None;
                     }
                 },
@@ -299,7 +336,7 @@ async fn decide(
     };
     match tokio::time::timeout_at(deadline, asking).await {
         Ok(Ok(Ok(answer))) => answered(answer, limits.output),
-        Ok(Ok(Err(said))) => Err(format!("it could not decide: {}", convert::error_text(&said))),
+        Ok(Ok(Err(said))) => Err(format!("{SAID}: {}", convert::error_text(&said))),
         Ok(Err(problem)) => Err(trap::sentence(&store, Cause::Error(problem))),
         Err(_) => Err(trap::sentence(&store, Cause::Deadline(limits.call))),
     }

@@ -1,11 +1,13 @@
 //! One call's store: built from the grant, the limits and the call, dropped when it ends.
 //! Instance memory is therefore never state.
 
+use crate::channel::Inbox;
 use crate::egress::Egress;
 use crate::files::{Files, Staging, Workspace};
 use crate::guard::Guard;
 use crate::imports::wasi_http::Hooks;
 use crate::limits::{Exceeded, Limiter, Limits};
+use crate::nested::{Caller, Left};
 use crate::still::Still;
 use crate::vault::VaultStep;
 use crate::wasi::Ring;
@@ -23,6 +25,7 @@ use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder};
 use wasmtime_wasi_http::WasiHttpCtx;
 
 /// What all calls of one loaded component share.
+#[derive(Clone)]
 pub(crate) struct Equipment {
     pub(crate) component: ComponentId,
     /// `sha256:…` of its bytes.
@@ -86,7 +89,14 @@ pub(crate) struct State {
     pub(crate) vault: VaultStep,
     /// What the call would do to files, if it is only tried out.
     pub(crate) staged: Option<Staging>,
+    /// Where a channel hands in what it received.
+    pub(crate) inbox: Option<Inbox>,
+    /// What it asks other components through; none where it may not.
+    pub(crate) caller: Option<Arc<Caller>>,
     host_calls_left: u64,
+    /// Fuel as the last call into the host found it, and as what it asked for left it.
+    fuel: Option<u64>,
+    fuel_after: Option<u64>,
 }
 
 /// Log lines and bytes so far, and what was dropped.
@@ -129,7 +139,11 @@ pub(crate) fn store(
         logged: Logged::default(),
         vault: VaultStep::None,
         staged: None,
+        inbox: None,
+        caller: None,
         host_calls_left: limits.host_calls,
+        fuel: None,
+        fuel_after: None,
     };
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.limiter);
@@ -137,10 +151,26 @@ pub(crate) fn store(
     store.epoch_deadline_async_yield_and_update(1);
     // Counts every call into the host, WASI's too.
     store.call_hook(|mut context, hook| match hook {
-        CallHook::CallingHost => context.data_mut().count_host_call(),
-        CallHook::CallingWasm | CallHook::ReturningFromWasm | CallHook::ReturningFromHost => Ok(()),
+        CallHook::CallingHost => {
+            if context.data().caller.is_some() {
+                context.data_mut().fuel = context.get_fuel().ok();
+            }
+            context.data_mut().count_host_call()
+        }
+        CallHook::ReturningFromHost => match context.data_mut().fuel_after.take() {
+            Some(fuel) => context.set_fuel(fuel),
+            None => Ok(()),
+        },
+        CallHook::CallingWasm | CallHook::ReturningFromWasm => Ok(()),
     });
     Ok(store)
+}
+
+/// Counts the requests of a store with those of who asked for the call.
+pub(crate) fn share_requests(store: &mut Store<State>, requests: &Arc<AtomicU32>) {
+    let state = store.data_mut();
+    state.requests = requests.clone();
+    state.hooks = Hooks::new(state.equipment.clone(), state.call.clone(), requests.clone());
 }
 
 /// Makes a store ready for another call: what is counted for each call begins anew, while the
@@ -178,6 +208,23 @@ impl State {
     pub(crate) fn files(&mut self) -> Option<Files<'_>> {
         let workspace = self.equipment.workspace.as_deref()?;
         Some(Files { workspace, staged: self.staged.as_mut() })
+    }
+
+    /// What is left of the limits while it waits for another component.
+    pub(crate) fn left(&self) -> Left {
+        let (memory, table_elements) = self.limiter.left();
+        Left { memory, table_elements, host_calls: self.host_calls_left, fuel: self.fuel }
+    }
+
+    /// Goes on with what the other one has left of it.
+    pub(crate) fn take_left(&mut self, left: Left) {
+        self.host_calls_left = left.host_calls;
+        self.fuel_after = left.fuel;
+    }
+
+    /// Calls into the host so far.
+    pub(crate) fn host_calls(&self) -> u64 {
+        self.equipment.limits.host_calls.saturating_sub(self.host_calls_left)
     }
 
     fn count_host_call(&mut self) -> wasmtime::Result<()> {

@@ -5,7 +5,7 @@
 //! Read in this order: [`engine`] (one engine, a clock that ticks), [`limits`], [`cache`]
 //! (compiled code on disk), [`check`] (what a component imports against what it was granted),
 //! [`grants`] (the operator's file), `linker` and `instance` (one grant builds both the linker
-//! and the store), [`catalog`] (what is installed), then the roles `tool`, `provider`, `embedder`, `parser` and `hook`, the
+//! and the store), [`catalog`] (what is installed), then `nested` (one component calling another), the roles `tool`, `provider`, `embedder`, `parser` and `hook`, `channel` for trials, the
 //! host functions under `imports`, and [`egress`]; [`shipping`] is how components come here.
 
 #![expect(
@@ -17,6 +17,7 @@ pub mod authoring;
 mod bindings;
 pub mod cache;
 pub mod catalog;
+pub mod channel;
 pub mod check;
 pub mod component;
 mod contract;
@@ -32,6 +33,7 @@ mod imports;
 mod instance;
 pub mod limits;
 mod linker;
+mod nested;
 mod parser;
 mod preview;
 mod provider;
@@ -52,6 +54,8 @@ pub use catalog::{Catalog, CatalogSettings, Examined, FirstParty, Installed, Sta
 pub use component::{Definition, LoadError, Loaded};
 pub use embedder::{Description, InstalledEmbedder};
 pub use engine::WasmEngine;
+pub use hook::TriedHook;
+pub use parser::TriedParser;
 pub use provider::OfferedModel;
 pub use remote::{RemoteCredential, RemoteDoor, RemoteParts, RemotePlace};
 pub use schema::{Problems, problems_of};

@@ -85,6 +85,11 @@ impl Limiter {
             exceeded: None,
         }
     }
+
+    /// Bytes of memory and elements of tables that are left.
+    pub(crate) fn left(&self) -> (usize, usize) {
+        (self.memory_left, self.tables_left)
+    }
 }
 
 impl ResourceLimiter for Limiter {

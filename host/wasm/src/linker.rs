@@ -1,7 +1,7 @@
 //! Grant → linker. What was not granted is not there, so it cannot be called: the component does
 //! not link. The same grant builds the store.
 
-use crate::bindings::{cap, core};
+use crate::bindings::{cap, channels, core};
 use crate::instance::State;
 use crate::{contract, imports, wasi};
 use hydroid_core::capability::{Grant, Profile};
@@ -11,7 +11,7 @@ use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Engine, Result};
 
 /// Profiles whose host side is part of this host.
-pub(crate) const BUILT: [Profile; 9] = [
+pub(crate) const BUILT: [Profile; 10] = [
     Profile::Pure,
     Profile::FileReadOnly,
     Profile::FileReadWrite,
@@ -21,6 +21,7 @@ pub(crate) const BUILT: [Profile; 9] = [
     Profile::VaultWriteStep,
     Profile::State,
     Profile::Memory,
+    Profile::Invoke,
 ];
 
 /// Linkers by the interfaces in them: one for each set of profiles, made once.
@@ -70,6 +71,8 @@ pub(crate) fn link_current(linker: &mut Linker<State>, grant: &Grant) -> Result<
     core::log::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
     core::config::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
     core::control::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    // What a channel hands in with; in other hands it refuses.
+    channels::hydroid::channel::inbox::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
     if grant.links("hydroid:cap/fs-read") {
         cap::fs_read::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
     }
@@ -96,6 +99,9 @@ pub(crate) fn link_current(linker: &mut Linker<State>, grant: &Grant) -> Result<
     }
     if grant.links("hydroid:cap/kv") {
         cap::kv::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    }
+    if grant.links("hydroid:cap/invoke") {
+        cap::invoke::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
     }
     if grant.links("hydroid:cap/memory") {
         cap::memory::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;

@@ -100,13 +100,33 @@ impl Parsers for Catalog {
                     ),
                 ));
             };
-            parse(loaded, name, &bytes).await
+            parse(loaded, name, &bytes).await.map_err(|unread| unread.error)
         }
         .boxed()
     }
 }
 
+/// What came of a document that a parser was tried with.
+#[derive(Debug)]
+pub enum TriedParser {
+    /// Its text.
+    Read(ParsedDocument),
+    /// The parser says why it cannot be read.
+    Said(String),
+    /// The parser was stopped or broke a rule.
+    Broke(String),
+}
+
 impl Catalog {
+    /// Tries a parser with a document, whatever its name ends in.
+    pub async fn try_parser(&self, loaded: &Loaded, name: &str, bytes: &[u8]) -> TriedParser {
+        match parse(loaded, name, bytes).await {
+            Ok(document) => TriedParser::Read(document),
+            Err(Unread { error, broke: false }) => TriedParser::Said(error.message),
+            Err(Unread { error, broke: true }) => TriedParser::Broke(error.message),
+        }
+    }
+
     /// Which component reads which ending; of two that read one, the first by name.
     fn parsers(&self) -> BTreeMap<String, Arc<Loaded>> {
         let mut parsers = BTreeMap::new();
@@ -120,9 +140,21 @@ impl Catalog {
     }
 }
 
-async fn parse(loaded: &Loaded, name: &str, bytes: &[u8]) -> Result<ParsedDocument, ParseError> {
+/// Why there is no text, and whether the component was stopped over it.
+struct Unread {
+    error: ParseError,
+    broke: bool,
+}
+
+impl From<ParseError> for Unread {
+    fn from(error: ParseError) -> Self {
+        Self { error, broke: false }
+    }
+}
+
+async fn parse(loaded: &Loaded, name: &str, bytes: &[u8]) -> Result<ParsedDocument, Unread> {
     let Pre::Parser(parsing) = &loaded.pre else {
-        return Err(error("internal", format!("`{}` is no parser", loaded.name())));
+        return Err(error("internal", format!("`{}` is no parser", loaded.name())).into());
     };
     let (limits, component) = (loaded.limits(), loaded.name());
     let most = limits.memory / DOCUMENT_SHARE;
@@ -134,7 +166,8 @@ async fn parse(loaded: &Loaded, name: &str, bytes: &[u8]) -> Result<ParsedDocume
                 Size(bytes.len() as u64),
                 Size(most as u64)
             ),
-        ));
+        )
+        .into());
     }
     let deadline = Instant::now() + limits.call;
     let mut store = loaded.store(component::nobody(), limits.call).map_err(|problem| {
@@ -150,15 +183,15 @@ async fn parse(loaded: &Loaded, name: &str, bytes: &[u8]) -> Result<ParsedDocume
         Ok(Ok(Ok(document))) => document,
         Ok(Ok(Err(said))) => {
             let text = convert::error_text(&said);
-            return Err(error(convert::kind_name(said.kind), unreadable(text)));
+            return Err(error(convert::kind_name(said.kind), unreadable(text)).into());
         }
         Ok(Err(problem)) => {
             let text = trap::sentence(&store, Cause::Error(problem));
-            return Err(error("invalid-input", unreadable(text)));
+            return Err(Unread { error: error("invalid-input", unreadable(text)), broke: true });
         }
         Err(_) => {
             let text = trap::sentence(&store, Cause::Deadline(limits.call));
-            return Err(error("timeout", unreadable(text)));
+            return Err(Unread { error: error("timeout", unreadable(text)), broke: true });
         }
     };
     let size: usize = document.sections.iter().map(|section| section.text.len()).sum();
@@ -170,7 +203,8 @@ async fn parse(loaded: &Loaded, name: &str, bytes: &[u8]) -> Result<ParsedDocume
                 Size(size as u64),
                 Size(limits.output as u64)
             )),
-        ));
+        )
+        .into());
     }
     Ok(converted(document))
 }

@@ -7,6 +7,7 @@ use crate::catalog::Catalog;
 use crate::component::Loaded;
 use crate::files::{Staging, Unfinished};
 use crate::guard;
+use crate::nested::Between;
 use crate::tool::{self, Errand, joined};
 use crate::vault::{self, VaultStep};
 use hydroid_core::capability::Profile;
@@ -40,8 +41,9 @@ pub(crate) async fn run_as_shown(
     call: &CheckedCall,
     context: CallContext,
     shown: &str,
+    between: &Between,
 ) -> ToolOutput {
-    let (output, staged) = stage(loaded, call, context.clone()).await;
+    let (output, staged) = stage(loaded, call, context.clone(), between).await;
     let Some(staged) = staged else { return output };
     if let Some(problem) = staged.gave_up() {
         return ToolOutput::error(format!("{problem}; nothing was done, ask again"));
@@ -97,7 +99,7 @@ async fn edit(loaded: &Loaded, call: &CheckedCall, context: CallContext) -> Prev
     if let Some(reason) = loaded.untried() {
         return Preview::Unknown { reason };
     }
-    let (output, staged) = stage(loaded, call, context).await;
+    let (output, staged) = stage(loaded, call, context, &Between::default()).await;
     let Some(staged) = staged else {
         return Preview::Unknown { reason: joined(&output) };
     };
@@ -115,8 +117,9 @@ async fn stage(
     loaded: &Loaded,
     call: &CheckedCall,
     context: CallContext,
+    between: &Between,
 ) -> (ToolOutput, Option<Staging>) {
     let errand = Errand { vault: VaultStep::None, staged: Some(Staging::new(STAGED)) };
-    let (output, left) = tool::run(loaded, &call.call, context, errand).await;
+    let (output, left) = tool::run(loaded, &call.call, context, errand, between).await;
     (output, left.staged)
 }

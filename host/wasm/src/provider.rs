@@ -12,6 +12,7 @@ use crate::trap::{self, Cause};
 use futures_util::future::{BoxFuture, FutureExt};
 use hydroid_core::config::{Size, did_you_mean};
 use hydroid_core::ports::{CallContext, Completion, Model, ModelError, ModelEvent, ModelRequest};
+use hydroid_core::telemetry::OpenSpan;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -108,6 +109,8 @@ struct Answer {
     time: Duration,
     bytes_left: usize,
     ended: bool,
+    /// What is told of it; an answer that is dropped before its end was cancelled.
+    span: OpenSpan,
 }
 
 async fn start(
@@ -117,24 +120,45 @@ async fn start(
     time: Duration,
 ) -> Result<Answer, ModelError> {
     let Pre::Provider(pre) = &loaded.pre else { return Err(not_a_provider(&loaded)) };
+    let mut span = loaded.span(&context.trace, "complete");
+    let trace = span.trace();
     let mut store = loaded.store(context, time).map_err(|error| internal(&error))?;
     let deadline = Instant::now() + time;
     let request = convert::request(request);
     let starting = async {
-        let bindings = pre.instantiate_async(&mut store).await?;
+        let mut instantiating = loaded.instantiating(&trace);
+        let made = pre.instantiate_async(&mut store).await;
+        if made.is_err() {
+            instantiating.fail("trap");
+        }
+        instantiating.end();
+        let bindings = made?;
         let completion =
             bindings.hydroid_provider_provider().call_complete(&mut store, &request).await?;
         Ok((bindings, completion))
     };
-    match tokio::time::timeout_at(deadline, starting).await {
+    let error = match tokio::time::timeout_at(deadline, starting).await {
         Ok(Ok((bindings, Ok(completion)))) => {
             let bytes_left = loaded.limits().output;
-            Ok(Answer { store, bindings, completion, deadline, time, bytes_left, ended: false })
+            let ended = false;
+            return Ok(Answer {
+                store,
+                bindings,
+                completion,
+                deadline,
+                time,
+                bytes_left,
+                ended,
+                span,
+            });
         }
-        Ok(Ok((_, Err(error)))) => Err(failed(&store, &error)),
-        Ok(Err(error)) => Err(trapped(&store, Cause::Error(error))),
-        Err(_) => Err(trapped(&store, Cause::Deadline(time))),
-    }
+        Ok(Ok((_, Err(error)))) => failed(&store, &error),
+        Ok(Err(error)) => trapped(&store, Cause::Error(error)),
+        Err(_) => trapped(&store, Cause::Deadline(time)),
+    };
+    span.fail(&error.kind);
+    span.end();
+    Err(error)
 }
 
 impl Completion for Answer {
@@ -153,6 +177,14 @@ impl Completion for Answer {
                 Err(_) => Err(trapped(&self.store, Cause::Deadline(self.time))),
             };
             self.ended = !matches!(&result, Ok(events) if !events.is_empty());
+            let finished = |event: &ModelEvent| matches!(event, ModelEvent::Finished(_));
+            if self.ended || result.as_ref().is_ok_and(|events| events.iter().any(finished)) {
+                let mut span = std::mem::take(&mut self.span);
+                if let Err(error) = &result {
+                    span.fail(&error.kind);
+                }
+                span.end();
+            }
             result
         }
         .boxed()

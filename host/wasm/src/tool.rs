@@ -6,6 +6,9 @@ use crate::catalog::Catalog;
 use crate::component::{Loaded, Pre};
 use crate::convert;
 use crate::files::Staging;
+use crate::instance;
+use crate::nested::Between;
+use crate::nested::clock::CallClock;
 use crate::preview;
 use crate::trap::{self, Cause};
 use crate::vault::{self, VaultStep};
@@ -17,10 +20,12 @@ use hydroid_core::message::Content;
 use hydroid_core::policy::resource::resources;
 use hydroid_core::ports::{CallContext, Tools};
 use hydroid_core::tool::{
-    CheckedCall, Preview, Resource, ResourceKind, ToolCall, ToolDetails, ToolOutput, ToolSpec,
+    CheckedCall, Impact, Preview, Resource, ResourceKind, ToolCall, ToolDetails, ToolOutput,
+    ToolSpec,
 };
 use serde_json::Value;
 use std::sync::Arc;
+use tokio::time::Instant;
 
 /// Problems with arguments that are shown at once.
 const MOST_PROBLEMS: usize = 5;
@@ -78,6 +83,7 @@ impl Tools for Catalog {
             hooked: None,
             resources,
             preview: None,
+            parent: None,
         })
     }
 
@@ -89,16 +95,28 @@ impl Tools for Catalog {
         let found = owner(self, &call);
         async move {
             match found {
+                Some(_) if call.parent.is_some() && call.impact == Impact::Vault => {
+                    ToolOutput::error("not run: no component takes something out of the vault")
+                }
                 Some(loaded) if loaded.grant().profiles.contains(&Profile::VaultReadStep) => {
                     vault::copy(self, &loaded, &call, context).await
                 }
-                Some(loaded) => match &call.preview {
-                    Some(Preview::Difference { digest, .. }) => {
-                        preview::run_as_shown(&loaded, &call, context, digest).await
+                Some(loaded) => {
+                    let (tool, parent) = (&call.call.name, call.parent.as_ref());
+                    let between = match Between::of(self, &loaded, tool, parent, &context) {
+                        Ok(between) => between,
+                        Err(problem) => return ToolOutput::error(format!("not run: {problem}")),
+                    };
+                    match &call.preview {
+                        Some(Preview::Difference { digest, .. }) => {
+                            preview::run_as_shown(&loaded, &call, context, digest, &between).await
+                        }
+                        Some(
+                            Preview::Copy { .. } | Preview::Send { .. } | Preview::Unknown { .. },
+                        )
+                        | None => run(&loaded, &call.call, context, Errand::default(), &between).await.0,
                     }
-                    Some(Preview::Copy { .. } | Preview::Send { .. } | Preview::Unknown { .. })
-                    | None => run(&loaded, &call.call, context, Errand::default()).await.0,
-                },
+                }
                 None => ToolOutput::error(format!(
                     "the tool `{}` of `{}` was removed or replaced since it was asked for; ask again",
                     call.call.name, call.component
@@ -143,7 +161,7 @@ pub enum Ended {
 impl Catalog {
     /// Runs a call without comparing it with a schema, to see what the component makes of it.
     pub async fn try_out(&self, loaded: &Loaded, call: &ToolCall, context: CallContext) -> Ended {
-        run_to_end(loaded, call, context, Errand::default()).await.0
+        run_to_end(loaded, call, context, Errand::default(), &Between::default()).await.0
     }
 }
 
@@ -153,8 +171,9 @@ pub(crate) async fn run(
     call: &ToolCall,
     context: CallContext,
     errand: Errand,
+    between: &Between,
 ) -> (ToolOutput, Errand) {
-    let (ended, left) = run_to_end(loaded, call, context, errand).await;
+    let (ended, left) = run_to_end(loaded, call, context, errand, between).await;
     let output = match ended {
         Ended::Answered(output) => output,
         Ended::Refused { kind, message } => ToolOutput::error(format!("{kind}: {message}")),
@@ -168,18 +187,31 @@ async fn run_to_end(
     call: &ToolCall,
     context: CallContext,
     errand: Errand,
+    between: &Between,
 ) -> (Ended, Errand) {
     let Pre::Tool(pre) = &loaded.pre else {
         return (Ended::Stopped(format!("`{}` is not a tool component", loaded.name())), errand);
     };
-    let time = loaded.limits().call;
-    let mut store = match loaded.store(context, time) {
+    let equipment = between.equipment(loaded);
+    let wants_data = context.wants_data;
+    let time = equipment.limits.call;
+    let deadline = Instant::now() + time;
+    let mut span = loaded.span(&context.trace, "invoke");
+    let mut store = match instance::store(loaded.engine.engine(), equipment, context, deadline) {
         Ok(store) => store,
         Err(error) => {
             tracing::warn!(component = %loaded.name(), error = ?error, "no store");
+            span.fail("no_store");
+            span.end();
             return (Ended::Stopped(format!("`{}` could not be started", loaded.name())), errand);
         }
     };
+    if let Some(within) = &between.within {
+        instance::share_requests(&mut store, &within.requests);
+    } else if let Some(caller) = &between.caller {
+        instance::share_requests(&mut store, &caller.requests);
+    }
+    store.data_mut().caller = between.caller.clone();
     store.data_mut().vault = errand.vault;
     store.data_mut().staged = errand.staged;
     let wit = Call {
@@ -187,21 +219,55 @@ async fn run_to_end(
         name: call.name.clone(),
         args_json: call.arguments.clone(),
     };
+    let trace = span.trace();
     let calling = async {
-        let bindings = pre.instantiate_async(&mut store).await?;
+        let mut instantiating = loaded.instantiating(&trace);
+        let made = pre.instantiate_async(&mut store).await;
+        if made.is_err() {
+            instantiating.fail("trap");
+        }
+        instantiating.end();
+        let bindings = made?;
         bindings.hydroid_tool_tool().call_invoke(&mut store, &wit).await
     };
-    let called = tokio::time::timeout(time, calling).await;
+    // The time of a call that may wait for others stands still meanwhile.
+    let own;
+    let clock = match &between.caller {
+        Some(caller) => &caller.clock,
+        None => {
+            own = CallClock::new(time);
+            &own
+        }
+    };
+    let called = tokio::select! {
+        biased;
+        called = calling => Ok(called),
+        () = clock.used_up() => Err(()),
+    };
+    if let Some(within) = &between.within {
+        let fuel = equipment.limits.fuel;
+        let fuel = fuel.zip(store.get_fuel().ok()).map(|(had, has)| had.saturating_sub(has));
+        within.pays(store.data().host_calls(), fuel, time.saturating_sub(clock.left()));
+    }
     log_output(loaded, &store);
     let ended = match called {
-        Err(_) => Ended::Stopped(trap::sentence(&store, Cause::Deadline(time))),
+        Err(()) => Ended::Stopped(trap::sentence(&store, Cause::Deadline(time))),
         Ok(Err(error)) => Ended::Stopped(trap::sentence(&store, Cause::Error(error))),
         Ok(Ok(Err(error))) => Ended::Refused {
             kind: convert::kind_name(error.kind),
             message: convert::error_text(&error),
         },
-        Ok(Ok(Ok(outcome))) => Ended::Answered(accept(loaded, outcome)),
+        Ok(Ok(Ok(outcome))) => {
+            Ended::Answered(accept(loaded, outcome, wants_data.then_some(&*call.name)))
+        }
     };
+    match &ended {
+        Ended::Answered(output) if output.is_error => span.fail("tool_error"),
+        Ended::Answered(_) => {}
+        Ended::Refused { kind, .. } => span.fail(kind),
+        Ended::Stopped(_) => span.fail("stopped"),
+    }
+    span.end();
     let state = store.data_mut();
     let left = Errand { vault: std::mem::take(&mut state.vault), staged: state.staged.take() };
     (ended, left)
@@ -222,8 +288,9 @@ pub(crate) fn joined(output: &ToolOutput) -> String {
     texts.collect::<Vec<_>>().join("\n")
 }
 
-/// An outcome as what the model reads, within the limits.
-fn accept(loaded: &Loaded, outcome: Outcome) -> ToolOutput {
+/// An outcome as what the model reads, within the limits; with the data of the tool named, for who
+/// wants it.
+fn accept(loaded: &Loaded, outcome: Outcome, data_of: Option<&str>) -> ToolOutput {
     let size: usize = outcome.content.iter().map(wit_size).sum::<usize>()
         + outcome.structured_json.as_ref().map_or(0, String::len);
     let limit = loaded.limits().output;
@@ -239,10 +306,31 @@ fn accept(loaded: &Loaded, outcome: Outcome) -> ToolOutput {
     if let Some(problem) = outcome.structured_json.as_deref().and_then(not_json) {
         tracing::warn!(component = %loaded.name(), %problem, "structured result is not JSON");
         content.push(Content::text("[the tool's structured result was left out: it is not JSON]"));
-    } else if let (true, Some(json)) = (content.is_empty(), outcome.structured_json) {
-        content.push(convert::content(crate::bindings::core::types::Part::Json(json)));
+    } else if let Some(json) = outcome.structured_json {
+        let problem = data_of.and_then(|tool| unfit(loaded, tool, &json));
+        match problem {
+            Some(problem) => {
+                tracing::warn!(component = %loaded.name(), %problem, "structured result does not fit");
+                content.push(Content::text(format!(
+                    "[the tool's structured result was left out: it does not fit its schema: {problem}]"
+                )));
+            }
+            None if content.is_empty() || data_of.is_some() => {
+                content.push(convert::content(crate::bindings::core::types::Part::Json(json)));
+            }
+            None => {}
+        }
     }
     ToolOutput { content, is_error: outcome.is_error }
+}
+
+/// What of the data is not as the tool says it is.
+fn unfit(loaded: &Loaded, tool: &str, json: &str) -> Option<String> {
+    let definition = loaded.definitions.iter().find(|its| its.name == tool)?;
+    let value = serde_json::from_str(json).ok()?;
+    let errors = definition.output.as_ref()?.iter_errors(&value).take(MOST_PROBLEMS);
+    let problems: Vec<String> = errors.map(|error| error.to_string()).collect();
+    (!problems.is_empty()).then(|| problems.join("; "))
 }
 
 /// The paths with those they lead to through links, so that a rule about a place holds for every

@@ -6,6 +6,7 @@
 use crate::catalog::{Catalog, Status};
 use crate::component::Loaded;
 use crate::files::{FileError, Node, Staging, Unfinished, Workspace};
+use crate::nested::Between;
 use crate::tool::{self, Errand};
 use cap_std::fs::{File, FileExt};
 use hydroid_core::audit::{AuditAction, AuditEvent, AuditOutcome};
@@ -115,7 +116,8 @@ async fn carry(
         vault: VaultStep::Write { handoff: offered, taken: 0 },
         staged: Some(Staging::new(bytes + ROOM)),
     };
-    let (mut output, left) = tool::run(&writer, &call.call, context.clone(), write).await;
+    let (mut output, left) =
+        tool::run(&writer, &call.call, context.clone(), write, &Between::default()).await;
     if output.is_error {
         return Ok(output);
     }
@@ -148,7 +150,7 @@ async fn read_step(
 ) -> Result<Vec<u8>, String> {
     let step = VaultStep::Read { item, path: path.to_owned(), size, offered: Vec::new() };
     let errand = Errand { vault: step, staged: None };
-    let (output, left) = tool::run(reader, &call.call, context, errand).await;
+    let (output, left) = tool::run(reader, &call.call, context, errand, &Between::default()).await;
     match left.vault {
         VaultStep::Read { offered, .. } if !output.is_error => Ok(offered),
         // What it says may hold what it read, and nobody approved that the model sees it.

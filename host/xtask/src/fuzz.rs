@@ -6,7 +6,7 @@ use crate::paths;
 use anyhow::{Context, Result, bail};
 use std::process::Command;
 
-const TARGETS: [&str; 4] = ["manifest", "policy", "scrubber", "url_guard"];
+const TARGETS: [&str; 5] = ["component", "manifest", "policy", "scrubber", "url_guard"];
 
 /// Longest input tried, in bytes: what is looked for is short.
 const LONGEST_INPUT: u32 = 4096;
@@ -54,6 +54,6 @@ mod tests {
             .collect();
         assert_eq!(written, TARGETS);
         let error = run(Some("nothing"), 1).unwrap_err().to_string();
-        assert!(error.contains("targets: manifest, policy"), "{error}");
+        assert!(error.contains("targets: component, manifest, policy"), "{error}");
     }
 }

@@ -2,7 +2,9 @@
 //! Not part of the product: no crate depends on it, and it depends on none of them.
 //!
 //! Reading order: one file for each subcommand ([`components`], [`setup`], [`test`], [`demo`],
-//! [`authors`], [`bench`], [`eval`], [`fuzz`], [`mcp`], [`mutants`], [`catalog`]), then what they share: [`cargo`], [`paths`], [`suite`], [`aimock`], [`page`].
+//! [`authors`], [`bench`], [`eval`], [`fuzz`], [`load`], [`mcp`], [`mutants`], [`catalog`],
+//! [`registry`], [`autobahn`], [`schemathesis`]), then what they share: [`cargo`], [`paths`], [`suite`], [`aimock`], [`page`],
+//! [`python`], [`serving`].
 
 #![expect(
     clippy::disallowed_methods,
@@ -12,15 +14,20 @@
 )]
 
 mod authors;
+mod autobahn;
 mod bench;
 mod browser;
 mod catalog;
+mod clients;
 mod components;
 mod demo;
 mod eval;
 mod fuzz;
+mod load;
 mod mcp;
 mod mutants;
+mod registry;
+mod schemathesis;
 mod setup;
 mod test;
 
@@ -28,6 +35,8 @@ mod aimock;
 mod cargo;
 mod page;
 mod paths;
+mod python;
+mod serving;
 mod suite;
 
 use clap::{Parser, Subcommand};
@@ -62,6 +71,8 @@ enum Command {
     Components,
     /// Install the toolchains of component authors for the tests that use them, into `target`.
     Authors,
+    /// Judge the WebSocket protocol with Autobahn's suite, which needs Python 2.7.
+    Autobahn,
     /// Make `registry/models.json` of a checkout of models.dev.
     Catalog {
         /// The checkout.
@@ -83,6 +94,8 @@ enum Command {
         #[arg(long, value_name = "SECONDS", default_value_t = 60)]
         seconds: u32,
     },
+    /// Measure the daemon: many sessions at once, sockets that do nothing, and a soak.
+    Load(load::Load),
     /// Run the conformance suite of the Model Context Protocol against both sides of ours.
     Mcp {
         /// Only this revision, as `2025-11-25`.
@@ -97,6 +110,24 @@ enum Command {
         /// Only a part of the changes, as `1/8`.
         #[arg(long, value_name = "K/N")]
         shard: Option<String>,
+    },
+    /// Look for answers of the daemon that its OpenAPI document does not allow.
+    Schemathesis {
+        /// Requests derived for each operation, in each phase.
+        #[arg(long, value_name = "COUNT", default_value_t = 100)]
+        examples: u32,
+    },
+    /// Sign the index of components for a release, with a key of yours.
+    Registry {
+        /// What to do: `sign`.
+        #[arg(value_enum)]
+        what: Registered,
+        /// The name of the key, as `hydroid key list` shows it; needed if you have several.
+        #[arg(long, value_name = "NAME")]
+        key: Option<String>,
+        /// Use this `hydroid` instead of the release build.
+        #[arg(long, value_name = "PATH")]
+        binary: Option<PathBuf>,
     },
     /// Measure how well something works on public sets, and fail below its floors.
     Eval {
@@ -119,6 +150,13 @@ enum Evaluated {
     Memory,
 }
 
+/// What can be done with the index.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Registered {
+    /// Sign it.
+    Sign,
+}
+
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Setup => setup::run(),
@@ -126,11 +164,17 @@ fn main() -> ExitCode {
         Command::Test { filters } => test::run(&filters),
         Command::Components => components::build().map(|_| ()),
         Command::Authors => authors::install(),
+        Command::Autobahn => autobahn::run(),
+        Command::Schemathesis { examples } => schemathesis::run(examples),
         Command::Catalog { from, revision, date } => catalog::run(&from, revision, date),
         Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
+        Command::Load(load) => load::run(&load),
         Command::Mcp { revision } => mcp::run(revision.as_deref()),
         Command::Mutants { area, shard } => mutants::run(area.as_deref(), shard.as_deref()),
         Command::Eval { what: Evaluated::Memory } => eval::memory(),
+        Command::Registry { what: Registered::Sign, key, binary } => {
+            registry::sign(key.as_deref(), binary)
+        }
         Command::Bench { arguments } => bench::run(&arguments),
     };
     match result {

@@ -2,7 +2,7 @@
 //! Sets up nothing that only one machine has.
 
 use crate::suite::{Count, Demand, Report};
-use crate::{aimock, authors, browser, cargo, components, mcp, paths};
+use crate::{aimock, authors, browser, cargo, clients, components, mcp, paths, python};
 use anyhow::{Result, bail};
 use std::path::Path;
 use std::process::Command;
@@ -15,6 +15,11 @@ const NEEDS_BROWSER: &str = "chromium";
 
 /// Tests whose name contains this need [`mcp`]; without it they are left out, not passed.
 const NEEDS_MCP: &str = "mcp_npm";
+/// Tests whose name contains this need [`python`]; without it they are left out, not passed.
+const NEEDS_PYTHON: &str = "pypi";
+/// Tests whose name contains these need [`clients`]; without them they are left out, not passed.
+const NEEDS_NODE: &str = "client_typescript";
+const NEEDS_CLIENT_PYTHON: &str = "client_python";
 
 /// Tests whose name contains this need Debian's `docker-registry`, or where a variable says it is.
 const NEEDS_REGISTRY: &str = "docker_registry";
@@ -30,6 +35,8 @@ pub(crate) fn run(filters: &[String]) -> Result<()> {
     let aimock = aimock::install()?;
     let browser = browser::install()?;
     let mcp = mcp::install()?;
+    let python = python::install()?;
+    let clients = clients::install()?;
 
     let mut reports = vec![];
     let nextest = cargo::works("cargo", &["nextest", "--version"]);
@@ -59,6 +66,26 @@ pub(crate) fn run(filters: &[String]) -> Result<()> {
             NEEDS_MCP,
             "because `npm` and Node.js, or its build for this machine, are not there".to_owned(),
         )),
+    }
+    match &python {
+        Some(program) => {
+            host.env(python::VARIABLE, program);
+        }
+        None => left_out.push((
+            NEEDS_PYTHON,
+            "because Python 3.10 or newer with `venv` is not there".to_owned(),
+        )),
+    }
+    host.env(clients::PACKAGES, &clients.packages);
+    if !clients.has_node {
+        left_out
+            .push((NEEDS_NODE, "because `npm` and Node.js 20 or newer are not there".to_owned()));
+    }
+    if !clients.has_python {
+        left_out.push((
+            NEEDS_CLIENT_PYTHON,
+            "because `python3` from 3.11 on and its `pip` are not there".to_owned(),
+        ));
     }
     if !has_registry() {
         left_out

@@ -47,6 +47,9 @@ fn echo(home: &Home) {
     assert_eq!(Daemon::start(home, &[]).status("GET", "/debug/echo"), 404);
     // Without the headers of a socket it is there and refuses.
     assert_eq!(Daemon::start(home, &["gateway.echo=true"]).status("GET", "/debug/echo"), 400);
+    run(home, &["gateway.echo=true", "gateway.bind=0.0.0.0:0"], &["serve"])
+        .code(1)
+        .tells("tests on this machine");
 }
 
 /// The status of a request with this head and nothing else.

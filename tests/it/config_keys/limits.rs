@@ -1,7 +1,7 @@
 //! `limits.*`: each is set low enough to stop a component that is not stopped otherwise.
 
 use super::{Tested, call, check, run};
-use crate::support::hydroid::{Home, test_component};
+use crate::support::hydroid::{Home, Ran, test_component};
 
 pub(super) const TESTED: &[Tested<Home>] = &[
     ("limits.call", call_time),
@@ -12,6 +12,8 @@ pub(super) const TESTED: &[Tested<Home>] = &[
     ("limits.log", log),
     ("limits.log_lines", log_lines),
     ("limits.memory", memory),
+    ("limits.nested_calls", nested_calls),
+    ("limits.nesting", nesting),
     ("limits.output", output),
     ("limits.random", random),
     ("limits.resources", resources),
@@ -22,10 +24,13 @@ pub(super) const TESTED: &[Tested<Home>] = &[
 fn limits_have_an_effect() {
     let home = Home::with_config("[secrets.test]\nfile = \"key\"\n");
     home.write("key", "any-text-at-all");
-    for component in ["test-tool-pure", "test-tool-web"] {
+    for component in ["test-tool-invoke", "test-tool-pure", "test-tool-web"] {
         home.run(&["component", "add", "--allow-unsigned", &test_component(component)]).code(0);
     }
     home.run(&["component", "grant", "test-tool-web", "web", "--secret", "test"]).code(0);
+    for profile in ["invoke", "file-read-only"] {
+        home.run(&["component", "grant", "test-tool-invoke", profile]).code(0);
+    }
     check(&home, TESTED);
 }
 
@@ -113,6 +118,23 @@ fn memory(home: &Home) {
     run(home, &["limits.memory=257MiB"], &["config", "show"])
         .code(2)
         .tells("`limits.memory` is at most 256MiB");
+}
+
+/// Has a tool call `echo` so often, and says what came of it.
+fn relayed(home: &Home, settings: &[&str], times: u32) -> Ran {
+    let arguments = r#"{\"text\":\"heard\"}"#;
+    let call = format!(r#"call relay {{"tool":"echo","arguments":"{arguments}","times":{times}}}"#);
+    run(home, settings, &["ask", &call]).code(0)
+}
+
+fn nested_calls(home: &Home) {
+    relayed(home, &["limits.nested_calls=2"], 3).says("`limits.nested_calls`");
+    relayed(home, &["limits.nested_calls=2"], 2).says("ok: heard");
+}
+
+fn nesting(home: &Home) {
+    relayed(home, &["limits.nesting=0"], 1).says("`limits.nesting` is 0");
+    relayed(home, &["limits.nesting=1"], 1).says("ok: heard");
 }
 
 fn output(home: &Home) {

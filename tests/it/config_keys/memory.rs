@@ -3,6 +3,7 @@
 
 use super::server::{Received, Reply, Server};
 use super::{Tested, check, run};
+use crate::support::database_service::DatabaseService;
 use crate::support::hydroid::{Home, Ran};
 use serde_json::{Value, json};
 
@@ -15,6 +16,8 @@ pub(super) const TESTED: &[Tested<()>] = &[
     ("memory.recall", recall),
     ("memory.recall_tokens", recall_tokens),
     ("memory.recency", recency),
+    ("memory.token", token),
+    ("memory.url", url),
     ("memory.weights.keyword", keyword),
     ("memory.weights.keyword_window", keyword_window),
     ("memory.weights.vector", vector),
@@ -106,6 +109,30 @@ fn diversity((): &()) {
     };
     assert!(least(&["memory.diversity=0.0"]).abs() < 1e-9);
     assert!(least(&["memory.diversity=1.0"]) > 0.3);
+}
+
+/// A service and a home that keeps its notes there.
+fn at_a_service(token: Option<&str>) -> (tempfile::TempDir, DatabaseService, Home) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let service = DatabaseService::start(&directory.path().join("service.db"), token);
+    (directory, service, Home::new())
+}
+
+fn url((): &()) {
+    let (_directory, service, home) = at_a_service(None);
+    let there = format!("memory.url={}", service.url());
+    run(&home, &[&there], &["memory", "save", "a room with a view"]).code(0);
+    run(&home, &[&there], &["memory", "list"]).code(0).says("a room with a view");
+    home.run(&["memory", "list"]).code(0).tells("there are no notes yet");
+    run(&home, &["memory.url=ftp://a.example"], &["memory", "list"]).code(2).tells("libsql://");
+}
+
+fn token((): &()) {
+    let (_directory, service, home) = at_a_service(Some("token-seven"));
+    let there = format!("memory.url={}", service.url());
+    run(&home, &[&there], &["memory", "list"]).code(1).tells("wants a token");
+    home.run_with(&["secret", "set", "seven"], b"token-seven").code(0);
+    run(&home, &[&there, "memory.token=seven"], &["memory", "list"]).code(0);
 }
 
 fn importance((): &()) {

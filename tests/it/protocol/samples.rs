@@ -1,12 +1,13 @@
 //! A sample of every message, made of the types themselves. Some kinds have two: with and without
 //! what may be absent.
 
-use hydroid_core::entry::{Entry, Outcome};
-use hydroid_core::id::{CallId, ComponentId, SessionId, TurnId, UserId};
-use hydroid_core::message::{Bytes, Label, Message, Origin, Usage};
+use hydroid_core::entry::{DecidedBy, Entry, Outcome};
+use hydroid_core::id::{CallId, ClientKey, ComponentId, SessionId, TurnId, UserId};
+use hydroid_core::message::{Bytes, Label, Message, Origin, StopReason, Usage};
 use hydroid_core::money::Money;
-use hydroid_core::policy::Mode;
+use hydroid_core::policy::{Decision, Mode};
 use hydroid_core::protocol::*;
+use hydroid_core::reliability::{ModelNews, ModelRef};
 use hydroid_core::tool::{Impact, Preview, ToolCall, ToolOutput};
 use serde_json::{Value, json};
 
@@ -42,6 +43,14 @@ fn turn() -> TurnId {
     TurnId::new("019a2b3c-0000-7000-8000-0000000000aa")
 }
 
+fn model(name: &str) -> ModelRef {
+    ModelRef { provider: ComponentId::new("provider-openai"), model: name.into() }
+}
+
+fn key() -> ClientKey {
+    ClientKey::new("my-script-42")
+}
+
 fn settings() -> SessionSettings {
     SessionSettings {
         provider: Some("provider-openai".into()),
@@ -74,8 +83,8 @@ fn requests() -> Vec<Request> {
         Request::Ping,
         Request::Status,
         Request::Seen { notifications: vec!["n1".into()] },
-        Request::Create { title: title.clone(), settings: settings() },
-        Request::Create { title: None, settings: SessionSettings::default() },
+        Request::Create { title: title.clone(), settings: settings(), key: Some(key()) },
+        Request::Create { title: None, settings: SessionSettings::default(), key: None },
         Request::Sessions { archived: false, limit: Some(20) },
         Request::Open { session: session.clone(), after: Some(0) },
         Request::Open { session: session.clone(), after: None },
@@ -85,12 +94,23 @@ fn requests() -> Vec<Request> {
         Request::Archive { session: session.clone(), archived: true },
         Request::Fork { session: session.clone(), before: Some(turn()), title },
         Request::Rewind { session: session.clone(), before: Some(turn()) },
+        Request::Compact { session: session.clone() },
         Request::Delete { session: session.clone() },
         Request::Export { session: session.clone(), format: ExportFormat::Markdown },
         Request::Search { text: "rhine".into(), session: None, limit: Some(5) },
         Request::Settings { session: session.clone(), settings: settings() },
-        Request::Say { session: session.clone(), text: text.clone(), attachments },
-        Request::Say { session: session.clone(), text: text.clone(), attachments: Vec::new() },
+        Request::Say {
+            session: session.clone(),
+            text: text.clone(),
+            attachments,
+            key: Some(key()),
+        },
+        Request::Say {
+            session: session.clone(),
+            text: text.clone(),
+            attachments: Vec::new(),
+            key: None,
+        },
         Request::Steer { session: session.clone(), text: "in miles, please".into() },
         Request::Aside { session: session.clone(), text },
         answer(ApprovalAnswer::Once),
@@ -223,7 +243,9 @@ fn replies() -> Vec<Reply> {
                 excerpt: "how long is the Rhine?".into(),
             }],
         },
-        Reply::Accepted { session: session(), queued: 0 },
+        Reply::Accepted { session: session(), queued: 0, repeated: false },
+        Reply::Accepted { session: session(), queued: 0, repeated: true },
+        Reply::Compacted { session: session(), turns: 12 },
         Reply::AsideEnded { text: "About 766 miles.".into(), usage: usage() },
         Reply::Upload { upload: "u1".into(), received: 3, complete: true },
         Reply::Models {
@@ -282,7 +304,10 @@ fn told() -> Vec<ServerMessage> {
     vec![
         ServerMessage::Error {
             id: Some(7),
-            error: error(ErrorCode::NotFound, "no session `019a`; `sessions` lists yours"),
+            error: error(
+                ErrorCode::NotFound,
+                "no session `019a`; `hydroid session list` shows yours",
+            ),
         },
         ServerMessage::Error {
             id: None,
@@ -348,7 +373,11 @@ fn entries() -> Vec<Entry> {
     let component = ComponentId::new("tool-files-write");
     let label = Label::tool(component.clone(), "file_write", Origin::Unknown);
     vec![
-        Entry::TurnStarted { turn: turn(), parts: Message::user("write a file").parts },
+        Entry::TurnStarted {
+            turn: turn(),
+            parts: Message::user("write a file").parts,
+            key: Some(key()),
+        },
         Entry::StepStarted {
             turn: turn(),
             step: 1,
@@ -357,7 +386,7 @@ fn entries() -> Vec<Entry> {
         },
         Entry::Thinking { turn: turn(), text: "A file.".into(), opaque: None },
         Entry::Text { turn: turn(), text: "I ".into() },
-        Entry::CallReceived { turn: turn(), call: call.clone() },
+        Entry::CallReceived { turn: turn(), call: call.clone(), parent: None },
         Entry::ApprovalAsked {
             turn: turn(),
             call_id: call.id.clone(),
@@ -367,6 +396,19 @@ fn entries() -> Vec<Entry> {
             reason: "it changes your files".into(),
             scope: "file_write(/shared/**)".into(),
             preview: Some(Preview::Difference { text: "+hi\n".into(), digest: "sha256:00".into() }),
+        },
+        Entry::CallEdited {
+            turn: turn(),
+            call_id: call.id.clone(),
+            arguments: "{\"content\":\"hi\",\"path\":\"/shared/b\"}".into(),
+        },
+        Entry::CallDecided {
+            turn: turn(),
+            call_id: call.id.clone(),
+            decision: Decision::Deny { reason: "not there".into() },
+            by: DecidedBy::User,
+            rule: String::new(),
+            component: Some(component.clone()),
         },
         Entry::Steered { turn: turn(), parts: Message::user("shorter").parts },
         Entry::CallStarted {
@@ -381,6 +423,23 @@ fn entries() -> Vec<Entry> {
             output: ToolOutput::text("written"),
             label,
         },
+        Entry::Cited { turn: turn(), uri: "https://docs.rs/".into(), title: Some("Docs".into()) },
+        Entry::StepEnded {
+            turn: turn(),
+            stop: StopReason::EndTurn,
+            usage: usage(),
+            dollars: Money::of_dollars(0.0125),
+        },
+        Entry::Notice { turn: turn(), text: "the answer was cut off".into() },
+        Entry::ModelNews {
+            turn: turn(),
+            news: ModelNews::FellBack {
+                from: model("gpt-5"),
+                to: model("gpt-5-mini"),
+                kind: "overloaded".into(),
+                why: "too many requests".into(),
+            },
+        },
         Entry::TurnEnded {
             turn: turn(),
             outcome: Outcome::Completed,
@@ -389,5 +448,10 @@ fn entries() -> Vec<Entry> {
         },
         Entry::SettingsChanged { settings: settings() },
         Entry::Rewound { to: Some(turn()) },
+        Entry::Compacted {
+            covers: 12,
+            summary: "They spoke of rivers.".into(),
+            by: Some(model("gpt-5-mini")),
+        },
     ]
 }

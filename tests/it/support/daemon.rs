@@ -50,6 +50,11 @@ impl Daemon {
         &self.address
     }
 
+    /// The token of whoever may do everything.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
     /// Ends it without a word.
     pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
@@ -58,12 +63,18 @@ impl Daemon {
         }
     }
 
-    fn send(&self, method: &str, path: &str, body: &Value) -> TcpStream {
+    /// A request that is sent and not waited for.
+    pub(crate) fn sent(&self, method: &str, path: &str) -> TcpStream {
+        self.send(method, path, "", &Value::Null)
+    }
+
+    fn send(&self, method: &str, path: &str, header: &str, body: &Value) -> TcpStream {
         let mut stream = TcpStream::connect(&self.address).expect("the daemon listens");
         stream.set_read_timeout(Some(LONGEST)).expect("a time limit");
         let body = if body.is_null() { String::new() } else { body.to_string() };
+        let header = if header.is_empty() { String::new() } else { format!("{header}\r\n") };
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n{header}\r\n{body}",
             self.address,
             self.token,
             body.len()
@@ -74,8 +85,12 @@ impl Daemon {
 
     /// Status and body of an answer.
     pub(crate) fn answer(&self, method: &str, path: &str, body: &Value) -> (u16, String) {
+        self.answer_with(method, path, "", body)
+    }
+
+    fn answer_with(&self, method: &str, path: &str, header: &str, body: &Value) -> (u16, String) {
         let mut answer = String::new();
-        self.send(method, path, body).read_to_string(&mut answer).expect("an answer");
+        self.send(method, path, header, body).read_to_string(&mut answer).expect("an answer");
         let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
         let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
         (status, body.to_owned())
@@ -89,7 +104,13 @@ impl Daemon {
     /// The reply to a request that is done.
     #[track_caller]
     pub(crate) fn call(&self, method: &str, path: &str, body: &Value) -> Value {
-        let (status, text) = self.answer(method, path, body);
+        self.call_with(method, path, "", body)
+    }
+
+    /// The same, with another header line.
+    #[track_caller]
+    pub(crate) fn call_with(&self, method: &str, path: &str, header: &str, body: &Value) -> Value {
+        let (status, text) = self.answer_with(method, path, header, body);
         assert_eq!(status, 200, "{method} {path}: {text}");
         serde_json::from_str(&text).expect("JSON")
     }
@@ -103,7 +124,7 @@ impl Daemon {
         is_last: impl Fn(&Value) -> bool,
     ) -> Vec<Value> {
         let path = format!("/api/v1/sessions/{session}/events?after={after}");
-        let stream = self.send("GET", &path, &Value::Null);
+        let stream = self.send("GET", &path, "", &Value::Null);
         let mut entries = Vec::new();
         for line in BufReader::new(stream).lines() {
             let Ok(line) = line else { break };

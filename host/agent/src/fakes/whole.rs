@@ -5,7 +5,7 @@ use super::FakeJournal;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use hydroid_core::entry::Entry;
-use hydroid_core::id::{SessionId, TurnId, UserId};
+use hydroid_core::id::{ClientKey, SessionId, TurnId, UserId};
 use hydroid_core::message::Usage;
 use hydroid_core::money::Money;
 use hydroid_core::ports::{
@@ -79,6 +79,28 @@ impl StoredSessions for FakeJournal {
             Ok(entries.filter(|stored| stored.seq > after).take(limit as usize).collect())
         }
         .boxed()
+    }
+
+    fn begin(&self, new: NewSession, key: ClientKey) -> Answer<'_, SessionId> {
+        let begun = self.begun.lock().unwrap().get(&key).cloned();
+        let id = begun.clone().unwrap_or_else(|| new.id.clone());
+        if begun.is_none() {
+            self.begun.lock().unwrap().insert(key, new.id.clone());
+            self.sessions.lock().unwrap().insert(new.id.clone(), (new, Vec::new()));
+        }
+        async move { Ok(id) }.boxed()
+    }
+
+    fn was_said<'a>(
+        &'a self,
+        _: &'a UserId,
+        session: &'a SessionId,
+        key: &'a ClientKey,
+    ) -> Answer<'a, bool> {
+        let found = self.stored(session.as_str()).into_iter().any(|stored| {
+            matches!(stored.entry, Entry::TurnStarted { key: Some(known), .. } if known == *key)
+        });
+        async move { Ok(found) }.boxed()
     }
 
     fn with_an_open_turn<'a>(&'a self, _: &'a UserId) -> Answer<'a, Vec<SessionId>> {

@@ -32,7 +32,8 @@ pub(super) async fn ask(
     let own = history::settings(&entries);
     let mut messages = entry::conversation(&scrubber.known_entries(entries));
     messages.push(Message::user(mask_known(&scrubber, &text)));
-    let mut request = effects::request(parts, messages, &[], true, &own).map_err(failed)?;
+    let files = effects::personal_files(parts, &hub.parts.user).await;
+    let mut request = effects::request(parts, messages, &files, true, &own).map_err(failed)?;
     request.system.push_str(BESIDE);
     let _place = Arc::clone(&hub.permits).acquire_owned().await;
     let context = CallContext {
@@ -43,6 +44,9 @@ pub(super) async fn ask(
         cancel: CancelFlag::default(),
         progress: Arc::new(|_, _| {}),
         secret: SawSecret::default(),
+        trace: Default::default(),
+        nested: None,
+        wants_data: false,
     };
     let mut answer = Answer { tell, text: String::new(), usage: Usage::default() };
     let mut scrubbed = AnswerScrubber::new(scrubber);

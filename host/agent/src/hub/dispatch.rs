@@ -3,7 +3,7 @@
 use super::refusal::{internal, not_recalled, refused, stored, unanswered, unchanged};
 use super::{Hub, Inner, mode_of};
 use crate::{AnswerError, SayError, history, session_policy};
-use hydroid_core::id::{CallId, SessionId, TurnId};
+use hydroid_core::id::{CallId, ClientKey, SessionId, TurnId};
 use hydroid_core::message::{Content, Label, Part};
 use hydroid_core::policy::{PolicyRule, RuleOrigin, Who};
 use hydroid_core::ports::{
@@ -34,13 +34,14 @@ impl Hub {
     pub(super) async fn dispatch(&self, request: Request) -> Answered {
         let hub = &self.inner;
         match request {
-            Request::Create { title, settings } => hub.create(title, settings).await,
+            Request::Create { title, settings, key } => hub.create(title, settings, key).await,
             Request::Sessions { archived, limit } => hub.sessions(archived, limit).await,
             Request::Entries { session, after, limit } => hub.entries(session, after, limit).await,
             Request::Rename { session, title } => hub.rename(session, title).await,
             Request::Archive { session, archived } => hub.archive(session, archived).await,
             Request::Fork { session, before, title } => hub.fork(session, before, title).await,
             Request::Rewind { session, before } => hub.rewind(session, before).await,
+            Request::Compact { session } => hub.compact(session).await,
             Request::Delete { session } => hub.remove(session).await,
             Request::Export { session, format } => hub.export(session, format).await,
             Request::Search { text, session, limit } => hub.search(text, session, limit).await,
@@ -92,19 +93,33 @@ impl Hub {
 impl Inner {
     // ---- sessions ----
 
-    async fn create(&self, title: Option<String>, settings: SessionSettings) -> Answered {
+    async fn create(
+        &self,
+        title: Option<String>,
+        settings: SessionSettings,
+        key: Option<ClientKey>,
+    ) -> Answered {
         self.refuse_if_over()?;
+        self.check_key(key.as_ref())?;
         self.check_settings(&settings)?;
         let parts = self.parts.agent.parts();
-        let id = SessionId::new((parts.new_turn_id)());
+        let mut id = SessionId::new((parts.new_turn_id)());
         let new = NewSession {
             id: id.clone(),
             user: self.parts.user.clone(),
             title: title.map(|title| self.title_of(&title)).transpose()?.unwrap_or_default(),
             created_ms: parts.clock.now_ms(),
         };
-        self.parts.sessions.create(new).await.map_err(stored)?;
-        if settings != SessionSettings::default() {
+        let mut is_empty = true;
+        match key {
+            None => self.parts.sessions.create(new).await.map_err(stored)?,
+            Some(key) => {
+                id = self.parts.sessions.begin(new, key).await.map_err(stored)?;
+                // A host that was killed in between has left it without its settings.
+                is_empty = self.described(&id).await?.last_seq == 0;
+            }
+        }
+        if is_empty && settings != SessionSettings::default() {
             let entry = hydroid_core::entry::Entry::SettingsChanged { settings };
             let now_ms = parts.clock.now_ms();
             self.parts.sessions.append(&id, &[entry], now_ms).await.map_err(stored)?;
@@ -190,6 +205,13 @@ impl Inner {
         room.wake().await?.rewind(to).await.map_err(|error| unchanged(&error))?;
         self.announce(&session).await;
         Ok(Reply::Done)
+    }
+
+    async fn compact(self: &std::sync::Arc<Self>, session: SessionId) -> Answered {
+        self.refuse_if_over()?;
+        let session = self.named(&session).await?;
+        let turns = self.room(&session).compact().await?;
+        Ok(Reply::Compacted { session, turns })
     }
 
     async fn remove(self: &std::sync::Arc<Self>, session: SessionId) -> Answered {

@@ -2,10 +2,9 @@
 //! among the turns of the user, and waits for its end. A session that is not used for a while
 //! leaves memory here.
 
-use super::room::Room;
+use super::room::{Room, Said};
 use crate::session::{Session, TurnError, TurnHandle};
 use hydroid_core::entry::Outcome;
-use hydroid_core::message::Part;
 use hydroid_core::protocol::Activity;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,10 +21,10 @@ pub(super) async fn drive(room: Arc<Room>, session: Session) {
     }
     loop {
         let Ok(hub) = room.hub() else { return };
-        while let Some(parts) = room.next_said() {
+        while let Some(said) = room.next_said() {
             let permit = Arc::clone(&hub.permits).acquire_owned().await;
             room.hold(permit.ok());
-            if !turn(&room, &session, parts).await {
+            if !turn(&room, &session, said).await {
                 return;
             }
         }
@@ -45,10 +44,11 @@ pub(super) async fn drive(room: Arc<Room>, session: Session) {
 }
 
 /// Runs one turn; false if the session is over.
-async fn turn(room: &Arc<Room>, session: &Session, parts: Vec<Part>) -> bool {
+async fn turn(room: &Arc<Room>, session: &Session, said: Said) -> bool {
     let Ok(hub) = room.hub() else { return false };
+    let Said { parts, key } = said;
     hub.title(&room.session, &parts).await;
-    match session.say(parts).await {
+    match session.say_under(key, parts).await {
         Ok(turn) => follow(room, turn).await,
         Err(crate::SayError::Closed) => {
             room.failed();

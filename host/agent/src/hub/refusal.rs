@@ -1,7 +1,7 @@
 //! Why a request was refused, as the protocol says it. What only the operator can mend is logged,
 //! and the client is told no more than that.
 
-use crate::{AnswerError, ChangeError, OpenError, SayError};
+use crate::{AnswerError, ChangeError, CompactError, OpenError, SayError};
 use hydroid_core::ports::{RecallError, StoreError};
 use hydroid_core::protocol::{ErrorCode, RequestError};
 
@@ -18,12 +18,18 @@ pub(super) fn internal(error: &dyn std::error::Error) -> RequestError {
     RequestError::new(ErrorCode::Internal, "the host failed; `hydroid logs` says more")
 }
 
+/// A session that this user does not have; of a long name the beginning is told.
+pub(super) fn no_session(named: &str) -> RequestError {
+    let shown: String = named.chars().take(64).collect();
+    RequestError::new(
+        ErrorCode::NotFound,
+        format!("no session `{shown}`; `hydroid session list` shows yours"),
+    )
+}
+
 pub(super) fn stored(error: StoreError) -> RequestError {
     match error {
-        StoreError::NoSession(session) => RequestError::new(
-            ErrorCode::NotFound,
-            format!("no session `{session}`; `sessions` lists yours"),
-        ),
+        StoreError::NoSession(session) => no_session(session.as_str()),
         StoreError::SessionExists(_) | StoreError::Database { .. } => internal(&error),
     }
 }
@@ -55,6 +61,14 @@ pub(super) fn unchanged(error: &ChangeError) -> RequestError {
         ChangeError::NoTurn(_) => RequestError::new(ErrorCode::NotFound, error.to_string()),
         ChangeError::Closed => RequestError::new(ErrorCode::ShuttingDown, error.to_string()),
         ChangeError::Journal(_) => internal(error),
+    }
+}
+
+pub(super) fn uncompacted(error: &CompactError) -> RequestError {
+    match error {
+        CompactError::Busy => RequestError::new(ErrorCode::TurnRuns, error.to_string()),
+        CompactError::Closed => RequestError::new(ErrorCode::Cancelled, error.to_string()),
+        CompactError::Journal(_) => internal(error),
     }
 }
 

@@ -4,10 +4,10 @@
 
 use super::Inner;
 use super::driver;
-use super::refusal::{refused, stored, unopened};
+use super::refusal::{refused, stored, uncompacted, unopened};
 use crate::session::Session;
 use hydroid_core::entry::Entry;
-use hydroid_core::id::{CallId, SessionId, TurnId};
+use hydroid_core::id::{CallId, ClientKey, SessionId, TurnId};
 use hydroid_core::message::Part;
 use hydroid_core::ports::Sink;
 use hydroid_core::protocol::{
@@ -53,9 +53,27 @@ struct State {
     turn: Option<(TurnId, Instant)>,
     calls: BTreeMap<CallId, (String, Instant)>,
     names: BTreeMap<CallId, String>,
-    queue: VecDeque<Vec<Part>>,
+    queue: VecDeque<Said>,
+    /// The key of the message whose turn is about to begin: it is not in the journal yet.
+    starting: Option<ClientKey>,
+    /// Who waits for a summary.
+    compacting: usize,
     used: Instant,
     permit: Option<OwnedSemaphorePermit>,
+}
+
+/// A message that waits for its turn.
+pub(super) struct Said {
+    pub(super) parts: Vec<Part>,
+    pub(super) key: Option<ClientKey>,
+}
+
+/// What became of a message.
+pub(super) enum Accepted {
+    /// It waits, and so many before it.
+    Queued(u32),
+    /// It was said before.
+    Repeated,
 }
 
 /// Where one follower's messages go.
@@ -82,6 +100,8 @@ impl Room {
             calls: BTreeMap::new(),
             names: BTreeMap::new(),
             queue: VecDeque::new(),
+            starting: None,
+            compacting: 0,
             used: Instant::now(),
             permit: None,
         };
@@ -163,11 +183,17 @@ impl Room {
 
     // ---- what waits ----
 
-    /// Lets a message wait for its turn; returns how many are before it.
-    pub(super) async fn say(self: &Arc<Self>, parts: Vec<Part>) -> Result<u32, RequestError> {
+    /// Lets a message wait for its turn, once for each key.
+    pub(super) async fn say(self: &Arc<Self>, said: Said) -> Result<Accepted, RequestError> {
         let hub = self.hub()?;
-        // Held, so that the session does not leave memory before the message waits in it.
+        // Held, so that the session does not leave memory before the message waits in it, and no
+        // other of the same key comes between looking for it and letting it wait.
         let mut awake = self.awake.lock().await;
+        if let Some(key) = &said.key
+            && self.was_said(&hub, key).await?
+        {
+            return Ok(Accepted::Repeated);
+        }
         self.wake_if_asleep(&mut awake).await?;
         let queued = {
             let mut state = self.state();
@@ -176,19 +202,39 @@ impl Room {
             if waiting >= hub.parts.limits.queued {
                 return Err(refused(&crate::SayError::Busy { waiting }));
             }
-            state.queue.push_back(parts);
+            state.queue.push_back(said);
             let ahead = waiting + usize::from(state.activity != Activity::Idle);
             self.show_state(&mut state);
             u32::try_from(ahead).unwrap_or(u32::MAX)
         };
         self.work.notify_one();
-        Ok(queued)
+        Ok(Accepted::Queued(queued))
+    }
+
+    /// True if a message of this key waits or began a turn. What waits is looked at first: until
+    /// its turn is in the journal it is found there.
+    pub(super) async fn was_said(
+        &self,
+        hub: &Inner,
+        key: &ClientKey,
+    ) -> Result<bool, RequestError> {
+        let waits = {
+            let state = self.state();
+            state.starting.as_ref() == Some(key)
+                || state.queue.iter().any(|said| said.key.as_ref() == Some(key))
+        };
+        if waits {
+            return Ok(true);
+        }
+        let user = &hub.parts.user;
+        hub.parts.sessions.was_said(user, &self.session, key).await.map_err(stored)
     }
 
     /// The next message; what the session does is then waiting for its place.
-    pub(super) fn next_said(&self) -> Option<Vec<Part>> {
+    pub(super) fn next_said(&self) -> Option<Said> {
         let mut state = self.state();
         let said = state.queue.pop_front()?;
+        state.starting = said.key.clone();
         state.used = Instant::now();
         self.becomes(&mut state, Activity::Waiting);
         Some(said)
@@ -211,8 +257,65 @@ impl Room {
     pub(super) fn is_done(&self) {
         let mut state = self.state();
         state.permit = None;
+        state.starting = None;
         state.used = Instant::now();
         self.becomes(&mut state, Activity::Idle);
+    }
+
+    // ---- summing up ----
+
+    /// Has the older part of the conversation summed up, and tells for how many turns the summary
+    /// stands. It goes on when whoever asked is gone, and who asks meanwhile waits for the same.
+    pub(super) async fn compact(self: &Arc<Self>) -> Result<u32, RequestError> {
+        let hub = self.hub()?;
+        let mut awake = self.awake.lock().await;
+        let session = self.wake_if_asleep(&mut awake).await?;
+        let permit = {
+            let mut state = self.state();
+            state.used = Instant::now();
+            let permit = if state.compacting > 0 {
+                None
+            } else if state.activity == Activity::Idle && state.queue.is_empty() {
+                Some(Arc::clone(&hub.permits).try_acquire_owned().map_err(|_| {
+                    let text = format!(
+                        "{} turns of yours run, which are the most at once; wait for one, or raise `gateway.turns_per_user`",
+                        hub.parts.limits.turns
+                    );
+                    RequestError::new(ErrorCode::LimitReached, text)
+                })?)
+            } else {
+                return Err(uncompacted(&crate::CompactError::Busy));
+            };
+            state.compacting += 1;
+            self.becomes(&mut state, Activity::Working);
+            permit
+        };
+        drop(awake);
+        let room = Arc::clone(self);
+        let summing = tokio::spawn(async move {
+            let compacted = session.compact().await;
+            drop(permit);
+            room.is_compacted();
+            if let Ok(hub) = room.hub() {
+                hub.announce(&room.session).await;
+            }
+            compacted
+        });
+        match summing.await {
+            Ok(compacted) => compacted.map_err(|error| uncompacted(&error)),
+            Err(_) => Err(uncompacted(&crate::CompactError::Closed)),
+        }
+    }
+
+    fn is_compacted(&self) {
+        let mut state = self.state();
+        state.compacting = state.compacting.saturating_sub(1);
+        state.used = Instant::now();
+        // A message that came meanwhile has its turn, and says so itself.
+        let only_that = state.activity == Activity::Working && state.turn.is_none();
+        if state.compacting == 0 && only_that {
+            self.becomes(&mut state, Activity::Idle);
+        }
     }
 
     fn becomes(&self, state: &mut State, activity: Activity) {
@@ -346,6 +449,7 @@ impl Room {
     pub(super) fn asleep(&self) {
         let mut state = self.state();
         state.permit = None;
+        state.starting = None;
         state.turn = None;
         state.calls.clear();
         state.names.clear();
@@ -381,6 +485,7 @@ impl Room {
     fn took(&self, state: &mut State, entry: &Entry) {
         match entry {
             Entry::TurnStarted { turn, .. } => {
+                state.starting = None;
                 state.turn = Some((turn.clone(), Instant::now()));
                 self.becomes(state, Activity::Working);
             }

@@ -87,6 +87,9 @@ impl Scene {
             cancel: self.cancel.clone(),
             progress: Arc::new(|_, _| {}),
             secret: SawSecret::default(),
+            trace: Default::default(),
+            nested: None,
+            wants_data: false,
         };
         let mut lines = Vec::new();
         let mut answer = match self.layers.complete(request, context).await {

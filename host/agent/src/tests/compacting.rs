@@ -2,7 +2,7 @@
 //! that is configured for it or by the host when none answers; and naming a session.
 
 use super::*;
-use crate::CompactError;
+use crate::{ChangeError, CompactError};
 use hydroid_core::ports::ModelError;
 
 const LONG: usize = 2_000;
@@ -107,9 +107,16 @@ async fn a_person_may_have_it_summed_up_and_may_change_their_mind() {
         async move { session.compact().await }
     });
     host.model.hangs.notified().await;
-    assert!(matches!(session.compact().await, Err(CompactError::Busy)));
+    let joined = tokio::spawn({
+        let session = session.clone();
+        async move { session.compact().await }
+    });
+    tokio::task::yield_now().await;
+    let rewound = session.rewind(None).await;
+    assert!(matches!(rewound, Err(ChangeError::TurnRuns)), "{rewound:?}");
     session.cancel().await;
     assert!(matches!(compacting.await.unwrap(), Err(CompactError::Closed)));
+    assert!(matches!(joined.await.unwrap(), Err(CompactError::Closed)));
     assert_eq!(compacted(&host.entries()), []);
     assert_eq!(session.compact().await.unwrap(), 1);
     turn(&session, "go on").await;

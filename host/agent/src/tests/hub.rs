@@ -4,9 +4,9 @@
 use crate::fakes::{Host, Nothing, Play, calls, says, text};
 use crate::{Hub, HubLimits, HubParts};
 use hydroid_core::entry::Entry;
-use hydroid_core::id::{CallId, SessionId, TurnId, UserId};
+use hydroid_core::id::{CallId, ClientKey, SessionId, TurnId, UserId};
 use hydroid_core::message::{Message, Part, Role, StopReason};
-use hydroid_core::ports::{Conversations, Following, ModelEvent};
+use hydroid_core::ports::{Conversations, Following, ModelEvent, PromptFile};
 use hydroid_core::protocol::{
     Activity, ApprovalAnswer, ErrorCode, Reply, Request, SessionInfo, SessionMessage,
     SessionSettings, Stopped,
@@ -43,7 +43,7 @@ fn hub_of(host: &Host, limits: HubLimits, occupied: Arc<AtomicBool>) -> Hub {
 }
 
 async fn create(hub: &Hub) -> SessionId {
-    let request = Request::Create { title: None, settings: SessionSettings::default() };
+    let request = Request::Create { title: None, settings: SessionSettings::default(), key: None };
     match hub.request(request).await.unwrap() {
         Reply::Session { session } => session.session,
         reply => panic!("{reply:?}"),
@@ -190,7 +190,10 @@ async fn a_queue_is_bounded_and_dropped_by_cancelling_all() {
     host.model.hangs.notified().await;
     for expect in [1, 2] {
         let reply = hub.say(&session, said("next")).await.unwrap();
-        assert_eq!(reply, Reply::Accepted { session: session.clone(), queued: expect });
+        assert_eq!(
+            reply,
+            Reply::Accepted { session: session.clone(), queued: expect, repeated: false }
+        );
     }
     let refused = hub.say(&session, said("one too many")).await.unwrap_err();
     assert_eq!(refused.code, ErrorCode::Busy);
@@ -331,7 +334,7 @@ async fn a_question_is_answered_in_a_session_that_was_not_in_memory() {
 async fn a_turn_that_a_killed_process_left_is_closed_when_it_is_followed() {
     let host = Host::new(vec![]);
     let left = vec![
-        Entry::TurnStarted { turn: TurnId::new("x"), parts: said("hi") },
+        Entry::TurnStarted { turn: TurnId::new("x"), parts: said("hi"), key: None },
         Entry::Text { turn: TurnId::new("x"), text: "half".into() },
     ];
     host.journal.left_by_another_process("s", left);
@@ -404,6 +407,8 @@ async fn a_question_beside_the_conversation_leaves_no_trace() {
     hub.say(&session, said("go")).await.unwrap();
     until_end(&mut following).await;
     let before = host.journal.stored(session.as_str());
+    let file = PromptFile { name: "USER.md".into(), text: "I am Anna".into() };
+    *host.memory.files.lock().unwrap() = vec![file];
     let told = Arc::new(std::sync::Mutex::new(String::new()));
     let tell = {
         let told = Arc::clone(&told);
@@ -413,4 +418,177 @@ async fn a_question_beside_the_conversation_leaves_no_trace() {
     assert!(matches!(reply, Reply::AsideEnded { text, .. } if text == "aside"));
     assert_eq!(*told.lock().unwrap(), "aside");
     assert_eq!(host.journal.stored(session.as_str()), before);
+    let asked = host.model.requests.lock().unwrap().last().unwrap().system.clone();
+    assert!(asked.contains("I am Anna") && asked.contains("beside the conversation"), "{asked}");
+}
+
+#[tokio::test]
+async fn a_conversation_is_summed_up_once_however_many_ask_and_followers_see_it() {
+    let host = Host::new(vec![
+        says("one"),
+        says("two"),
+        vec![Play::Hang],
+        says("They counted."),
+        says("three"),
+    ]);
+    let hub = hub(&host, LIMITS);
+    let session = create(&hub).await;
+    let compact = || Request::Compact { session: session.clone() };
+    let nothing = Reply::Compacted { session: session.clone(), turns: 0 };
+    assert_eq!(hub.request(compact()).await.unwrap(), nothing);
+    let (_, mut following) = follow(&hub, &session, 0).await;
+    for text in ["count to one with all the words that there are", "go on"] {
+        hub.say(&session, said(&text.repeat(100))).await.unwrap();
+        until_end(&mut following).await;
+        activity_is(&hub, &session, Activity::Idle).await;
+    }
+    // Whoever asked may be gone: it goes on, and who asks again waits for the same.
+    let first = tokio::spawn({
+        let (hub, compact) = (hub.clone(), compact());
+        async move { hub.request(compact).await }
+    });
+    host.model.hangs.notified().await;
+    first.abort();
+    let second = tokio::spawn({
+        let (hub, compact) = (hub.clone(), compact());
+        async move { hub.request(compact).await }
+    });
+    let rewind = Request::Rewind { session: session.clone(), before: None };
+    assert_eq!(hub.request(rewind).await.unwrap_err().code, ErrorCode::TurnRuns);
+    while host.model.requests.lock().unwrap().len() < 3 {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    hub.request(Request::Cancel { session: session.clone() }).await.unwrap();
+    assert_eq!(second.await.unwrap().unwrap_err().code, ErrorCode::Cancelled);
+    activity_is(&hub, &session, Activity::Idle).await;
+    let done = hub.request(compact()).await.unwrap();
+    assert_eq!(done, Reply::Compacted { session: session.clone(), turns: 1 });
+    let mut notes = Vec::new();
+    let seq = loop {
+        match following.next().await.unwrap() {
+            SessionMessage::Entry {
+                seq, entry: Entry::Compacted { covers, summary, .. }, ..
+            } => {
+                assert!(covers == 1 && summary.contains("They counted."), "{summary}");
+                break seq;
+            }
+            SessionMessage::Progress { note, .. } => notes.push(note),
+            _ => {}
+        }
+    };
+    assert!(notes.contains(&"the first turn is being summed up".to_owned()), "{notes:?}");
+    // Asked once more there is nothing left to gain, and nothing is written.
+    assert_eq!(hub.request(compact()).await.unwrap(), nothing);
+    assert_eq!(host.journal.stored(session.as_str()).len() as u64, seq);
+    host.no_faults();
+}
+
+#[tokio::test]
+async fn a_conversation_is_not_summed_up_while_a_turn_runs_and_a_turn_waits_for_its_summary() {
+    let host = Host::new(vec![
+        says(&"one ".repeat(200)),
+        says("two"),
+        vec![Play::Hang],
+        vec![Play::Hang],
+        says("four"),
+    ]);
+    let hub = hub(&host, LIMITS);
+    let session = create(&hub).await;
+    let compact = || Request::Compact { session: session.clone() };
+    let (_, mut following) = follow(&hub, &session, 0).await;
+    for text in ["one", "two"] {
+        hub.say(&session, said(text)).await.unwrap();
+        until_end(&mut following).await;
+        activity_is(&hub, &session, Activity::Idle).await;
+    }
+    hub.say(&session, said("hang")).await.unwrap();
+    host.model.hangs.notified().await;
+    assert_eq!(hub.request(compact()).await.unwrap_err().code, ErrorCode::TurnRuns);
+    hub.request(Request::Cancel { session: session.clone() }).await.unwrap();
+    until_end(&mut following).await;
+    activity_is(&hub, &session, Activity::Idle).await;
+    let summing = tokio::spawn({
+        let (hub, compact) = (hub.clone(), compact());
+        async move { hub.request(compact).await }
+    });
+    host.model.hangs.notified().await;
+    hub.say(&session, said("four")).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert_eq!(host.model.requests.lock().unwrap().len(), 4, "the turn waits");
+    hub.request(Request::Cancel { session: session.clone() }).await.unwrap();
+    assert_eq!(summing.await.unwrap().unwrap_err().code, ErrorCode::Cancelled);
+    until_end(&mut following).await;
+    activity_is(&hub, &session, Activity::Idle).await;
+    host.no_faults();
+}
+
+fn key(text: &str) -> Option<ClientKey> {
+    Some(ClientKey::new(text))
+}
+
+#[tokio::test]
+async fn what_is_asked_again_under_its_key_is_made_once() {
+    let host = Host::new(vec![vec![Play::Hang], says("second"), says("third")]);
+    let hub_ = hub(&host, LIMITS);
+    let create = |key| Request::Create { title: None, settings: SessionSettings::default(), key };
+    let begin = async |hub: &Hub, name: &str| match hub.request(create(key(name))).await.unwrap() {
+        Reply::Session { session } => session.session,
+        reply => panic!("{reply:?}"),
+    };
+    let session = begin(&hub_, "a").await;
+    assert_eq!(begin(&hub_, "a").await, session);
+    assert_ne!(begin(&hub_, "b").await, session);
+    let say = async |hub: &Hub, name: &str| match hub
+        .say_once(&session, said("hang"), key(name))
+        .await
+        .unwrap()
+    {
+        Reply::Accepted { repeated, .. } => repeated,
+        reply => panic!("{reply:?}"),
+    };
+    // While its turn is about to begin or runs, while it waits, and after a restart.
+    assert!(!say(&hub_, "1").await);
+    assert!(say(&hub_, "1").await);
+    host.model.hangs.notified().await;
+    assert!(say(&hub_, "1").await);
+    assert!(!say(&hub_, "2").await);
+    assert!(say(&hub_, "2").await);
+    let (_, mut following) = follow(&hub_, &session, 0).await;
+    hub_.request(Request::Cancel { session: session.clone() }).await.unwrap();
+    until_end(&mut following).await;
+    until_end(&mut following).await;
+    hub_.close().await;
+    let hub_ = hub(&host, LIMITS);
+    assert!(say(&hub_, "1").await && say(&hub_, "2").await);
+    assert_eq!(begin(&hub_, "a").await, session);
+    assert_eq!(
+        hub_.said(&session, &ClientKey::new("2")).await.unwrap(),
+        Some(Reply::Accepted { session: session.clone(), queued: 0, repeated: true })
+    );
+    assert_eq!(hub_.said(&session, &ClientKey::new("3")).await.unwrap(), None);
+    let began = host.journal.stored(session.as_str()).into_iter();
+    let began = began.filter(|stored| matches!(stored.entry, Entry::TurnStarted { .. })).count();
+    assert_eq!(began, 2);
+    for unfit in ["", "two words", "ü", &"x".repeat(129)] {
+        let refused = hub_.say_once(&session, said("hi"), key(unfit)).await.unwrap_err();
+        assert_eq!(refused.code, ErrorCode::Invalid, "{unfit}");
+        assert_eq!(hub_.request(create(key(unfit))).await.unwrap_err().code, ErrorCode::Invalid);
+    }
+    host.no_faults();
+}
+
+#[tokio::test]
+async fn of_many_who_say_the_same_at_once_one_is_heard() {
+    let host = Host::new(vec![says("one"), says("two")]);
+    let hub = hub(&host, LIMITS);
+    let session = create(&hub).await;
+    let all = (0..16).map(|_| hub.say_once(&session, said("go"), key("k")));
+    let replies = futures_util::future::join_all(all).await;
+    let heard = replies
+        .into_iter()
+        .filter(|reply| matches!(reply, Ok(Reply::Accepted { repeated: false, .. })))
+        .count();
+    assert_eq!(heard, 1);
+    host.no_faults();
 }

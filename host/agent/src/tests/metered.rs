@@ -169,6 +169,9 @@ async fn ask(scene: Scene, config: &str) -> (Result<Vec<ModelEvent>, ModelError>
         cancel: CancelFlag::default(),
         progress: Arc::new(|_, _| {}),
         secret: SawSecret::default(),
+        trace: Default::default(),
+        nested: None,
+        wants_data: false,
     };
     let pull = async {
         let mut completion = metered.complete(request, context).await?;

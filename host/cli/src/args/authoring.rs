@@ -11,8 +11,8 @@ pub(crate) struct New {
     /// The language it is written in.
     #[arg(long, value_enum, default_value_t = Language::Rust)]
     pub(crate) lang: Language,
-    /// What it is for.
-    #[arg(long, value_enum, default_value_t = NewRole::Tool)]
+    /// What it is for; all but `tool` in Rust.
+    #[arg(long, alias = "kind", value_enum, default_value_t = NewRole::Tool)]
     pub(crate) role: NewRole,
     /// A profile it wants, such as `web` or `file-read-only`; none if absent.
     #[arg(long = "profile", value_name = "PROFILE")]
@@ -42,8 +42,16 @@ pub(crate) enum Language {
 pub(crate) enum NewRole {
     /// Offers tools to the model.
     Tool,
-    /// Answers for models; in Rust.
+    /// Answers for models.
     Provider,
+    /// Carries messages of a service.
+    Channel,
+    /// Turns texts into vectors.
+    Embedder,
+    /// Is asked at points of the loop.
+    Hook,
+    /// Finds the text in documents.
+    Parser,
 }
 
 /// A build.

@@ -64,6 +64,11 @@ async fn create(ground: &Ground, kind: &str) -> Result<String> {
     let directory = directory(ground);
     private_directory(&directory)?;
     let database = ground.database().await?;
+    if let Some(address) = database.service() {
+        terminal::say(&format!(
+            "sessions and memory are at `{address}` and not in this copy; the service makes copies of its own, and `hydroid memory export` writes your notes to a file"
+        ));
+    }
     let created_ms = SystemClock.now_ms();
     let day = moment::second(created_ms).replace([' ', ':'], "-");
     let name = (0..100)

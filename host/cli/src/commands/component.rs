@@ -9,7 +9,7 @@ mod offer;
 mod outdated;
 mod portrait;
 mod publish;
-mod question;
+pub(super) mod question;
 mod rollback;
 mod source;
 mod versions;
@@ -124,6 +124,8 @@ pub(super) async fn grant_host(
         only: false,
         methods: Vec::new(),
         secrets: Vec::new(),
+        tools: Vec::new(),
+        quota: None,
         files_and_web: false,
     };
     grant::grant(ground, catalog, &wish).await.map(drop)
@@ -172,6 +174,7 @@ fn row_json(portrait: &Portrait) -> serde_json::Value {
             "reason": want.reason,
             "hosts": want.hosts,
             "methods": want.methods,
+            "tools": want.tools,
             "granted": portrait.grant.profiles.contains(profile),
         })
     });

@@ -233,6 +233,9 @@ async fn call(
         cancel: CancelFlag::default(),
         progress: Arc::new(|_, note| tracing::info!(%note, "progress")),
         secret: SawSecret::default(),
+        trace: Default::default(),
+        nested: None,
+        wants_data: false,
     };
     let output = catalog.run(checked, context).await;
     let scrubber = ground.scrubber.current();

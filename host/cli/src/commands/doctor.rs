@@ -7,7 +7,7 @@ use crate::exit::Exit;
 use crate::load::Setting;
 use crate::secrets::master_key::KeptIn;
 use crate::wire::{Ground, SystemClock, read_grants};
-use crate::{audited, models, release, stopped, terminal};
+use crate::{audited, models, release, servers, stopped, terminal};
 use anyhow::Result;
 use hydroid_core::config::{Policy, did_you_mean};
 use hydroid_core::harmless::{exact, harmless};
@@ -79,6 +79,7 @@ pub(crate) async fn run(environment: Arc<Environment>, settings: &[Setting]) -> 
             model(&mut findings, &ground, &catalog).await?;
             memory(&mut findings, &ground, &catalog).await?;
             hooks(&mut findings, &ground, &catalog)?;
+            servers(&mut findings, &ground, &catalog)?;
         }
         Err(error) => findings.broken(&format!("the components: {error:#}"))?,
     }
@@ -208,6 +209,30 @@ fn hooks(findings: &mut Findings, ground: &Ground, catalog: &Catalog) -> Result<
         match catalog.hook_problem(name) {
             None => findings.fine(&format!("the hook `{name}` is asked"))?,
             Some(problem) => findings.broken(&problem)?,
+        }
+    }
+    Ok(())
+}
+
+/// Whether the servers a person added can be called, as far as that is seen without calling them.
+fn servers(findings: &mut Findings, ground: &Ground, catalog: &Catalog) -> Result<()> {
+    let book = match servers::read_book(&ground.paths) {
+        Ok(book) => book,
+        Err(error) => return findings.broken(&format!("{error:#}")),
+    };
+    for (name, server) in &book.servers {
+        if let Some(problem) = servers::taken(catalog, name) {
+            findings.broken(&problem)?;
+            continue;
+        }
+        let Some(pinned) = servers::pinned(&ground.paths, name, server) else {
+            findings.note(&format!("nothing of the server {name} is allowed; `hydroid mcp allow {name}` shows what it offers"))?;
+            continue;
+        };
+        match servers::problem_with(&ground.secrets, &ground.user(), name, server) {
+            Some(problem) => findings.broken(&problem)?,
+            None => findings
+                .fine(&format!("the server {name} has {} tools", pinned.tools.len()))?,
         }
     }
     Ok(())
@@ -394,6 +419,9 @@ async fn database(findings: &mut Findings, ground: &Ground) -> Result<()> {
     }
     if problems.is_empty() {
         let sessions = database.sessions(&ground.user(), u32::MAX).await?.len();
+        if let Some(address) = database.service() {
+            findings.fine(&format!("sessions and memory are at `{address}`, which answers"))?;
+        }
         findings.fine(&format!(
             "sessions of `{}`: {sessions}, schema {version}, no damage found",
             ground.user()

@@ -41,9 +41,9 @@ pub(crate) async fn run(
         Mcp::Test { name } => show::test(&lay()?, &name).await,
         Mcp::Call(wish) => call::run(&lay()?, wish).await,
         Mcp::Allow { name, yes } => allow::run(&lay()?, &name, yes).await,
-        Mcp::Login { name, client_id, client_secret, yes } => {
+        Mcp::Login { name, client_id, client_secret, scope, yes } => {
             let client = client_id.map(|id| (id, client_secret));
-            login::run(&lay()?, &name, client, yes).await
+            login::run(&lay()?, &name, client, &scope, yes).await
         }
         Mcp::Remove { name } => remove(&lay()?, &name).await,
     }

@@ -111,6 +111,18 @@ pub(crate) async fn run(
 }
 
 async fn search(ground: &Ground, database: &Database, search: SearchMemory) -> Result<Exit> {
+    let narrowed = !search.tags.is_empty()
+        || search.source.is_some()
+        || search.since.is_some()
+        || search.before.is_some();
+    if !narrowed && !search.words.iter().any(|word| word.contains(char::is_alphanumeric)) {
+        return Err(usage(
+            "there is no word to look for; write what you remember of it, or see `hydroid memory recent` for what is newest",
+        ));
+    }
+    if search.limit == 0 {
+        return Err(usage("`--limit 0` shows nothing; write at least 1"));
+    }
     let tags = search.tags.iter().map(|tag| normal_tag(tag)).collect::<Result<_, _>>()?;
     let bound =
         |flag: &str, text: &Option<String>| text.as_ref().map(|text| when(flag, text)).transpose();
@@ -290,7 +302,7 @@ async fn status(ground: &Ground, database: &Database, as_json: bool) -> Result<E
         terminal::print_json(&json!({
             "notes": status.notes, "messages": status.messages, "files": status.files,
             "chunks": status.chunks, "embedded": status.embedded,
-            "of_other_embedders": status.of_other_embedders, "bytes": status.bytes,
+            "of_other_embedders": status.of_other_embedders, "bytes": status.bytes, "url": database.service(),
             "embedder": embedder.map(|embedder| json!({ "model": embedder.model, "identity": embedder.identity, "dimensions": embedder.dimensions })),
         }))?;
         return Ok(Exit::Done);
@@ -303,6 +315,9 @@ async fn status(ground: &Ground, database: &Database, as_json: bool) -> Result<E
         status.chunks,
         status.bytes >> 20
     ))?;
+    if let Some(address) = database.service() {
+        terminal::print_line(&format!("they are at `{address}`"))?;
+    }
     terminal::print_line(&match (&described, embedder) {
         (None, _) => "no embedder: words find it, meanings do not".to_owned(),
         (Some(Err(error)), _) => {

@@ -6,7 +6,7 @@ use crate::args::{IndexFile, Registry as Command};
 use crate::env::Environment;
 use crate::exit::{Exit, usage};
 use crate::paths::Paths;
-use crate::registry::{Index, Offered};
+use crate::registry::{Index, Offered, signed_by};
 use crate::terminal::{self, indented, table};
 use crate::wire::read_keys;
 use anyhow::{Context, Result, bail};
@@ -21,7 +21,7 @@ const LONGEST: usize = 200;
 /// Runs the command.
 pub(crate) fn run(command: &Command, environment: &Environment) -> Result<Exit> {
     match command {
-        Command::List { json, of } => list(&index(of, environment)?, *json),
+        Command::List { json, of } => list(&index(of, environment)?, *json, of),
         Command::Search { text, of } => search(text, of, environment),
         Command::Show { name, of } => show(&index(of, environment)?, name),
     }
@@ -53,11 +53,14 @@ fn index(of: &IndexFile, environment: &Environment) -> Result<Index> {
     Index::parse(&text).with_context(|| format!("`{shown}` is no index of components"))
 }
 
-fn list(index: &Index, as_json: bool) -> Result<Exit> {
+fn list(index: &Index, as_json: bool, of: &IndexFile) -> Result<Exit> {
     if as_json {
         terminal::print_json(&json!(index.components))?;
     } else {
         rows(index.components.iter())?;
+    }
+    if of.file.is_none() {
+        terminal::say(&signed_by()?);
     }
     Ok(Exit::Done)
 }

@@ -8,12 +8,14 @@ use crate::env::Environment;
 use crate::exit::{Exit, usage};
 use crate::load::Setting;
 use crate::paths::Paths;
-use crate::terminal;
 use crate::wire::{Ground, SystemClock};
+use crate::{telemetry, terminal};
 use anyhow::{Context, Result};
+use hydroid_core::id::UserId;
 use hydroid_core::ports::{Clock, Household, SecretValue, Secrets};
+use hydroid_core::protocol::Request;
 use hydroid_gateway::{Gateway, GatewayParts, ServeError, TlsFiles};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
@@ -35,10 +37,10 @@ pub(crate) async fn run(
     let again = Arc::new(Notify::new());
     let administrator =
         Administrator::new(Arc::clone(&environment), settings.clone(), Arc::clone(&again));
-    let users = Users::with(&ground, environment, settings).await?;
+    let users = Arc::new(Users::with(&ground, environment, settings).await?);
     let token = new_token()?;
     let parts = GatewayParts {
-        household: Arc::new(users) as Arc<dyn Household>,
+        household: Arc::clone(&users) as Arc<dyn Household>,
         administration: Some(Arc::new(administrator)),
         tokens: Arc::new(Tokens::of(&ground.paths)),
         local: (SecretValue::new(token.clone()), ground.user()),
@@ -62,7 +64,7 @@ pub(crate) async fn run(
     let door = bound.door();
     let (address, mut anew) = (bound.address(), false);
     let over = async {
-        let orders = answer_orders(&control, |order| match order {
+        let answer = |order: &Order| match order {
             Order::Status => json!({
                 "pid": pid,
                 "url": url,
@@ -74,7 +76,11 @@ pub(crate) async fn run(
                 Ok(link) => json!({ "link": format!("{url}{link}") }),
                 Err(problem) => json!({ "error": problem }),
             },
-            Order::Stop => json!({ "pid": pid }),
+            Order::Stop | Order::Ask { .. } => json!({ "pid": pid }),
+        };
+        let orders = answer_orders(&control, answer, |user, request| {
+            let users = Arc::clone(&users);
+            Box::pin(async move { answer_of(&*users, &user, request).await })
         });
         tokio::select! {
             () = orders => {}
@@ -86,10 +92,21 @@ pub(crate) async fn run(
     bound.serve(over).await;
     drop((only, control));
     if anew {
+        // What follows is another process in place of this one.
+        telemetry::flush().await;
         let address = serve.bind.is_some().then_some(address);
         return Err(begin_anew(address));
     }
     Ok(Exit::Done)
+}
+
+/// What a command is told that asks as a client would.
+async fn answer_of(users: &dyn Household, user: &UserId, request: Request) -> Value {
+    let answered = async { users.of(user).await?.request(request).await }.await;
+    match answered {
+        Ok(reply) => json!({ "reply": reply }),
+        Err(error) => json!({ "error": error }),
+    }
 }
 
 /// What `--bind` sets.

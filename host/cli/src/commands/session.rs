@@ -1,8 +1,10 @@
 //! `hydroid session`: what was said and done before, and going on with it.
 
+mod change;
+
 use super::{chat, model_settings};
 use crate::args::{Chat, ExportFormat, ModelChoice, Session};
-use crate::conversation::{Conversation, Opening, Person, find_session};
+use crate::conversation::{Conversation, Opening, Person, compacted, find_session};
 use crate::env::Environment;
 use crate::exit::Exit;
 use crate::load::Setting;
@@ -16,7 +18,9 @@ use hydroid_agent::SessionChoice;
 use hydroid_core::entry::Entry;
 use hydroid_core::harmless::excerpt;
 use hydroid_core::id::SessionId;
-use hydroid_core::ports::{Journal, StoredEntry};
+use hydroid_core::ports::{
+    Journal, Origin, Question, Recall as _, Source, StoredEntry, StoredSessions as _,
+};
 use hydroid_core::recording::recording;
 use hydroid_memory::Database;
 use serde_json::json;
@@ -27,6 +31,12 @@ const LISTED: u32 = 200;
 
 /// Characters of a title in the list.
 const TITLE: usize = 60;
+
+/// Characters of what was found.
+const EXCERPT: usize = 120;
+
+/// Most that is found.
+const MOST_FOUND: u32 = 50;
 
 /// Runs the command.
 pub(crate) async fn run(
@@ -41,10 +51,14 @@ pub(crate) async fn run(
     if let Session::Compact { id, choice } = command {
         return compact(&id, &choice, environment, settings).await;
     }
+    let command = match change::of(command) {
+        Ok(change) => return change::run(change, environment, &settings).await,
+        Err(command) => command,
+    };
     let ground = Ground::lay_to_look(environment, &settings)?;
     let database = ground.database().await?;
     match command {
-        Session::List { json } => list(&ground, &database, json).await,
+        Session::List { archived, json } => list(&ground, &database, archived, json).await,
         Session::Show { id } => {
             let (_, stored) = entries(&ground, &database, &id).await?;
             terminal::print(&transcript::plain(&only_entries(stored)))?;
@@ -75,8 +89,21 @@ pub(crate) async fn run(
             }
             Ok(Exit::Done)
         }
+        Session::Search { words, session, limit, json } => {
+            let session = match session {
+                Some(id) => Some(find_session(&database, &ground.user(), &id).await?),
+                None => None,
+            };
+            search(&ground, &database, words.join(" "), session, limit, json).await
+        }
         // Handled above: they open the database themselves.
-        Session::Resume { .. } | Session::Compact { .. } => Ok(Exit::Done),
+        Session::Resume { .. }
+        | Session::Compact { .. }
+        | Session::Rename { .. }
+        | Session::Archive { .. }
+        | Session::Fork { .. }
+        | Session::Rewind { .. }
+        | Session::Delete { .. } => Ok(Exit::Done),
     }
 }
 
@@ -86,6 +113,14 @@ async fn compact(
     environment: Arc<Environment>,
     mut settings: Vec<Setting>,
 ) -> Result<Exit> {
+    // The daemon has its own model, so another one is asked from here.
+    if choice.model.is_none() && choice.provider.is_none() && settings.is_empty() {
+        let looked = Ground::lay_to_look(Arc::clone(&environment), &settings)?;
+        if let Some(turns) = change::compacted_by_daemon(&looked, id).await? {
+            terminal::print_line(&compacted(turns))?;
+            return Ok(Exit::Done);
+        }
+    }
     settings.extend(model_settings(choice));
     let ground = Ground::lay(environment, &settings)?;
     refuse_if_stopped(&ground.paths)?;
@@ -103,14 +138,15 @@ async fn compact(
     };
     let mut conversation =
         Conversation::open(&agent, &ground.paths, ground.terminal, opening).await?;
-    let compacted = conversation.compact().await;
+    let said = conversation.compact().await;
     conversation.close().await;
-    terminal::print_line(&compacted?)?;
+    terminal::print_line(&said?)?;
     Ok(Exit::Done)
 }
 
-async fn list(ground: &Ground, database: &Database, as_json: bool) -> Result<Exit> {
-    let mut sessions = database.sessions(&ground.user(), LISTED).await?;
+async fn list(ground: &Ground, database: &Database, archived: bool, as_json: bool) -> Result<Exit> {
+    let sessions = database.list(&ground.user(), archived, LISTED).await?;
+    let mut sessions: Vec<_> = sessions.into_iter().map(|session| session.summary).collect();
     let scrubber = ground.scrubber.current();
     for session in &mut sessions {
         session.title = scrubber.mask_known(&session.title);
@@ -118,6 +154,10 @@ async fn list(ground: &Ground, database: &Database, as_json: bool) -> Result<Exi
     if as_json {
         let row = |session: &hydroid_core::ports::SessionSummary| json!({ "id": session.id, "title": session.title, "created_ms": session.created_ms, "updated_ms": session.updated_ms, "turns": session.turns });
         terminal::print_json(&sessions.iter().map(row).collect())?;
+        return Ok(Exit::Done);
+    }
+    if sessions.is_empty() && archived {
+        terminal::say("no session was put away");
         return Ok(Exit::Done);
     }
     if sessions.is_empty() {
@@ -135,6 +175,49 @@ async fn list(ground: &Ground, database: &Database, as_json: bool) -> Result<Exi
         ]
     });
     terminal::print(&table(&std::iter::once(head).chain(rows).collect::<Vec<_>>()))?;
+    Ok(Exit::Done)
+}
+
+async fn search(
+    ground: &Ground,
+    database: &Database,
+    words: String,
+    within: Option<SessionId>,
+    limit: u32,
+    as_json: bool,
+) -> Result<Exit> {
+    let limit = limit.clamp(1, MOST_FOUND);
+    let question = Question {
+        words,
+        // Of one session only those are kept that are its own.
+        limit: if within.is_some() { MOST_FOUND } else { limit },
+        sources: [Source::Message].into(),
+        ..Question::default()
+    };
+    let scrubber = ground.scrubber.current();
+    let mut found = Vec::new();
+    for hit in ground.memory(database)?.search(&ground.user(), question).await? {
+        let Origin::Message { session, .. } = hit.from else { continue };
+        if within.as_ref().is_none_or(|within| *within == session) {
+            found.push((session, hit.created_ms, scrubber.mask_known(&hit.text)));
+        }
+    }
+    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    if as_json {
+        let row = |(session, at_ms, text): &(SessionId, u64, String)| json!({ "session": session, "at_ms": at_ms, "text": text });
+        terminal::print_json(&found.iter().map(row).collect())?;
+        return Ok(Exit::Done);
+    }
+    if found.is_empty() {
+        terminal::say("nothing fits; try other or fewer words");
+    }
+    let rows: Vec<Vec<String>> = found
+        .into_iter()
+        .map(|(session, at_ms, text)| {
+            vec![session.to_string(), moment::minute(at_ms), excerpt(&text, EXCERPT)]
+        })
+        .collect();
+    terminal::print(&table(&rows))?;
     Ok(Exit::Done)
 }
 

@@ -6,13 +6,13 @@ use crate::env::Environment;
 use crate::load::Setting;
 use crate::occupied::Occupied;
 use crate::wire::Ground;
-use crate::{models, transcript};
+use crate::{models, telemetry, transcript};
 use anyhow::{Context, Result};
 use futures_util::future::BoxFuture;
 use hydroid_agent::{Hub, HubLimits, HubParts};
 use hydroid_core::entry::Entry;
 use hydroid_core::id::UserId;
-use hydroid_core::ports::{Conversations, Household, StoredEntry};
+use hydroid_core::ports::{Conversations, Household, SpanCounts, StoredEntry};
 use hydroid_core::protocol::{ErrorCode, ExportFormat, RequestError};
 use hydroid_core::recording::recording;
 use serde_json::json;
@@ -58,7 +58,8 @@ impl Users {
     }
 }
 
-async fn hub(ground: &Ground) -> Result<Hub> {
+/// The conversations of a ground's user.
+pub(crate) async fn hub(ground: &Ground) -> Result<Hub> {
     let database = ground.database().await?;
     let catalog = tokio::task::block_in_place(|| ground.catalog(&database))?;
     let agent = ground.agent(&catalog, &database).await?;
@@ -136,6 +137,10 @@ impl Household for Users {
     fn present(&self) -> Vec<Arc<dyn Conversations>> {
         let hubs = self.hubs.lock().unwrap_or_else(PoisonError::into_inner);
         hubs.values().map(|hub| Arc::clone(hub) as Arc<dyn Conversations>).collect()
+    }
+
+    fn spans(&self) -> Option<SpanCounts> {
+        telemetry::counts()
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

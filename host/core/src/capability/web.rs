@@ -3,6 +3,7 @@
 
 use super::host::{BadHostPattern, HostPattern};
 use super::path::{BadPath, PathPrefix, reads_one_way};
+use crate::id::ComponentId;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
@@ -47,6 +48,8 @@ pub enum WebRefusal {
     Ambiguous,
     /// A rule covers host and path, but not the method.
     Method,
+    /// The component that called this one may not send it, for this reason.
+    OfCaller(ComponentId, Box<WebRefusal>),
 }
 
 /// A rule that cannot be understood.

@@ -9,7 +9,7 @@ use crate::tool::{ToolCall, ToolOutput};
 fn turn(number: usize, said: &str, answer: &str) -> Vec<Entry> {
     let turn = TurnId::new(format!("t{number}"));
     let mut entries = vec![
-        Entry::TurnStarted { turn: turn.clone(), parts: Message::user(said).parts },
+        Entry::TurnStarted { turn: turn.clone(), parts: Message::user(said).parts, key: None },
         Entry::StepStarted {
             turn: turn.clone(),
             step: 1,
@@ -116,7 +116,11 @@ fn any_history_gives_a_valid_request_however_often_it_is_summed_up() {
         for number in 0..=random.below(8) {
             let said = format!("goal {number} {}", random.text(300));
             let id = TurnId::new(format!("t{number}"));
-            entries.push(Entry::TurnStarted { turn: id.clone(), parts: Message::user(said).parts });
+            entries.push(Entry::TurnStarted {
+                turn: id.clone(),
+                parts: Message::user(said).parts,
+                key: None,
+            });
             for step in 0..random.below(3) {
                 let (provider, model) = (ComponentId::new("p"), "m".to_owned());
                 let step = u32::try_from(step).unwrap();
@@ -126,7 +130,7 @@ fn any_history_gives_a_valid_request_however_often_it_is_summed_up() {
                     let call_id = CallId::new(format!("c{calls}"));
                     let call =
                         ToolCall { id: call_id.clone(), name: "f".into(), arguments: "{}".into() };
-                    entries.push(Entry::CallReceived { turn: id.clone(), call });
+                    entries.push(Entry::CallReceived { turn: id.clone(), call, parent: None });
                     // A crash leaves calls without a result.
                     if random.below(5) > 0 {
                         let label = Label::tool(ComponentId::new("t"), "f", Origin::Unknown);

@@ -74,6 +74,10 @@ impl Gateway {
                 self.bind
             ));
         }
+        let is_here = self.bind.parse().is_ok_and(|bind: SocketAddr| bind.ip().is_loopback());
+        if self.echo && !is_here {
+            return wrong("`gateway.echo` is for tests on this machine; take it out, or let `gateway.bind` be a loopback address".into());
+        }
         if self.tls_cert.is_some() != self.tls_key.is_some() {
             return wrong(
                 "`gateway.tls_cert` and `gateway.tls_key` are set together, or neither".into(),

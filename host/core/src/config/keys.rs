@@ -174,7 +174,7 @@ pub const KEYS: &[Key] = &[
         "gateway.echo",
         "bool",
         "false",
-        "Offers `/debug/echo`, a socket that says what it is told, for tests of the WebSocket protocol itself.",
+        "Offers `/debug/echo`, a socket that says what it is told, for tests of the WebSocket protocol itself; on a loopback address only.",
     ),
     key(
         "gateway.hosts",
@@ -295,6 +295,18 @@ pub const KEYS: &[Key] = &[
         "\"64MiB\"",
         "Linear memory of a component, all its memories together.",
     ),
+    key(
+        "limits.nested_calls",
+        "number",
+        "64",
+        "Calls of other tools that one call may cause, those of the tools it calls included.",
+    ),
+    key(
+        "limits.nesting",
+        "number",
+        "4",
+        "How deep tools may call one another; 0 lets none call another.",
+    ),
     key("limits.output", "size", "\"4MiB\"", "What one call of a tool may return."),
     key("limits.random", "size", "\"1MiB\"", "Random bytes in one request."),
     key(
@@ -364,15 +376,27 @@ pub const KEYS: &[Key] = &[
         "How much something new gains over something old when searching, from 0 to 1; the gain halves in 30 days.",
     ),
     key(
+        "memory.token",
+        "text",
+        "",
+        "Name of the secret with the token for the service at `memory.url`.",
+    ),
+    key(
+        "memory.url",
+        "text",
+        "",
+        "Keep sessions and memory not in a file but in a database of Turso or libSQL's server at this address, like `libsql://NAME.example.com`. Without encryption only on this machine or a private network.",
+    ),
+    key(
         "memory.weights.keyword",
         "number",
-        "0.15",
+        "0.5",
         "How much the words of a text count when searching, beside the other weights.",
     ),
     key(
         "memory.weights.keyword_window",
         "number",
-        "0.25",
+        "0.2",
         "How much the words of a text and its neighbours count when searching.",
     ),
     key(
@@ -384,7 +408,7 @@ pub const KEYS: &[Key] = &[
     key(
         "memory.weights.vector_window",
         "number",
-        "0.3",
+        "0.1",
         "How much the meaning of a text and its neighbours counts when searching.",
     ),
     key(
@@ -656,6 +680,31 @@ pub const KEYS: &[Key] = &[
         "\"auto\"",
         "Where the key is kept that stored secrets are sealed under: keyring, file, env (`HYDROID_MASTER_KEY`), or auto, which takes the keyring if it answers and else a file. `hydroid secret rotate` moves them to a new key in the place named here.",
     ),
+    key(
+        "telemetry.content",
+        "bool",
+        "false",
+        "What was said, and the arguments and results of calls, belong to the spans, without known secrets.",
+    ),
+    key(
+        "telemetry.headers.*",
+        "text",
+        "",
+        "A header that goes with spans, by its name; the value is the name of the secret it holds.",
+    ),
+    key(
+        "telemetry.otlp_endpoint",
+        "text",
+        "",
+        "Where spans of turns are sent to as OTLP over HTTP, like `http://127.0.0.1:4318`; `/v1/traces` is added. Nothing is sent if absent.",
+    ),
+    key(
+        "telemetry.sampling",
+        "number",
+        "1.0",
+        "Share of turns of which spans are sent, from 0 to 1.",
+    ),
+    key("telemetry.service_name", "text", "\"hydroid\"", "What this host is called in spans."),
     key(
         "turn.compact_at",
         "number",

@@ -442,6 +442,7 @@ mod tests {
             reach: Reach::default(),
             hooked: None,
             preview: None,
+            parent: None,
         }
     }
 

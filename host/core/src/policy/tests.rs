@@ -45,6 +45,7 @@ fn call(name: &str, impact: Impact, arguments: Value) -> CheckedCall {
         reach: Reach::default(),
         hooked: None,
         preview: None,
+        parent: None,
     }
 }
 

@@ -152,6 +152,9 @@ pub enum AdminRequest {
         /// Secrets it may attach, for `web`.
         #[serde(default)]
         secrets: Vec<String>,
+        /// Tools it may call, for `invoke`.
+        #[serde(default)]
+        tools: Vec<String>,
         /// Accept that it can read files and send them away.
         #[serde(default)]
         files_and_web: bool,

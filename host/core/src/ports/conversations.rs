@@ -2,7 +2,7 @@
 //! copying, removing; and for what they are to be told. What is in a session is the journal's.
 
 use super::{Journal, NewSession, SessionSummary, StoreError, StoredEntry};
-use crate::id::{SessionId, TurnId, UserId};
+use crate::id::{ClientKey, SessionId, TurnId, UserId};
 use crate::protocol::{Notification, SessionSettings};
 use futures_core::future::BoxFuture;
 
@@ -40,6 +40,19 @@ pub trait StoredSessions: Journal {
         after: u64,
         limit: u32,
     ) -> BoxFuture<'a, Result<Vec<StoredEntry>, StoreError>>;
+    /// Begins a session under a client's key, or finds the one of the user's that was begun with it.
+    fn begin(
+        &self,
+        new: NewSession,
+        key: ClientKey,
+    ) -> BoxFuture<'_, Result<SessionId, StoreError>>;
+    /// True if a turn of the session began with a message of this key.
+    fn was_said<'a>(
+        &'a self,
+        user: &'a UserId,
+        session: &'a SessionId,
+        key: &'a ClientKey,
+    ) -> BoxFuture<'a, Result<bool, StoreError>>;
     /// Sessions whose last turn has no end, oldest first.
     fn with_an_open_turn<'a>(
         &'a self,

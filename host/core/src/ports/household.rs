@@ -1,8 +1,9 @@
 //! The port of a listener: everything it asks of the host. It knows users, sessions and the
 //! protocol; what an agent, a component or a database is stays behind it.
 
-use crate::id::{SessionId, UserId};
+use crate::id::{ClientKey, SessionId, UserId};
 use crate::message::Part;
+use crate::ports::SpanCounts;
 use crate::protocol::{
     InstalledComponent, ModelOffer, Reply, Request, RequestError, RunningTurn, ServerMessage,
     SessionInfo, SessionMessage, SessionSettings, Stopped,
@@ -20,6 +21,10 @@ pub trait Household: Send + Sync {
     ) -> BoxFuture<'a, Result<Arc<dyn Conversations>, RequestError>>;
     /// Those who have anything in memory, for figures.
     fn present(&self) -> Vec<Arc<dyn Conversations>>;
+    /// What became of the spans that are told of turns; none where they go nowhere.
+    fn spans(&self) -> Option<SpanCounts> {
+        None
+    }
     /// Ends what runs, records it, and lets go of everything.
     fn close(&self) -> BoxFuture<'_, ()>;
 }
@@ -31,12 +36,27 @@ pub trait Conversations: Send + Sync {
     /// Does what a request says. Requests about the connection itself (`hello`, `ping`, `open`,
     /// `close`, uploads) and those with a method of their own here are refused.
     fn request(&self, request: Request) -> BoxFuture<'_, Result<Reply, RequestError>>;
+    /// Says something in a session, once for each key.
+    fn say_once<'a>(
+        &'a self,
+        session: &'a SessionId,
+        parts: Vec<Part>,
+        key: Option<ClientKey>,
+    ) -> BoxFuture<'a, Result<Reply, RequestError>>;
     /// Says something in a session.
     fn say<'a>(
         &'a self,
         session: &'a SessionId,
         parts: Vec<Part>,
-    ) -> BoxFuture<'a, Result<Reply, RequestError>>;
+    ) -> BoxFuture<'a, Result<Reply, RequestError>> {
+        self.say_once(session, parts, None)
+    }
+    /// What is answered to a message whose key was used in a session; none if it was not.
+    fn said<'a>(
+        &'a self,
+        session: &'a SessionId,
+        key: &'a ClientKey,
+    ) -> BoxFuture<'a, Result<Option<Reply>, RequestError>>;
     /// Follows a session from after a number, or from now on.
     fn follow<'a>(
         &'a self,

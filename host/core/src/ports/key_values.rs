@@ -56,6 +56,8 @@ pub struct KeyOwner<'a> {
     pub user: &'a UserId,
     /// The component.
     pub component: &'a ComponentId,
+    /// How many bytes its keys and values may have together, at most [`LARGEST_COMPONENT_STATE`].
+    pub quota: u64,
 }
 
 /// Why a key could not be used.
@@ -72,11 +74,13 @@ pub enum KeyError {
     Value(usize),
     /// The component has used up its space.
     #[error(
-        "a component keeps at most {LARGEST_COMPONENT_STATE} bytes and has {used}; delete some keys first"
+        "the component may keep {quota} bytes and has {used}; delete some keys first, or a person can allow it more with `hydroid component grant NAME state --quota SIZE`, up to what its manifest wants"
     )]
     Full {
         /// Bytes in use.
         used: u64,
+        /// Bytes it may use.
+        quota: u64,
     },
     /// The database refused.
     #[error(transparent)]

@@ -2,7 +2,7 @@
 //! by exactly one reply or error that repeats it.
 
 use super::{ApprovalAnswer, SessionSettings};
-use crate::id::{CallId, SessionId, TurnId};
+use crate::id::{CallId, ClientKey, SessionId, TurnId};
 use crate::message::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -46,7 +46,8 @@ pub enum Request {
     },
 
     // ---- sessions ----
-    /// Begins a session, and follows it. It is in the journal from then on. Answered by `session`.
+    /// Begins a session, and follows it. It is in the journal from then on. With a key that a
+    /// session was begun with before, that session is the answer. Answered by `session`.
     Create {
         /// Title; the first words that are said when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,6 +55,9 @@ pub enum Request {
         /// What it has of its own.
         #[serde(default)]
         settings: SessionSettings,
+        /// The client's own key for it, so that asking again makes nothing twice.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<ClientKey>,
     },
     /// Lists sessions, newest first. Answered by `sessions`.
     Sessions {
@@ -125,6 +129,14 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         before: Option<TurnId>,
     },
+    /// Sums the older part of the conversation up now, so that the newer has room; the journal keeps
+    /// every word. It is an entry of kind `compacted`, and the last turn is always kept. Refused with
+    /// `turn_runs` while a turn runs or a message waits; asked again meanwhile, the one summary
+    /// answers both. `cancel` stops it. Answered by `compacted`.
+    Compact {
+        /// The session.
+        session: SessionId,
+    },
     /// Removes a session for good. Refused while a turn runs. Answered by `done`.
     Delete {
         /// The session.
@@ -157,8 +169,8 @@ pub enum Request {
     },
 
     // ---- turns ----
-    /// Says something, which starts a turn, or queues one while another runs. Answered by
-    /// `accepted`.
+    /// Says something, which starts a turn, or queues one while another runs. With a key that was
+    /// used in this session, nothing is said a second time. Answered by `accepted`.
     Say {
         /// The session.
         session: SessionId,
@@ -167,6 +179,9 @@ pub enum Request {
         /// Files that were handed up before, by their identifiers.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         attachments: Vec<String>,
+        /// The client's own key for the message, so that sending it again says nothing twice.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<ClientKey>,
     },
     /// Says something into the running turn: the model reads it before its next step. Refused with
     /// `nothing_runs` if none runs. Answered by `done`.

@@ -29,6 +29,9 @@ pub use session::{Activity, NumberedEntry, SessionInfo, SessionMessage, SessionS
 /// The number of the protocol.
 pub const PROTOCOL_VERSION: u32 = 1;
 
+/// Characters of a client's key at most: room for an identifier and a word of the client's own.
+pub const LONGEST_KEY: usize = 128;
+
 /// Most attachments of one message: what services take.
 pub const MOST_ATTACHMENTS: usize = 4;
 

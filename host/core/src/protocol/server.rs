@@ -135,6 +135,16 @@ pub enum Reply {
         session: SessionId,
         /// Messages that wait before this one's turn begins; 0 when it begins at once.
         queued: u32,
+        /// Its key was used before, and nothing is said a second time.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        repeated: bool,
+    },
+    /// To `compact`.
+    Compacted {
+        /// The session.
+        session: SessionId,
+        /// Turns that the summary stands for; 0 when there was nothing to sum up.
+        turns: u32,
     },
     /// To `aside`.
     AsideEnded {
@@ -276,6 +286,8 @@ pub enum ErrorCode {
     TurnRuns,
     /// The call is not waiting for an answer.
     NotAsked,
+    /// It was cancelled before it was done.
+    Cancelled,
     /// Another process has the session open.
     Occupied,
     /// Everything is stopped by the emergency stop.

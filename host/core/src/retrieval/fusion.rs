@@ -47,7 +47,7 @@ const DAY_MS: f64 = 86_400_000.0;
 
 impl Default for Weights {
     fn default() -> Self {
-        Self { keyword: 0.15, keyword_window: 0.25, vector: 0.3, vector_window: 0.3 }
+        Self { keyword: 0.5, keyword_window: 0.2, vector: 0.3, vector_window: 0.1 }
     }
 }
 

@@ -38,8 +38,8 @@ impl Scrubber {
 
     fn known_entry(&self, entry: Entry) -> Entry {
         match entry {
-            Entry::TurnStarted { turn, parts } => {
-                Entry::TurnStarted { turn, parts: self.known_parts(parts) }
+            Entry::TurnStarted { turn, parts, key } => {
+                Entry::TurnStarted { turn, parts: self.known_parts(parts), key }
             }
             Entry::Text { turn, text } => Entry::Text { turn, text: self.mask_known(&text) },
             Entry::Thinking { turn, text, opaque } => {
@@ -49,8 +49,8 @@ impl Scrubber {
                 let title = title.map(|title| self.mask_known(&title));
                 Entry::Cited { turn, uri: self.mask_known(&uri), title }
             }
-            Entry::CallReceived { turn, call } => {
-                Entry::CallReceived { turn, call: self.known_call(call) }
+            Entry::CallReceived { turn, call, parent } => {
+                Entry::CallReceived { turn, call: self.known_call(call), parent }
             }
             Entry::ApprovalAsked {
                 turn,
@@ -278,7 +278,11 @@ mod tests {
         let call = serde_json::json!({ "id": "c", "name": "n", "arguments": KEY });
         let mut entries = vec![
             Entry::Cited { turn: turn(), uri: KEY.into(), title: Some(KEY.into()) },
-            Entry::CallReceived { turn: turn(), call: serde_json::from_value(call).unwrap() },
+            Entry::CallReceived {
+                turn: turn(),
+                call: serde_json::from_value(call).unwrap(),
+                parent: None,
+            },
             Entry::CallEdited { turn: turn(), call_id: CallId::new("c"), arguments: KEY.into() },
             Entry::CallDecided {
                 turn: turn(),
@@ -315,6 +319,7 @@ mod tests {
         entries.push(Entry::TurnStarted {
             turn: turn(),
             parts: vec![Part::new(result, label.clone())],
+            key: None,
         });
         entries.push(Entry::CallFinished {
             turn: turn(),

@@ -7,6 +7,8 @@ use crate::tool::{CheckedCall, Impact, ToolCall};
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Call {
     pub(super) call: ToolCall,
+    /// The call that asked for it; none if the model did.
+    pub(super) parent: Option<CallId>,
     pub(super) state: State,
 }
 
@@ -25,9 +27,28 @@ pub(super) enum State {
     /// It may run when its turn comes.
     Ready(CheckedCall),
     /// It runs.
-    Running(Impact),
+    Running(Running),
     /// It has a result.
     Done,
+}
+
+/// What of a call matters while it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Running {
+    pub(super) impact: Impact,
+    /// It has calls of its own.
+    pub(super) calls_tools: bool,
+}
+
+impl Running {
+    pub(super) fn of(checked: &CheckedCall) -> Self {
+        Self { impact: checked.impact, calls_tools: checked.reach.calls_tools }
+    }
+
+    /// True if others may run beside it.
+    fn keeps_to_itself(self) -> bool {
+        self.impact == Impact::ReadOnly && !self.calls_tools
+    }
 }
 
 impl Call {
@@ -42,15 +63,12 @@ impl Call {
     /// True if later calls may run beside this one.
     fn lets_others_pass(&self) -> bool {
         match &self.state {
-            State::Done | State::Running(Impact::ReadOnly) => true,
+            State::Done => true,
+            State::Running(running) => running.keeps_to_itself(),
             State::Ready(checked) | State::Asking(checked) | State::Previewing(checked, _) => {
-                checked.impact == Impact::ReadOnly
+                Running::of(checked).keeps_to_itself()
             }
-            State::Checking
-            | State::CheckingEdited(_)
-            | State::Running(Impact::Network | Impact::Edits | Impact::Changes | Impact::Vault) => {
-                false
-            }
+            State::Checking | State::CheckingEdited(_) => false,
         }
     }
 }
@@ -59,18 +77,27 @@ impl Call {
 /// limit, so eight of them stay well inside a small machine.
 const SIDE_BY_SIDE: usize = 8;
 
-/// The calls that may start now: read-only ones side by side, the others one after another.
+/// The calls that may start now: read-only ones side by side, the others one after another. What a
+/// running call asks for starts at once, since that one waits for it.
 pub(super) fn startable(calls: &[Call]) -> Vec<CheckedCall> {
-    let running = calls.iter().filter(|call| matches!(call.state, State::Running(_))).count();
-    let mut start = Vec::new();
+    let ready = |call: &Call| match &call.state {
+        State::Ready(checked) if call.parent.is_some() => Some(checked.clone()),
+        _ => None,
+    };
+    let mut start: Vec<CheckedCall> = calls.iter().filter_map(ready).collect();
+    let of_the_model = || calls.iter().filter(|call| call.parent.is_none());
+    let running = of_the_model().filter(|call| matches!(call.state, State::Running(_))).count();
+    let mut beside = 0;
     let mut all_done = true;
-    for call in calls {
+    for call in of_the_model() {
         if let State::Ready(checked) = &call.state {
-            let may_start = match checked.impact {
-                Impact::ReadOnly => running + start.len() < SIDE_BY_SIDE,
-                Impact::Network | Impact::Edits | Impact::Changes | Impact::Vault => all_done,
+            let may_start = if Running::of(checked).keeps_to_itself() {
+                running + beside < SIDE_BY_SIDE
+            } else {
+                all_done
             };
             if may_start {
+                beside += 1;
                 start.push(checked.clone());
             }
         }

@@ -4,7 +4,7 @@ use crate::id::CallId;
 use crate::message::{Label, Part};
 use crate::ports::{ModelError, ModelEvent};
 use crate::protocol::ApprovalAnswer;
-use crate::tool::{CheckedCall, Preview, ToolOutput};
+use crate::tool::{CheckedCall, Preview, ToolCall, ToolOutput};
 
 /// One input of the turn machine.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +36,13 @@ pub enum Event {
         id: CallId,
         /// What the person is shown beside the arguments.
         preview: Option<Preview>,
+    },
+    /// A call that runs asks for another one.
+    CallNested {
+        /// The call that asks.
+        parent: CallId,
+        /// What it asks for, with an identifier of [`super::Turn::nested_id`].
+        call: ToolCall,
     },
     /// The person answered an approval.
     Answered {

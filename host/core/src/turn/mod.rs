@@ -28,7 +28,7 @@ use crate::ports::{ModelError, ModelEvent};
 use crate::protocol::ApprovalAnswer;
 use crate::taint::{Narrowing, Taint};
 use crate::tool::{CheckedCall, Hooked, Impact, Preview, ToolCall, ToolOutput};
-use call::{Call, State};
+use call::{Call, Running, State};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the model reads when its call broke off at the output limit.
@@ -202,16 +202,51 @@ impl Turn {
     }
 
     /// True while the person is being asked and nothing else runs, so that the caller can stop
-    /// the wall clock of the turn.
+    /// the wall clock of the turn. A call that waits for what it asked for does not run.
     pub fn waits_for_a_person(&self) -> bool {
         match &self.phase {
             Phase::Calling(calls) => {
+                let waits_for_another = |call: &Call| {
+                    let of_this = |other: &&Call| other.parent.as_ref() == Some(call.id());
+                    calls.iter().filter(of_this).any(|other| !other.is_done())
+                };
                 calls.iter().any(|call| matches!(call.state, State::Asking(_)))
-                    && calls.iter().all(|call| {
-                        matches!(call.state, State::Asking(_) | State::Ready(_) | State::Done)
+                    && calls.iter().all(|call| match call.state {
+                        State::Asking(_) | State::Ready(_) | State::Done => true,
+                        State::Running(_) => waits_for_another(call),
+                        State::Checking | State::CheckingEdited(_) | State::Previewing(..) => false,
                     })
             }
             Phase::New | Phase::Answering(_) | Phase::Ended => false,
+        }
+    }
+
+    /// True if a question is open that outlives the process: one of the model's calls. What a
+    /// component asked for goes with the call that asked.
+    pub fn can_be_left(&self) -> bool {
+        match &self.phase {
+            Phase::Calling(calls) => {
+                calls.iter().all(|call| call.parent.is_none() || call.is_done())
+            }
+            Phase::New | Phase::Answering(_) | Phase::Ended => true,
+        }
+    }
+
+    /// True while this call runs.
+    pub fn runs(&self, id: &CallId) -> bool {
+        let Phase::Calling(calls) = &self.phase else { return false };
+        calls.iter().any(|call| call.id() == id && matches!(call.state, State::Running(_)))
+    }
+
+    /// A fresh identifier for what a call asks for.
+    pub fn nested_id(&mut self, parent: &CallId) -> CallId {
+        let mut number = 1;
+        loop {
+            let id = CallId::new(format!("{parent}.{number}"));
+            if self.used_ids.insert(id.clone()) {
+                return id;
+            }
+            number += 1;
         }
     }
 
@@ -230,8 +265,11 @@ impl Turn {
         match (&mut self.phase, event) {
             (Phase::Ended, _) => Vec::new(),
             (Phase::New, Event::UserSaid(parts)) => {
-                let mut effects =
-                    vec![Effect::Record(Entry::TurnStarted { turn: self.id.clone(), parts })];
+                let mut effects = vec![Effect::Record(Entry::TurnStarted {
+                    turn: self.id.clone(),
+                    parts,
+                    key: None,
+                })];
                 effects.extend(self.next_step());
                 effects
             }
@@ -256,6 +294,9 @@ impl Turn {
             }
             (Phase::Calling(_), Event::CallChecked { id, result }) => {
                 self.call_checked(&id, result)
+            }
+            (Phase::Calling(_), Event::CallNested { parent, call }) => {
+                self.call_nested(parent, call)
             }
             (Phase::Calling(_), Event::CallPreviewed { id, preview }) => {
                 self.call_previewed(&id, preview)
@@ -286,6 +327,7 @@ impl Turn {
                 | Event::ModelEnded
                 | Event::ModelFailed(_)
                 | Event::CallChecked { .. }
+                | Event::CallNested { .. }
                 | Event::CallPreviewed { .. }
                 | Event::EmergencyStop
                 | Event::Answered { .. }
@@ -406,7 +448,11 @@ impl Turn {
         let mut effects: Vec<Effect> = received
             .iter()
             .map(|(call, _)| {
-                Effect::Record(Entry::CallReceived { turn: self.id.clone(), call: call.clone() })
+                Effect::Record(Entry::CallReceived {
+                    turn: self.id.clone(),
+                    call: call.clone(),
+                    parent: None,
+                })
             })
             .collect();
         effects.extend(self.step_ended(stop, &answer));
@@ -522,7 +568,7 @@ impl Turn {
                     State::Checking
                 }
             };
-            calls.push(Call { call, state });
+            calls.push(Call { call, parent: None, state });
         }
         self.phase = Phase::Calling(calls);
         effects.extend(self.advance());
@@ -545,12 +591,29 @@ impl Turn {
         effects
     }
 
+    /// Takes a call that a running call asks for. It is decided on like one of the model.
+    fn call_nested(&mut self, parent: CallId, call: ToolCall) -> Vec<Effect> {
+        if !self.runs(&parent) {
+            return Vec::new();
+        }
+        let Phase::Calling(calls) = &mut self.phase else { return Vec::new() };
+        let received = Entry::CallReceived {
+            turn: self.id.clone(),
+            call: call.clone(),
+            parent: Some(parent.clone()),
+        };
+        calls.push(Call { call: call.clone(), parent: Some(parent), state: State::Checking });
+        vec![Effect::Record(received), Effect::CheckCall(call)]
+    }
+
     fn call_checked(&mut self, id: &CallId, result: Result<CheckedCall, String>) -> Vec<Effect> {
         let Some(call) =
             self.call_in(id, |state| matches!(state, State::Checking | State::CheckingEdited(_)))
         else {
             return Vec::new();
         };
+        let parent = call.parent.clone();
+        let result = result.map(|checked| CheckedCall { parent, ..checked });
         let edited = match &call.state {
             State::CheckingEdited(asked) => Some(asked.clone()),
             _ => None,
@@ -572,6 +635,7 @@ impl Turn {
                 let read = self.taint.narrows(&checked);
                 let narrowing = match checked.hooked.as_deref() {
                     Some(Hooked::Ask(word)) => Some(Narrowing::by_hook(word, read)),
+                    Some(Hooked::Person(who)) => Some(Narrowing::for_a_person(who)),
                     Some(Hooked::Reply(_)) | None => read,
                 };
                 let ruling = policy::decide(&self.policy, &checked, narrowing.as_ref());
@@ -638,6 +702,10 @@ impl Turn {
 
     fn ask(&mut self, id: &CallId, checked: CheckedCall, reason: String) -> Effect {
         self.set_state(id, State::Asking(checked.clone()));
+        let reason = match &checked.parent {
+            Some(parent) => format!("{reason}; {} asks for it", self.named(parent)),
+            None => reason,
+        };
         let scope = if self.is_each_time(id, &checked) {
             String::new()
         } else {
@@ -744,18 +812,75 @@ impl Turn {
         effects
     }
 
+    /// What a call is of, for a sentence.
+    fn named(&self, id: &CallId) -> String {
+        let Phase::Calling(calls) = &self.phase else { return "another tool".to_owned() };
+        match calls.iter().find(|call| call.id() == id) {
+            Some(call) => format!("the tool `{}`", call.call.name),
+            None => "another tool".to_owned(),
+        }
+    }
+
     fn call_finished(&mut self, id: &CallId, output: ToolOutput, label: Label) -> Vec<Effect> {
         let Some(call) = self.call_in(id, |state| matches!(state, State::Running(_))) else {
             return Vec::new();
         };
         call.state = State::Done;
+        let mut effects = self.stop_nested_in(id);
         let output = output.truncated(self.settings.max_tool_output_chars);
         let warning = (label.trust == Trust::Untrusted
             && injection::reads_like_orders(&output.content))
         .then(|| self.warning(&label));
-        let mut effects = vec![self.finished(id, output, label)];
+        effects.push(self.finished(id, output, label));
         effects.extend(warning);
         effects.extend(self.advance());
+        effects
+    }
+
+    /// Ends what a call that has ended asked for and did not wait for.
+    fn stop_nested_in(&mut self, parent: &CallId) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let Phase::Calling(calls) = &mut self.phase else { return effects };
+        let mut ended = vec![parent.clone()];
+        let mut open = Vec::new();
+        // A call stands behind the one that asked for it.
+        for call in calls.iter_mut().filter(|call| !call.is_done()) {
+            if call.parent.as_ref().is_some_and(|parent| ended.contains(parent)) {
+                ended.push(call.id().clone());
+                open.push((call.id().clone(), std::mem::replace(&mut call.state, State::Done)));
+            }
+        }
+        for (id, state) in open.into_iter().rev() {
+            effects.extend(self.stopped(&id, &state, "the call that asked for it ended"));
+        }
+        effects
+    }
+
+    /// What ends a call in this state.
+    fn stopped(&self, id: &CallId, state: &State, why: &str) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let result = match state {
+            State::Done => return effects,
+            State::Running(running) => {
+                effects.push(Effect::StopTool(id.clone()));
+                match running.impact {
+                    Impact::ReadOnly => {
+                        format!("{why} while this call ran, so it has no result")
+                    }
+                    Impact::Network | Impact::Edits | Impact::Changes | Impact::Vault => format!(
+                        "{why} while this call ran; it may or may not have had an effect: look before trying again"
+                    ),
+                }
+            }
+            State::Previewing(..) => {
+                effects.push(Effect::StopTool(id.clone()));
+                format!("{why} before this call ran")
+            }
+            State::Checking | State::CheckingEdited(_) | State::Asking(_) | State::Ready(_) => {
+                format!("{why} before this call ran")
+            }
+        };
+        effects.push(self.finished(id, ToolOutput::error(result), Label::host()));
         effects
     }
 
@@ -776,7 +901,7 @@ impl Turn {
         let mut effects = Vec::new();
         for checked in call::startable(calls) {
             if let Some(call) = calls.iter_mut().find(|call| *call.id() == checked.call.id) {
-                call.state = State::Running(checked.impact);
+                call.state = State::Running(Running::of(&checked));
             }
             effects.push(Effect::Record(Entry::CallStarted {
                 turn: self.id.clone(),
@@ -800,36 +925,7 @@ impl Turn {
             }
             Phase::Calling(calls) => {
                 for call in calls {
-                    let result = match &call.state {
-                        State::Done => continue,
-                        State::Running(impact) => {
-                            effects.push(Effect::StopTool(call.id().clone()));
-                            match impact {
-                                Impact::ReadOnly => {
-                                    format!("{why} while this call ran, so it has no result")
-                                }
-                                Impact::Network
-                                | Impact::Edits
-                                | Impact::Changes
-                                | Impact::Vault => format!(
-                                    "{why} while this call ran; it may or may not have had an effect: look before trying again"
-                                ),
-                            }
-                        }
-                        State::Previewing(..) => {
-                            effects.push(Effect::StopTool(call.id().clone()));
-                            format!("{why} before this call ran")
-                        }
-                        State::Checking
-                        | State::CheckingEdited(_)
-                        | State::Asking(_)
-                        | State::Ready(_) => format!("{why} before this call ran"),
-                    };
-                    effects.push(self.finished(
-                        call.id(),
-                        ToolOutput::error(result),
-                        Label::host(),
-                    ));
+                    effects.extend(self.stopped(call.id(), &call.state, why));
                 }
             }
         }

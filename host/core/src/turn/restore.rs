@@ -2,7 +2,7 @@
 //! each checked anew, the same question. A turn that ended in any other place is closed instead.
 
 use super::{Call, Phase, Settings, State, Turn};
-use crate::entry::{Entry, INTERRUPTED};
+use crate::entry::{Entry, INTERRUPTED, NEVER_RAN};
 use crate::id::{CallId, TurnId};
 use crate::message::{Label, Usage};
 use crate::money::Money;
@@ -26,9 +26,15 @@ pub struct OpenQuestion {
 /// The questions of a session's last turn that nobody has answered, oldest first.
 pub fn open_questions(entries: &[Entry]) -> Vec<OpenQuestion> {
     let mut open: Vec<OpenQuestion> = Vec::new();
+    let mut nested = BTreeSet::new();
     for entry in entries {
         match entry {
             Entry::TurnStarted { .. } | Entry::TurnEnded { .. } => open.clear(),
+            // What a component asked for is not waited for by anybody any more.
+            Entry::ApprovalAsked { call_id, .. } if nested.contains(call_id) => {}
+            Entry::CallReceived { call, parent: Some(_), .. } => {
+                nested.insert(call.id.clone());
+            }
             Entry::ApprovalAsked { turn, call_id, .. } => {
                 open.retain(|question| question.call_id != *call_id);
                 open.push(OpenQuestion {
@@ -64,6 +70,10 @@ impl Turn {
         turn.dollars = past.dollars;
         let mut effects = Vec::new();
         let mut calls = Vec::new();
+        for id in past.nested.iter().filter(|id| !past.finished.contains(id)) {
+            let why = if past.started.contains(id) { INTERRUPTED } else { NEVER_RAN };
+            effects.push(turn.finished(id, ToolOutput::error(why), Label::host()));
+        }
         for call in past.calls {
             let state = if past.finished.contains(&call.id) {
                 State::Done
@@ -75,7 +85,7 @@ impl Turn {
                 effects.push(Effect::CheckCall(call.clone()));
                 State::Checking
             };
-            calls.push(Call { call, state });
+            calls.push(Call { call, parent: None, state });
         }
         turn.phase = Phase::Calling(calls);
         Some((turn, effects))
@@ -90,6 +100,8 @@ struct Past {
     dollars: Option<Money>,
     /// Calls of the last step.
     calls: Vec<ToolCall>,
+    /// Calls that one of them asked for.
+    nested: Vec<CallId>,
     started: BTreeSet<CallId>,
     finished: BTreeSet<CallId>,
 }
@@ -102,8 +114,12 @@ impl Past {
                 Entry::StepStarted { step, .. } => {
                     past.step = *step;
                     past.calls.clear();
+                    past.nested.clear();
                 }
-                Entry::CallReceived { call, .. } => past.calls.push(call.clone()),
+                Entry::CallReceived { call, parent: Some(_), .. } => {
+                    past.nested.push(call.id.clone());
+                }
+                Entry::CallReceived { call, parent: None, .. } => past.calls.push(call.clone()),
                 Entry::CallEdited { call_id, arguments, .. } => {
                     for call in past.calls.iter_mut().filter(|call| call.id == *call_id) {
                         call.arguments.clone_from(arguments);

@@ -7,6 +7,7 @@ mod approvals;
 mod budgets;
 mod calls;
 mod endings;
+mod nested;
 mod repetition;
 mod restored;
 mod tainted;
@@ -236,6 +237,7 @@ fn check_of(call: &ToolCall) -> Event {
             reach: crate::tool::Reach::default(),
             hooked: None,
             preview: None,
+            parent: None,
         }),
         None => Err(format!("no tool `{}`", call.name)),
     };

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 
 /// What comes of a message, in order; `Ended` or `Failed` is the last.
 pub(crate) enum Piece {
+    /// The turn began.
+    Began(TurnId),
     Text(String),
     Thinking(String),
     /// A call, each time there is more to know of it.

@@ -231,6 +231,7 @@ impl Head {
     /// What is sent for a piece.
     fn chunks(&self, counts: bool, piece: Piece) -> Vec<String> {
         match piece {
+            Piece::Began(_) => Vec::new(),
             Piece::Text(text) => {
                 vec![self.delta(counts, &json!({ "content": text }), None).to_string()]
             }
@@ -274,7 +275,7 @@ fn stream(begun: Begun, head: Head, counts: bool, peer: Peer) -> Response {
     // The place among the connections is held as long as the stream is.
     let state = (begun, head, first, false, peer);
     let stream = unfold(state, move |(mut begun, head, mut waiting, mut over, peer)| async move {
-        if waiting.is_empty() {
+        while waiting.is_empty() {
             if over {
                 return None;
             }

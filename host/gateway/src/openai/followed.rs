@@ -105,10 +105,11 @@ impl Followed {
 
     async fn entry(&mut self, entry: Entry) -> Option<Piece> {
         match entry {
-            Entry::TurnStarted { turn, parts } => {
+            Entry::TurnStarted { turn, parts, .. } => {
                 let is_ours = self.is_next || has(&parts, self.ours.as_ref());
                 if self.answer.turn.is_none() && is_ours {
-                    self.answer.turn = Some(turn);
+                    self.answer.turn = Some(turn.clone());
+                    drop(self.tell.send(Piece::Began(turn)).await);
                     if self.is_gone {
                         self.cancel().await;
                     }
@@ -131,7 +132,7 @@ impl Followed {
             Entry::Cited { turn, uri, title } if self.is_ours(&turn) => {
                 self.answer.sources.push(json!({ "uri": uri, "title": title }));
             }
-            Entry::CallReceived { turn, call } if self.is_ours(&turn) => {
+            Entry::CallReceived { turn, call, parent: None } if self.is_ours(&turn) => {
                 let (id, name, arguments) = (call.id, call.name, call.arguments);
                 let call = Call { id, name, arguments, status: "asked", denied: None };
                 self.answer.calls.push(call.clone());

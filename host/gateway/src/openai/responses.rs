@@ -19,7 +19,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::unfold;
 use http::{HeaderMap, Method};
-use hydroid_core::id::SessionId;
+use hydroid_core::id::{SessionId, TurnId};
 use serde_json::{Map, Value, json};
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -78,11 +78,12 @@ pub(crate) async fn respond(
     let holder = entitled(&listener, &peer, &headers, &Method::POST, Scope::Chat)?;
     let fields = object(&listener, request).await?;
     let (ask, streams) = wanted(&fields, &headers, listener.config.max_message.0)?;
+    // Until its turn begins it has another name, which only a failure shows.
     let mark = new_id("")?;
     let repeated = |name: &str| fields.get(name).cloned().unwrap_or_default();
     let mut head = Head {
         id: String::new(),
-        message: format!("msg_{mark}"),
+        message: String::new(),
         created: listener.clock.now_ms() / 1_000,
         model: ask.model.clone(),
         stores: ask.after == After::Kept,
@@ -93,11 +94,14 @@ pub(crate) async fn respond(
     };
     let begun = turn::begin(&listener, &holder, ask).await?;
     let session = begun.session.clone();
-    head.id = response_id(&session, &mark);
+    head.name(&session, &mark);
     let mut response = if streams {
         stream(begun, head, peer)
     } else {
         let answer = begun.answer().await?;
+        if let Some(turn) = &answer.turn {
+            head.name(&session, &mark_of(turn));
+        }
         Json(head.whole(&answer)).into_response()
     };
     name_session(&mut response, &session);
@@ -135,12 +139,13 @@ fn response_id(session: &SessionId, mark: &str) -> String {
     format!("resp_{session}_{mark}")
 }
 
+/// What of a response's identifier says which turn of its session it is.
+pub(super) fn mark_of(turn: &TurnId) -> String {
+    turn.as_str().chars().filter(char::is_ascii_alphanumeric).collect()
+}
+
 fn session_of(response: &str) -> Result<String, Failure> {
-    let session = response
-        .strip_prefix("resp_")
-        .and_then(|rest| rest.rsplit_once('_'))
-        .map(|(session, _)| session)
-        .filter(|session| !session.is_empty());
+    let session = parts_of(response).map(|(session, _)| session);
     session.map(str::to_owned).ok_or_else(|| {
         let text = format!("Previous response with id '{}' not found.", shown(response));
         let param = Some("previous_response_id");
@@ -148,21 +153,32 @@ fn session_of(response: &str) -> Result<String, Failure> {
     })
 }
 
+/// The session and the mark in a response's identifier.
+pub(super) fn parts_of(response: &str) -> Option<(&str, &str)> {
+    let (session, mark) = response.strip_prefix("resp_")?.rsplit_once('_')?;
+    (!session.is_empty()).then_some((session, mark))
+}
+
 /// What every object of one response repeats.
-struct Head {
-    id: String,
-    message: String,
-    created: u64,
-    model: String,
-    stores: bool,
-    effort: Option<String>,
-    instructions: Value,
-    metadata: Value,
-    previous: Value,
+pub(super) struct Head {
+    pub(super) id: String,
+    pub(super) message: String,
+    pub(super) created: u64,
+    pub(super) model: String,
+    pub(super) stores: bool,
+    pub(super) effort: Option<String>,
+    pub(super) instructions: Value,
+    pub(super) metadata: Value,
+    pub(super) previous: Value,
 }
 
 impl Head {
-    fn response(&self, status: &str, output: Value) -> Value {
+    pub(super) fn name(&mut self, session: &SessionId, mark: &str) {
+        self.id = response_id(session, mark);
+        self.message = format!("msg_{mark}");
+    }
+
+    pub(super) fn response(&self, status: &str, output: Value) -> Value {
         json!({
             "id": self.id,
             "object": "response",
@@ -195,7 +211,7 @@ impl Head {
         json!({ "id": self.message, "type": "message", "status": status, "role": "assistant", "content": content })
     }
 
-    fn whole(&self, answer: &Answer) -> Value {
+    pub(super) fn whole(&self, answer: &Answer) -> Value {
         let (status, why) = match answer.finish {
             Finish::Whole => ("completed", None),
             Finish::CutOff => ("incomplete", Some("max_output_tokens")),
@@ -222,6 +238,7 @@ struct Streaming {
     head: Head,
     waiting: VecDeque<Value>,
     sequence: u64,
+    has_begun: bool,
     has_item: bool,
     is_over: bool,
     /// The place among the connections is held as long as the stream is.
@@ -229,19 +246,16 @@ struct Streaming {
 }
 
 fn stream(begun: Begun, head: Head, peer: Peer) -> Response {
-    let mut streaming = Streaming {
+    let streaming = Streaming {
         begun,
         head,
         waiting: VecDeque::new(),
         sequence: 0,
+        has_begun: false,
         has_item: false,
         is_over: false,
         _peer: peer,
     };
-    for kind in ["response.created", "response.in_progress"] {
-        let response = streaming.head.response("in_progress", json!([]));
-        streaming.push(kind, json!({ "response": response }));
-    }
     let stream = unfold(streaming, |mut streaming| async move {
         let event = streaming.next().await?;
         Some((Ok::<_, Infallible>(event), streaming))
@@ -278,7 +292,18 @@ impl Streaming {
         self.push(kind, event);
     }
 
+    fn begin_response(&mut self) {
+        if std::mem::replace(&mut self.has_begun, true) {
+            return;
+        }
+        for kind in ["response.created", "response.in_progress"] {
+            let response = self.head.response("in_progress", json!([]));
+            self.push(kind, json!({ "response": response }));
+        }
+    }
+
     fn begin_item(&mut self) {
+        self.begin_response();
         if !self.has_item {
             self.has_item = true;
             let item = self.head.item("in_progress", json!([]));
@@ -289,6 +314,11 @@ impl Streaming {
 
     fn take(&mut self, piece: Piece) {
         match piece {
+            Piece::Began(turn) => {
+                let session = self.begun.session.clone();
+                self.head.name(&session, &mark_of(&turn));
+                self.begin_response();
+            }
             Piece::Text(text) => {
                 self.begin_item();
                 let event = json!({ "delta": text, "logprobs": [] });
@@ -314,6 +344,7 @@ impl Streaming {
             }
             Piece::Failed(failure) => {
                 self.is_over = true;
+                self.begin_response();
                 let mut response = self.head.response("failed", json!([]));
                 response["error"] = json!({ "code": failure.code, "message": failure.message });
                 self.push("response.failed", json!({ "response": response }));

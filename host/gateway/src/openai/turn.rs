@@ -19,7 +19,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 /// Pieces that wait for a client that reads slowly; the session itself waits for nobody.
-const PIECES: usize = 64;
+pub(super) const PIECES: usize = 64;
 
 /// What a client wants.
 pub(crate) struct Ask {
@@ -58,7 +58,7 @@ impl Begun {
             match self.pieces.recv().await {
                 Some(Piece::Ended(answer)) => return Ok(*answer),
                 Some(Piece::Failed(failure)) => return Err(failure),
-                Some(Piece::Text(_) | Piece::Thinking(_) | Piece::Call(_)) => {}
+                Some(Piece::Began(_) | Piece::Text(_) | Piece::Thinking(_) | Piece::Call(_)) => {}
                 None => return Err(vanished()),
             }
         }
@@ -155,7 +155,10 @@ async fn create(
     let plans = conversations.settings().mode == Some(Mode::Plan);
     let mode = (!waits && !plans).then_some(Mode::Headless);
     let settings = SessionSettings { mode, ..wanted.clone() };
-    match conversations.request(Request::Create { title: said.title(), settings }).await? {
+    match conversations
+        .request(Request::Create { title: said.title(), settings, key: None })
+        .await?
+    {
         Reply::Session { session } => Ok(session.session),
         _ => Err(vanished()),
     }

@@ -78,9 +78,10 @@ impl From<RequestError> for Failure {
             | ErrorCode::UnsupportedProtocol
             | ErrorCode::OutOfOrder
             | ErrorCode::Invalid => (invalid, "invalid_value", false),
-            ErrorCode::NothingRuns | ErrorCode::TurnRuns | ErrorCode::NotAsked => {
-                (invalid, "conflict", true)
-            }
+            ErrorCode::NothingRuns
+            | ErrorCode::TurnRuns
+            | ErrorCode::NotAsked
+            | ErrorCode::Cancelled => (invalid, "conflict", true),
             ErrorCode::Occupied => (invalid, "session_occupied", true),
             ErrorCode::Stopped => (invalid, "stopped", true),
             ErrorCode::ShuttingDown => ("server_error", "shutting_down", false),

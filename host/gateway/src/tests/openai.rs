@@ -6,7 +6,7 @@ use hydroid_core::entry::{DecidedBy, Outcome};
 use hydroid_core::id::{CallId, ComponentId};
 use hydroid_core::message::{StopReason, Usage};
 use hydroid_core::policy::{Decision, Mode};
-use hydroid_core::protocol::{ApprovalAnswer, ModelOffer};
+use hydroid_core::protocol::{ApprovalAnswer, ModelOffer, NumberedEntry};
 use hydroid_core::tool::{Impact, ToolCall};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -19,6 +19,8 @@ pub(super) struct Stage {
     followers: Arc<Mutex<Vec<mpsc::UnboundedSender<Told>>>>,
     /// A question waits in the session.
     asks: Arc<Mutex<bool>>,
+    /// What happened.
+    shown: Arc<Mutex<Vec<NumberedEntry>>>,
 }
 
 /// What somebody who follows is told.
@@ -56,7 +58,7 @@ impl Stage {
             }
             return;
         }
-        self.show(Entry::TurnStarted { turn: turn(), parts: parts.to_vec() });
+        self.show(Entry::TurnStarted { turn: turn(), parts: parts.to_vec(), key: None });
         script.into_iter().for_each(|entry| self.show(entry));
     }
 
@@ -78,7 +80,15 @@ impl Stage {
         }
     }
 
+    pub(super) fn entries(&self) -> Vec<NumberedEntry> {
+        self.shown.lock().unwrap().clone()
+    }
+
     fn show(&self, entry: Entry) {
+        let mut shown = self.shown.lock().unwrap();
+        let seq = shown.len() as u64 + 1;
+        shown.push(NumberedEntry { seq, at_ms: 5_000, entry: entry.clone() });
+        drop(shown);
         self.tell(SessionMessage::Entry { session: SessionId::new("s"), seq: 1, at_ms: 1, entry });
     }
 
@@ -134,7 +144,7 @@ fn call() -> ToolCall {
 }
 
 fn received() -> Entry {
-    Entry::CallReceived { turn: turn(), call: call() }
+    Entry::CallReceived { turn: turn(), call: call(), parent: None }
 }
 
 fn asked() -> Entry {
@@ -630,7 +640,8 @@ async fn a_response_is_what_came_of_the_turn_and_can_be_gone_on_from() {
     let more = json!({ "model": "hydroid", "input": "more", "previous_response_id": answer["id"] });
     let (status, next) = running.call(line, "", &more.to_string()).await;
     assert_eq!((status, &next["previous_response_id"]), (200, &answer["id"]));
-    assert_ne!(next["id"], answer["id"]);
+    // A response is named for its session and its turn, which has another name each time.
+    assert_eq!(next["id"], "resp_s_t");
     running.requests_come_to(&["create"]).await;
     for (id, status) in [("resp_x_1", 404), ("x", 404)] {
         let body = json!({ "model": "hydroid", "input": "a", "previous_response_id": id });
@@ -677,4 +688,56 @@ async fn a_streamed_response_has_its_events_in_order() {
         (&last["type"], &last["response"]["error"]["message"]),
         (&json!("response.failed"), &json!("no"))
     );
+}
+
+#[tokio::test]
+async fn a_response_is_read_again_from_the_journal_and_taken_back() {
+    let running = playing(hello()).await;
+    let body = json!({ "model": "hydroid", "input": "hi", "instructions": "be brief" });
+    let given = running.call("POST /v1/responses", "", &body.to_string()).await.1;
+    running.requests_come_to(&["create"]).await;
+    let (status, again) = running.call("GET /v1/responses/resp_s_t", "", "").await;
+    assert_eq!((status, &again["id"]), (200, &given["id"]));
+    for same in ["object", "status", "output", "usage", "hydroid", "store"] {
+        assert_eq!(again[same], given[same], "{same}");
+    }
+    assert_eq!((&again["created_at"], &again["model"]), (&json!(5), &json!("p/m")));
+    let (status, items) =
+        running.call("GET /v1/responses/resp_s_t/input_items?limit=3", "", "").await;
+    assert_eq!((status, &items["has_more"]), (200, &json!(false)));
+    let said = items["data"][0]["content"].to_string();
+    assert!(said.contains("hi\"") && said.contains("input_text"), "{said}");
+    running.household.requests.lock().unwrap().clear();
+    let (status, gone) = running.call("DELETE /v1/responses/resp_s_t", "", "").await;
+    assert_eq!((status, &gone["deleted"]), (200, &json!(true)));
+    running.requests_come_to(&["entries", "delete"]).await;
+    for (line, expect) in [
+        ("GET /v1/responses/resp_s_other", 404),
+        ("GET /v1/responses/resp_x_t", 404),
+        ("GET /v1/responses/t", 404),
+        ("GET /v1/responses/resp_s_%C3%A9", 404),
+        ("DELETE /v1/responses/resp_s_other", 404),
+        ("GET /v1/responses/resp_s_t?stream=true", 400),
+        ("POST /v1/responses/resp_s_t", 405),
+        ("PUT /v1/responses/resp_s_t/input_items", 405),
+    ] {
+        let (status, refused) = running.call(line, "", "").await;
+        assert_eq!(status, expect, "{line}");
+        assert!(refused["error"]["code"].is_string(), "{line}: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_response_that_failed_or_goes_on_is_read_as_that() {
+    let running = playing(vec![step(1), ended(Outcome::Failed { reason: "no".into() })]).await;
+    let body = json!({ "model": "hydroid", "input": "hi" }).to_string();
+    assert_eq!(running.call("POST /v1/responses", "", &body).await.0, 500);
+    let read = async |running: &Running| running.call("GET /v1/responses/resp_s_t", "", "").await.1;
+    let failed = read(&running).await;
+    assert_eq!((&failed["status"], &failed["error"]["message"]), (&json!("failed"), &json!("no")));
+    let running = playing(Vec::new()).await;
+    running.household.stage.show(Entry::TurnStarted { turn: turn(), parts: Vec::new(), key: None });
+    assert_eq!(read(&running).await["status"], "in_progress");
+    running.household.stage.show(ended(Outcome::Cancelled));
+    assert_eq!(read(&running).await["status"], "cancelled");
 }

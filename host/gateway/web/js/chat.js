@@ -260,6 +260,10 @@ export class Chat {
 
   async say(text, files, into, progress) {
     const household = this.household;
+    if (text.trim() === "/compact") {
+      await this.compact();
+      return;
+    }
     if (text.startsWith("/btw ")) {
       await this.aside(text.slice(5));
       return;
@@ -375,6 +379,20 @@ export class Chat {
     }
   }
 
+  async compact() {
+    if (!this.session) {
+      announce("There is nothing to sum up yet.");
+      return;
+    }
+    announce("The conversation is being summed up.");
+    try {
+      const { turns } = await this.household.request("compact", { session: this.session });
+      announce(turns === 0 ? "There is nothing to sum up: the last turn is always kept." : `The first ${turns === 1 ? "turn is" : `${turns} turns are`} summed up.`);
+    } catch (error) {
+      announce(error.message, "error");
+    }
+  }
+
   async aside(text) {
     if (!this.session) throw new Error("A side question needs a conversation to stand beside.");
     const answer = h("div", { class: "prose", "aria-live": "polite" });
@@ -395,6 +413,7 @@ export class Chat {
     const items = [
       ["Rename…", () => this.rename()],
       ["Side question…", () => this.askAside()],
+      ["Sum up", () => this.compact()],
       ["Fork", () => this.fork()],
       ["Archive", () => this.archive()],
       ["Export as Markdown", () => this.exported("markdown", "md")],

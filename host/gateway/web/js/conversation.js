@@ -195,7 +195,7 @@ const ENTRIES = {
   },
   compacted(conversation, entry) {
     const turn = conversation.turns.at(-1);
-    if (turn) conversation.add(turn, { kind: "notice", text: `The first ${entry.covers} messages were summed up.`, closed: true });
+    if (turn) conversation.add(turn, { kind: "notice", text: `The first ${entry.covers} turns were summed up.`, closed: true });
   },
   model_news(conversation, entry, at) {
     conversation.add(conversation.turn(entry.turn, at), { kind: "notice", text: news(entry.news), closed: true });

@@ -1,13 +1,14 @@
 //! A connection to one server: how it begins, what is asked of it, and how long that may take.
 
-use super::convert;
+use super::convert::{self, Promise};
 use super::door::Door;
 use super::handler::{Answerer, Handler};
 use super::pinned::{PinError, Pinned};
-use super::process::Started;
+use super::process::{Program, Started};
+use super::questions::Questions;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use hydroid_core::ports::{CancelFlag, Remotes};
+use hydroid_core::ports::{CallContext, CancelFlag, Remotes};
 use hydroid_core::tool::ToolOutput;
 use rmcp::RoleClient;
 use rmcp::model::{
@@ -23,7 +24,8 @@ use rmcp::transport::streamable_http_client::{
 };
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::process::Child;
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// How long a server may take to begin, and to say what it offers. Programs that are fetched first
 /// take longer, and are started by hand once before.
@@ -95,7 +97,7 @@ pub(crate) struct Connection {
     server: String,
     running: RunningService<RoleClient, Handler>,
     handler: Handler,
-    _child: Option<Child>,
+    _program: Option<Program>,
 }
 
 /// Why a request came to nothing.
@@ -120,15 +122,15 @@ impl Connection {
         server: &str,
         started: Started,
         largest: usize,
-        answerer: Arc<dyn Answerer>,
+        (answerer, questions): (Arc<dyn Answerer>, Questions),
         protocol: Protocol,
     ) -> Result<Self, ConnectError> {
-        let Started { input, output, child } = started;
+        let Started { input, output, program } = started;
         let transport = AsyncRwTransport::new_client(output, input).with_max_line_length(largest);
-        let handler = Handler::new(server, version(protocol), answerer);
+        let handler = Handler::new(server, version(protocol), answerer, questions);
         let beginning = handler.clone().serve_with_lifecycle(transport, lifecycle(protocol));
         let running = begun(server, beginning).await?;
-        Ok(Self { server: server.to_owned(), running, handler, _child: Some(child) })
+        Ok(Self { server: server.to_owned(), running, handler, _program: Some(program) })
     }
 
     /// Speaks with a server over HTTP, through the door.
@@ -137,7 +139,7 @@ impl Connection {
         url: &str,
         remotes: Arc<dyn Remotes>,
         largest: usize,
-        answerer: Arc<dyn Answerer>,
+        (answerer, questions): (Arc<dyn Answerer>, Questions),
         protocol: Protocol,
     ) -> Result<Self, ConnectError> {
         let mut config = StreamableHttpClientTransportConfig::with_uri(url);
@@ -145,10 +147,10 @@ impl Connection {
         config.max_sse_event_size = largest;
         let transport =
             StreamableHttpClientTransport::with_client(Door::to(server, remotes), config);
-        let handler = Handler::new(server, version(protocol), answerer);
+        let handler = Handler::new(server, version(protocol), answerer, questions);
         let beginning = handler.clone().serve_with_lifecycle(transport, lifecycle(protocol));
         let running = begun(server, beginning).await?;
-        Ok(Self { server: server.to_owned(), running, handler, _child: None })
+        Ok(Self { server: server.to_owned(), running, handler, _program: None })
     }
 
     pub(crate) fn is_over(&self) -> bool {
@@ -223,18 +225,19 @@ impl Connection {
         self.in_time("list its resources", listing).await
     }
 
-    /// Calls a tool. A failure is an output the model reads.
+    /// Calls a tool for a session. A failure is an output the model reads.
     pub(crate) async fn call(
         &self,
         tool: &str,
         arguments: JsonObject,
-        progress: Arc<dyn Fn(Option<f32>, String) + Send + Sync>,
-        within: (Duration, &CancelFlag),
+        context: &CallContext,
+        time: Duration,
+        promise: Option<&Promise>,
     ) -> ToolOutput {
-        let _watched = self.handler.watch(progress);
+        let _watched = self.handler.watch(Arc::clone(&context.progress), context.nested.clone());
         let params = CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments);
-        match self.within(within, self.running.call_tool(params)).await {
-            Ok(result) => convert::of_call(result),
+        match self.within((time, &context.cancel), self.running.call_tool(params)).await {
+            Ok(result) => convert::of_call(&self.server, result, promise),
             Err(problem) => ToolOutput::error(problem.text),
         }
     }
@@ -248,7 +251,7 @@ impl Connection {
     ) -> Result<ToolOutput, ConnectError> {
         let params = CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments);
         match self.within(within, self.running.call_tool(params)).await {
-            Ok(result) => Ok(convert::of_call(result)),
+            Ok(result) => Ok(convert::of_call(&self.server, result, None)),
             Err(Problem { challenge: Some(challenge), .. }) => {
                 Err(ConnectError::SignIn { server: self.server.clone(), challenge })
             }
@@ -285,22 +288,20 @@ impl Connection {
     async fn within<T>(
         &self,
         (time, cancel): (Duration, &CancelFlag),
-        asking: impl Future<Output = Result<T, ServiceError>>,
+        asking_for: impl Future<Output = Result<T, ServiceError>>,
     ) -> Result<T, Problem> {
         let server = &self.server;
         let problem = |text: String| Problem { text, challenge: None };
+        let mut asking = self.handler.asking();
         tokio::select! {
-            answer = tokio::time::timeout(time, asking) => match answer {
-                Ok(Ok(answer)) => Ok(answer),
-                Ok(Err(error)) => Err(Problem {
-                    text: failure(server, &error),
-                    challenge: challenge(&error),
-                }),
-                Err(_) => Err(problem(format!(
-                    "`{server}` did not answer within {} s, the most; it may have done it all the same; a person can raise `limits.call`",
-                    time.as_secs()
-                ))),
-            },
+            answer = asking_for => answer.map_err(|error| Problem {
+                text: failure(server, &error),
+                challenge: challenge(&error),
+            }),
+            () = used_up(time, &mut asking) => Err(problem(format!(
+                "`{server}` did not answer within {} s, the most; it may have done it all the same; a person can raise `limits.call`",
+                time.as_secs()
+            ))),
             // Dropped, a request tells its server that it is not wanted any more.
             () = cancel.cancelled() => Err(problem("the call was cancelled".to_owned())),
         }
@@ -338,6 +339,27 @@ impl Connection {
     ) -> Result<T, ConnectError> {
         let slow = || ConnectError::Slow { server: self.server.clone(), doing };
         tokio::time::timeout(BEGINNING, listing).await.map_err(|_| slow())?
+    }
+}
+
+/// Ends when this time is over. It stands still while a person is asked.
+async fn used_up(mut left: Duration, asking: &mut watch::Receiver<usize>) {
+    loop {
+        if *asking.borrow_and_update() > 0 {
+            // Its sender lives as long as the connection.
+            drop(asking.changed().await);
+            continue;
+        }
+        let began = Instant::now();
+        tokio::select! {
+            () = tokio::time::sleep(left) => return,
+            changed = asking.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                left = left.saturating_sub(began.elapsed());
+            }
+        }
     }
 }
 

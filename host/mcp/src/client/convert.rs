@@ -10,14 +10,41 @@ use rmcp::model::{
     CallToolResult, ContentBlock, GetPromptResult, Prompt, ReadResourceResult, Resource,
     ResourceContents, Role,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
-pub(super) fn of_call(result: CallToolResult) -> ToolOutput {
+/// Says of data what of it is not as it was promised.
+pub(super) type Promise = Box<dyn Fn(&Value) -> Vec<String> + Send + Sync>;
+
+/// A result. Data that is not what was promised is none: whoever goes on with it would go wrong.
+pub(super) fn of_call(
+    server: &str,
+    result: CallToolResult,
+    promise: Option<&Promise>,
+) -> ToolOutput {
+    let is_error = result.is_error == Some(true);
+    let data = result.structured_content;
+    if let (Some(promise), false) = (promise, is_error) {
+        let problem = match &data {
+            None => Some("none is there".to_owned()),
+            Some(data) => Some(promise(data)).filter(|all| !all.is_empty()).map(|all| all.join("; ")),
+        };
+        if let Some(problem) = problem {
+            return ToolOutput::error(format!(
+                "`{server}` answered with other data than its output schema says, so it was left out; it may have done what it was asked for: {problem}"
+            ));
+        }
+    }
     let mut content: Vec<Content> = result.content.into_iter().map(block).collect();
-    if let (true, Some(json)) = (content.is_empty(), result.structured_content) {
+    if let Some(json) = data {
+        // The protocol has servers say the same as text, for older clients.
+        content.retain(|content| !says(content, &json));
         content.push(Content::Json { json });
     }
-    ToolOutput { content, is_error: result.is_error == Some(true) }
+    ToolOutput { content, is_error }
+}
+
+fn says(content: &Content, json: &Value) -> bool {
+    matches!(content, Content::Text { text } if serde_json::from_str(text).ok().as_ref() == Some(json))
 }
 
 /// The output if it is no longer than it may be.

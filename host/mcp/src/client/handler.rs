@@ -1,8 +1,10 @@
 //! What a server may want of the host: to tell how far a call is, to have a person asked, to know
 //! where the files are, to have a model asked. The last two it does not get.
 
+use super::questions::Questions;
 use futures_util::future::BoxFuture;
 use hydroid_core::harmless::harmless;
+use hydroid_core::ports::NestedCalls;
 use rmcp::model::{
     ClientCapabilities, ClientInfo, ElicitRequestParams, ElicitResult, ElicitationAction,
     Implementation, ProgressNotificationParam, ProtocolVersion,
@@ -12,6 +14,10 @@ use rmcp::{ClientHandler, ErrorData, RoleClient};
 use serde_json::Value;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
+
+/// Questions of one call: a server that asks more only wants to be answered.
+const MOST_QUESTIONS: u32 = 8;
 
 /// Characters of what a server has a person asked.
 const LONGEST_QUESTION: usize = 2_000;
@@ -72,8 +78,22 @@ struct Told {
     answerer: Arc<dyn Answerer>,
     /// It said that its tools are others now.
     changed: AtomicBool,
-    /// Calls that run, and who is told how far they are.
-    running: Mutex<Vec<(u64, Progress)>>,
+    /// Calls that run.
+    running: Mutex<Vec<Running>>,
+    questions: Questions,
+    /// How many questions a person is asked right now.
+    asking: watch::Sender<usize>,
+}
+
+/// A call that runs.
+#[derive(Clone)]
+struct Running {
+    number: u64,
+    /// Who is told how far it is.
+    progress: Progress,
+    /// The session it is of, where there is one.
+    session: Option<Arc<dyn NestedCalls>>,
+    asked: u32,
 }
 
 /// A call that is told of for as long as this is held.
@@ -85,18 +105,25 @@ pub(super) struct Watched {
 impl Drop for Watched {
     fn drop(&mut self) {
         let mut running = self.told.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running.retain(|(number, _)| *number != self.number);
+        running.retain(|call| call.number != self.number);
     }
 }
 
 impl Handler {
-    pub(super) fn new(server: &str, version: ProtocolVersion, answerer: Arc<dyn Answerer>) -> Self {
+    pub(super) fn new(
+        server: &str,
+        version: ProtocolVersion,
+        answerer: Arc<dyn Answerer>,
+        questions: Questions,
+    ) -> Self {
         Self(Arc::new(Told {
             server: server.to_owned(),
             version,
             answerer,
             changed: AtomicBool::new(false),
             running: Mutex::default(),
+            questions,
+            asking: watch::Sender::new(0),
         }))
     }
 
@@ -105,21 +132,61 @@ impl Handler {
         self.0.changed.swap(false, Ordering::AcqRel)
     }
 
-    pub(super) fn watch(&self, progress: Progress) -> Watched {
+    /// How many questions a person is asked right now.
+    pub(super) fn asking(&self) -> watch::Receiver<usize> {
+        self.0.asking.subscribe()
+    }
+
+    pub(super) fn watch(
+        &self,
+        progress: Progress,
+        session: Option<Arc<dyn NestedCalls>>,
+    ) -> Watched {
         let mut running = self.0.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = running.last().map_or(0, |(number, _)| number.wrapping_add(1));
-        running.push((number, progress));
+        let number = running.last().map_or(0, |call| call.number.wrapping_add(1));
+        running.push(Running { number, progress, session, asked: 0 });
         Watched { told: Arc::clone(&self.0), number }
+    }
+
+    /// The session whose person may be asked: that of the only call. Of several it is not known
+    /// whose a question is.
+    fn session(&self) -> Option<Arc<dyn NestedCalls>> {
+        let mut running = self.0.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let [call] = &mut running[..] else { return None };
+        call.asked += 1;
+        call.session.clone().filter(|_| call.asked <= MOST_QUESTIONS)
+    }
+
+    async fn put(&self, asked: Elicitation) -> Elicited {
+        if self.0.answerer.is_there() {
+            return self.0.answerer.answer(asked).await;
+        }
+        let Some(session) = self.session() else {
+            tracing::info!(server = %self.0.server, "a question of a server was declined: nobody can be asked");
+            return Elicited::Declined;
+        };
+        self.0.asking.send_modify(|asking| *asking += 1);
+        let _over = Over(&self.0.asking);
+        self.0.questions.put(asked, &*session).await
+    }
+}
+
+/// Ends a question.
+struct Over<'a>(&'a watch::Sender<usize>);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|asking| *asking = asking.saturating_sub(1));
     }
 }
 
 impl ClientHandler for Handler {
     fn get_info(&self) -> ClientInfo {
         let mut capabilities = ClientCapabilities::default();
-        if self.0.answerer.is_there() {
-            let form = serde_json::json!({ "form": { "applyDefaults": true } });
-            capabilities.elicitation = serde_json::from_value(form).ok();
-        }
+        // Whoever asks is answered, if only that nobody is there: what a server offers may go by
+        // what a client says it can do, and it must offer the same each time.
+        let form = serde_json::json!({ "form": { "applyDefaults": true } });
+        capabilities.elicitation = serde_json::from_value(form).ok();
         let implementation = Implementation::new("hydroid", env!("CARGO_PKG_VERSION"));
         ClientInfo::new(capabilities, implementation).with_protocol_version(self.0.version.clone())
     }
@@ -134,15 +201,12 @@ impl ClientHandler for Handler {
         else {
             return Ok(ElicitResult::new(ElicitationAction::Decline));
         };
-        if !self.0.answerer.is_there() {
-            tracing::info!(server = %self.0.server, "a question of a server was declined: nobody can be asked");
-        }
         let asked = Elicitation {
             server: self.0.server.clone(),
             message: harmless(&message).chars().take(LONGEST_QUESTION).collect(),
             schema: serde_json::to_value(requested_schema).unwrap_or_default(),
         };
-        Ok(match self.0.answerer.answer(asked).await {
+        Ok(match self.put(asked).await {
             Elicited::Values(values) => {
                 ElicitResult::new(ElicitationAction::Accept).with_content(values)
             }
@@ -158,7 +222,7 @@ impl ClientHandler for Handler {
     ) {
         let running = self.0.running.lock().unwrap_or_else(PoisonError::into_inner).clone();
         // Of several calls it is not known whose it is.
-        if let [(_, progress)] = &running[..] {
+        if let [Running { progress, .. }] = &running[..] {
             let fraction = told.total.filter(|total| *total > 0.0);
             #[expect(
                 clippy::cast_possible_truncation,

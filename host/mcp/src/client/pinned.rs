@@ -53,6 +53,9 @@ pub struct PinnedTool {
     pub description: String,
     /// JSON Schema of its arguments.
     pub input_schema: Value,
+    /// JSON Schema of the data it answers with, if it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_schema: Option<Value>,
 }
 
 /// Why a server's tools cannot be offered.
@@ -139,7 +142,9 @@ fn one(tool: &Tool) -> Result<PinnedTool, PinError> {
         return Err(wrong("has a description that is too long"));
     }
     let input_schema = Value::Object((*tool.input_schema).clone());
-    if input_schema.to_string().len() > LONGEST_SCHEMA {
+    let output_schema = tool.output_schema.as_ref().map(|schema| Value::Object((**schema).clone()));
+    let long = |schema: &Value| schema.to_string().len() > LONGEST_SCHEMA;
+    if long(&input_schema) || output_schema.as_ref().is_some_and(long) {
         return Err(wrong("has a schema that is too long"));
     }
     Ok(PinnedTool {
@@ -147,6 +152,7 @@ fn one(tool: &Tool) -> Result<PinnedTool, PinError> {
         title: tool.title.clone(),
         description: description.to_owned(),
         input_schema,
+        output_schema,
     })
 }
 

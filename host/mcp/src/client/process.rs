@@ -2,6 +2,7 @@
 //! these arguments; it is started with nothing of the environment but what they named, and ends
 //! with its connection. It is not sandboxed: what it does is what the person's own programs do.
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
@@ -27,7 +28,23 @@ pub(super) type Variable = Arc<dyn Fn(&str) -> Option<OsString> + Send + Sync>;
 pub(crate) struct Started {
     pub(super) input: ChildStdin,
     pub(super) output: ChildStdout,
-    pub(super) child: Child,
+    pub(super) program: Program,
+}
+
+/// A program and whatever it started. Dropping it ends them.
+#[derive(Debug)]
+pub(crate) struct Program(Child);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // None once it was waited for: then its number may be that of another. It is not waited
+        // for before, so until then its group is its own.
+        let number = self.0.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        if let Some(number) = number {
+            // An error means that nothing of it is left.
+            drop(kill_process_group(number, Signal::KILL));
+        }
+    }
 }
 
 /// Starts a program if it is what was allowed; the error is a sentence.
@@ -91,5 +108,5 @@ pub(super) fn start(
             drop(tokio::io::copy(&mut log, &mut tokio::io::sink()).await);
         });
     }
-    Ok(Started { input, output, child })
+    Ok(Started { input, output, program: Program(child) })
 }

@@ -7,6 +7,7 @@ use super::convert;
 use super::handler::Answerer;
 use super::pinned::{Pinned, READERS, tool_name};
 use super::process::{self, DigestOf, Variable};
+use super::questions::{self, Questions};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use hydroid_core::arguments;
@@ -69,6 +70,7 @@ struct Slot {
 pub struct ServerTools {
     parts: ClientParts,
     connections: Arc<Mutex<Connections>>,
+    questions: Questions,
 }
 
 /// A tool as a model may call it.
@@ -82,7 +84,7 @@ enum Meant<'a> {
 impl ServerTools {
     /// Of these parts.
     pub fn new(parts: ClientParts) -> Self {
-        Self { parts, connections: Arc::default() }
+        Self { parts, connections: Arc::default(), questions: Questions::default() }
     }
 
     /// Connects to a server and says what it is and offers now, whatever was allowed.
@@ -145,17 +147,17 @@ impl ServerTools {
         protocol: Protocol,
     ) -> Result<Connection, ConnectError> {
         let parts = &self.parts;
-        let answerer = Arc::clone(&parts.answerer);
+        let asked = (Arc::clone(&parts.answerer), self.questions.clone());
         match &server.place {
             Place::Http { url, .. } => {
                 let remotes = Arc::clone(&parts.remotes);
-                Connection::through(name, url, remotes, parts.largest, answerer, protocol).await
+                Connection::through(name, url, remotes, parts.largest, asked, protocol).await
             }
             Place::Stdio { command, files, env } => {
                 let started =
                     process::start(name, command, files, env, &parts.digest_of, &parts.variable)
                         .map_err(ConnectError::Start)?;
-                Connection::with_program(name, started, parts.largest, answerer, protocol).await
+                Connection::with_program(name, started, parts.largest, asked, protocol).await
             }
         }
     }
@@ -173,11 +175,10 @@ impl ServerTools {
         };
         let is_that = slot.made_to.as_ref() == Some(&server);
         if let Some(known) = slot.connection.clone().filter(|known| is_that && !known.is_over()) {
-            if !known.takes_change() {
+            // What it says must be what was allowed, or the connection is not used again.
+            if !known.takes_change() || self.same(name, &server, &known).await.is_ok() {
                 return Ok(known);
             }
-            self.same(name, &server, &known).await?;
-            return Ok(known);
         }
         *slot = Slot::default();
         let connection = match self.connect(name, &server, Protocol::Handshake).await {
@@ -278,7 +279,7 @@ fn reader_about(reader: &str, server: &str) -> (String, Value) {
     }
 }
 
-fn component(server: &str) -> ComponentId {
+pub(super) fn component(server: &str) -> ComponentId {
     ComponentId::new(format!("mcp-{server}"))
 }
 
@@ -315,6 +316,9 @@ impl Tools for ServerTools {
     }
 
     fn check(&self, call: &ToolCall) -> Result<CheckedCall, String> {
+        if call.name == questions::TOOL {
+            return self.questions.check(call, &self.parts.compile);
+        }
         let text = arguments::normalise(&call.arguments)?;
         let value: Value = serde_json::from_str(&text)
             .map_err(|error| format!("the arguments are not JSON: {error}"))?;
@@ -357,9 +361,11 @@ impl Tools for ServerTools {
                 impact,
                 resources: found,
                 origin,
-                reach: Reach::default(),
+                // It may ask its person something, which is a call of its own.
+                reach: Reach { calls_tools: true, ..Reach::default() },
                 hooked: None,
                 preview: None,
+                parent: None,
             })
         });
         checked.unwrap_or_else(|| {
@@ -379,9 +385,18 @@ impl Tools for ServerTools {
 
     fn run(&self, call: CheckedCall, context: CallContext) -> BoxFuture<'_, ToolOutput> {
         async move {
-            let found = self.found(&call.call.name, |name, _, _, meant| {
+            if call.call.name == questions::TOOL {
+                return self.questions.run(&call, &self.parts.compile);
+            }
+            if call.parent.is_some() {
+                return ToolOutput::error("not run: no component calls a tool of a server");
+            }
+            let found = self.found(&call.call.name, |name, _, pinned, meant| {
                 let meant = match meant {
-                    Meant::Tool(tool) => Err(tool.to_owned()),
+                    Meant::Tool(tool) => {
+                        let own = pinned.tools.iter().find(|its| its.name == tool);
+                        Err((tool.to_owned(), own.and_then(|own| own.output_schema.clone())))
+                    }
                     Meant::Reader(reader) => Ok(reader),
                 };
                 (name.to_owned(), meant)
@@ -397,6 +412,18 @@ impl Tools for ServerTools {
                 Ok(Value::Object(arguments)) => arguments,
                 Ok(_) | Err(_) => return ToolOutput::error("the arguments are no object"),
             };
+            let promise = match &meant {
+                Err((_, Some(schema))) => match (self.parts.compile)(schema) {
+                    Ok(promise) => Some(promise),
+                    Err(problem) => {
+                        return ToolOutput::error(format!(
+                            "the server `{server}` says of the data of `{}` what is no JSON Schema, so it cannot be called: {problem}",
+                            call.call.name
+                        ));
+                    }
+                },
+                Err((_, None)) | Ok(_) => None,
+            };
             let within = (self.parts.call_time, &context.cancel);
             let connecting = self.connected(&server);
             let connected = tokio::select! {
@@ -408,9 +435,9 @@ impl Tools for ServerTools {
                 Err(problem) => return ToolOutput::error(problem),
             };
             let output = match meant {
-                Err(tool) => {
-                    let progress = Arc::clone(&context.progress);
-                    connection.call(&tool, arguments, progress, within).await
+                Err((tool, _)) => {
+                    let (time, promise) = (self.parts.call_time, promise.as_ref());
+                    connection.call(&tool, arguments, &context, time, promise).await
                 }
                 Ok(reader) => read(&connection, reader, &arguments, within).await,
             };
@@ -460,7 +487,8 @@ impl WithServers {
     }
 
     fn is_of_a_server(&self, tool: &str) -> bool {
-        self.servers.found(tool, |_, _, _, _| ()).is_some()
+        let is_question = tool == questions::TOOL && self.servers.questions.wait();
+        (is_question || self.servers.found(tool, |_, _, _, _| ()).is_some())
             && !self.components.specs().iter().any(|spec| spec.name == tool)
     }
 

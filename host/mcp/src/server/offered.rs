@@ -67,6 +67,7 @@ impl Offered {
                 hash.update(text);
             }
             hash.update(offer.spec.input_schema.to_string());
+            hash.update(serde_json::to_vec(&offer.output_schema()).unwrap_or_default());
         }
         hash.finalize().into()
     }
@@ -145,6 +146,18 @@ impl Offered {
 }
 
 impl Offer {
+    /// What its data is, as far as the protocol can say it: an object.
+    fn output_schema(&self) -> Option<&JsonObject> {
+        let schema = self.details.output_schema.as_ref()?.as_object()?;
+        let is_object = schema.get("type").and_then(Value::as_str) == Some("object");
+        // What asks the client first answers with its questions.
+        (is_object && !self.asks).then_some(schema)
+    }
+
+    pub(super) fn promises_data(&self) -> bool {
+        self.output_schema().is_some()
+    }
+
     fn tool(&self) -> Tool {
         let spec = &self.spec;
         let mut schema = spec.input_schema.as_object().cloned().unwrap_or_default();
@@ -166,6 +179,10 @@ impl Offer {
             Arc::new(schema),
         )
         .with_annotations(annotations);
+        let tool = match self.output_schema() {
+            Some(schema) => tool.with_raw_output_schema(Arc::new(schema.clone())),
+            None => tool,
+        };
         match &spec.title {
             Some(title) => tool.with_title(title),
             None => tool,

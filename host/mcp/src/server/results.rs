@@ -12,18 +12,26 @@ use serde_json::Value;
 /// Where a result has no address of its own.
 const UNNAMED: &str = "result:";
 
-pub(super) fn of_call(output: ToolOutput) -> CallToolResult {
+/// A result. A tool that `promises` data gives it, or has failed: a client would refuse it
+/// otherwise.
+pub(super) fn of_call(mut output: ToolOutput, promises: bool) -> CallToolResult {
+    let is_data = |content: &Content| matches!(content, Content::Json { json } if json.is_object());
     let data = match &output.content[..] {
-        [Content::Json { json }] if json.is_object() => Some(json.clone()),
+        [.., Content::Json { json }] if json.is_object() => Some(json.clone()),
         _ => None,
     };
-    let blocks = blocks(output.content);
-    let mut result = if output.is_error {
-        CallToolResult::error(blocks)
-    } else {
-        CallToolResult::success(blocks)
-    };
-    result.structured_content = data.filter(|_| !output.is_error);
+    if data.is_some() && output.content.len() > 1 {
+        // Beside the text that says the same, it is said once.
+        output.content.pop_if(|last| is_data(last));
+    }
+    let mut blocks = blocks(output.content);
+    let failed = output.is_error || (promises && data.is_none());
+    if failed && !output.is_error {
+        blocks.push(ContentBlock::text("[the tool gave no data that fits its output schema]"));
+    }
+    let mut result =
+        if failed { CallToolResult::error(blocks) } else { CallToolResult::success(blocks) };
+    result.structured_content = data.filter(|_| !failed);
     result
 }
 

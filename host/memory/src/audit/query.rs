@@ -2,9 +2,10 @@
 
 use super::AuditLog;
 use crate::failure::Failure;
+use crate::sql::Connection;
 use hydroid_core::audit::{AuditAction, AuditEvent, AuditOutcome};
 use hydroid_core::ports::StoreError;
-use libsql::{Connection, Value};
+use libsql::Value;
 
 /// What is looked for; what is absent does not matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

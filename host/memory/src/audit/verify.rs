@@ -4,8 +4,8 @@
 use super::chain::{self, Hash};
 use super::{AuditHead, AuditLog, as_hash};
 use crate::failure::Failure;
+use crate::sql::Connection;
 use hydroid_core::ports::StoreError;
-use libsql::Connection;
 use std::fmt;
 
 /// Places that are named; a log that is broken in more was replaced.

@@ -20,7 +20,7 @@ async fn said(database: &Database, user: &UserId, session: &str, text: &str, at_
     let (user, title) = (user.clone(), "t".to_owned());
     database.create(NewSession { id: id.clone(), user, title, created_ms: 1 }).await.unwrap();
     let (turn, parts) = (TurnId::new("t"), Message::user(text).parts);
-    database.append(&id, &[Entry::TurnStarted { turn, parts }], at_ms).await.unwrap();
+    database.append(&id, &[Entry::TurnStarted { turn, parts, key: None }], at_ms).await.unwrap();
 }
 
 async fn count(database: &Database, user: &UserId, words: &str) -> usize {

@@ -1,10 +1,13 @@
 //! Words and meaning together: an embedder that is there, one that is changed, one that fails.
 
 use super::*;
+use crate::NewFile;
 use hydroid_core::entry::Entry;
 use hydroid_core::id::TurnId;
 use hydroid_core::message::Message;
-use hydroid_core::ports::{EmbedError, EmbedderDescription, Journal, NewSession, Note, Scopes};
+use hydroid_core::ports::{
+    EmbedError, EmbedderDescription, Journal, NewSession, Note, Scope, Scopes,
+};
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -267,10 +270,68 @@ async fn what_is_newest_is_listed_of_every_kind() {
     let new = NewSession { id: session.clone(), user: local(), title: "t".into(), created_ms: 1 };
     memory.database().create(new).await.unwrap();
     let parts = Message::user("something said").parts;
-    let entry = Entry::TurnStarted { turn: TurnId::new("t"), parts };
+    let entry = Entry::TurnStarted { turn: TurnId::new("t"), parts, key: None };
     memory.database().append(&session, &[entry], 9).await.unwrap();
     let newest = Question { order: Order::Newest, ..question("ignored") };
     assert_eq!(texts(&memory, newest.clone()).await, ["something said", "a note"]);
     let here = Question { not_of: Some(session), ..newest };
     assert_eq!(texts(&memory, here).await, ["a note"]);
+}
+
+/// Changing a note, taking a file in and embedding on a disk that takes no more: each says so, each
+/// leaves what was there, and each goes on once there is space.
+#[tokio::test]
+async fn a_full_disk_leaves_notes_files_and_vectors_as_they_were() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = Database::open(directory.path().join("hydroid.db")).await.unwrap();
+    let user = UserId::new("local");
+    let pages = async |sql: &'static str| {
+        let limited = database.exclusively("limit the pages", async move |connection| {
+            Ok(connection.execute_batch(sql).await?)
+        });
+        limited.await.unwrap();
+    };
+    let file = |number: usize| NewFile {
+        path: "/f/a.md".into(),
+        scope: Scope::User,
+        text: format!("the tide of {number}. ").repeat(200 * number),
+        digest: number.to_string(),
+        bytes: 1,
+        modified_ms: 1,
+    };
+    let first = Note::new("the lighthouse is open".into(), &[]).unwrap();
+    let id = database.save(&user, first, 1).await.unwrap();
+    database.take_file(&user, file(1), 1).await.unwrap();
+    for number in 0..200 {
+        let note = Note::new(format!("note {number} of tea"), &[]).unwrap();
+        database.save(&user, note, 1).await.unwrap();
+    }
+    pages("PRAGMA max_page_count = 1").await;
+    let full = |error: &dyn std::error::Error| {
+        let why = with_cause(error);
+        assert!(why.contains("there is no space left; free some and try again"), "{why}");
+    };
+    let changed = Note::new("the lighthouse is closed. ".repeat(200), &[]).unwrap();
+    let RecallError::Store(error) =
+        database.update(&user, &id, changed.clone(), 2).await.unwrap_err()
+    else {
+        panic!("another error")
+    };
+    full(&error);
+    full(&database.take_file(&user, file(9), 2).await.unwrap_err());
+    let memory = Memory::new(database.clone(), Some(Tiny::new("tiny")), Tuning::default());
+    let problem = memory.embed_all(&user, |_| {}).await.unwrap_err();
+    assert!(problem.contains("there is no space left"), "{problem}");
+    // Reading goes on, and finds what was there.
+    assert_eq!(database.note(&user, &id).await.unwrap().text, "the lighthouse is open");
+    assert_eq!(database.files(&user).await.unwrap()[0].digest, "1");
+    let question = Question { words: "lighthouse tide".into(), limit: 9, ..Question::default() };
+    assert!(memory.search(&user, question).await.unwrap().len() > 1);
+    assert_eq!(database.integrity_check().await.unwrap(), Vec::<String>::new());
+    pages("PRAGMA max_page_count = 1000000").await;
+    database.update(&user, &id, changed, 3).await.unwrap();
+    database.take_file(&user, file(9), 3).await.unwrap();
+    let progress = memory.embed_all(&user, |_| {}).await.unwrap();
+    assert!(progress.total > 200 && progress.done == progress.total, "{progress:?}");
+    assert_eq!(database.integrity_check().await.unwrap(), Vec::<String>::new());
 }

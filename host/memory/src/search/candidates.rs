@@ -1,17 +1,24 @@
 //! What was found in any way, with what stands beside it, and how it did in each: scores that
 //! compare, from 0 to 1.
 
+use super::terms;
 use super::{FILTER, MOST_WITH_NEIGHBOURS, Search, values};
 use crate::failure::Failure;
+use crate::sql::{Connection, Row};
 use crate::vectors::{Like, Matrix, Quantised, Scan};
 use hydroid_core::ports::Source;
 use hydroid_core::retrieval::fusion::{Legs, fuse, scaled};
-use libsql::{Connection, Row, Value};
+use hydroid_core::retrieval::relevance::{Frequencies, Text, relevance, with_neighbours};
+use libsql::Value;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 /// The best so many by a first look move the question, by so much.
 const ANSWERS: usize = 5;
 const TOWARDS_ANSWERS: f64 = 2.0;
+
+/// How much the score of the index counts beside the second look.
+const OF_INDEX: f64 = 0.1;
 
 /// What an important note, another one, and anything else is worth.
 const IMPORTANT: f64 = 1.0;
@@ -29,24 +36,31 @@ pub(super) struct Candidate {
     pub(super) importance: f64,
     pub(super) legs: Legs,
     pub(super) cosine: Option<f64>,
+    pub(super) text: String,
     thread: i64,
 }
 
+/// What the index found, how well each fits, the best first, and how common words are.
+pub(super) struct ByWords {
+    pub(super) found: Vec<(i64, f64)>,
+    pub(super) frequencies: Arc<Frequencies>,
+}
+
 const FIELDS: &str = "c.id, c.source, c.owner, c.thread, c.position, c.at_ms,
-    CASE c.source WHEN 'note' THEN (SELECT important FROM notes WHERE id = c.owner) END";
+    CASE c.source WHEN 'note' THEN (SELECT important FROM notes WHERE id = c.owner) END, c.text";
 
 /// All of them, in no order.
 pub(super) async fn of(
     connection: &Connection,
     range: (i64, i64),
     search: &Search,
-    words: &[(i64, f64)],
+    words: &ByWords,
     scan: &Scan,
     matrix: &Matrix,
 ) -> Result<Vec<Candidate>, Failure> {
     let meaning = search.meaning.as_ref();
     let scan_ids = scan.best.iter().filter(|_| meaning.is_some()).map(|like| like.chunk);
-    let mut wanted: Vec<i64> = words.iter().map(|(id, _)| *id).chain(scan_ids).collect();
+    let mut wanted: Vec<i64> = words.found.iter().map(|(id, _)| *id).chain(scan_ids).collect();
     wanted.sort_unstable();
     wanted.dedup();
     let mut found: BTreeMap<i64, Candidate> = BTreeMap::new();
@@ -56,7 +70,7 @@ pub(super) async fn of(
     );
     let first = serde_json::to_string(&wanted)?;
     add(connection, &sql, values(first.into(), range, &search.question)?, &mut found).await?;
-    let beside = places_beside(words, &found);
+    let beside = places_beside(&words.found, &found);
     let sql = format!(
         "SELECT {FIELDS} FROM json_each(?1) AS wanted
          CROSS JOIN chunks AS c ON c.thread = wanted.value ->> 0 AND c.position = wanted.value ->> 1
@@ -64,16 +78,17 @@ pub(super) async fn of(
     );
     let first = serde_json::to_string(&beside)?;
     add(connection, &sql, values(first.into(), range, &search.question)?, &mut found).await?;
-    let Some(meaning) = meaning else { return Ok(judged(&found, words, None)) };
+    let words = said(&search.question.words, words, &found);
+    let Some(meaning) = meaning else { return Ok(judged(&found, &words, None)) };
     let ids: Vec<i64> = found.keys().copied().collect();
-    let first = judged(&found, words, Some(&likes(matrix, &meaning.question, &ids)));
+    let first = judged(&found, &words, Some(&likes(matrix, &meaning.question, &ids)));
     // What was found first tells what is meant.
     let mut answers: Vec<(i64, f64)> =
         first.iter().map(|found| (found.id, fuse(search.tuning.weights, found.legs))).collect();
     answers.sort_by(|a, b| b.1.total_cmp(&a.1));
     answers.truncate(ANSWERS);
     let moved = matrix.moved(&meaning.question, &answers, TOWARDS_ANSWERS);
-    let second = judged(&found, words, Some(&likes(matrix, &moved, &ids)));
+    let second = judged(&found, &words, Some(&likes(matrix, &moved, &ids)));
     let cosines = first.into_iter().map(|found| found.cosine);
     Ok(second
         .into_iter()
@@ -88,36 +103,19 @@ fn likes(matrix: &Matrix, question: &Quantised, ids: &[i64]) -> HashMap<i64, Lik
 
 fn judged(
     found: &BTreeMap<i64, Candidate>,
-    words: &[(i64, f64)],
+    said: &HashMap<i64, Said>,
     likes: Option<&HashMap<i64, Like>>,
 ) -> Vec<Candidate> {
     let none = HashMap::new();
     let likes = likes.unwrap_or(&none);
-    let own: HashMap<i64, f64> = words.iter().copied().collect();
-    let places: HashMap<(i64, i64), f64> = found
-        .values()
-        .filter_map(|at| Some(((at.thread, at.position), *own.get(&at.id)?)))
-        .collect();
-    let beside = |at: &Candidate, offset: i64| {
-        places.get(&(at.thread, at.position + offset)).copied().unwrap_or(0.0)
-    };
-    // A word that is in a chunk and its neighbour counts little more than once, as it would in one
-    // text: a sum of cubes is near the largest of them.
-    let window = |at: &Candidate| {
-        let scores = [own.get(&at.id).copied().unwrap_or(0.0), beside(at, -1), beside(at, 1)];
-        scores.into_iter().map(|score| score.max(0.0).powi(3)).sum::<f64>().cbrt()
-    };
-    let most = |scores: &mut dyn Iterator<Item = f64>| scores.fold(0.0, f64::max);
-    let best_own = most(&mut own.values().copied());
-    let best_window = most(&mut found.values().map(window));
-    let best_like = most(&mut likes.values().map(|like| like.own));
-    let best_like_window = most(&mut likes.values().map(|like| like.window));
+    let best_like = most(likes.values().map(|like| like.own));
+    let best_like_window = most(likes.values().map(|like| like.window));
     let judge = |candidate: &Candidate| {
         let like = likes.get(&candidate.id);
-        let own = own.get(&candidate.id).copied().unwrap_or(0.0);
+        let said = said.get(&candidate.id).copied().unwrap_or_default();
         let legs = Legs {
-            keyword: Some(scaled(own, 0.0, best_own)),
-            keyword_window: Some(scaled(window(candidate), 0.0, best_window)),
+            keyword: Some(said.own),
+            keyword_window: Some(said.window),
             vector: like
                 .map(|like| scaled(like.own, floor(likes, |like| like.own, best_like), best_like)),
             vector_window: like.map(|like| {
@@ -131,6 +129,51 @@ fn judged(
         Candidate { legs, cosine: like.map(|like| like.own), ..candidate.clone() }
     };
     found.values().map(judge).collect()
+}
+
+/// How a chunk did by its words, and with its neighbours, from 0 to 1.
+#[derive(Clone, Copy, Debug, Default)]
+struct Said {
+    own: f64,
+    window: f64,
+}
+
+/// Judges what was found by all words of the question. What the index says decides a little: it
+/// knows scripts and forms that the second look does not.
+fn said(question: &str, words: &ByWords, found: &BTreeMap<i64, Candidate>) -> HashMap<i64, Said> {
+    let places: HashMap<(i64, i64), usize> =
+        found.values().zip(0..).map(|(at, place)| ((at.thread, at.position), place)).collect();
+    let texts: Vec<Text<'_>> = found
+        .values()
+        .map(|at| {
+            let beside = [-1, 1].map(|by| places.get(&(at.thread, at.position + by)).copied());
+            Text { text: &at.text, beside }
+        })
+        .collect();
+    let all = terms::words(question);
+    let scores = relevance(question, terms::begun(&all), &words.frequencies, &texts);
+    let by_index: HashMap<i64, f64> = words.found.iter().copied().collect();
+    let best = most(scores.iter().copied());
+    let best_of_index = most(by_index.values().copied());
+    let own: Vec<f64> = found
+        .keys()
+        .zip(scores)
+        .map(|(id, score)| {
+            let by_index = by_index.get(id).copied().unwrap_or(0.0);
+            scaled(score, 0.0, best) + OF_INDEX * scaled(by_index, 0.0, best_of_index)
+        })
+        .collect();
+    let windows = with_neighbours(&own, &texts);
+    let (best, best_window) = (most(own.iter().copied()), most(windows.iter().copied()));
+    let said = |(own, window)| Said {
+        own: scaled(own, 0.0, best),
+        window: scaled(window, 0.0, best_window),
+    };
+    found.keys().copied().zip(own.into_iter().zip(windows).map(said)).collect()
+}
+
+fn most(scores: impl Iterator<Item = f64>) -> f64 {
+    scores.fold(0.0, f64::max)
 }
 
 /// Where texts lie that are no better than the rest: the mean, unless there are so few texts that
@@ -190,5 +233,6 @@ fn candidate(row: &Row) -> Result<Candidate, Failure> {
         importance,
         legs: Legs::default(),
         cosine: None,
+        text: row.get(7)?,
     })
 }

@@ -3,9 +3,10 @@
 use super::candidates::Candidate;
 use crate::failure::Failure;
 use crate::notes::note_id;
+use crate::sql::Connection;
 use hydroid_core::id::{SessionId, UserId};
 use hydroid_core::ports::{Hit, Origin, Source, Why};
-use libsql::{Connection, params};
+use libsql::params;
 
 /// Whether a session had read nothing that nobody vouches for, ever.
 const UNTAINTED: &str = "NOT EXISTS (

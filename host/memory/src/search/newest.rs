@@ -4,9 +4,10 @@ use super::{Search, details};
 use crate::database::Database;
 use crate::failure::Failure;
 use crate::journal::stored;
+use crate::sql::Connection;
 use hydroid_core::id::{SessionId, UserId};
 use hydroid_core::ports::{Hit, Origin, Question, Scope, Scopes, Source, StoreError, Why};
-use libsql::{Connection, Value};
+use libsql::Value;
 
 /// Characters of a message in a list.
 const SHOWN: i64 = 1_000;
@@ -44,7 +45,7 @@ impl Database {
         search: Search,
     ) -> Result<Vec<Hit>, StoreError> {
         let user = user.clone();
-        self.read("list what is newest", async move |connection| {
+        self.read_memory("list what is newest", async move |connection| {
             newest(connection, &user, &search.question, search.limit).await
         })
         .await

@@ -2,12 +2,18 @@
 //! those that nearly everything has.
 
 use crate::failure::Failure;
+use crate::sql::Connection;
+use hydroid_core::retrieval::relevance::Frequencies;
 use hydroid_core::retrieval::words::says_something;
-use libsql::{Connection, Value};
+use libsql::Value;
 use std::collections::BTreeSet;
 
-/// Words of a question that are looked for; more make it slow, not better.
+/// Words of a question that are looked for; more make it slow. How well what is found fits is
+/// judged by all of them.
 const MOST_WORDS: usize = 32;
+
+/// Words of a question that are looked at.
+const MOST_LOOKED_AT: usize = 1_000;
 
 /// Characters of a word that are looked at; the index has no longer ones that matter.
 const LONGEST_WORD: usize = 64;
@@ -26,8 +32,13 @@ pub(super) fn words(text: &str) -> Vec<String> {
         .filter(|word| !word.is_empty())
         .map(|word| word.chars().take(LONGEST_WORD).collect::<String>())
         .filter(|word| seen.insert(word.to_lowercase()))
-        .take(MOST_WORDS * 4)
+        .take(MOST_LOOKED_AT)
         .collect()
+}
+
+/// The last word of a short question: whoever writes so few may be in the middle of it.
+pub(super) fn begun(words: &[String]) -> Option<&str> {
+    words.last().filter(|_| words.len() <= MOST_BEGUN).map(String::as_str)
 }
 
 /// An expression for the index that finds any of the words, the last also as a beginning of
@@ -36,17 +47,17 @@ pub(super) async fn expression(
     connection: &Connection,
     range: (i64, i64),
     text: &str,
+    frequencies: &Frequencies,
 ) -> Result<Option<String>, Failure> {
     let all = words(text);
-    // Whoever writes so few words may be in the middle of the last.
-    let last = all.last().filter(|_| all.len() <= MOST_BEGUN).cloned();
+    let last = begun(&all).map(str::to_owned);
     let says = all.iter().filter(|word| says_something(word));
     let mut terms: Vec<String> = says.cloned().collect();
     if terms.is_empty() {
         terms = all;
     }
-    terms.truncate(MOST_WORDS);
-    let mut terms: Vec<String> = terms
+    let mut terms: Vec<String> = frequencies
+        .most_telling(terms, text, MOST_WORDS)
         .into_iter()
         .map(|word| {
             if Some(&word) == last.as_ref() {

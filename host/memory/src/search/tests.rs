@@ -38,8 +38,11 @@ async fn conversation(database: &Database, id: &str, user: &UserId, turns: &[(&s
     database.create(new).await.unwrap();
     for (number, (asked, answered)) in turns.iter().enumerate() {
         let turn = TurnId::new(format!("{id}-{number}"));
-        let mut entries =
-            vec![Entry::TurnStarted { turn: turn.clone(), parts: Message::user(*asked).parts }];
+        let mut entries = vec![Entry::TurnStarted {
+            turn: turn.clone(),
+            parts: Message::user(*asked).parts,
+            key: None,
+        }];
         let pieces = answered.iter();
         entries.extend(
             pieces.map(|text| Entry::Text { turn: turn.clone(), text: (*text).to_owned() }),

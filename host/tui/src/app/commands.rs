@@ -12,9 +12,6 @@ use hydroid_core::protocol::{ApprovalAnswer, ExportFormat, Request, SessionSetti
 /// Levels of effort that services have; others are taken too.
 pub(crate) const EFFORTS: [&str; 6] = ["default", "minimal", "low", "medium", "high", "max"];
 
-/// What `/compact` answers: there is nothing to be done by hand.
-const COMPACTING: &str = "A conversation is kept within what the model takes by itself: before each request the oldest turns are left out, and long results of the last one are shortened.\nNothing is summarised.\n\n- `/rewind` lets it forget its last turns, `/clear` all of them\n- `/fork` goes on in a copy, `/new` begins afresh\n- `model.context_tokens` says how much the model takes";
-
 impl App {
     pub(super) fn command(&mut self, command: Command, rest: &str) {
         match command {
@@ -39,7 +36,7 @@ impl App {
                 Then::Clear,
             ),
             Command::Compact => {
-                self.overlay = Some(Overlay::Panel(Panel::said("What the model reads", COMPACTING)));
+                self.in_session(|session| Request::Compact { session }, Waiting::Compacted);
             }
             Command::Components => {
                 self.ask(Request::Components, Waiting::Components);

@@ -34,6 +34,8 @@ pub(super) enum Waiting {
     Created(u64),
     /// A new session to look at that nothing is said in yet.
     Begun,
+    /// A summary of what was said.
+    Compacted,
     /// A copy.
     Copied,
     /// The session as it is now.
@@ -225,6 +227,11 @@ impl App {
                 }
                 self.list(session);
             }
+            (Waiting::Compacted, Reply::Compacted { turns, .. }) => self.tell(match turns {
+                0 => "there is nothing to sum up: the last turn is always kept".to_owned(),
+                1 => "the first turn is summed up".to_owned(),
+                turns => format!("the first {turns} turns are summed up"),
+            }),
             (Waiting::Deleted(session), Reply::Done) => self.forget(&session),
             (Waiting::Rewound { again }, Reply::Done) => {
                 if self.editor.is_empty() && !again.is_empty() {
@@ -363,6 +370,7 @@ impl App {
             | Waiting::Looked
             | Waiting::Begun
             | Waiting::Copied
+            | Waiting::Compacted
             | Waiting::Changed
             | Waiting::Deleted(_)
             | Waiting::Rewound { .. }

@@ -94,7 +94,7 @@ impl App {
             (Stage::Ready, None) => {
                 self.stage(key, Stage::Creating);
                 let (title, settings) = (None, self.fresh.clone());
-                self.ask(Request::Create { title, settings }, Waiting::Created(key));
+                self.ask(Request::Create { title, settings, key: None }, Waiting::Created(key));
             }
             (Stage::Ready, Some(session)) => {
                 if let Some(file) = outgoing.written.attached.first() {
@@ -123,7 +123,7 @@ impl App {
     fn send_words(&mut self, key: u64, session: SessionId, text: String, attachments: Vec<String>) {
         let after = self.open.get(&session).map_or(0, |conversation| conversation.last_seq);
         self.stage(key, Stage::Saying { after });
-        self.ask(Request::Say { session, text, attachments }, Waiting::Said(key));
+        self.ask(Request::Say { session, text, attachments, key: None }, Waiting::Said(key));
     }
 
     fn stage(&mut self, key: u64, stage: Stage) {

@@ -36,7 +36,7 @@ impl App {
         } else {
             let title = Some(title.to_owned());
             let settings = self.fresh.clone();
-            self.ask(Request::Create { title, settings }, Waiting::Begun);
+            self.ask(Request::Create { title, settings, key: None }, Waiting::Begun);
         }
     }
 

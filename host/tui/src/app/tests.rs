@@ -236,7 +236,8 @@ fn a_question_does_not_take_the_keys_from_somebody_who_writes() {
     rig.host.call = Some(write_call());
     let session = rig.app.current.clone().expect("a session");
     rig.types("yes, and no");
-    let say = Request::Say { session, text: "from elsewhere".into(), attachments: Vec::new() };
+    let say =
+        Request::Say { session, text: "from elsewhere".into(), attachments: Vec::new(), key: None };
     let told = rig.host.take(ClientMessage { id: 999, request: say });
     for message in told.into_iter().skip(1) {
         rig.give(Input::Link(Link::Told(Box::new(message))));
@@ -382,7 +383,7 @@ fn first_effect(name: &str) -> (&'static str, &'static str) {
         "cancel" => ("", "cancel"),
         "cancelall" => ("", "cancel_all"),
         "clear" => ("", "Sure"),
-        "compact" => ("", "Panel"),
+        "compact" => ("", "compact"),
         "components" => ("", "components"),
         "cost" => ("all", "cost"),
         "delete" => ("", "Sure"),

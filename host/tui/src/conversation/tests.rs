@@ -28,7 +28,7 @@ fn turn(name: &str) -> TurnId {
 }
 
 fn started(name: &str, text: &str) -> Entry {
-    Entry::TurnStarted { turn: turn(name), parts: Message::user(text).parts }
+    Entry::TurnStarted { turn: turn(name), parts: Message::user(text).parts, key: None }
 }
 
 fn text(text: &str) -> Entry {
@@ -111,7 +111,7 @@ fn an_entry_that_came_before_is_left_alone() {
 fn a_call_is_one_item_from_request_to_result() {
     let mut all = of(vec![
         started("t", "hi"),
-        Entry::CallReceived { turn: turn("t"), call: call() },
+        Entry::CallReceived { turn: turn("t"), call: call(), parent: None },
         asked(),
     ]);
     assert_eq!(all.questions.len(), 1);

@@ -330,6 +330,7 @@ fn a_found_place_is_gone_to() {
         entries.push(Entry::TurnStarted {
             turn,
             parts: Message::user(format!("said {number}")).parts,
+            key: None,
         });
     }
     host.with("s", "Long", entries);

@@ -83,6 +83,7 @@ impl Scene {
                 .expect("nothing to search for"),
             config: Arc::new(config),
             still: None,
+            trials: false,
         })
         .expect("a catalog of built components opens");
         for installed in catalog.installed() {
@@ -190,6 +191,9 @@ pub(crate) fn context() -> CallContext {
         cancel: CancelFlag::default(),
         progress: Arc::new(|_, _| {}),
         secret: SawSecret::default(),
+        trace: Default::default(),
+        nested: None,
+        wants_data: false,
     }
 }
 

@@ -25,8 +25,13 @@ impl Denial {
         target: &Target,
         refusal: WebRefusal,
     ) -> Self {
+        // What a caller may not do is the caller's to be granted.
+        let (component, refusal) = match refusal {
+            WebRefusal::OfCaller(caller, refusal) => (caller, *refusal),
+            own => (component.clone(), own),
+        };
         Self {
-            component: component.clone(),
+            component,
             method: method.chars().take(20).collect(),
             place: target.grantable(),
             path: target.url().path().to_owned(),
@@ -40,7 +45,7 @@ impl Denial {
         let command = format!("hydroid component grant {component} web --host {place}");
         let path = PathPrefix::of_url(&self.path).unwrap_or_default();
         match &self.refusal {
-            WebRefusal::Undeclared(_) => None,
+            WebRefusal::Undeclared(_) | WebRefusal::OfCaller(..) => None,
             WebRefusal::Host | WebRefusal::Ambiguous => Some(command),
             WebRefusal::Path => Some(format!("{command}{path}")),
             WebRefusal::Method if !is_method(method) => None,
@@ -63,7 +68,7 @@ impl fmt::Display for Denial {
                     declared.join(", ")
                 );
             }
-            WebRefusal::Host => write!(f, "no grant covers the host")?,
+            WebRefusal::Host | WebRefusal::OfCaller(..) => write!(f, "no grant covers the host")?,
             WebRefusal::Path => write!(f, "no grant covers the path")?,
             WebRefusal::Ambiguous => {
                 write!(

@@ -25,6 +25,21 @@ pub(super) enum Answer {
     Notice(String),
 }
 
+impl Answer {
+    /// What it is, in a word.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Proceed => "proceed",
+            Self::Replace(_) => "replace",
+            Self::Deny(_) => "deny",
+            Self::Ask(_) => "ask",
+            Self::Reply(_) => "reply",
+            Self::Retry(_) => "retry",
+            Self::Notice(_) => "notice",
+        }
+    }
+}
+
 /// The value of an answer that has no case of its own.
 #[derive(Default, Deserialize)]
 #[serde(default)]

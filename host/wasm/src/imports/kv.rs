@@ -6,7 +6,8 @@ use crate::bindings::cap::kv::Host;
 use crate::bindings::core::types::{Error, ErrorKind};
 use crate::instance::{Equipment, State};
 use hydroid_core::ports::{
-    CallContext, KeyError, KeyOwner, LONGEST_KEY, MOST_KEYS, check_key, check_value,
+    CallContext, KeyError, KeyOwner, LARGEST_COMPONENT_STATE, LONGEST_KEY, MOST_KEYS, check_key,
+    check_value,
 };
 use wasmtime::Result;
 
@@ -78,7 +79,8 @@ async fn keys(
 }
 
 fn owner<'a>(equipment: &'a Equipment, call: &'a CallContext) -> KeyOwner<'a> {
-    KeyOwner { user: &call.user, component: &equipment.component }
+    let quota = equipment.grant.state_quota.unwrap_or(LARGEST_COMPONENT_STATE);
+    KeyOwner { user: &call.user, component: &equipment.component, quota }
 }
 
 fn key_error(problem: KeyError) -> Error {

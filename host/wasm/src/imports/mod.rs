@@ -6,6 +6,8 @@ mod config;
 mod control;
 mod fs_read;
 mod fs_write;
+mod inbox;
+mod invoke;
 mod kv;
 mod log;
 mod memory;

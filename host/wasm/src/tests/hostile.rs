@@ -349,7 +349,13 @@ fn a_component_keeps_nothing_between_calls() {
         let call =
             ToolCall { id: CallId::new("c"), name: name.into(), arguments: arguments.into() };
         runtime
-            .block_on(crate::tool::run(&loaded, &call, context(), crate::tool::Errand::default()))
+            .block_on(crate::tool::run(
+                &loaded,
+                &call,
+                context(),
+                crate::tool::Errand::default(),
+                &crate::nested::Between::default(),
+            ))
             .0
     };
     let _ = run("panic", "{}");

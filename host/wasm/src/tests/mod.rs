@@ -11,12 +11,17 @@ mod hook;
 mod hostile;
 #[cfg(target_os = "linux")]
 mod keyless;
+#[path = "../../../../fuzz/src/mutate.rs"]
+mod mutate;
+mod nested;
 mod one_shot;
 mod parser;
 mod preview;
+mod random;
 mod records;
 mod shipping;
 mod state;
+mod testsuite;
 mod vault;
 mod vault_hostile;
 mod vault_killed;
@@ -159,6 +164,7 @@ pub(crate) fn scene_adapted(
         scrubber: scrubber.clone(),
         config: Arc::new(config),
         still: None,
+        trials: false,
     })
     .unwrap();
     let catalog = Arc::new(catalog);
@@ -179,6 +185,9 @@ pub(crate) fn context() -> CallContext {
         cancel: CancelFlag::default(),
         progress: Arc::new(|_, _| {}),
         secret: SawSecret::default(),
+        trace: Default::default(),
+        nested: None,
+        wants_data: false,
     }
 }
 

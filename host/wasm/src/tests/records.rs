@@ -85,7 +85,14 @@ impl KeyValues for Records {
         key: &'a str,
         value: Vec<u8>,
     ) -> BoxFuture<'a, Result<(), KeyError>> {
-        self.keys.lock().unwrap().insert(place(owner, key), value);
+        let place = place(owner, key);
+        let mut keys = self.keys.lock().unwrap();
+        let mine = keys.iter().filter(|(other, _)| (&other.0, &other.1) == (&place.0, &place.1));
+        let used = mine.map(|(other, value)| (other.2.len() + value.len()) as u64).sum();
+        if used + (key.len() + value.len()) as u64 > owner.quota && !keys.contains_key(&place) {
+            return Box::pin(ready(Err(KeyError::Full { used, quota: owner.quota })));
+        }
+        keys.insert(place, value);
         Box::pin(ready(self.check().map_err(KeyError::from)))
     }
 

@@ -2,9 +2,17 @@
 //! cancellation, memory, repetition, hostile arguments. Not a test of what it is for; that is
 //! what its cases say.
 
+mod channel;
+mod embedder;
+mod hook;
+mod parser;
 mod provider;
 mod tool;
 
+pub(super) use channel::channel;
+pub(super) use embedder::embedder;
+pub(super) use hook::hook;
+pub(super) use parser::parser;
 pub(super) use provider::provider;
 pub(super) use tool::{lint, tool};
 

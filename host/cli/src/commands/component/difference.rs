@@ -1,6 +1,9 @@
 //! What a version of a component asks for beyond another, in words a person decides by. Whether
 //! it gets it is not decided here.
 
+use hydroid_core::capability::Profile;
+use hydroid_core::config::Size;
+use hydroid_core::ports::LARGEST_COMPONENT_STATE;
 use hydroid_wasm::Examined;
 use hydroid_wasm::check::{Class, Import};
 use std::collections::BTreeSet;
@@ -22,6 +25,13 @@ pub(super) fn more(before: &Examined, after: &Examined) -> Vec<String> {
         let hosts: Vec<&String> =
             want.hosts.iter().filter(|host| !old.hosts.contains(host)).collect();
         more.extend(hosts.iter().map(|host| format!("it wants the host {host}")));
+        let tools = want.tools.iter().filter(|tool| !old.tools.contains(*tool));
+        more.extend(tools.map(|tool| format!("it wants to call the tool {tool}")));
+        let most = Size(LARGEST_COMPONENT_STATE);
+        let quota = want.quota.unwrap_or(most);
+        if *profile == Profile::State && quota > old.quota.unwrap_or(most) {
+            more.push(format!("it wants to keep {quota} of its own state"));
+        }
         let every_method_now = want.methods.is_empty() && !old.methods.is_empty();
         if every_method_now || (!old.methods.is_empty() && !want.methods.is_subset(&old.methods)) {
             more.push(format!("it wants other methods for {profile}"));
@@ -64,7 +74,6 @@ fn authority(import: &Import) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hydroid_core::capability::Profile;
     use hydroid_core::manifest::Manifest;
     use hydroid_wasm::check::Role;
 
@@ -93,6 +102,24 @@ mod tests {
     }
 
     const WEB: &str = "[wants.web]\nreason = \"r\"\nhosts = [\"a.example\"]\nmethods = [\"GET\"]\n";
+
+    #[test]
+    fn more_state_and_other_tools_are_more() {
+        let wants = |quota: &str, tools: &str| {
+            format!(
+                "[wants.state]\nreason = \"r\"\n{quota}\n[wants.invoke]\nreason = \"r\"\ntools = [{tools}]\n"
+            )
+        };
+        let small = wants("quota = \"1MiB\"", "\"a\"");
+        let large = wants("", "\"a\", \"b\"");
+        let more = ["it wants to keep 16MiB of its own state", "it wants to call the tool b"];
+        let mut said = super::more(&examined(&small, &[]), &examined(&large, &[]));
+        said.sort();
+        let mut expect = more.to_vec();
+        expect.sort();
+        assert_eq!(said, expect);
+        check_more((&large, &[]), (&small, &[]), &[]);
+    }
 
     #[test]
     fn nothing_more_is_nothing_more() {

@@ -12,7 +12,7 @@ use crate::wire::{Ground, read_grants};
 use anyhow::{Context, Result, bail};
 use hydroid_core::audit::AuditAction;
 use hydroid_core::capability::{Grant, Profile, WebRule, is_method};
-use hydroid_core::config::did_you_mean;
+use hydroid_core::config::{Size, did_you_mean};
 use hydroid_core::harmless::harmless;
 use hydroid_core::manifest::Manifest;
 use hydroid_wasm::check::{Class, Import, Refusal, refusals};
@@ -65,6 +65,12 @@ pub(super) async fn grant(ground: &Ground, catalog: &Catalog, wish: &Wish) -> Re
     entry.hosts.extend(rules);
     entry.secrets.extend(wish.secrets.iter().cloned());
     entry.files_and_web |= wish.files_and_web;
+    if profile == Profile::Invoke {
+        entry.tools = wish.tools.iter().cloned().collect();
+    }
+    if profile == Profile::State {
+        entry.quota = quota(wish)?;
+    }
     if !bundled {
         check_pair(&name, manifest, digest, &entry)?;
     }
@@ -135,6 +141,12 @@ pub(super) async fn revoke(
         entry.profiles.remove(&profile);
         if bundled {
             entry.revoked.insert(profile);
+        }
+        if profile == Profile::Invoke {
+            entry.tools.clear();
+        }
+        if profile == Profile::State {
+            entry.quota = None;
         }
         if profile == Profile::Web {
             entry.hosts.clear();
@@ -249,6 +261,22 @@ fn check_wish(
     if profile != Profile::Web && !(wish.hosts.is_empty() && wish.secrets.is_empty()) {
         return Err(usage(format!("`--host` and `--secret` belong to `web`, not to `{profile}`")));
     }
+    if profile != Profile::Invoke && !wish.tools.is_empty() {
+        return Err(usage(format!("`--tool` belongs to `invoke`, not to `{profile}`")));
+    }
+    if profile != Profile::State && wish.quota.is_some() {
+        return Err(usage(format!("`--quota` belongs to `state`, not to `{profile}`")));
+    }
+    let wanted = manifest.wants.get(&Profile::Invoke).map(|want| &want.tools);
+    for tool in &wish.tools {
+        if let Some(wanted) = wanted.filter(|wanted| !wanted.contains(tool)) {
+            let hint = did_you_mean(tool, wanted.iter().map(String::as_str));
+            let wanted = wanted.iter().cloned().collect::<Vec<_>>().join(", ");
+            return Err(usage(format!(
+                "`{name}` does not declare that it calls `{tool}`{hint}, so granting it would change nothing; it declares {wanted}"
+            )));
+        }
+    }
     for secret in &wish.secrets {
         if !manifest.secrets.contains_key(secret) {
             let hint = did_you_mean(secret, manifest.secrets.keys().map(String::as_str));
@@ -258,6 +286,13 @@ fn check_wish(
         }
     }
     Ok(())
+}
+
+/// How much it may keep, if the person says so.
+fn quota(wish: &Wish) -> Result<Option<u64>> {
+    let Some(text) = &wish.quota else { return Ok(None) };
+    let size: Size = text.parse().map_err(|error| usage(format!("`--quota`: {error}")))?;
+    Ok(Some(size.0))
 }
 
 /// The rules of a wish, as they are written down.
@@ -336,12 +371,18 @@ pub(super) fn is_built(profile: Profile) -> bool {
 /// What is granted, in the words of the command.
 fn wished(wish: &Wish, profile: Profile) -> String {
     let mut text = profile.to_string();
-    for (option, values) in
-        [("host", &wish.hosts), ("method", &wish.methods), ("secret", &wish.secrets)]
-    {
+    for (option, values) in [
+        ("host", &wish.hosts),
+        ("method", &wish.methods),
+        ("secret", &wish.secrets),
+        ("tool", &wish.tools),
+    ] {
         for value in values {
             text.push_str(&format!(" --{option} {value}"));
         }
+    }
+    if let Some(quota) = &wish.quota {
+        text.push_str(&format!(" --quota {quota}"));
     }
     if wish.only {
         text.push_str(" --only");
@@ -385,6 +426,12 @@ fn show(ground: &Ground, catalog: &Catalog, name: &str) -> Result<Exit> {
         let methods: Vec<&str> = rule.methods.iter().map(String::as_str).collect();
         let methods = if methods.is_empty() { "any method".to_owned() } else { methods.join(", ") };
         terminal::print_line(&format!("  {}{} ({methods})", rule.host, rule.path))?;
+    }
+    for tool in &grant.tools {
+        terminal::print_line(&format!("  the tool {}", harmless(tool)))?;
+    }
+    if let Some(quota) = grant.state_quota {
+        terminal::print_line(&format!("  at most {}", Size(quota)))?;
     }
     let declared = portrait.manifest.as_ref().map(|manifest| &manifest.secrets);
     let unused = |name: &str| {

@@ -158,6 +158,10 @@ fn capabilities(page: &mut Page, imports: &[Import], grant: &Grant) {
         let methods = if methods.is_empty() { "any method".to_owned() } else { methods.join(", ") };
         page.line("hosts", &format!("{}{} ({methods})", rule.host, rule.path));
     }
+    page.list("tools", &grant.tools.iter().cloned().collect::<Vec<_>>());
+    if let Some(quota) = grant.state_quota {
+        page.line("keeps", &format!("at most {}", hydroid_core::config::Size(quota)));
+    }
     page.list("secrets", &grant.secrets.iter().cloned().collect::<Vec<_>>());
     cannot(page, imports, grant);
 }
@@ -240,6 +244,13 @@ fn wants(page: &mut Page, manifest: &Manifest, portrait: &Portrait) {
                 "; {}",
                 want.methods.iter().cloned().collect::<Vec<_>>().join(", ")
             ));
+        }
+        if !want.tools.is_empty() {
+            let tools = want.tools.iter().cloned().collect::<Vec<_>>().join(", ");
+            line.push_str(&format!("; tools {}", harmless(&tools)));
+        }
+        if let Some(quota) = want.quota {
+            line.push_str(&format!("; at most {quota}"));
         }
         page.line("wants", &line);
     }

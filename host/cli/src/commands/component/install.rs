@@ -10,6 +10,7 @@ use crate::args::Add;
 use crate::audited::{Deed, audit};
 use crate::exit::{Exit, usage};
 use crate::paths::replace_private;
+use crate::servers::{read_book, server_named};
 use crate::terminal::{self, Style, indented};
 use crate::wire::{Ground, read_grants, read_lock};
 use anyhow::{Context, Result};
@@ -51,6 +52,11 @@ pub(super) async fn install(
 ) -> Result<Exit> {
     let name = offer.name();
     let manifest = &offer.examined.manifest;
+    if let Some(server) = server_named(&read_book(&ground.paths)?, name) {
+        return Err(usage(format!(
+            "`{name}` is what the server `{server}` of the Model Context Protocol is called in rules and in the audit log, so no component can be; remove the server first with `hydroid mcp remove {server}`"
+        )));
+    }
     if let Some(newer) = offer.is_older_than().filter(|_| !consent.allow_older) {
         return Err(usage(format!(
             "{name} {} is older than {newer}, which is installed: an older version may have mistakes that were mended since; go back with `hydroid component rollback {name}`, or add `--allow-older`",

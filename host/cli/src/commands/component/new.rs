@@ -44,9 +44,16 @@ const WORDS_OF_WIT: [&str; 24] = [
 /// Makes the folder.
 pub(super) fn new(wish: &New) -> Result<Exit> {
     check_name(&wish.name)?;
-    let profiles = profiles(&wish.profiles)?;
-    if wish.role == NewRole::Provider && wish.lang != Language::Rust {
-        return Err(usage("there is a provider's template in Rust only; leave `--lang` out"));
+    let mut profiles = profiles(&wish.profiles)?;
+    if wish.role == NewRole::Channel {
+        profiles.insert(Profile::Web);
+    }
+    let folder_of = format!("templates/{}/{}", language_name(wish.lang), role_name(wish.role));
+    if wish.role != NewRole::Tool && Pack::open()?.below(&folder_of).next().is_none() {
+        return Err(usage(format!(
+            "there is no template of a {} in this language; leave `--lang` out for one in Rust",
+            role_name(wish.role)
+        )));
     }
     let folder = wish.into.clone().unwrap_or_else(|| PathBuf::from(&wish.name));
     if folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) || folder.is_file() {
@@ -79,12 +86,16 @@ struct Layer {
 
 /// The layer that shows what the profiles are for.
 fn layer(role: NewRole, profiles: &BTreeSet<Profile>) -> Layer {
-    if role == NewRole::Provider {
-        return Layer {
-            name: "provider",
-            description: "Answers with what it was told",
-            example: "",
-        };
+    let of_role = |name, description| Layer { name, description, example: "" };
+    match role {
+        NewRole::Tool => {}
+        NewRole::Provider => return of_role("provider", "Answers with what it was told"),
+        NewRole::Channel => return of_role("channel", "Carries the messages of a chat service"),
+        NewRole::Embedder => {
+            return of_role("embedder", "Turns texts into vectors of letter pairs");
+        }
+        NewRole::Hook => return of_role("hook", "Keeps file tools away from what is private"),
+        NewRole::Parser => return of_role("parser", "Finds what is said in subtitles"),
     }
     if profiles.contains(&Profile::Web) {
         return Layer {
@@ -122,9 +133,9 @@ fn files(
         ("{{snake}}", wish.name.replace('-', "_")),
         ("{{world}}", world_name(&wish.name)),
         ("{{description}}", layer.description.to_owned()),
-        ("{{example}}", example),
         ("{{role}}", role_name(wish.role).to_owned()),
-        ("{{wants}}", wants(profiles)),
+        ("{{try}}", trying(wish.role, &wish.name, &example)),
+        ("{{wants}}", wants(wish.role, profiles)),
         ("{{includes}}", includes(profiles)),
         ("{{grants}}", grants(&wish.name, profiles)),
         ("{{toolchain}}", toolchain(wish.lang).to_owned()),
@@ -184,17 +195,31 @@ fn dotted(place: &str) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
-fn wants(profiles: &BTreeSet<Profile>) -> String {
+/// How it is tried by hand.
+fn trying(role: NewRole, name: &str, example: &str) -> String {
+    match role {
+        NewRole::Tool => format!("hydroid component run build/{name}.wasm {example}"),
+        other => format!("hydroid component test --conformance {}", role_name(other)),
+    }
+}
+
+fn wants(role: NewRole, profiles: &BTreeSet<Profile>) -> String {
     let mut text = String::new();
     for profile in profiles.iter().filter(|profile| **profile != Profile::Pure) {
         let reason = match profile {
+            Profile::Web if role == NewRole::Channel => "fetch and send your messages",
             Profile::Web => "fetch the pages you name",
             Profile::FileReadOnly | Profile::FileReadWrite => "read the file you name",
             _ => "say here what it is for; the person who installs it reads that",
         };
         let _ = write!(text, "\n[wants.{profile}]\nreason = \"{reason}\"\n");
-        if *profile == Profile::Web {
+        if *profile == Profile::Web && role == NewRole::Channel {
+            text.push_str("hosts = [\"chat.example.com\"]\nmethods = [\"GET\", \"POST\"]\n");
+        } else if *profile == Profile::Web {
             text.push_str("hosts = [\"example.com\"]\nmethods = [\"GET\"]\n");
+        }
+        if *profile == Profile::Invoke {
+            text.push_str("tools = [\"file_read\"]\n");
         }
     }
     text
@@ -204,6 +229,7 @@ fn includes(profiles: &BTreeSet<Profile>) -> String {
     let worlds = profiles.iter().map(|profile| match profile {
         Profile::Web => "web-client",
         Profile::Memory => "memory-access",
+        Profile::Invoke => "tool-calls",
         other => other.id(),
     });
     worlds.map(|world| format!("  include hydroid:cap/{world}@0.1.0;\n")).collect()
@@ -258,6 +284,10 @@ fn role_name(role: NewRole) -> &'static str {
     match role {
         NewRole::Tool => "tool",
         NewRole::Provider => "provider",
+        NewRole::Channel => "channel",
+        NewRole::Embedder => "embedder",
+        NewRole::Hook => "hook",
+        NewRole::Parser => "parser",
     }
 }
 

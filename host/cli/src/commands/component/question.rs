@@ -8,6 +8,7 @@ use crate::terminal::{self, Style};
 use crate::wire::Ground;
 use anyhow::{Context, Result};
 use hydroid_core::capability::{HostPattern, Profile, WebRule};
+use hydroid_core::config::Size;
 use hydroid_core::harmless::exact;
 use hydroid_core::manifest::Manifest;
 use hydroid_core::ports::LARGEST_COMPONENT_STATE;
@@ -39,8 +40,12 @@ pub(crate) fn wishes(manifest: &Manifest) -> Vec<String> {
                 wishes.extend(secrets(manifest, &want.hosts));
             }
             Profile::State => {
-                let megabytes = LARGEST_COMPONENT_STATE >> 20;
-                wishes.push(format!("keep {megabytes} MB of its own state"));
+                let quota = want.quota.unwrap_or(Size(LARGEST_COMPONENT_STATE));
+                wishes.push(format!("keep {} of its own state", amount(quota)));
+            }
+            Profile::Invoke => {
+                let tools = want.tools.iter().cloned().collect::<Vec<_>>().join(", ");
+                wishes.push(format!("call the tools {tools}, with no more than it may do itself"));
             }
             Profile::Pure => {}
             _ => wishes.push(profile.in_words().to_owned()),
@@ -48,6 +53,15 @@ pub(crate) fn wishes(manifest: &Manifest) -> Vec<String> {
     }
     // Nothing is cut: what a person agrees to, they have seen.
     wishes.into_iter().map(|wish| exact(&wish)).collect()
+}
+
+/// A size as people say it: whole megabytes where it is that many.
+fn amount(size: Size) -> String {
+    match size.0 {
+        bytes if bytes >= 1 << 20 && bytes % (1 << 20) == 0 => format!("{} MB", bytes >> 20),
+        bytes if bytes >= 1 << 10 => format!("{} kB", bytes.div_ceil(1 << 10)),
+        bytes => format!("{bytes} bytes"),
+    }
 }
 
 fn hosts(hosts: &[String]) -> String {
@@ -102,7 +116,7 @@ pub(super) fn ask(ground: &Ground, offer: &Offer, text: &str) -> Result<Option<S
 }
 
 /// True if the person says yes; where nobody is there, an error that names the flag.
-pub(super) fn confirmed(ground: &Ground, question: &str, flag: &str) -> Result<bool> {
+pub(in crate::commands) fn confirmed(ground: &Ground, question: &str, flag: &str) -> Result<bool> {
     if !ground.terminal.interactive {
         return Err(usage(format!(
             "{question} Nobody is here to be asked; add `{flag}` to say yes"
@@ -129,6 +143,12 @@ pub(super) fn allow(manifest: &Manifest, entry: &mut Entry, pair: bool) {
         if *profile == Profile::Web && !entry.hosts.is_empty() {
             entry.hosts.extend(want.hosts.iter().cloned());
         }
+    }
+    // What a person had narrowed is what they were asked about anew.
+    entry.quota = None;
+    if !entry.tools.is_empty() {
+        let want = manifest.wants.get(&Profile::Invoke);
+        entry.tools.extend(want.into_iter().flat_map(|want| want.tools.iter().cloned()));
     }
     if !entry.secrets.is_empty() {
         entry.secrets.extend(manifest.secrets.keys().cloned());
@@ -163,6 +183,13 @@ mod tests {
                 "connect to api.telegram.org",
                 "use the secret telegram_token there",
                 "keep 16 MB of its own state",
+            ],
+        );
+        check(
+            "[wants.state]\nreason = \"r\"\nquota = \"512KiB\"\n[wants.invoke]\nreason = \"r\"\ntools = [\"file_read\"]\n",
+            &[
+                "keep 512 kB of its own state",
+                "call the tools file_read, with no more than it may do itself",
             ],
         );
         check(

@@ -98,6 +98,10 @@ async fn once(ground: &Ground, wish: &Test) -> Result<Exit> {
                 conformance::tool(&bench, &wasm, &stem, &terms, cases.as_ref()).await?
             }
             NewRole::Provider => conformance::provider(&bench, &wasm, &stem, &terms).await?,
+            NewRole::Channel => conformance::channel(&bench, &wasm, &stem, &terms).await?,
+            NewRole::Embedder => conformance::embedder(&bench, &wasm, &stem, &terms).await?,
+            NewRole::Hook => conformance::hook(&bench, &wasm, &stem, &terms).await?,
+            NewRole::Parser => conformance::parser(&bench, &wasm, &stem, &terms, &folder).await?,
         };
         for finding in found.0 {
             say(&finding)?;

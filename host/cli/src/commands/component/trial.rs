@@ -56,7 +56,7 @@ pub(super) enum Allowance {
 
 /// A component that was loaded for a trial.
 pub(super) struct Trial {
-    pub(super) catalog: Catalog,
+    pub(super) catalog: Arc<Catalog>,
     pub(super) loaded: Arc<Loaded>,
     /// The directory it sees.
     pub(super) workspace: PathBuf,
@@ -89,7 +89,7 @@ impl<'a> Bench<'a> {
         let loaded = loaded.clone();
         let own = scratch.0.join("workspace");
         let workspace = terms.workspace.clone().unwrap_or(own);
-        Ok(Trial { catalog, loaded, workspace, _scratch: scratch })
+        Ok(Trial { catalog: Arc::new(catalog), loaded, workspace, _scratch: scratch })
     }
 
     /// A catalog of one component, or of none.
@@ -164,6 +164,7 @@ impl<'a> Bench<'a> {
             scrubber: ground.scrubber.clone(),
             config: Arc::new(config),
             still: terms.still,
+            trials: true,
         })
         .map_err(|problem| anyhow!(problem))?;
         Ok((catalog, scratch))
@@ -180,6 +181,9 @@ pub(super) fn context(cancel: CancelFlag) -> CallContext {
         cancel,
         progress: Arc::new(|_, _| {}),
         secret: SawSecret::default(),
+        trace: Default::default(),
+        nested: None,
+        wants_data: false,
     }
 }
 

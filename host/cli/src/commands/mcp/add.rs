@@ -5,7 +5,7 @@ use super::{confirmed, deed};
 use crate::args::AddServer;
 use crate::audited::audit;
 use crate::exit::{Exit, usage};
-use crate::servers::{digest_of, read_book, write_book};
+use crate::servers::{component_of, digest_of, read_book, write_book};
 use crate::stopped::refuse_if_stopped;
 use crate::terminal;
 use crate::wire::Ground;
@@ -30,6 +30,12 @@ pub(super) async fn run(ground: &Ground, wish: AddServer) -> Result<Exit> {
     if book.servers.contains_key(&name) {
         return Err(usage(format!(
             "there is a server `{name}`; `hydroid mcp show {name}` shows it, `hydroid mcp remove {name}` removes it"
+        )));
+    }
+    let component = component_of(&name);
+    if ground.catalog_to_look_at().await?.get(&component).is_some() {
+        return Err(usage(format!(
+            "the component `{component}` has the name that would stand for this server in rules and in the audit log; call it something else, or remove that with `hydroid component remove {component}`"
         )));
     }
     let yes = wish.yes;

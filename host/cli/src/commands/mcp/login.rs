@@ -29,6 +29,7 @@ pub(super) async fn run(
     ground: &Ground,
     name: &str,
     client: Option<(String, Option<String>)>,
+    scopes: &[String],
     yes: bool,
 ) -> Result<Exit> {
     refuse_if_stopped(&ground.paths)?;
@@ -42,12 +43,25 @@ pub(super) async fn run(
             "`{name}` is shown the secret `{secret}`; remove it and add it without `--secret` to sign in"
         )));
     }
+    let is_scope = |scope: &str| {
+        // What RFC 6749 lets a scope have.
+        let fits = |c: u8| c.is_ascii_graphic() && c != b'"' && c != b'\\';
+        !scope.is_empty() && scope.bytes().all(fits)
+    };
+    if let Some(scope) = scopes.iter().find(|scope| !is_scope(scope)) {
+        return Err(usage(format!(
+            "`{}` is no scope; give each with a `--scope` of its own",
+            exact(scope)
+        )));
+    }
     let client_secret = match &client {
         Some((_, Some(stored))) => Some(
             ground
                 .secrets
                 .value(&ground.user(), stored)?
-                .ok_or_else(|| anyhow!("the secret `{stored}` is not set"))?,
+                .ok_or_else(|| {
+                    anyhow!("the secret `{stored}` is not set; `hydroid secret set {stored}` sets it")
+                })?,
         ),
         Some((_, None)) | None => None,
     };
@@ -64,7 +78,7 @@ pub(super) async fn run(
         redirect: &back,
         client: client.as_ref().map(|(id, _)| (id.as_str(), client_secret.as_ref())),
         described_at: None,
-        scopes: &[],
+        scopes,
     };
     let egress = ground.egress(None)?;
     let authorized = authorize

@@ -103,6 +103,9 @@ async fn ask(ground: &Ground, model: &dyn Model) -> Result<Result<Answer, ModelE
         cancel: CancelFlag::default(),
         progress: Arc::new(|_, _| {}),
         secret: SawSecret::default(),
+        trace: Default::default(),
+        nested: None,
+        wants_data: false,
     };
     let mut completion = match model.complete(request, context).await {
         Ok(completion) => completion,

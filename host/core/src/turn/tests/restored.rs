@@ -5,8 +5,11 @@ use super::*;
 /// Everything recorded until `a` (a write) is asked about, `b` was read and `c` had begun.
 fn recorded(until: &[&str]) -> Vec<Entry> {
     let mut turn = turn_with(settings(), policy());
-    let mut entries =
-        vec![Entry::TurnStarted { turn: TurnId::new("t"), parts: Message::user("hi").parts }];
+    let mut entries = vec![Entry::TurnStarted {
+        turn: TurnId::new("t"),
+        parts: Message::user("hi").parts,
+        key: None,
+    }];
     entries.push(Entry::StepStarted {
         turn: TurnId::new("t"),
         step: 1,

@@ -1,10 +1,10 @@
 //! What must hold for every URL and every rule, on inputs made from the lists of this folder. The
 //! function is the one that libFuzzer drives; see `fuzz/Cargo.toml`.
 
-#[path = "../../../../../fuzz/src/mutate.rs"]
-mod mutate;
 #[path = "../../../../../fuzz/src/url_guard.rs"]
 mod url_guard;
+
+use crate::tests::mutate;
 
 const PIECES: [&str; 28] = [
     "/",

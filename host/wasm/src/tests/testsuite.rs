@@ -1,0 +1,174 @@
+//! The programs of wasi-testsuite, run in a store as a call of a component has it: with a grant
+//! they do what they do under wasmtime, without one whatever touches files or sockets fails.
+//! Where the programs are from is in `tests/fixtures/wasi-testsuite/README.md`.
+
+use super::{ENGINE, context, scene};
+use crate::authoring::wrap;
+use crate::instance::{self, Equipment};
+use flate2::read::DeflateDecoder;
+use hydroid_core::capability::{Grant, Profile};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use wasmtime::component::Component;
+use wasmtime_wasi::p2::bindings::CommandPre;
+use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder};
+
+const PROGRAMS: &[u8] =
+    include_bytes!("../../../../tests/fixtures/wasi-testsuite/programs.deflate");
+
+/// What cannot pass here, and why.
+const DIFFERS: [(&str, &str); 5] = [
+    ("path_link", "hard links are not made, since two names of a file defeat a rule about one"),
+    ("proc_exit-failure", "WASI 0.2 says of an exit only whether it was a failure"),
+    ("args_get-multiple-arguments", "the adapter of the toolchain stops with an assertion"),
+    ("environ_get-multiple-variables", "the adapter of the toolchain stops with an assertion"),
+    ("fd_write-to-invalid-fd", "the adapter's answer is not the one that the program wants"),
+];
+
+/// Programs that look at their own name, the first of their arguments, which a component has not.
+const WANTS_ITS_NAME: &str = "args_sizes_get-no-arguments";
+
+#[derive(Deserialize)]
+struct Index {
+    /// The files that the programs of a suite find.
+    files: BTreeMap<String, BTreeMap<String, String>>,
+    programs: Vec<Program>,
+}
+
+#[derive(Deserialize)]
+struct Program {
+    suite: String,
+    name: String,
+    size: usize,
+    #[serde(default)]
+    args: Vec<String>,
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    #[serde(default)]
+    exit_code: i32,
+    #[serde(default)]
+    stdout: String,
+    /// It finds a directory at `/`.
+    files: bool,
+}
+
+/// How a program ended: its exit code, or that it was stopped, and what it wrote.
+#[derive(Debug, PartialEq, Eq)]
+struct Ran {
+    code: Option<i32>,
+    output: String,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_programs_do_with_a_grant_what_they_do_elsewhere_and_fail_without() {
+    let mut raw = Vec::new();
+    DeflateDecoder::new(PROGRAMS).read_to_end(&mut raw).unwrap();
+    let (length, rest) = raw.split_first_chunk::<4>().unwrap();
+    let (head, mut programs) = rest.split_at(u32::from_be_bytes(*length) as usize);
+    let index: Index = serde_json::from_slice(head).unwrap();
+    assert_eq!(index.programs.len(), 72);
+
+    let scene = scene(&["tool-files-write"], "");
+    let own = Equipment::clone(&scene.loaded("tool-files-write").equipment);
+    let with = Arc::new(Equipment { wants_preopens: true, ..own.clone() });
+    let without = Arc::new(Equipment { grant: Grant::default(), ..own });
+    assert!(with.grant.profiles.contains(&Profile::FileReadWrite));
+
+    let mut wrong = Vec::new();
+    let mut refused = 0;
+    for program in &index.programs {
+        let (module, others) = programs.split_at(program.size);
+        programs = others;
+        let component = Component::new(ENGINE.engine(), wrap(module).unwrap()).unwrap();
+        let name = format!("{}/{}", program.suite, program.name);
+        let files = index.files.get(&program.suite).filter(|_| program.files);
+        let directory = tempfile::tempdir().unwrap();
+        lay(directory.path(), files);
+
+        let ran = run(&component, &with, Some((program, directory.path()))).await;
+        let expect = Ran { code: Some(program.exit_code), output: program.stdout.clone() };
+        let same =
+            ran.code == expect.code && (program.stdout.is_empty() || ran.output == expect.output);
+        let differs = DIFFERS.iter().find(|(differs, _)| program.name == *differs);
+        match (same, differs) {
+            (true, None) | (false, Some(_)) => {}
+            (false, None) => {
+                wrong.push(format!("{name} with a grant: {ran:?}, expected {expect:?}"))
+            }
+            (true, Some((_, why))) => {
+                wrong.push(format!("{name} passes, so it does not differ: {why}"))
+            }
+        }
+
+        let ran = run(&component, &without, None).await;
+        let needs = program.files
+            || !program.args.is_empty()
+            || !program.env.is_empty()
+            || program.name == WANTS_ITS_NAME;
+        match (needs, ran.code) {
+            (true, Some(0)) => wrong.push(format!("{name} without a grant: it did not notice")),
+            (true, _) => refused += 1,
+            (false, code) if code == Some(program.exit_code) || differs.is_some() => {}
+            (false, _) => wrong.push(format!("{name} needs nothing: {ran:?}")),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(refused > 50, "{refused}");
+    for root in ["shared", "tmp"] {
+        let made = std::fs::read_dir(scene.directory.path().join("workspace").join(root));
+        assert_eq!(made.map_or(0, Iterator::count), 0, "something was written to /{root}");
+    }
+}
+
+fn lay(directory: &Path, files: Option<&BTreeMap<String, String>>) {
+    for (name, text) in files.into_iter().flatten() {
+        let path = directory.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+}
+
+/// Runs a program. With `given`, the directory stands at `/`, where the programs look for it, and
+/// they have arguments and an environment, which no component has.
+async fn run(
+    component: &Component,
+    equipment: &Arc<Equipment>,
+    given: Option<(&Program, &Path)>,
+) -> Ran {
+    let linker = crate::linker::Linkers::new(ENGINE.engine());
+    let linker = linker.get(&equipment.grant).unwrap();
+    let pre = CommandPre::new(linker.instantiate_pre(component).unwrap()).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let mut store = instance::store(ENGINE.engine(), equipment, context(), deadline).unwrap();
+    if let Some((program, directory)) = given {
+        let output = store.data().output.clone();
+        let mut wasi = WasiCtxBuilder::new();
+        wasi.stdout(output.clone()).stderr(output);
+        wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
+        wasi.max_random_size(equipment.limits.random);
+        wasi.arg(format!("{}.wasm", program.name)).args(&program.args);
+        for (name, value) in &program.env {
+            wasi.env(name, value);
+        }
+        if program.files {
+            wasi.preopened_dir(directory, "/", FsPerms::ReadWrite).unwrap();
+        }
+        store.data_mut().wasi = wasi.build();
+    }
+    let running = async {
+        let command = pre.instantiate_async(&mut store).await?;
+        command.wasi_cli_run().call_run(&mut store).await
+    };
+    let code = match tokio::time::timeout_at(deadline, running).await {
+        Ok(Ok(Ok(()))) => Some(0),
+        Ok(Ok(Err(()))) => Some(1),
+        Ok(Err(error)) => error.downcast_ref::<I32Exit>().map(|exit| exit.0),
+        Err(_) => None,
+    };
+    Ran { code, output: store.data().output.text().0 }
+}
