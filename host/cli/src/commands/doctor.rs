@@ -229,10 +229,11 @@ fn servers(findings: &mut Findings, ground: &Ground, catalog: &Catalog) -> Resul
             findings.note(&format!("nothing of the server {name} is allowed; `hydroid mcp allow {name}` shows what it offers"))?;
             continue;
         };
-        match servers::problem_with(&ground.secrets, &ground.user(), name, server) {
+        match servers::problem_with(&*ground.secrets, &ground.user(), name, server) {
             Some(problem) => findings.broken(&problem)?,
-            None => findings
-                .fine(&format!("the server {name} has {} tools", pinned.tools.len()))?,
+            None => {
+                findings.fine(&format!("the server {name} has {} tools", pinned.tools.len()))?
+            }
         }
     }
     Ok(())

@@ -26,7 +26,9 @@ pub(super) fn of_call(
     if let (Some(promise), false) = (promise, is_error) {
         let problem = match &data {
             None => Some("none is there".to_owned()),
-            Some(data) => Some(promise(data)).filter(|all| !all.is_empty()).map(|all| all.join("; ")),
+            Some(data) => {
+                Some(promise(data)).filter(|all| !all.is_empty()).map(|all| all.join("; "))
+            }
         };
         if let Some(problem) = problem {
             return ToolOutput::error(format!(

@@ -6,8 +6,9 @@ use futures_util::future::BoxFuture;
 use hydroid_core::harmless::harmless;
 use hydroid_core::ports::NestedCalls;
 use rmcp::model::{
-    ClientCapabilities, ClientInfo, ElicitRequestParams, ElicitResult, ElicitationAction,
-    Implementation, ProgressNotificationParam, ProtocolVersion,
+    ClientCapabilities, ClientInfo, CreateMessageRequestParams, CreateMessageResult,
+    ElicitRequestParams, ElicitResult, ElicitationAction, ErrorCode, Implementation,
+    ProgressNotificationParam, ProtocolVersion,
 };
 use rmcp::service::{NotificationContext, RequestContext};
 use rmcp::{ClientHandler, ErrorData, RoleClient};
@@ -189,6 +190,15 @@ impl ClientHandler for Handler {
         capabilities.elicitation = serde_json::from_value(form).ok();
         let implementation = Implementation::new("hydroid", env!("CARGO_PKG_VERSION"));
         ClientInfo::new(capabilities, implementation).with_protocol_version(self.0.version.clone())
+    }
+
+    async fn create_message(
+        &self,
+        _: CreateMessageRequestParams,
+        _: RequestContext<RoleClient>,
+    ) -> Result<CreateMessageResult, ErrorData> {
+        let text = "no model is asked for a server: it would spend what the person pays, on words that nobody allowed";
+        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, text, None))
     }
 
     async fn create_elicitation(

@@ -42,7 +42,7 @@ impl Drop for Program {
         let number = self.0.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         if let Some(number) = number {
             // An error means that nothing of it is left.
-            drop(kill_process_group(number, Signal::KILL));
+            let _gone = kill_process_group(number, Signal::KILL);
         }
     }
 }

@@ -223,7 +223,8 @@ mod tests {
             "required": ["name"],
         });
         let asked = Elicitation { server: "boats".into(), message: "Who are you?".into(), schema };
-        let elicited = questions.put(asked, &session).now_or_never().expect("nothing is waited for");
+        let elicited =
+            questions.put(asked, &session).now_or_never().expect("nothing is waited for");
         assert!(!questions.wait(), "it waits for ever");
         elicited
     }

@@ -55,14 +55,11 @@ pub(super) async fn run(
         )));
     }
     let client_secret = match &client {
-        Some((_, Some(stored))) => Some(
-            ground
-                .secrets
-                .value(&ground.user(), stored)?
-                .ok_or_else(|| {
-                    anyhow!("the secret `{stored}` is not set; `hydroid secret set {stored}` sets it")
-                })?,
-        ),
+        Some((_, Some(stored))) => {
+            Some(ground.secrets.value(&ground.user(), stored)?.ok_or_else(|| {
+                anyhow!("the secret `{stored}` is not set; `hydroid secret set {stored}` sets it")
+            })?)
+        }
         Some((_, None)) | None => None,
     };
     let url = url.clone();
