@@ -16,7 +16,7 @@ pub(crate) const VARIABLE: &str = "HYDROID_MCP_PACKAGES";
 const NODE: u32 = 22;
 
 /// The files that say which version, with its digest.
-const FILES: [&str; 3] = ["package.json", "package-lock.json", "proxy.mjs"];
+const FILES: [&str; 4] = ["package.json", "package-lock.json", "client.mjs", "proxy.mjs"];
 
 /// Revisions of the protocol, and whether everything they require must be there.
 const REVISIONS: [(&str, bool); 2] = [("2025-11-25", true), ("2026-07-28", false)];

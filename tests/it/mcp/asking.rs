@@ -90,9 +90,7 @@ fn a_question_is_declined_where_its_person_declines_or_is_not_there() {
     assert!(answers(&server).contains(r#""action":"cancel""#), "{}", answers(&server));
     // No rule stands in for a person.
     std::fs::remove_file(server.home.path("server/answers")).unwrap();
-    let more = ["--allow", "mcp_*", "--mode", "full"];
-    drop(server.home.run(&[&ALLOWED[..], &more].concat()));
-    std::fs::remove_file(server.home.path("server/answers")).ok();
+    server.home.run(&["config", "set", "policy.tools.mcp_question", "allow"]).code(0);
     server.asked().says("found: a boat");
     assert!(answers(&server).contains(r#""action":"decline""#), "{}", answers(&server));
 }

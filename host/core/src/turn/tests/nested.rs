@@ -167,3 +167,37 @@ fn the_model_reads_neither_the_call_nor_its_result_and_nobody_waits_for_its_ques
     let messages = serde_json::to_string(&crate::entry::conversation(&entries)).unwrap();
     assert!(messages.contains("\"a\"") && !messages.contains("a.1"), "{messages}");
 }
+
+#[test]
+fn what_only_a_person_can_answer_is_asked_each_time_whatever_rules_say() {
+    let asked = |headless: bool| {
+        let policy = Policy { network: Rule::Allow, headless, ..policy() };
+        let mut turn = turn_with(settings(), policy);
+        let mut events = calls(&["a fetch"]);
+        events.extend(checked("a fetch"));
+        events.into_iter().for_each(|event| drop(happen(&mut turn, event)));
+        asks_for(&mut turn, "a", "fetch");
+        let Event::CallChecked { id, result: Ok(mut call) } = checked("a.1 fetch").remove(0) else {
+            panic!("it can be checked")
+        };
+        call.hooked = Some(Box::new(Hooked::Person("the server `boats`".into())));
+        let mut effects = turn.handle(Event::CallChecked { id: id.clone(), result: Ok(call) });
+        if matches!(effects[0], Effect::PreviewCall(_)) {
+            effects = turn.handle(Event::CallPreviewed { id, preview: None });
+        }
+        effects
+    };
+    let effects = asked(false);
+    let Effect::Record(Entry::ApprovalAsked { reason, scope, .. }) = &effects[0] else {
+        panic!("{effects:?}")
+    };
+    assert!(reason.contains("the server `boats` asks you"), "{reason}");
+    assert_eq!(scope, "", "no answer for longer stands in for a person");
+    let effects = asked(true);
+    let Effect::Record(Entry::CallDecided { decision: Decision::Deny { reason }, .. }) =
+        &effects[0]
+    else {
+        panic!("{effects:?}")
+    };
+    assert!(reason.contains("nobody can be asked here"), "{reason}");
+}
