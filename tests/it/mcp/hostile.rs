@@ -52,16 +52,21 @@ fn whatever_a_server_sends_is_a_sentence() {
         "exit 3",
         "head -c 40000000 /dev/zero | tr '\\000' x; printf '\\n'; exit 0",
     ];
-    for line in lines {
-        let server = Scripted::running(&saying(line), "[]", "{}");
-        let begun = Instant::now();
-        let ran = server.add(&[]).code(1);
-        assert!(
-            ran.stderr.starts_with("error: ") && !ran.stderr.contains("panicked"),
-            "{line}: {ran:?}"
-        );
-        assert!(begun.elapsed() < Duration::from_secs(60), "{line}");
-    }
+    std::thread::scope(|scope| {
+        for line in lines {
+            scope.spawn(move || {
+                let server = Scripted::running(&saying(line), "[]", "{}");
+                server.home.write("config.toml", "[limits]\ncall = \"5s\"\n");
+                let begun = Instant::now();
+                let ran = server.add(&[]).code(1);
+                assert!(
+                    ran.stderr.contains("error: ") && !ran.stderr.contains("panicked"),
+                    "{line}: {ran:?}"
+                );
+                assert!(begun.elapsed() < Duration::from_secs(60), "{line}");
+            });
+        }
+    });
 }
 
 #[test]
@@ -110,7 +115,7 @@ fn a_server_that_never_answers_a_call_is_left() {
     std::fs::remove_file(server.home.path("server/result")).unwrap();
     let made = std::process::Command::new("mkfifo").arg(server.home.path("server/result")).status();
     assert!(made.unwrap().success());
-    server.home.run(&["config", "set", "limits.call", "2"]).code(0);
+    server.home.run(&["config", "set", "limits.call", "2s"]).code(0);
     let begun = Instant::now();
     let ran = server.asked();
     assert!(ran.stdout.contains("did not answer within 2 s"), "{ran:?}");

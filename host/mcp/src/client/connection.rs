@@ -27,8 +27,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// How long a server may take to begin, and to say what it offers. Programs that are fetched first
-/// take longer, and are started by hand once before.
+/// How long a server may take to begin, and to say what it offers, unless a call may take less.
+/// Programs that are fetched first take longer, and are started by hand once before.
 const BEGINNING: Duration = Duration::from_secs(30);
 
 /// Pages of a list that are read, and what may be on them together: a server that lists without
@@ -72,12 +72,14 @@ pub enum ConnectError {
         problem: String,
     },
     /// It took too long.
-    #[error("the server `{server}` did not {doing} within {} s", BEGINNING.as_secs())]
+    #[error("the server `{server}` did not {doing} within {} s", .within.as_secs())]
     Slow {
         /// The server.
         server: String,
         /// What.
         doing: &'static str,
+        /// How long it had.
+        within: Duration,
     },
     /// A list that never ends.
     #[error("the server `{0}` lists more than anybody reads")]
@@ -97,6 +99,7 @@ pub(crate) struct Connection {
     server: String,
     running: RunningService<RoleClient, Handler>,
     handler: Handler,
+    patience: Duration,
     _program: Option<Program>,
 }
 
@@ -123,14 +126,15 @@ impl Connection {
         started: Started,
         largest: usize,
         (answerer, questions): (Arc<dyn Answerer>, Questions),
-        protocol: Protocol,
+        (protocol, patience): (Protocol, Duration),
     ) -> Result<Self, ConnectError> {
+        let patience = patience.min(BEGINNING);
         let Started { input, output, program } = started;
         let transport = AsyncRwTransport::new_client(output, input).with_max_line_length(largest);
         let handler = Handler::new(server, version(protocol), answerer, questions);
         let beginning = handler.clone().serve_with_lifecycle(transport, lifecycle(protocol));
-        let running = begun(server, beginning).await?;
-        Ok(Self { server: server.to_owned(), running, handler, _program: Some(program) })
+        let running = begun(server, beginning, patience).await?;
+        Ok(Self { server: server.to_owned(), running, handler, patience, _program: Some(program) })
     }
 
     /// Speaks with a server over HTTP, through the door.
@@ -140,8 +144,9 @@ impl Connection {
         remotes: Arc<dyn Remotes>,
         largest: usize,
         (answerer, questions): (Arc<dyn Answerer>, Questions),
-        protocol: Protocol,
+        (protocol, patience): (Protocol, Duration),
     ) -> Result<Self, ConnectError> {
+        let patience = patience.min(BEGINNING);
         let mut config = StreamableHttpClientTransportConfig::with_uri(url);
         config.max_json_response_size = largest;
         config.max_sse_event_size = largest;
@@ -149,8 +154,8 @@ impl Connection {
             StreamableHttpClientTransport::with_client(Door::to(server, remotes), config);
         let handler = Handler::new(server, version(protocol), answerer, questions);
         let beginning = handler.clone().serve_with_lifecycle(transport, lifecycle(protocol));
-        let running = begun(server, beginning).await?;
-        Ok(Self { server: server.to_owned(), running, handler, _program: None })
+        let running = begun(server, beginning, patience).await?;
+        Ok(Self { server: server.to_owned(), running, handler, patience, _program: None })
     }
 
     pub(crate) fn is_over(&self) -> bool {
@@ -337,8 +342,9 @@ impl Connection {
         doing: &'static str,
         listing: impl Future<Output = Result<T, ConnectError>>,
     ) -> Result<T, ConnectError> {
-        let slow = || ConnectError::Slow { server: self.server.clone(), doing };
-        tokio::time::timeout(BEGINNING, listing).await.map_err(|_| slow())?
+        let within = self.patience;
+        let slow = || ConnectError::Slow { server: self.server.clone(), doing, within };
+        tokio::time::timeout(within, listing).await.map_err(|_| slow())?
     }
 }
 
@@ -382,10 +388,11 @@ fn lifecycle(protocol: Protocol) -> ClientLifecycleMode {
 async fn begun(
     server: &str,
     beginning: impl Future<Output = Result<RunningService<RoleClient, Handler>, ClientInitializeError>>,
+    within: Duration,
 ) -> Result<RunningService<RoleClient, Handler>, ConnectError> {
     let server = server.to_owned();
-    match tokio::time::timeout(BEGINNING, beginning).await {
-        Err(_) => Err(ConnectError::Slow { server, doing: "begin" }),
+    match tokio::time::timeout(within, beginning).await {
+        Err(_) => Err(ConnectError::Slow { server, doing: "begin", within }),
         Ok(Ok(running)) => Ok(running),
         Ok(Err(error)) => Err(match challenge(&error) {
             Some(challenge) => ConnectError::SignIn { server, challenge },

@@ -148,16 +148,17 @@ impl ServerTools {
     ) -> Result<Connection, ConnectError> {
         let parts = &self.parts;
         let asked = (Arc::clone(&parts.answerer), self.questions.clone());
+        let how = (protocol, parts.call_time);
         match &server.place {
             Place::Http { url, .. } => {
                 let remotes = Arc::clone(&parts.remotes);
-                Connection::through(name, url, remotes, parts.largest, asked, protocol).await
+                Connection::through(name, url, remotes, parts.largest, asked, how).await
             }
             Place::Stdio { command, files, env } => {
                 let started =
                     process::start(name, command, files, env, &parts.digest_of, &parts.variable)
                         .map_err(ConnectError::Start)?;
-                Connection::with_program(name, started, parts.largest, asked, protocol).await
+                Connection::with_program(name, started, parts.largest, asked, how).await
             }
         }
     }
