@@ -91,6 +91,17 @@ fn before() -> Vec<Entry> {
         })
     };
     vec![
+        asks("test_missing_capability", nothing(), false, |arguments| {
+            match came(arguments, "answer") {
+                None => wants(&json!({ "answer": sampling("Say something", 10) }), None),
+                Some(answer) => Outcome::from(format!("LLM response: {}", said(answer))),
+            }
+        }),
+        asks("test_streaming_elicitation", nothing(), false, |arguments| {
+            let properties = json!({ "name": { "type": "string" } });
+            let schema = json!({ "type": "object", "properties": properties });
+            elicited(arguments, "Who are you?", &schema, "User response")
+        }),
         asks("test_sampling", one("prompt"), false, |arguments| match came(arguments, "answer") {
             None => {
                 let prompt = arguments["prompt"].as_str().unwrap_or_default();

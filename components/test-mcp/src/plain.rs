@@ -77,6 +77,10 @@ fn tools() -> Vec<Entry> {
             control::progress(None, "Tool execution completed");
             Outcome::from("Tool with logging executed successfully")
         }),
+        tool("test_logging_tool", "Tells what it does", |_| {
+            control::progress(None, "Tool execution started");
+            Outcome::from("Tool with logging executed successfully")
+        }),
         tool("test_tool_with_progress", "Tells how far it is", |_| {
             for (place, fraction) in [0.0, 0.5, 1.0].into_iter().enumerate() {
                 if place > 0 {

@@ -25,11 +25,13 @@ static SCRUBBERS: Mutex<BTreeMap<PathBuf, LiveScrubber>> = Mutex::new(BTreeMap::
 /// Begins to log at a level of the configuration. A further call only adds what is to be masked.
 pub(crate) fn start(level: &str, scrubber: LiveScrubber, file: &Path) {
     SCRUBBERS.lock().unwrap_or_else(PoisonError::into_inner).insert(file.to_owned(), scrubber);
-    // Libraries speak only when something is wrong; what they say below that is theirs.
-    let directives = ["agent", "cli", "core", "gateway", "memory", "wasm"]
+    // Libraries speak only when something is wrong; what they say below that is theirs. What goes
+    // wrong with a server of MCP is said by whoever asked for it, and not twice.
+    let directives = ["agent", "cli", "core", "gateway", "mcp", "memory", "wasm"]
         .map(|name| format!("hydroid_{name}={level}"));
     let quiet = if level == "error" { "error" } else { "warn" };
-    let filter = EnvFilter::new(format!("{quiet},hydroid={level},{}", directives.join(",")));
+    let filter =
+        EnvFilter::new(format!("{quiet},rmcp=off,hydroid={level},{}", directives.join(",")));
     let screen = tracing_subscriber::fmt::layer()
         .with_writer(Scrubbed)
         // Colour would reach the writer as escape sequences, which it makes harmless.
@@ -42,7 +44,7 @@ pub(crate) fn start(level: &str, scrubber: LiveScrubber, file: &Path) {
             .with_writer(Kept { file: Mutex::new(file) })
             .with_ansi(false)
             .with_filter(EnvFilter::new(
-                "warn,hydroid=info,hydroid_agent=info,hydroid_gateway=info,hydroid_memory=info,hydroid_wasm=info",
+                "warn,hydroid=info,hydroid_agent=info,hydroid_gateway=info,hydroid_mcp=info,hydroid_memory=info,hydroid_wasm=info",
             ))
     });
     drop(tracing_subscriber::registry().with(screen).with(kept).try_init());

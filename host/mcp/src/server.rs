@@ -38,6 +38,9 @@ const MOST_WATCHED: usize = 1_000;
 /// Answers that are offered to complete an argument, as the protocol has it at the most.
 const MOST_COMPLETIONS: usize = CompletionInfo::MAX_VALUES;
 
+/// Where a request says how much it wants to be told, since there are no sessions.
+const LOG_LEVEL: &str = "io.modelcontextprotocol/logLevel";
+
 /// What a client is told it speaks to.
 const INSTRUCTIONS: &str = "Each tool is a WebAssembly component in a sandbox that can do only what its person granted it. A refusal is final: it names what a person could allow, and trying again changes nothing.";
 
@@ -152,7 +155,8 @@ impl Offering {
             cancel: cancel.clone(),
         };
         let asks = self.shared.settings.asks && !is_sessionless(context);
-        let watch = Watch::new(context, tool, asks, Arc::clone(&self.level));
+        let level = if is_sessionless(context) { wished(context) } else { Arc::clone(&self.level) };
+        let watch = Watch::new(context, tool, asks, level);
         let told = watch.tell();
         let calling = caller.call(asked, Arc::new(watch));
         tokio::pin!(calling);
@@ -172,6 +176,13 @@ impl Offering {
 /// The protocol has no sessions since 2026-07-28; what a client read is kept for all of them.
 fn is_sessionless(context: &RequestContext<RoleServer>) -> bool {
     context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
+}
+
+/// The level of log messages that a request itself wishes; it is told none if it wishes none.
+fn wished(context: &RequestContext<RoleServer>) -> Arc<Mutex<LoggingLevel>> {
+    let level = context.meta.get(LOG_LEVEL).cloned();
+    let level = level.and_then(|level| serde_json::from_value(level).ok());
+    Arc::new(Mutex::new(level.unwrap_or(LoggingLevel::Emergency)))
 }
 
 fn unknown(kind: &str, name: &str) -> ErrorData {

@@ -301,7 +301,7 @@ impl Connection {
         tokio::select! {
             answer = asking_for => answer.map_err(|error| Problem {
                 text: failure(server, &error),
-                challenge: challenge(&error),
+                challenge: error.auth_challenge().map(str::to_owned),
             }),
             () = used_up(time, &mut asking) => Err(problem(format!(
                 "`{server}` did not answer within {} s, the most; it may have done it all the same; a person can raise `limits.call`",
@@ -394,31 +394,17 @@ async fn begun(
     match tokio::time::timeout(within, beginning).await {
         Err(_) => Err(ConnectError::Slow { server, doing: "begin", within }),
         Ok(Ok(running)) => Ok(running),
-        Ok(Err(error)) => Err(match challenge(&error) {
-            Some(challenge) => ConnectError::SignIn { server, challenge },
-            None => ConnectError::Begin { server, problem: chain(&error) },
+        Ok(Err(error)) => Err(match (error.auth_challenge(), &error) {
+            (Some(challenge), _) => {
+                ConnectError::SignIn { server, challenge: challenge.to_owned() }
+            }
+            // The rest of it names types.
+            (None, ClientInitializeError::TransportError { error, .. }) => {
+                ConnectError::Begin { server, problem: chain(&*error.error) }
+            }
+            (None, error) => ConnectError::Begin { server, problem: chain(error) },
         }),
     }
-}
-
-/// What a service wants to be shown, out of the error it came in.
-fn challenge(error: &(dyn std::error::Error + 'static)) -> Option<String> {
-    use hydroid_core::ports::RemoteError;
-    use rmcp::transport::streamable_http_client::StreamableHttpError;
-    let mut source = Some(error);
-    while let Some(cause) = source {
-        match cause.downcast_ref::<StreamableHttpError<RemoteError>>() {
-            Some(StreamableHttpError::AuthRequired(required)) => {
-                return Some(required.www_authenticate_header.clone());
-            }
-            Some(StreamableHttpError::InsufficientScope(required)) => {
-                return Some(required.www_authenticate_header.clone());
-            }
-            Some(_) | None => {}
-        }
-        source = cause.source();
-    }
-    None
 }
 
 fn chain(error: &(dyn std::error::Error + 'static)) -> String {
@@ -435,7 +421,7 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 fn failure(server: &str, error: &ServiceError) -> String {
-    if challenge(error).is_some() {
+    if error.auth_challenge().is_some() {
         return format!(
             "`{server}` wants its person to sign in, or to allow more: `hydroid mcp login {server}`"
         );
@@ -444,6 +430,9 @@ fn failure(server: &str, error: &ServiceError) -> String {
         ServiceError::McpError(error) => {
             let said: String = error.message.chars().take(1_000).collect();
             format!("`{server}` refused: {said}")
+        }
+        ServiceError::TransportSend(error) => {
+            format!("`{server}` could not be asked: {}", chain(&*error.error))
         }
         ServiceError::TransportClosed => format!("the connection to `{server}` ended"),
         other => format!("`{server}` could not be asked: {}", chain(other)),
