@@ -85,7 +85,8 @@ impl Questions {
         Ok(CheckedCall {
             call: ToolCall { id: call.id.clone(), name: call.name.clone(), arguments: text },
             component: component(&question.server),
-            impact: Impact::Network,
+            // The server it goes to is being called already; who decides is the person.
+            impact: Impact::ReadOnly,
             resources: Vec::new(),
             origin: Origin::Unknown,
             reach: Reach::default(),
