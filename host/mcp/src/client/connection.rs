@@ -321,9 +321,14 @@ impl Connection {
         for _ in 0..MOST_PAGES {
             let page = PaginatedRequestParams::default().with_cursor(cursor.take());
             let asked = ask(page.cursor.is_some().then_some(page)).await;
-            let (found, next) = asked.map_err(|error| ConnectError::Begin {
-                server: self.server.clone(),
-                problem: failure(&self.server, &error),
+            let (found, next) = asked.map_err(|error| {
+                let server = self.server.clone();
+                match error.auth_challenge() {
+                    Some(challenge) => {
+                        ConnectError::SignIn { server, challenge: challenge.to_owned() }
+                    }
+                    None => ConnectError::Begin { problem: failure(&server, &error), server },
+                }
             })?;
             all.extend(found);
             if all.len() > MOST_LISTED {
