@@ -97,6 +97,19 @@ impl Database {
         Ok(Some(last))
     }
 
+    /// The last chunk of a user; 0 if there is none.
+    pub(crate) async fn newest_chunk(&self, user: &UserId) -> Result<i64, StoreError> {
+        let user = user.clone();
+        self.read_memory("look for the last chunk", async move |connection| {
+            let range = range(connection, &user).await?;
+            let sql = "SELECT coalesce(max(id), 0) FROM chunks WHERE id BETWEEN ?1 AND ?2";
+            let mut rows = connection.query(sql, [range.0, range.1]).await?;
+            let row = rows.next().await?.ok_or(libsql::Error::QueryReturnedNoRows)?;
+            Ok(row.get(0)?)
+        })
+        .await
+    }
+
     /// Forgets vectors of embedders that nothing is compared with any more.
     pub(crate) async fn forget_other_embedders(&self, keep: i64) -> Result<(), StoreError> {
         self.write_memory("forget other embedders", async move |connection| {

@@ -349,15 +349,29 @@ impl Allowed {
     }
 }
 
-/// Rows of the highest scores.
+/// Rows of the highest scores. Most rows are compared with the lowest that counts so far, once.
 fn highest(scores: &[f32], rows: impl Iterator<Item = usize>, most: usize) -> Vec<usize> {
-    let mut rows: Vec<(f32, usize)> =
-        rows.filter_map(|row| scores.get(row).map(|score| (*score, row))).collect();
-    if rows.len() > most && most > 0 {
-        rows.select_nth_unstable_by(most - 1, |a, b| b.0.total_cmp(&a.0));
-        rows.truncate(most);
+    let mut kept: Vec<(f32, usize)> = Vec::with_capacity(2 * most);
+    let mut floor = None;
+    let cut = |kept: &mut Vec<(f32, usize)>| {
+        if kept.len() <= most || most == 0 {
+            return None;
+        }
+        kept.select_nth_unstable_by(most - 1, |a, b| b.0.total_cmp(&a.0));
+        kept.truncate(most);
+        kept.last().map(|(score, _)| *score)
+    };
+    for row in rows {
+        let Some(score) = scores.get(row) else { continue };
+        if floor.is_none_or(|floor| *score > floor) {
+            kept.push((*score, row));
+            if kept.len() >= 2 * most {
+                floor = cut(&mut kept);
+            }
+        }
     }
-    rows.into_iter().map(|(_, row)| row).collect()
+    cut(&mut kept);
+    kept.into_iter().map(|(_, row)| row).collect()
 }
 
 fn dot(wide: &[i16], numbers: &[i8]) -> i32 {

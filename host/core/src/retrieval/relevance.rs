@@ -26,6 +26,9 @@ const ADDED: f64 = 0.5;
 /// Characters of a word that are looked at.
 const LONGEST_WORD: usize = 64;
 
+/// Texts of a sample whose silence about a word says that the word is rare.
+const LEAST_TEXTS: f64 = 500.0;
+
 /// Words whose stems stay in memory; a language and its names have fewer.
 const MOST_MET: usize = 200_000;
 
@@ -69,6 +72,15 @@ impl Frequencies {
     fn tells(&self, stem: &str) -> f64 {
         let with = self.texts_with.get(stem).copied().unwrap_or(0.0);
         (1.0 + (self.texts - with + 0.5) / (with + 0.5)).ln()
+    }
+
+    /// The share of the texts that have a word; `None` where the word is in none of the sample and
+    /// the sample is too small to tell anything by that.
+    pub fn share(&self, word: &str) -> Option<f64> {
+        let mut stems = self.met();
+        let stem = stems.of(word).first().copied()?;
+        let with = self.texts_with.get(stems.name(stem)).copied().unwrap_or(0.0);
+        (self.texts >= LEAST_TEXTS || with > 0.0).then(|| with / self.texts)
     }
 
     fn usual_length(&self) -> f64 {
