@@ -8,6 +8,7 @@
 use super::words::says_something;
 use rust_stemmers::{Algorithm, Stemmer};
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
@@ -147,22 +148,15 @@ pub fn relevance(
     let begun = begun.as_deref().and_then(|word| Some((word, *stems.of(word).first()?)));
     let counted: Vec<Counted> =
         texts.iter().map(|text| Counted::of(stems.of_begun(text.text, begun))).collect();
-    let mut told: Vec<f64> = vec![0.0; stems.names.len()];
-    for stem in counted.iter().flat_map(|text| &text.times).map(|(stem, _)| *stem as usize) {
-        if let (Some(told), Some(name)) = (told.get_mut(stem), stems.names.get(stem))
-            && *told <= 0.0
-        {
-            *told = frequencies.tells(name);
-        }
+    for (stem, _) in counted.iter().flat_map(|text| &text.times) {
+        stems.tell(*stem, frequencies);
     }
     let usual = frequencies.usual_length();
     let look = |asked: &BTreeMap<u32, f64>| -> Vec<f64> {
-        let mut weights = vec![0.0; told.len()];
+        let mut weights = vec![0.0; stems.names.len()];
         for (stem, weight) in asked {
-            if let (Some(place), Some(told)) =
-                (weights.get_mut(*stem as usize), told.get(*stem as usize))
-            {
-                *place = weight * told;
+            if let Some(place) = weights.get_mut(*stem as usize) {
+                *place = weight * stems.told(*stem);
             }
         }
         counted.iter().map(|text| text.fits(&weights, usual)).collect()
@@ -173,7 +167,7 @@ pub fn relevance(
     for (answer, own) in answers.iter_mut().zip(&first) {
         *answer = if *own > 0.0 { *answer } else { 0.0 };
     }
-    let added = added(&answers, &counted, &told, &stems);
+    let added = added(&answers, &counted, &stems);
     let total: f64 = asked.values().sum();
     if added.is_empty() || total <= 0.0 {
         return first;
@@ -199,7 +193,7 @@ pub fn with_neighbours(scores: &[f64], texts: &[Text<'_>]) -> Vec<f64> {
 }
 
 /// What the best texts say belongs to the question, with its share of 1.
-fn added(scores: &[f64], texts: &[Counted], tells: &[f64], stems: &Stems) -> Vec<(u32, f64)> {
+fn added(scores: &[f64], texts: &[Counted], stems: &Stems) -> Vec<(u32, f64)> {
     let mut best: Vec<(f64, usize)> = scores.iter().copied().zip(0..).collect();
     best.retain(|(score, _)| *score > 0.0);
     best.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
@@ -213,8 +207,8 @@ fn added(scores: &[f64], texts: &[Counted], tells: &[f64], stems: &Stems) -> Vec
             if name.chars().count() < 3 || !says_something(name) {
                 continue;
             }
-            let tells = tells.get(*stem as usize).copied().unwrap_or(0.0);
-            *said.entry(*stem).or_default() += score / all * times / text.length * tells;
+            let told = stems.told(*stem);
+            *said.entry(*stem).or_default() += score / all * times / text.length * told;
         }
     }
     let mut said: Vec<(u32, f64)> = said.into_iter().collect();
@@ -249,12 +243,17 @@ impl Counted {
     }
 }
 
-/// Stems by number, each word looked up once.
+/// Stems by number, each word looked up once. Words are told apart by a keyed hash of 64 bits: to
+/// compare the words themselves, spread over memory as they are, would be most of a search, and
+/// two of them that share one would only be ranked as one.
 #[derive(Debug, Default)]
 struct Stems {
-    by_word: HashMap<String, u32>,
+    keys: ahash::RandomState,
+    by_word: HashMap<u64, u32, BuildHasherDefault<Same>>,
     by_name: HashMap<String, u32>,
     names: Vec<String>,
+    /// How much each stem tells, as far as it was asked.
+    told: Vec<Option<f64>>,
 }
 
 impl Stems {
@@ -302,7 +301,8 @@ impl Stems {
     }
 
     fn number(&mut self, word: &str) -> u32 {
-        if let Some(known) = self.by_word.get(word) {
+        let key = self.keys.hash_one(word);
+        if let Some(known) = self.by_word.get(&key) {
             return *known;
         }
         let stem = Stemmer::create(Algorithm::English).stem(&plain(word)).into_owned();
@@ -311,12 +311,47 @@ impl Stems {
         if number == next {
             self.names.push(stem);
         }
-        self.by_word.insert(word.to_owned(), number);
+        self.by_word.insert(key, number);
         number
+    }
+
+    /// Reckons how much a stem tells, once.
+    fn tell(&mut self, number: u32, frequencies: &Frequencies) {
+        let at = number as usize;
+        if self.told.len() <= at {
+            self.told.resize(self.names.len().max(at + 1), None);
+        }
+        let (Some(told), Some(name)) = (self.told.get_mut(at), self.names.get(at)) else { return };
+        told.get_or_insert_with(|| frequencies.tells(name));
+    }
+
+    /// How much a stem tells; nothing if it was not reckoned because no text has it.
+    fn told(&self, number: u32) -> f64 {
+        self.told.get(number as usize).copied().flatten().unwrap_or(0.0)
     }
 
     fn name(&self, number: u32) -> &str {
         self.names.get(number as usize).map_or("", String::as_str)
+    }
+}
+
+/// A hash of what is one.
+#[derive(Debug, Default)]
+struct Same(u64);
+
+impl Hasher for Same {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
     }
 }
 
