@@ -38,6 +38,9 @@ const GREETING: Duration = Duration::from_secs(10);
 /// Messages that wait for the writer.
 const WAITING: usize = 64;
 
+/// So many bytes of messages go to the network together, if they wait.
+const BATCH_BYTES: usize = 32 << 10;
+
 /// Requests of one connection that are worked on at once.
 const AT_ONCE: usize = 16;
 
@@ -139,29 +142,36 @@ async fn write(
     let mut ping = tokio::time::interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
     let mut code = close_code::NORMAL;
     loop {
-        let (message, last) = tokio::select! {
+        let mut batch = Vec::new();
+        let mut last = false;
+        tokio::select! {
             message = messages.recv() => match message {
                 Some(message) => {
-                    count(&listener.figures.messages_out);
-                    let last = if let ServerMessage::Goodbye { error } = &*message {
-                        code = frames::close_code_of(error.code);
-                        true
-                    } else {
-                        false
-                    };
-                    match serde_json::to_string(&*message) {
-                        Ok(text) => (Message::Text(text.into()), last),
-                        Err(error) => {
-                            tracing::error!(%error, "a message could not be written");
-                            continue;
+                    // With what waits behind it: one way to the network for all.
+                    let mut next = Some(message);
+                    let mut bytes = 0;
+                    while let Some(message) = next {
+                        count(&listener.figures.messages_out);
+                        if let ServerMessage::Goodbye { error } = &*message {
+                            code = frames::close_code_of(error.code);
+                            last = true;
                         }
+                        match serde_json::to_string(&*message) {
+                            Ok(text) => {
+                                bytes += text.len();
+                                batch.push(Message::Text(text.into()));
+                            }
+                            Err(error) => tracing::error!(%error, "a message could not be written"),
+                        }
+                        let full = last || bytes >= BATCH_BYTES;
+                        next = if full { None } else { messages.try_recv().ok() };
                     }
                 }
                 None => break,
             },
-            _ = ping.tick() => (Message::Ping(bytes::Bytes::new()), false),
-        };
-        match frames::put(&mut socket, message).await {
+            _ = ping.tick() => batch.push(Message::Ping(bytes::Bytes::new())),
+        }
+        match frames::put(&mut socket, batch).await {
             Put::Sent if !last => {}
             Put::Sent | Put::Gone => break,
             Put::TooSlow => {

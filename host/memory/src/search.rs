@@ -29,9 +29,12 @@ use libsql::Value;
 pub(crate) use sampled::Sampled;
 use std::collections::{BTreeSet, HashSet};
 
-/// Chunks that each way of searching may bring. Far more than are shown, because what is best by
+/// Chunks that searching by words may bring. Far more than are shown, because what is best by
 /// one may be in the middle of the other.
 const MOST_CANDIDATES: usize = 150;
+
+/// The same by meaning, for a chunk alone and for one with its neighbours.
+const MOST_ALIKE: usize = 100;
 
 /// What stands beside the best so many by words is looked at, too.
 const MOST_WITH_NEIGHBOURS: usize = 20;
@@ -148,7 +151,7 @@ impl Database {
                     let mut matrix = matrix.lock_owned().await;
                     let dimensions = meaning.question.numbers.len();
                     matrix.refresh(connection, range, meaning.embedder, dimensions).await?;
-                    Ok(matrix.scan(&meaning.question, &allowed, MOST_CANDIDATES))
+                    Ok(matrix.scan(&meaning.question, &allowed, MOST_ALIKE))
                 });
                 scan.await
             }

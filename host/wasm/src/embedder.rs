@@ -165,6 +165,7 @@ async fn call(
 ) -> Result<Vec<Vec<f32>>, EmbedError> {
     let embedding = embedding(loaded)?;
     let time = loaded.limits().call;
+    let _turn = embedding.warm.turn().await;
     let deadline = Instant::now() + time;
     let context = CallContext { user: user.clone(), ..component::nobody() };
     let warm = embedding.warm.take(user);

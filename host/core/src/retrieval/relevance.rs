@@ -148,26 +148,23 @@ pub fn relevance(
     let begun = begun.as_deref().and_then(|word| Some((word, *stems.of(word).first()?)));
     let counted: Vec<Counted> =
         texts.iter().map(|text| Counted::of(stems.of_begun(text.text, begun))).collect();
-    for (stem, _) in counted.iter().flat_map(|text| &text.times) {
-        stems.tell(*stem, frequencies);
-    }
     let usual = frequencies.usual_length();
-    let look = |asked: &BTreeMap<u32, f64>| -> Vec<f64> {
+    let look = |asked: &BTreeMap<u32, f64>, stems: &mut Stems| -> Vec<f64> {
         let mut weights = vec![0.0; stems.names.len()];
         for (stem, weight) in asked {
             if let Some(place) = weights.get_mut(*stem as usize) {
-                *place = weight * stems.told(*stem);
+                *place = weight * stems.told(*stem, frequencies);
             }
         }
         counted.iter().map(|text| text.fits(&weights, usual)).collect()
     };
-    let first = look(&asked);
+    let first = look(&asked, &mut stems);
     // What only stands beside an answer is none.
     let mut answers = with_neighbours(&first, texts);
     for (answer, own) in answers.iter_mut().zip(&first) {
         *answer = if *own > 0.0 { *answer } else { 0.0 };
     }
-    let added = added(&answers, &counted, &stems);
+    let added = added(&answers, &counted, &mut stems, frequencies);
     let total: f64 = asked.values().sum();
     if added.is_empty() || total <= 0.0 {
         return first;
@@ -178,7 +175,7 @@ pub fn relevance(
     for (stem, share) in added {
         *asked.entry(stem).or_default() += ADDED * share;
     }
-    look(&asked)
+    look(&asked, &mut stems)
 }
 
 /// Scores of texts with what stands beside them. A word that is in a text and its neighbour counts
@@ -193,7 +190,12 @@ pub fn with_neighbours(scores: &[f64], texts: &[Text<'_>]) -> Vec<f64> {
 }
 
 /// What the best texts say belongs to the question, with its share of 1.
-fn added(scores: &[f64], texts: &[Counted], stems: &Stems) -> Vec<(u32, f64)> {
+fn added(
+    scores: &[f64],
+    texts: &[Counted],
+    stems: &mut Stems,
+    frequencies: &Frequencies,
+) -> Vec<(u32, f64)> {
     let mut best: Vec<(f64, usize)> = scores.iter().copied().zip(0..).collect();
     best.retain(|(score, _)| *score > 0.0);
     best.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
@@ -207,7 +209,7 @@ fn added(scores: &[f64], texts: &[Counted], stems: &Stems) -> Vec<(u32, f64)> {
             if name.chars().count() < 3 || !says_something(name) {
                 continue;
             }
-            let told = stems.told(*stem);
+            let told = stems.told(*stem, frequencies);
             *said.entry(*stem).or_default() += score / all * times / text.length * told;
         }
     }
@@ -265,47 +267,42 @@ impl Stems {
     /// The same, where a word that begins as one that is begun has its stem.
     fn of_begun(&mut self, text: &str, begun: Option<(&str, u32)>) -> Vec<u32> {
         let mut stems = Vec::new();
-        self.each(text, |word, stem| {
-            stems.push(match begun {
-                Some((begun, of_it)) if begins(word, begun) => of_it,
-                _ => stem,
-            });
-        });
+        match begun {
+            Some((begun, of_it)) => self.each(text, |word, stem| {
+                stems.push(if begins(word, begun) { of_it } else { stem });
+            }),
+            None => {
+                for written in written(text) {
+                    let key = self.keys.hash_one(written);
+                    stems.push(match self.by_word.get(&key) {
+                        Some(known) => *known,
+                        None => self.meet(written, key),
+                    });
+                }
+            }
+        }
         stems
     }
 
     /// Each word of a text in small letters, with its stem.
     fn each(&mut self, text: &str, mut take: impl FnMut(&str, u32)) {
         let mut word = String::new();
-        let within = |character: char| character.is_alphanumeric() || is_combining_mark(character);
-        for written in text.split(|character: char| {
-            if character.is_ascii() {
-                !character.is_ascii_alphanumeric()
-            } else {
-                !within(character)
-            }
-        }) {
-            if written.is_empty() {
-                continue;
-            }
+        for written in written(text) {
             word.clear();
-            if written.is_ascii() {
-                word.push_str(written.get(..LONGEST_WORD).unwrap_or(written));
-                word.make_ascii_lowercase();
-            } else {
-                word.extend(written.chars().take(LONGEST_WORD).flat_map(char::to_lowercase));
-            }
-            let stem = self.number(&word);
+            word.extend(written.chars().take(LONGEST_WORD).flat_map(char::to_lowercase));
+            let key = self.keys.hash_one(written);
+            let stem = match self.by_word.get(&key) {
+                Some(known) => *known,
+                None => self.meet(written, key),
+            };
             take(&word, stem);
         }
     }
 
-    fn number(&mut self, word: &str) -> u32 {
-        let key = self.keys.hash_one(word);
-        if let Some(known) = self.by_word.get(&key) {
-            return *known;
-        }
-        let stem = Stemmer::create(Algorithm::English).stem(&plain(word)).into_owned();
+    /// A word that was not met before, in the letters it was written in.
+    fn meet(&mut self, written: &str, key: u64) -> u32 {
+        let word: String = written.chars().take(LONGEST_WORD).collect();
+        let stem = Stemmer::create(Algorithm::English).stem(&plain(&word)).into_owned();
         let next = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
         let number = *self.by_name.entry(stem.clone()).or_insert(next);
         if number == next {
@@ -315,24 +312,33 @@ impl Stems {
         number
     }
 
-    /// Reckons how much a stem tells, once.
-    fn tell(&mut self, number: u32, frequencies: &Frequencies) {
+    /// How much a stem tells, reckoned once.
+    fn told(&mut self, number: u32, frequencies: &Frequencies) -> f64 {
         let at = number as usize;
+        let Some(name) = self.names.get(at) else { return 0.0 };
         if self.told.len() <= at {
-            self.told.resize(self.names.len().max(at + 1), None);
+            self.told.resize(self.names.len(), None);
         }
-        let (Some(told), Some(name)) = (self.told.get_mut(at), self.names.get(at)) else { return };
-        told.get_or_insert_with(|| frequencies.tells(name));
-    }
-
-    /// How much a stem tells; nothing if it was not reckoned because no text has it.
-    fn told(&self, number: u32) -> f64 {
-        self.told.get(number as usize).copied().flatten().unwrap_or(0.0)
+        let told =
+            self.told.get_mut(at).map(|told| *told.get_or_insert_with(|| frequencies.tells(name)));
+        told.unwrap_or(0.0)
     }
 
     fn name(&self, number: u32) -> &str {
         self.names.get(number as usize).map_or("", String::as_str)
     }
+}
+
+/// The words of a text as they are written.
+fn written(text: &str) -> impl Iterator<Item = &str> {
+    let within = |character: char| {
+        if character.is_ascii() {
+            character.is_ascii_alphanumeric()
+        } else {
+            character.is_alphanumeric() || is_combining_mark(character)
+        }
+    };
+    text.split(move |character: char| !within(character)).filter(|word| !word.is_empty())
 }
 
 /// A hash of what is one.
