@@ -205,7 +205,7 @@ impl Conversation {
                 self.turns.push((turn.clone(), text.text.clone()));
                 self.push(turn, Kind::Person { text, attached: attached(&parts), steered: false });
             }
-            Entry::Steered { turn, parts } => {
+            Entry::Steered { turn, parts, .. } => {
                 let kind =
                     Kind::Person { text: said(&parts), attached: attached(&parts), steered: true };
                 self.push(turn, kind);

@@ -4,6 +4,7 @@ import { announce, append, ask, button, field, h, icon, replace } from "./dom.js
 import { save } from "./call.js";
 import { Composer } from "./composer.js";
 import { textOf } from "./conversation.js";
+import { newKey } from "./household.js";
 import { render } from "./markdown.js";
 import { TurnView, welcomePage } from "./turn.js";
 import { count, exact, money, short } from "./words.js";
@@ -34,7 +35,7 @@ export class Chat {
     this.status = h("p", { class: "hidden", role: "status" });
     this.menu = this.makeMenu();
     this.composer = new Composer({
-      say: (text, files, into, progress) => this.say(text, files, into, progress),
+      say: (text, files, into, key, progress) => this.say(text, files, into, key, progress),
       cancel: () => this.cancel(),
       lastSaid: () => this.lastSaid(),
       limits: () => household.limits,
@@ -258,7 +259,8 @@ export class Chat {
     }
   }
 
-  async say(text, files, into, progress) {
+  /** Says something once, however often the connection is lost meanwhile. */
+  async say(text, files, into, key, progress) {
     const household = this.household;
     if (text.trim() === "/compact") {
       await this.compact();
@@ -270,7 +272,7 @@ export class Chat {
     }
     let session = this.session;
     if (!session) {
-      session = await household.create(this.wanted ?? {});
+      session = await household.create(key, this.wanted ?? {});
       this.session = session;
       household.shown = session;
       this.views.clear();
@@ -286,19 +288,38 @@ export class Chat {
     }
     if (into === "steer") {
       try {
-        await household.request("steer", { session, text });
+        await household.persistently(() => household.request("steer", { session, text, key }));
         return;
       } catch (error) {
         // The turn ended while this was on its way: then it begins the next one.
         if (error.code !== "nothing_runs") throw error;
       }
     }
+    let attachments;
+    let again = false;
+    await household.persistently(async () => {
+      attachments ??= await this.handUp(files, progress);
+      const said = () => household.request("say", attachments.length > 0 ? { session, text, key, attachments } : { session, text, key });
+      try {
+        await said();
+      } catch (error) {
+        // A host that was started anew has the files no more.
+        if (error.code !== "not_found" || attachments.length === 0 || again) throw error;
+        again = true;
+        attachments = undefined;
+        attachments = await this.handUp(files, progress);
+        await said();
+      }
+    });
+    this.scroll();
+  }
+
+  async handUp(files, progress) {
     const attachments = [];
     for (const [at, file] of files.entries()) {
-      attachments.push(await household.upload(file, (part) => progress((at + part) / files.length)));
+      attachments.push(await this.household.upload(file, (part) => progress((at + part) / files.length)));
     }
-    await household.request("say", attachments.length > 0 ? { session, text, attachments } : { session, text });
-    this.scroll();
+    return attachments;
   }
 
   cancel() {
@@ -359,7 +380,8 @@ export class Chat {
 
   async fork(turn) {
     try {
-      const reply = await this.household.request("fork", { session: this.session, before: turn?.id });
+      const fields = { session: this.session, before: turn?.id, key: newKey() };
+      const reply = await this.household.persistently(() => this.household.request("fork", fields));
       this.household.know(reply.session);
       location.hash = `#/s/${reply.session.session}`;
     } catch (error) {

@@ -30,7 +30,7 @@ impl Rig {
     }
 
     pub(crate) fn with(host: ScriptedHost, begin: Begin) -> Self {
-        let app = App::new(begin, Theme::default(), false, Vec::new());
+        let app = App::new(begin, Theme::default(), false, Vec::new(), "t".into());
         let mut rig = Self { app, host, done: Vec::new(), now: 0, left: None, then: None, cuts: 0 };
         rig.connect();
         rig
@@ -236,8 +236,9 @@ fn a_question_does_not_take_the_keys_from_somebody_who_writes() {
     rig.host.call = Some(write_call());
     let session = rig.app.current.clone().expect("a session");
     rig.types("yes, and no");
+    let text = "from elsewhere".into();
     let say =
-        Request::Say { session, text: "from elsewhere".into(), attachments: Vec::new(), key: None };
+        Request::Say { session, text, attachments: Vec::new(), key: None, traceparent: None };
     let told = rig.host.take(ClientMessage { id: 999, request: say });
     for message in told.into_iter().skip(1) {
         rig.give(Input::Link(Link::Told(Box::new(message))));
