@@ -692,10 +692,11 @@ async fn what_a_request_belongs_to_is_read_strictly_and_a_malformed_one_is_left_
     let (status, _) = running.call("POST /api/v1/sessions/s/messages", "", &body).await;
     assert_eq!(status, 400, "it is a header over HTTP");
     let say = |traceparent: &str| json!({ "type": "say", "id": 2, "session": "s", "text": "hi", "traceparent": traceparent });
-    let mut socket = running.socket_of("anna").await;
+    let mut socket = running.socket(&[]).await.unwrap();
+    socket.hello(Some(LOCAL)).await;
     for text in [good, "00-y"] {
         socket.send(say(text)).await;
-        assert_eq!(socket.reply(2).await["reply"], "accepted", "{text}");
+        assert_eq!(socket.next().await.unwrap()["reply"], "accepted", "{text}");
     }
     let parents = running.household.parents.lock().unwrap();
     let mut trace = [0; 16];

@@ -6,7 +6,7 @@ use crate::{Hub, HubLimits, HubParts};
 use hydroid_core::entry::Entry;
 use hydroid_core::id::{CallId, ClientKey, SessionId, TurnId, UserId};
 use hydroid_core::message::{Message, Part, Role, StopReason};
-use hydroid_core::ports::{Conversations, Following, ModelEvent, PromptFile};
+use hydroid_core::ports::{Conversations, Following, ModelEvent, PromptFile, Saying};
 use hydroid_core::protocol::{
     Activity, ApprovalAnswer, ErrorCode, Reply, Request, SessionInfo, SessionMessage,
     SessionSettings, Stopped,
@@ -420,6 +420,26 @@ async fn a_question_beside_the_conversation_leaves_no_trace() {
     assert_eq!(host.journal.stored(session.as_str()), before);
     let asked = host.model.requests.lock().unwrap().last().unwrap().system.clone();
     assert!(asked.contains("I am Anna") && asked.contains("beside the conversation"), "{asked}");
+}
+
+#[tokio::test]
+async fn a_side_question_is_a_trace_of_its_own_with_its_failure() {
+    let host = Host::new(vec![says("first"), says("a word"), vec![Play::Fail("busy")]]);
+    host.spans.wanted.store(true, Ordering::SeqCst);
+    let hub = hub(&host, LIMITS);
+    let session = create(&hub).await;
+    let (_, mut following) = follow(&hub, &session, 0).await;
+    hub.say(&session, said("hi")).await.unwrap();
+    until_end(&mut following).await;
+    activity_is(&hub, &session, Activity::Idle).await;
+    let ask = || hub.aside(&session, "and?".into(), None, Arc::new(|_| {}));
+    ask().await.unwrap();
+    ask().await.unwrap_err();
+    let lines = host.spans.lines();
+    assert_eq!(lines[..2], ["invoke_agent main", "invoke_agent main > chat rehearsal"]);
+    assert_eq!(lines[2], "chat rehearsal");
+    assert!(lines[3].starts_with("chat rehearsal !"), "{lines:?}");
+    host.no_faults();
 }
 
 #[tokio::test]

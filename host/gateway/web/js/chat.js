@@ -262,12 +262,10 @@ export class Chat {
   /** Says something once, however often the connection is lost meanwhile. */
   async say(text, files, into, key, progress) {
     const household = this.household;
-    if (text.trim() === "/compact") {
-      await this.compact();
-      return;
-    }
-    if (text.startsWith("/btw ")) {
-      await this.aside(text.slice(5));
+    const command = /^\/([a-z]+)(?:\s+([^]*))?$/.exec(text.trimEnd());
+    const known = command && files.length === 0 && this.commands().find(([name]) => name === command[1]);
+    if (known) {
+      await known[3](command[2] ?? "");
       return;
     }
     let session = this.session;
@@ -416,6 +414,7 @@ export class Chat {
   }
 
   async aside(text) {
+    if (!text.trim()) throw new Error("Write `/btw QUESTION`.");
     if (!this.session) throw new Error("A side question needs a conversation to stand beside.");
     const answer = h("div", { class: "prose", "aria-live": "polite" });
     const close = button("Close", () => box.remove());
@@ -429,6 +428,39 @@ export class Chat {
       this.scroll();
     });
     answer.replaceChildren(render(reply.text));
+  }
+
+  /** What a line that begins so does: its name, what may follow, what it is for, and the deed. */
+  commands() {
+    const go = (place) => () => {
+      location.hash = place;
+    };
+    const here = (deed) => (rest) => (this.session ? deed(rest) : announce("There is no session yet."));
+    return [
+      ["help", "", "these commands", () => this.help()],
+      ["new", "", "begin a session", go("#/new")],
+      ["btw", "QUESTION", "ask beside the conversation", (text) => this.aside(text)],
+      ["cancel", "", "stop the running turn", here(() => this.cancel())],
+      ["cancelall", "", "stop all your turns", () => this.household.request("cancel_all")],
+      ["compact", "", "sum up the older part now", () => this.compact()],
+      ["rename", "TITLE", "give the session another title", here((title) => this.rename(title))],
+      ["fork", "", "copy the session and go on in the copy", here(() => this.fork())],
+      ["archive", "", "put the session away, or take it out", here(() => this.archive())],
+      ["export", "", "save the session as Markdown", here(() => this.exported("markdown", "md"))],
+      ["delete", "", "remove the session for good", here(() => this.remove())],
+      ["model", "", "choose the model of the session", () => this.chooseModel()],
+      ["policy", "", "the rules in force", here(() => this.rules())],
+      ["tools", "", "tools on offer", () => this.tools()],
+      ["status", "", "how the host is", go("#/settings/status")],
+      ["cost", "", "what models have cost", go("#/settings/costs")],
+      ["memory", "", "notes that are kept", go("#/settings/memory")],
+      ["components", "", "what is installed", go("#/settings/components")],
+    ];
+  }
+
+  async help() {
+    const rows = this.commands().map(([name, rest, what]) => h("li", {}, h("code", { text: `/${name}${rest && ` ${rest}`}` }), ` ${what}`));
+    await ask("Commands", [h("p", {}, "A line with a space before the stroke is said to the model."), h("ul", { class: "rows" }, rows)], "Close");
   }
 
   makeMenu() {
@@ -467,9 +499,9 @@ export class Chat {
     return menu;
   }
 
-  async rename() {
+  async rename(wanted) {
     const title = h("input", { name: "title", value: this.info?.title ?? "", maxlength: "200", required: true });
-    const values = await ask("Rename", field("Title", title), "Rename");
+    const values = wanted ? { title: wanted } : await ask("Rename", field("Title", title), "Rename");
     if (!values) return;
     try {
       this.household.know((await this.household.request("rename", { session: this.session, title: values.title })).session);
