@@ -555,10 +555,7 @@ impl Actor {
         self.handle(vec![Event::CancelRequested]).await;
     }
 
-    fn accept(
-        &mut self,
-        saying: Saying,
-    ) -> Result<oneshot::Receiver<TurnEnd>, SayError> {
+    fn accept(&mut self, saying: Saying) -> Result<oneshot::Receiver<TurnEnd>, SayError> {
         if *self.stop.borrow() {
             return Err(SayError::Stopped);
         }
@@ -635,11 +632,7 @@ impl Actor {
 
     /// Readies the session for a turn about these parts: scrubs them, lets hooks have their word
     /// before anything of them is kept, and looks for what is known beside.
-    async fn begin(
-        &mut self,
-        parts: Vec<Part>,
-        trace: &Trace,
-    ) -> Result<Opening, TurnError> {
+    async fn begin(&mut self, parts: Vec<Part>, trace: &Trace) -> Result<Opening, TurnError> {
         let parts = self.scrubbed(parts).await?;
         let context = hooks::context(&self.user, &self.session, TurnId::new(""), trace.clone());
         let mut opening = hooks::opening(&self.agent, &self.who, context, parts).await;

@@ -191,8 +191,7 @@ impl TurnContext {
         subject: Value,
     ) -> hydroid_core::hook::HookOutcome {
         let subject = scrubbed(&self.agent.scrubber.current(), subject);
-        let context =
-            context(&self.user, &self.session, self.turn.clone(), self.trace.clone());
+        let context = context(&self.user, &self.session, self.turn.clone(), self.trace.clone());
         let mut outcome = self.agent.hooks.ask(point, tool, subject, context).await;
         for word in std::mem::take(&mut outcome.notices) {
             self.report(News::Noticed(word.to_string())).await;

@@ -62,8 +62,7 @@ const LIMIT: Field = field("limit", Place::Query, Kind::Count, false);
 /// HTTP has a header for it that many clients send with what they try again.
 const KEY: Field = field("key", Place::Header("Idempotency-Key"), Kind::Text, false);
 /// What the turn belongs to in traces of the client's.
-const TRACEPARENT: Field =
-    field("traceparent", Place::Header(api::TRACEPARENT), Kind::Text, false);
+const TRACEPARENT: Field = field("traceparent", Place::Header(api::TRACEPARENT), Kind::Text, false);
 const BEFORE: Field = field("before", Place::Body, Kind::Text, false);
 
 /// Every request that HTTP has.

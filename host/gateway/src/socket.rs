@@ -521,13 +521,7 @@ impl Client {
         });
     }
 
-    async fn aside(
-        &mut self,
-        id: u64,
-        session: SessionId,
-        text: String,
-        parent: Option<Parent>,
-    ) {
+    async fn aside(&mut self, id: u64, session: SessionId, text: String, parent: Option<Parent>) {
         let place = Arc::clone(&self.places).acquire_owned().await;
         let (conversations, out) = (Arc::clone(&self.conversations), self.out.clone());
         self.working.spawn(async move {

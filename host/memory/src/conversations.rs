@@ -488,7 +488,9 @@ mod tests {
             database.archive(&anna, &id("aa"), false).await,
             database.remove(&anna, &id("aa")).await,
             database.described(&anna, &id("aa")).await.map(drop),
-            database.fork(&id("aa"), NewSession { user: anna.clone(), ..new("x") }, None, None).await,
+            database
+                .fork(&id("aa"), NewSession { user: anna.clone(), ..new("x") }, None, None)
+                .await,
         ] {
             assert!(matches!(refused, Err(StoreError::NoSession(_))), "{refused:?}");
         }

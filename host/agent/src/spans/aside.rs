@@ -46,7 +46,8 @@ impl AsideSpan {
         set_usage(&mut self.0, usage);
         if self.0.wants_content() {
             let said = Content::text(text);
-            self.0.set(names::OUTPUT_MESSAGES, content::message("assistant", std::iter::once(&said)));
+            self.0
+                .set(names::OUTPUT_MESSAGES, content::message("assistant", std::iter::once(&said)));
         }
         self.0.end();
     }

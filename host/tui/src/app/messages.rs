@@ -352,7 +352,8 @@ impl App {
                 self.connected = Connected::Refused(message);
                 self.commands.push(Command::GiveUp);
             }
-            Waiting::Said(key) if error.code == ErrorCode::NotFound && self.hands_up_again(key) => {}
+            Waiting::Said(key) if error.code == ErrorCode::NotFound && self.hands_up_again(key) => {
+            }
             Waiting::Created(key) | Waiting::Said(key) | Waiting::Uploaded(key) => {
                 self.complain(error.message.clone());
                 self.take_back(key);

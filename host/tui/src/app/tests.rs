@@ -237,8 +237,7 @@ fn a_question_does_not_take_the_keys_from_somebody_who_writes() {
     let session = rig.app.current.clone().expect("a session");
     rig.types("yes, and no");
     let text = "from elsewhere".into();
-    let say =
-        Request::Say { session, text, attachments: Vec::new(), key: None, traceparent: None };
+    let say = Request::Say { session, text, attachments: Vec::new(), key: None, traceparent: None };
     let told = rig.host.take(ClientMessage { id: 999, request: say });
     for message in told.into_iter().skip(1) {
         rig.give(Input::Link(Link::Told(Box::new(message))));
