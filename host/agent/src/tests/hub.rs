@@ -604,7 +604,7 @@ async fn what_is_asked_again_under_its_key_is_made_once() {
 
 #[tokio::test]
 async fn what_is_said_into_a_turn_again_under_its_key_is_said_once() {
-    let host = Host::new(vec![calls(&[r#"a read {"do":"slow"}"#]), says("done"), says("next")]);
+    let host = Host::new(vec![calls(&[r#"a read {"do":"hang"}"#])]);
     let hub_ = hub(&host, LIMITS);
     let session = create(&hub_).await;
     let steer = |name: &str| Request::Steer {
@@ -619,6 +619,7 @@ async fn what_is_said_into_a_turn_again_under_its_key_is_said_once() {
     for name in ["1", "1", "0", "2"] {
         assert_eq!(hub_.request(steer(name)).await.unwrap(), Reply::Done, "{name}");
     }
+    hub_.request(Request::Cancel { session: session.clone() }).await.unwrap();
     until_end(&mut following).await;
     activity_is(&hub_, &session, Activity::Idle).await;
     // Once the turn is over, and after a restart.

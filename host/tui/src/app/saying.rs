@@ -24,7 +24,7 @@ pub(super) struct Outgoing {
     session: Option<SessionId>,
     written: Written,
     stage: Stage,
-    /// Its files were handed up a second time.
+    /// Its files were handed up a second time on this connection.
     handed_up_again: bool,
 }
 
@@ -212,6 +212,7 @@ impl App {
     /// The connection was lost: files are handed up again, and words may have arrived or not.
     pub(super) fn say_again(&mut self) {
         for outgoing in &mut self.outgoing {
+            outgoing.handed_up_again = false;
             outgoing.stage = match std::mem::replace(&mut outgoing.stage, Stage::Ready) {
                 Stage::Ready | Stage::Creating | Stage::Uploading { .. } => Stage::Ready,
                 Stage::Saying { attachments } | Stage::Again { attachments } => {
