@@ -617,7 +617,9 @@ mod tests {
             let body = route.fields.iter().filter(|field| field.place == Place::Body);
             let body: Map<String, Value> =
                 body.map(|field| (field.name.to_owned(), example(field))).collect();
-            let headers = pairs(Place::Header("Idempotency-Key"));
+            let headers =
+                ["Idempotency-Key", api::TRACEPARENT].map(|name| pairs(Place::Header(name)));
+            let headers = headers.concat();
             let query = pairs(Place::Query);
             let made = route.request(&pairs(Place::Path), &query, &headers, &body.into());
             let request: Request = serde_json::from_value(made.unwrap())
