@@ -22,6 +22,7 @@ use hydroid_core::protocol::{
     ClientMessage, ErrorCode, PROTOCOL_VERSION, Reply, Request, RequestError, Resume,
     ServerMessage, Welcome,
 };
+use hydroid_core::telemetry::Parent;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -461,7 +462,10 @@ impl Client {
                 }
                 Err(error) => Err(error),
             },
-            Request::Aside { session, text } => return self.aside(id, session, text).await,
+            Request::Aside { session, text, traceparent } => {
+                let parent = traceparent.as_deref().and_then(Parent::read);
+                return self.aside(id, session, text, parent).await;
+            }
             request @ (Request::Answer { .. }
             | Request::Compact { .. }
             | Request::Export { .. }
@@ -527,14 +531,14 @@ impl Client {
         });
     }
 
-    async fn aside(&mut self, id: u64, session: SessionId, text: String) {
+    async fn aside(&mut self, id: u64, session: SessionId, text: String, parent: Option<Parent>) {
         let place = Arc::clone(&self.places).acquire_owned().await;
         let (conversations, out) = (Arc::clone(&self.conversations), self.out.clone());
         self.working.spawn(async move {
             let _place = place;
             let (piece, mut pieces) = mpsc::unbounded_channel();
             let tell = Arc::new(move |text| drop(piece.send(text)));
-            let asking = conversations.aside(&session, text, tell);
+            let asking = conversations.aside(&session, text, parent, tell);
             let telling = async {
                 while let Some(text) = pieces.recv().await {
                     send(&out, ServerMessage::Aside { id, text }).await;

@@ -80,7 +80,7 @@ impl Database {
         };
         let Some(last) = waiting.last().map(|(chunk, _)| *chunk) else { return Ok(None) };
         let (chunks, texts): (Vec<i64>, Vec<String>) = waiting.into_iter().unzip();
-        let vectors = embedder.embed(user, texts, EmbedPurpose::Document).await?;
+        let vectors = embedder.embed(user, texts, EmbedPurpose::Document, None).await?;
         let doing = "store vectors";
         let lengths = vectors.first().map_or(0, Vec::len);
         if vectors.len() != chunks.len() || vectors.iter().any(|vector| vector.len() != lengths) {

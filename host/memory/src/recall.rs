@@ -12,6 +12,7 @@ use hydroid_core::ports::{
     EmbedPurpose, Embedder, Hit, Note, Order, Question, Recall, RecallError,
 };
 use hydroid_core::retrieval::fusion::Tuning;
+use hydroid_core::telemetry::Trace;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -186,7 +187,8 @@ impl Memory {
             || search.question.words.trim().is_empty()
             || search.tuning.weights.vector + search.tuning.weights.vector_window <= 0.0;
         let Some(embedder) = self.embedder.get().filter(|_| !needs_none) else { return search };
-        let meaning = self.meaning(user, &**embedder, search.question.words.clone());
+        let (words, within) = (search.question.words.clone(), search.question.trace.clone());
+        let meaning = self.meaning(user, &**embedder, words, within);
         match tokio::time::timeout(PATIENCE, meaning).await {
             Ok(Ok(meaning)) => search.meaning = Some(meaning),
             Ok(Err(problem)) => {
@@ -202,12 +204,13 @@ impl Memory {
         user: &UserId,
         embedder: &dyn Embedder,
         words: String,
+        within: Option<Trace>,
     ) -> Result<Meaning, String> {
         let described = embedder.describe().await.map_err(|error| error.to_string())?;
         let row =
             self.database.embedder_row(&described).await.map_err(|error| with_cause(&error))?;
         let vectors = embedder
-            .embed(user, vec![words], EmbedPurpose::Query)
+            .embed(user, vec![words], EmbedPurpose::Query, within)
             .await
             .map_err(|error| error.to_string())?;
         let vector = vectors.into_iter().next().ok_or("the embedder gave no vector")?;

@@ -373,7 +373,7 @@ async fn a_session_larger_than_an_answer_is_read_whole() {
         scene.database.append(&s, &[text], 5).await.unwrap();
     }
     assert_eq!(scene.database.entries(&local(), &s, 0).await.unwrap().len(), 12);
-    let copy = scene.database.fork(&s, session("copy", "local"), None);
+    let copy = scene.database.fork(&s, session("copy", "local"), None, None);
     copy.await.unwrap();
     assert_eq!(
         scene.database.entries(&local(), &SessionId::new("copy"), 0).await.unwrap().len(),
