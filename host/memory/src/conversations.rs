@@ -490,7 +490,8 @@ mod tests {
             database.described(&anna, &id("aa")).await.map(drop),
             database
                 .fork(&id("aa"), NewSession { user: anna.clone(), ..new("x") }, None, None)
-                .await,
+                .await
+                .map(drop),
         ] {
             assert!(matches!(refused, Err(StoreError::NoSession(_))), "{refused:?}");
         }

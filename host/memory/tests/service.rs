@@ -185,6 +185,7 @@ impl Embedder for Lengths {
         _: &'a UserId,
         texts: Vec<String>,
         _: EmbedPurpose,
+        _: Option<hydroid_core::telemetry::Trace>,
     ) -> BoxFuture<'a, Result<Vec<Vec<f32>>, EmbedError>> {
         Box::pin(async move {
             Ok(texts.iter().map(|text| vec![1.0, text.len() as f32, 0.5, -3.0]).collect())
