@@ -5,8 +5,8 @@
 const PROTOCOL = 1;
 
 /** Requests that do more when they come twice, unless they have a key of their own. */
-const ONCE = new Set(["aside", "answer", "fork", "rewind", "steer", "upload_begin", "upload_part"]);
-const KEYED = new Set(["create", "say"]);
+const ONCE = new Set(["aside", "answer", "rewind", "upload_begin", "upload_part"]);
+const KEYED = new Set(["create", "fork", "say", "steer"]);
 
 /** Codes after which `hello` will not do better by itself. */
 const FINAL = new Set(["unauthenticated", "forbidden", "unsupported_protocol", "invalid", "bad_message"]);

@@ -115,7 +115,7 @@ export class Session {
   /** Says something and yields what its turn tells, as it comes, up to its end. */
   turn(text: string, options?: TurnOptions): AsyncGenerator<SessionMessage, void>;
   /** Says something into the running turn. */
-  steer(text: string): Promise<void>;
+  steer(text: string, options?: { key?: string }): Promise<void>;
   /** Asks beside the conversation; `piece` is told the answer as it comes. */
   aside(text: string, piece?: (text: string) => void): Promise<string>;
   answer(callId: string, answer: ApprovalAnswer): Promise<void>;
@@ -129,7 +129,7 @@ export class Session {
   rename(title: string): Promise<void>;
   archive(archived?: boolean): Promise<void>;
   set(settings: SessionSettings): Promise<void>;
-  fork(options?: { before?: string; title?: string }): Promise<Session>;
+  fork(options?: { before?: string; title?: string; key?: string }): Promise<Session>;
   /** Lets the conversation forget a turn and what follows it, or everything. */
   rewind(before?: string): Promise<void>;
   /** Sums the older part up; the number of turns that the summary stands for. */

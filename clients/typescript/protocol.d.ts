@@ -121,7 +121,7 @@ export interface RequestArchive {
   id?: number;
 }
 
-/** Copies a session into a new one, up to the end of its last turn that has ended. Answered by `session`, the new one, which is not followed. */
+/** Copies a session into a new one, up to the end of its last turn that has ended. With a key that a session was begun with before, that session is the answer. Answered by `session`, the new one, which is not followed. */
 export interface RequestFork {
   type: "fork";
   /** The session. */
@@ -130,6 +130,8 @@ export interface RequestFork {
   before?: string;
   /** Title; that of the session when absent. */
   title?: string;
+  /** The client's own key for the copy, so that asking again makes nothing twice. */
+  key?: string;
   /** The client's own number for it, repeated in the reply. */
   id?: number;
 }
@@ -209,17 +211,21 @@ export interface RequestSay {
   attachments?: string[];
   /** The client's own key for the message, so that sending it again says nothing twice. */
   key?: string;
+  /** What the turn belongs to in traces of the client's, as W3C's Trace Context writes it; left alone if it is malformed. */
+  traceparent?: string;
   /** The client's own number for it, repeated in the reply. */
   id?: number;
 }
 
-/** Says something into the running turn: the model reads it before its next step. Refused with `nothing_runs` if none runs. Answered by `done`. */
+/** Says something into the running turn: the model reads it before its next step. With a key that was used in this session, nothing is said a second time. Refused with `nothing_runs` if none runs. Answered by `done`. */
 export interface RequestSteer {
   type: "steer";
   /** The session. */
   session: string;
   /** The text. */
   text: string;
+  /** The client's own key for it, so that sending it again says nothing twice. */
+  key?: string;
   /** The client's own number for it, repeated in the reply. */
   id?: number;
 }
@@ -231,6 +237,8 @@ export interface RequestAside {
   session: string;
   /** The question. */
   text: string;
+  /** What it belongs to in traces of the client's, as with `say`. */
+  traceparent?: string;
   /** The client's own number for it, repeated in the reply. */
   id?: number;
 }
@@ -277,7 +285,7 @@ export interface RequestUploadBegin {
   id?: number;
 }
 
-/** Hands up the next piece of it; it may be attached once all its bytes are there. It is forgotten with the connection, or once it was said. Answered by `upload`. */
+/** Hands up the next piece of it; it may be attached once all its bytes are there. It is forgotten once it was said, or after a quarter of an hour. Answered by `upload`. */
 export interface RequestUploadPart {
   type: "upload_part";
   /** The file. */
@@ -904,6 +912,8 @@ export interface EntrySteered {
   turn: string;
   /** The message. */
   parts: Part[];
+  /** The key that the client gave it. */
+  key?: string;
 }
 
 /** The conversation forgets a turn and all that follows it. */

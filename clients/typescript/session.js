@@ -113,8 +113,8 @@ export class Session {
     return this.info.last_seq;
   }
 
-  async steer(text) {
-    await this.#request("steer", { text });
+  async steer(text, { key = newKey() } = {}) {
+    await this.#request("steer", { text, key });
   }
 
   /** Asks beside the conversation; `piece` is told the answer as it comes. */
@@ -156,8 +156,8 @@ export class Session {
     await this.#changed("settings", { settings });
   }
 
-  async fork({ before, title } = {}) {
-    return new Session(this.#client, (await this.#request("fork", { before, title })).session);
+  async fork({ before, title, key = newKey() } = {}) {
+    return new Session(this.#client, (await this.#request("fork", { before, title, key })).session);
   }
 
   async rewind(before) {

@@ -102,6 +102,9 @@ fn a_daemon_is_started_seen_and_ended() {
     home.run(&["start", "--bind", "127.0.0.1:0"]).code(0).says("listening on http://127.0.0.1:");
     let status = home.run(&["status", "--json"]).code(0).json_lines();
     assert_eq!(status[0]["running"], true);
+    let environment = std::fs::read(format!("/proc/{}/environ", status[0]["pid"]));
+    let environment = environment.expect("the daemon's environment");
+    assert!(has(&environment, b"MALLOC_ARENA_MAX=2"), "a daemon has few arenas");
     home.run(&["serve", "--bind", "127.0.0.1:0"]).code(1).tells("a daemon runs here already");
     home.run(&["web"]).code(0).says("/login?code=hyd_");
     home.run(&["stop"]).code(0).says("has ended");

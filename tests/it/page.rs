@@ -49,6 +49,12 @@ fn chromium_goes_on_after_the_host_was_killed() {
 }
 
 #[test]
+fn chromium_says_everything_once_wherever_its_socket_is_cut() {
+    let Some(scenario) = Scenario::new("again.mjs") else { return };
+    scenario.run(&Host::start(""), &[]);
+}
+
+#[test]
 fn administration_is_for_administrators_who_are_no_form_of_another_page() {
     let host = Host::start("");
     let (admin, chat) = (host.token("admin"), host.token("chat"));

@@ -20,17 +20,20 @@ use crate::session::{
 };
 use crate::sessions::{AgentParts, Entered, OpenSession};
 use crate::settings;
-use crate::spans::TurnSpans;
+use crate::spans::{self, TurnSpans};
 use hydroid_core::compaction::plan_for_a_person;
 use hydroid_core::entry::{self, DecidedBy, Entry};
 use hydroid_core::hook::HookPoint;
 use hydroid_core::id::{CallId, ClientKey, ComponentId, SessionId, TurnId, UserId};
 use hydroid_core::message::{Content, Label, Part, StopReason};
 use hydroid_core::policy::{Decision, Mode, Policy, PolicyRule, Who};
-use hydroid_core::ports::{ModelError, ModelEvent, NewSession, StandingApproval, StoreError};
+use hydroid_core::ports::{
+    ModelError, ModelEvent, NewSession, Saying, StandingApproval, StoreError,
+};
 use hydroid_core::protocol::{ApprovalAnswer, SessionMessage, SessionSettings};
 use hydroid_core::scrub::Scrubber;
 use hydroid_core::taint::Taint;
+use hydroid_core::telemetry::{OpenSpan, Trace};
 use hydroid_core::tool::ToolCall;
 use hydroid_core::turn::{Effect, Event, Turn, open_questions};
 use serde_json::json;
@@ -119,8 +122,7 @@ struct Compacting {
 
 /// A message that waits for its turn.
 struct Said {
-    parts: Vec<Part>,
-    key: Option<ClientKey>,
+    saying: Saying,
     ended: oneshot::Sender<TurnEnd>,
 }
 
@@ -129,6 +131,8 @@ struct Running {
     turn: Turn,
     /// The key of the message it begins with, until that is recorded.
     key: Option<ClientKey>,
+    /// What is said into it, with its key, until that is recorded.
+    steering: Option<Option<ClientKey>>,
     context: TurnContext,
     model: Option<Job>,
     answer: AnswerScrubber,
@@ -228,7 +232,9 @@ impl Actor {
         };
         let (ended, end) = oneshot::channel();
         self.turns += 1;
-        self.running = Some(self.running_turn(turn, ended));
+        let about = (&self.user, &self.session, turn.id());
+        let spans = TurnSpans::begin(self.agent.telemetry.as_ref(), None, about);
+        self.running = Some(self.running_turn(turn, spans, ended));
         self.restored = Some((effects, end));
     }
 
@@ -259,7 +265,7 @@ impl Actor {
             self.restored = Some((Vec::new(), end));
             self.carry_out(effects, VecDeque::new()).await;
         }
-        self.tell(HookPoint::SessionStart, TurnId::new(""), self.portrait());
+        self.tell(HookPoint::SessionStart, None, self.portrait());
         loop {
             if *self.stop.borrow_and_update() {
                 self.stop_everything().await;
@@ -272,7 +278,7 @@ impl Actor {
                 if let Some(naming) = self.naming.take() {
                     naming.ended_within(TITLE_PATIENCE).await;
                 }
-                self.tell(HookPoint::SessionEnd, TurnId::new(""), self.portrait());
+                self.tell(HookPoint::SessionEnd, None, self.portrait());
                 while self.looking_on.join_next().await.is_some() {}
                 for closer in std::mem::take(&mut self.closers) {
                     drop(closer.send(self.clients.flushed()));
@@ -303,16 +309,29 @@ impl Actor {
     }
 
     /// Tells those who only look on; nobody waits for them but the end of the session.
-    fn tell(&mut self, point: HookPoint, turn: TurnId, subject: serde_json::Value) {
+    fn tell(
+        &mut self,
+        point: HookPoint,
+        turn: Option<(TurnId, Trace)>,
+        subject: serde_json::Value,
+    ) {
         let hooks = Arc::clone(&self.agent.hooks);
         if !hooks.wants(point, None) {
             return;
         }
         let subject = hooks::scrubbed(&self.agent.scrubber.current(), subject);
-        let context = hooks::context(&self.user, &self.session, turn);
+        // What belongs to no turn is a trace of its own.
+        let span = match turn {
+            Some(_) => OpenSpan::default(),
+            None => spans::of_point(self.agent.telemetry.as_ref(), &self.session, point),
+        };
+        let (turn, trace) = turn.unwrap_or_else(|| (TurnId::new(""), span.trace()));
+        let context = hooks::context(&self.user, &self.session, turn, trace);
         self.looking_on.spawn(async move {
             let told = hooks.ask(point, None, subject, context);
-            drop(tokio::time::timeout(hooks::LOOKING_ON, told).await);
+            if tokio::time::timeout(hooks::LOOKING_ON, told).await.is_ok() {
+                span.end();
+            }
         });
     }
 
@@ -320,7 +339,7 @@ impl Actor {
 
     async fn command(&mut self, command: Command) {
         match command {
-            Command::Say { parts, key, reply } => drop(reply.send(self.accept(parts, key))),
+            Command::Say { saying, reply } => drop(reply.send(self.accept(saying))),
             Command::Restored { reply } => {
                 drop(reply.send(self.restored.take().map(|(_, end)| end)));
             }
@@ -333,7 +352,9 @@ impl Actor {
                 self.compacting = None;
                 self.handle(vec![Event::CancelRequested]).await;
             }
-            Command::Steer { parts, reply } => drop(reply.send(self.steer(parts).await)),
+            Command::Steer { parts, key, reply } => {
+                let _ = reply.send(self.steer(parts, key).await);
+            }
             Command::Rewind { to, reply } => drop(reply.send(self.rewind(to).await)),
             Command::Set { settings, reply } => drop(reply.send(self.set(settings).await)),
             Command::Subscribe(client) => self.clients.add(client),
@@ -368,13 +389,16 @@ impl Actor {
         Ok(())
     }
 
-    async fn steer(&mut self, parts: Vec<Part>) -> Result<(), SayError> {
-        if self.running.is_none() {
-            return Err(SayError::NothingRuns);
-        }
+    async fn steer(&mut self, parts: Vec<Part>, key: Option<ClientKey>) -> Result<(), SayError> {
+        let Some(running) = &mut self.running else { return Err(SayError::NothingRuns) };
+        running.steering = Some(key);
         let parts = masked(&self.agent.scrubber.current(), parts);
         self.handle(vec![Event::Steered(parts)]).await;
-        Ok(())
+        // A turn that is over takes nothing any more.
+        match self.running.as_mut().and_then(|running| running.steering.take()) {
+            Some(_) => Err(SayError::NothingRuns),
+            None => Ok(()),
+        }
     }
 
     async fn rewind(&mut self, to: Option<TurnId>) -> Result<(), ChangeError> {
@@ -444,7 +468,7 @@ impl Actor {
         let turn = TurnId::new((self.agent.new_turn_id)());
         let (number, covers) = (self.turns, plan.covers);
         self.tell_of_summary(covers);
-        let job = effects::compact(&self.turn_context(turn), plan);
+        let job = effects::compact(&self.turn_context(turn, Trace::default()), plan);
         let replies = vec![reply];
         self.compacting = Some(Compacting { number, covers, recorded: false, _job: job, replies });
     }
@@ -469,7 +493,7 @@ impl Actor {
         }
         if let Entry::Compacted { covers, summary, .. } = &entry {
             let subject = json!({ "covers": covers, "summary": summary });
-            self.tell(HookPoint::Compaction, TurnId::new(""), subject);
+            self.tell(HookPoint::Compaction, None, subject);
         }
         match (self.record(vec![entry]).await, &mut self.compacting) {
             (Ok(()), Some(wish)) => wish.recorded = true,
@@ -531,11 +555,7 @@ impl Actor {
         self.handle(vec![Event::CancelRequested]).await;
     }
 
-    fn accept(
-        &mut self,
-        parts: Vec<Part>,
-        key: Option<ClientKey>,
-    ) -> Result<oneshot::Receiver<TurnEnd>, SayError> {
+    fn accept(&mut self, saying: Saying) -> Result<oneshot::Receiver<TurnEnd>, SayError> {
         if *self.stop.borrow() {
             return Err(SayError::Stopped);
         }
@@ -543,7 +563,7 @@ impl Actor {
             return Err(SayError::Busy { waiting: self.queue.len() });
         }
         let (ended, end) = oneshot::channel();
-        self.queue.push_back(Said { parts, key, ended });
+        self.queue.push_back(Said { saying, ended });
         Ok(end)
     }
 
@@ -571,18 +591,24 @@ impl Actor {
     /// Starts the next turn once nothing of the last one is left.
     async fn start_next_turn(&mut self) {
         while self.running.is_none() && self.compacting.is_none() && self.stopping.is_empty() {
-            let Some(said) = self.queue.pop_front() else { return };
-            let opening = match self.begin(said.parts).await {
+            let Some(Said { saying, ended }) = self.queue.pop_front() else { return };
+            let id = TurnId::new((self.agent.new_turn_id)());
+            let about = (&self.user, &self.session, &id);
+            let telemetry = self.agent.telemetry.as_ref();
+            let mut spans = TurnSpans::begin(telemetry, saying.parent, about);
+            let opening = match self.begin(saying.parts, &spans.of_turn()).await {
                 Ok(opening) => opening,
                 Err(error) => {
+                    spans.never_began();
                     let end = TurnEnd { result: Err(error), shown: self.clients.flushed() };
-                    drop(said.ended.send(end));
+                    drop(ended.send(end));
                     continue;
                 }
             };
             self.turns += 1;
-            let turn = self.new_turn();
-            self.running = Some(Running { key: said.key, ..self.running_turn(turn, said.ended) });
+            let turn = self.new_turn(id);
+            let running = self.running_turn(turn, spans, ended);
+            self.running = Some(Running { key: saying.key, ..running });
             // Where a hook has the word, the turn is over before the model is asked.
             let Opening { parts, notices, word } = opening;
             let mut events = vec![Event::UserSaid(parts)];
@@ -606,13 +632,14 @@ impl Actor {
 
     /// Readies the session for a turn about these parts: scrubs them, lets hooks have their word
     /// before anything of them is kept, and looks for what is known beside.
-    async fn begin(&mut self, parts: Vec<Part>) -> Result<Opening, TurnError> {
+    async fn begin(&mut self, parts: Vec<Part>, trace: &Trace) -> Result<Opening, TurnError> {
         let parts = self.scrubbed(parts).await?;
-        let mut opening = hooks::opening(&self.agent, &self.who, &self.session, parts).await;
+        let context = hooks::context(&self.user, &self.session, TurnId::new(""), trace.clone());
+        let mut opening = hooks::opening(&self.agent, &self.who, context, parts).await;
         self.make_ready(&opening.parts).await.map_err(TurnError::Journal)?;
         if opening.word == Opened::Turn {
-            let recalled =
-                remembering::recalled(&self.agent, &self.user, &self.session, &opening.parts).await;
+            let whose = (&self.user, &self.session);
+            let recalled = remembering::recalled(&self.agent, whose, &opening.parts, trace).await;
             opening.parts.extend(self.scrubbed(recalled).await?);
         }
         Ok(opening)
@@ -635,7 +662,8 @@ impl Actor {
                 self.stored = Stored::Known;
                 if self.agent.config.model.route.title.is_some() {
                     let turn = TurnId::new((self.agent.new_turn_id)());
-                    let job = effects::name(&self.turn_context(turn), parts.to_vec());
+                    let context = self.turn_context(turn, Trace::default());
+                    let job = effects::name(&context, parts.to_vec());
                     self.naming = Some(job);
                 }
                 Ok(())
@@ -643,9 +671,9 @@ impl Actor {
         }
     }
 
-    fn new_turn(&self) -> Turn {
+    fn new_turn(&self, id: TurnId) -> Turn {
         Turn::new(
-            TurnId::new((self.agent.new_turn_id)()),
+            id,
             settings::turn_settings(&self.agent.config, &self.own),
             self.policy(),
             history::used_ids(&self.entries),
@@ -654,7 +682,7 @@ impl Actor {
     }
 
     /// What tasks of the turn that is counted last need.
-    fn turn_context(&self, turn: TurnId) -> TurnContext {
+    fn turn_context(&self, turn: TurnId, trace: Trace) -> TurnContext {
         TurnContext {
             agent: Arc::clone(&self.agent),
             user: self.user.clone(),
@@ -663,17 +691,23 @@ impl Actor {
             number: self.turns,
             headless: self.is_headless(),
             own: self.own.clone(),
+            trace,
             reports: self.report_to.clone(),
         }
     }
 
-    fn running_turn(&self, turn: Turn, ended: oneshot::Sender<TurnEnd>) -> Running {
-        let about = (&self.user, &self.session, turn.id());
+    fn running_turn(
+        &self,
+        turn: Turn,
+        spans: TurnSpans,
+        ended: oneshot::Sender<TurnEnd>,
+    ) -> Running {
         Running {
-            spans: TurnSpans::begin(self.agent.telemetry.as_ref(), about),
-            context: self.turn_context(turn.id().clone()),
+            context: self.turn_context(turn.id().clone(), spans.of_turn()),
+            spans,
             turn,
             key: None,
+            steering: None,
             model: None,
             answer: AnswerScrubber::new(self.agent.scrubber.current()),
             tools: BTreeMap::new(),
@@ -816,8 +850,10 @@ impl Actor {
             events.extend(check(calls, &mut actions));
         }
         for entry in &mut records {
-            if let Entry::TurnStarted { key, .. } = entry {
-                *key = running.key.take();
+            match entry {
+                Entry::TurnStarted { key, .. } => *key = running.key.take(),
+                Entry::Steered { key, .. } => *key = running.steering.take().flatten(),
+                _ => {}
             }
         }
         if actions.iter().any(|action| matches!(action, Effect::End)) {
@@ -969,7 +1005,8 @@ impl Actor {
     fn end(&mut self, error: Option<StoreError>) {
         let Some(running) = self.running.take() else { return };
         if let Some(subject) = hooks::turn_ended(&self.entries) {
-            self.tell(HookPoint::TurnEnd, running.context.turn.clone(), subject);
+            let of = (running.context.turn.clone(), running.context.trace.clone());
+            self.tell(HookPoint::TurnEnd, Some(of), subject);
         }
         self.allowed = running.turn.session_approvals().cloned().collect();
         self.stopping.extend_with(running.model.into_iter().chain(running.tools.into_values()));

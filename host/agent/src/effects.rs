@@ -99,6 +99,8 @@ pub(crate) struct TurnContext {
     pub(crate) headless: bool,
     /// What the session has of its own.
     pub(crate) own: SessionSettings,
+    /// The place that hooks which are asked are a part of.
+    pub(crate) trace: Trace,
     /// Bounded: a model that is faster than the journal waits here.
     pub(crate) reports: mpsc::Sender<Report>,
 }
@@ -175,9 +177,9 @@ pub(crate) fn ask_model(
     trace: Trace,
 ) -> Job {
     let cancel = CancelFlag::default();
+    let turn = TurnContext { trace: trace.clone(), ..turn.clone() };
     let context = turn.call_context(&cancel, None, Arc::new(|_, _| {}));
     let context = CallContext { trace, ..context };
-    let turn = turn.clone();
     let task = tokio::spawn(async move {
         let answer = AssertUnwindSafe(answer(&turn, messages, plan, context)).catch_unwind().await;
         let ended = answer.unwrap_or_else(|_| {
@@ -250,8 +252,8 @@ pub(crate) fn run_tool(turn: &TurnContext, checked: CheckedCall, trace: Trace) -
     let context =
         turn.call_context(&cancel, Some(&checked.call.id), turn.progress_of(&checked.call.id));
     let nested = nested::Asking { turn: turn.clone(), parent: checked.call.id.clone() };
+    let turn = TurnContext { trace: trace.clone(), ..turn.clone() };
     let context = CallContext { trace, nested: Some(Arc::new(nested)), ..context };
-    let turn = turn.clone();
     let task = tokio::spawn(async move {
         let id = checked.call.id.clone();
         let (component, name) = (checked.component.clone(), checked.call.name.clone());

@@ -307,7 +307,7 @@ impl std::fmt::Debug for ExportParts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hydroid_core::telemetry::{OpenSpan, names};
+    use hydroid_core::telemetry::{OpenSpan, SpanKind, names};
     use std::sync::Mutex;
 
     type Script = Arc<Mutex<Vec<Offered>>>;
@@ -341,7 +341,8 @@ mod tests {
     fn tell(exporter: &Exporter, spans: usize) {
         let telemetry = exporter.of(LiveScrubber::fixed(Vec::new(), Vec::new()).unwrap());
         for _ in 0..spans {
-            let mut span = OpenSpan::root(Some(&telemetry), format_args!("a"));
+            let name = format_args!("a");
+            let mut span = OpenSpan::root(Some(&telemetry), None, name, SpanKind::Internal);
             span.set(names::STEP, 1_u32);
             span.end();
         }

@@ -17,6 +17,7 @@ use hydroid_core::message::{Content, Label, Message, Part, Role};
 use hydroid_core::policy::Who;
 use hydroid_core::ports::{CallContext, CancelFlag, SawSecret};
 use hydroid_core::scrub::Scrubber;
+use hydroid_core::telemetry::Trace;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,7 +51,12 @@ pub(crate) enum Opened {
 }
 
 /// A context for a question that belongs to no turn, or to one as a whole.
-pub(crate) fn context(user: &UserId, session: &SessionId, turn: TurnId) -> CallContext {
+pub(crate) fn context(
+    user: &UserId,
+    session: &SessionId,
+    turn: TurnId,
+    trace: Trace,
+) -> CallContext {
     CallContext {
         user: user.clone(),
         session: session.clone(),
@@ -59,7 +65,7 @@ pub(crate) fn context(user: &UserId, session: &SessionId, turn: TurnId) -> CallC
         cancel: CancelFlag::default(),
         progress: Arc::new(|_, _| {}),
         secret: SawSecret::default(),
-        trace: Default::default(),
+        trace,
         nested: None,
         wants_data: false,
     }
@@ -69,7 +75,7 @@ pub(crate) fn context(user: &UserId, session: &SessionId, turn: TurnId) -> CallC
 pub(crate) async fn opening(
     agent: &AgentParts,
     who: &Who,
-    session: &SessionId,
+    context: CallContext,
     parts: Vec<Part>,
 ) -> Opening {
     if !agent.hooks.wants(HookPoint::TurnStart, None) {
@@ -78,7 +84,6 @@ pub(crate) async fn opening(
     let message = Message { role: Role::User, parts };
     let subject = json!({ "channel": who.channel, "parts": message.parts });
     let subject = scrubbed(&agent.scrubber.current(), subject);
-    let context = context(&who.user, session, TurnId::new(""));
     let outcome = agent.hooks.ask(HookPoint::TurnStart, None, subject, context).await;
     let notices = outcome.notices;
     let denied =
@@ -187,7 +192,7 @@ impl TurnContext {
         subject: Value,
     ) -> hydroid_core::hook::HookOutcome {
         let subject = scrubbed(&self.agent.scrubber.current(), subject);
-        let context = context(&self.user, &self.session, self.turn.clone());
+        let context = context(&self.user, &self.session, self.turn.clone(), self.trace.clone());
         let mut outcome = self.agent.hooks.ask(point, tool, subject, context).await;
         for word in std::mem::take(&mut outcome.notices) {
             self.report(News::Noticed(word.to_string())).await;

@@ -19,15 +19,16 @@ use hydroid_core::id::{ClientKey, SessionId, UserId};
 use hydroid_core::message::{Content, Part};
 use hydroid_core::policy::Mode;
 use hydroid_core::ports::{
-    Conversations, Following, Inventory, Ledger, News, Recall, StoredEntry, StoredSession,
+    Conversations, Following, Inventory, Ledger, News, Recall, Saying, StoredEntry, StoredSession,
     StoredSessions,
 };
 use hydroid_core::protocol::{
     Activity, ErrorCode, ExportFormat, LONGEST_KEY, Notification, Reply, Request, RequestError,
     RunningTurn, ServerMessage, SessionInfo, SessionSettings,
 };
+use hydroid_core::telemetry::Parent;
 use refusal::{refused, stored};
-use room::{Accepted, Room, Said};
+use room::{Accepted, Room};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -280,22 +281,21 @@ impl Conversations for Hub {
     fn say_once<'a>(
         &'a self,
         session: &'a SessionId,
-        parts: Vec<Part>,
-        key: Option<ClientKey>,
+        saying: Saying,
     ) -> BoxFuture<'a, Result<Reply, RequestError>> {
         Box::pin(async move {
             let says = |part: &Part| match &part.content {
                 Content::Text { text } => !text.trim().is_empty(),
                 _ => true,
             };
-            if !parts.iter().any(says) {
+            if !saying.parts.iter().any(says) {
                 return Err(refused(&crate::SayError::Empty));
             }
             self.inner.refuse_if_over()?;
-            self.inner.check_key(key.as_ref())?;
+            self.inner.check_key(saying.key.as_ref())?;
             let session = self.inner.named(session).await?;
             let room = self.inner.room(&session);
-            Ok(match room.say(Said { parts, key }).await? {
+            Ok(match room.say(saying).await? {
                 Accepted::Queued(queued) => Reply::Accepted { session, queued, repeated: false },
                 Accepted::Repeated => Reply::Accepted { session, queued: 0, repeated: true },
             })
@@ -332,12 +332,13 @@ impl Conversations for Hub {
         &'a self,
         session: &'a SessionId,
         text: String,
+        parent: Option<Parent>,
         tell: Arc<dyn Fn(String) + Send + Sync>,
     ) -> BoxFuture<'a, Result<Reply, RequestError>> {
         Box::pin(async move {
             self.inner.refuse_if_over()?;
             let session = self.inner.named(session).await?;
-            aside::ask(&self.inner, &session, text, tell).await
+            aside::ask(&self.inner, &session, text, parent, tell).await
         })
     }
 

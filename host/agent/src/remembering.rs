@@ -9,6 +9,7 @@ use hydroid_core::message::{Content, Label, Part, Source};
 use hydroid_core::ports::{Hit, Origin, Question, Scope, Scopes};
 use hydroid_core::prompt::PERSONAL_FILES;
 use hydroid_core::retrieval::words::is_about;
+use hydroid_core::telemetry::Trace;
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
@@ -33,9 +34,9 @@ const LEAST_ALIKE: f64 = 0.36;
 /// What fits to what the person said; nothing if that is switched off, or nothing fits.
 pub(crate) async fn recalled(
     agent: &AgentParts,
-    user: &UserId,
-    session: &SessionId,
+    (user, session): (&UserId, &SessionId),
     said: &[Part],
+    trace: &Trace,
 ) -> Vec<Part> {
     let settings = &agent.config.memory;
     let asked = asked(said);
@@ -50,6 +51,7 @@ pub(crate) async fn recalled(
         scopes: Scopes::Of(BTreeSet::from(own)),
         now_ms: Some(agent.clock.now_ms()),
         vouch: true,
+        trace: Some(trace.clone()),
         ..Question::default()
     };
     let found = tokio::time::timeout(PATIENCE, agent.recall.search(user, question)).await;

@@ -5,7 +5,7 @@ use hydroid_core::entry::Outcome;
 use hydroid_core::id::{CallId, ClientKey, SessionId, TurnId, UserId};
 use hydroid_core::message::{Content, Part, Usage};
 use hydroid_core::money::Money;
-use hydroid_core::ports::{Sink, StoreError};
+use hydroid_core::ports::{Saying, Sink, StoreError};
 use hydroid_core::protocol::{ApprovalAnswer, SessionSettings};
 use std::io;
 use std::sync::Arc;
@@ -144,8 +144,7 @@ pub enum TurnError {
 #[derive(Debug)]
 pub(crate) enum Command {
     Say {
-        parts: Vec<Part>,
-        key: Option<ClientKey>,
+        saying: Saying,
         reply: oneshot::Sender<Result<oneshot::Receiver<TurnEnd>, SayError>>,
     },
     /// The turn that waited for a person when the session was opened, asked for once.
@@ -161,6 +160,7 @@ pub(crate) enum Command {
     Cancel,
     Steer {
         parts: Vec<Part>,
+        key: Option<ClientKey>,
         reply: oneshot::Sender<Result<(), SayError>>,
     },
     Rewind {
@@ -207,20 +207,17 @@ impl Session {
     /// Says something, which starts a turn, or queues one when a turn is running. Waits while
     /// the mailbox is full; refuses when too many messages are queued.
     pub async fn say(&self, parts: Vec<Part>) -> Result<TurnHandle, SayError> {
-        self.say_under(None, parts).await
+        self.hear(Saying { parts, ..Saying::default() }).await
     }
 
-    /// As `say`, under a key of the client's that the journal keeps with the turn.
-    pub(crate) async fn say_under(
-        &self,
-        key: Option<ClientKey>,
-        parts: Vec<Part>,
-    ) -> Result<TurnHandle, SayError> {
-        if !parts.iter().any(says_something) {
+    /// As `say`, with what else the client gave: a key, which the journal keeps with the turn, and
+    /// what the turn belongs to in traces of the client's.
+    pub(crate) async fn hear(&self, saying: Saying) -> Result<TurnHandle, SayError> {
+        if !saying.parts.iter().any(says_something) {
             return Err(SayError::Empty);
         }
         let (reply, accepted) = oneshot::channel();
-        let command = Command::Say { parts, key, reply };
+        let command = Command::Say { saying, reply };
         self.commands.send(command).await.map_err(|_| SayError::Closed)?;
         let ended = accepted.await.map_err(|_| SayError::Closed)??;
         Ok(TurnHandle { ended, _session: self.commands.clone() })
@@ -250,11 +247,21 @@ impl Session {
 
     /// Says something into the running turn, which the model reads before its next step.
     pub async fn steer(&self, parts: Vec<Part>) -> Result<(), SayError> {
+        self.steer_under(None, parts).await
+    }
+
+    /// As `steer`, under a key of the client's that the journal keeps with it.
+    pub(crate) async fn steer_under(
+        &self,
+        key: Option<ClientKey>,
+        parts: Vec<Part>,
+    ) -> Result<(), SayError> {
         if !parts.iter().any(says_something) {
             return Err(SayError::Empty);
         }
         let (reply, steered) = oneshot::channel();
-        self.commands.send(Command::Steer { parts, reply }).await.map_err(|_| SayError::Closed)?;
+        let command = Command::Steer { parts, key, reply };
+        self.commands.send(command).await.map_err(|_| SayError::Closed)?;
         steered.await.map_err(|_| SayError::Closed)?
     }
 

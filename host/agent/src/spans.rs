@@ -1,16 +1,20 @@
 //! The spans of a turn, made of what the journal accepted: one for the turn, one for each model
 //! request, one for each call that ran. What components do below them is told where they run.
 
+mod aside;
 mod content;
+
+pub(crate) use aside::AsideSpan;
 
 use crate::settings::MAIN_AGENT;
 use hydroid_core::entry::{Entry, Outcome};
+use hydroid_core::hook::HookPoint;
 use hydroid_core::id::{CallId, SessionId, TurnId, UserId};
 use hydroid_core::message::{Content, Message, StopReason, Usage};
 use hydroid_core::policy::Decision;
 use hydroid_core::ports::Telemetry;
 use hydroid_core::reliability::ModelNews;
-use hydroid_core::telemetry::{OpenSpan, SpanKind, Trace, Value, names};
+use hydroid_core::telemetry::{OpenSpan, Parent, SpanKind, Trace, Value, names};
 use hydroid_core::tool::ToolCall;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,15 +31,22 @@ pub(crate) struct TurnSpans {
 impl TurnSpans {
     pub(crate) fn begin(
         telemetry: Option<&Arc<dyn Telemetry>>,
+        parent: Option<Parent>,
         (user, session, turn): (&UserId, &SessionId, &TurnId),
     ) -> Self {
-        let mut span = OpenSpan::root(telemetry, format_args!("invoke_agent {MAIN_AGENT}"));
+        let name = format_args!("invoke_agent {MAIN_AGENT}");
+        let mut span = OpenSpan::root(telemetry, parent, name, SpanKind::Internal);
         span.set(names::OPERATION, "invoke_agent");
         span.set(names::AGENT, MAIN_AGENT);
         span.set(names::CONVERSATION, session.as_str());
         span.set(names::TURN, turn.as_str());
         span.set(names::USER, user.as_str());
         Self { turn: span, step: OpenSpan::default(), calls: BTreeMap::new(), said: Vec::new() }
+    }
+
+    /// It could not be begun.
+    pub(crate) fn never_began(&mut self) {
+        self.turn.fail("not_begun");
     }
 
     /// The place of what is done for the turn itself.
@@ -77,10 +88,7 @@ impl TurnSpans {
                 let chat = format_args!("chat {model}");
                 self.step = self.turn.trace().begin(chat, SpanKind::Client);
                 self.step.set(names::OPERATION, "chat");
-                // What a provider component is called after its kind is how services are known.
-                let name = provider.as_str();
-                let service = name.strip_prefix("provider-").unwrap_or(name);
-                self.step.set(names::PROVIDER, service);
+                self.step.set(names::PROVIDER, service(provider.as_str()));
                 self.step.set(names::REQUEST_MODEL, model.as_str());
                 self.step.set(names::STEP, *step);
             }
@@ -227,6 +235,24 @@ impl TurnSpans {
             self.step.set(names::RESPONSE_MODEL, model.model.as_str());
         }
     }
+}
+
+/// What hooks are told of that belongs to no turn.
+pub(crate) fn of_point(
+    telemetry: Option<&Arc<dyn Telemetry>>,
+    session: &SessionId,
+    point: HookPoint,
+) -> OpenSpan {
+    let mut span =
+        OpenSpan::root(telemetry, None, format_args!("hooks {point}"), SpanKind::Internal);
+    span.set(names::CONVERSATION, session.as_str());
+    span.set(names::HOOK_POINT, point.name());
+    span
+}
+
+/// What a provider component is called after its kind is how services are known.
+fn service(provider: &str) -> &str {
+    provider.strip_prefix("provider-").unwrap_or(provider)
 }
 
 fn about(call: &ToolCall) -> Vec<(&'static str, Value)> {

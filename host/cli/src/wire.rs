@@ -193,6 +193,7 @@ impl Ground {
             audit: Arc::new(audited::log_of(database)),
             scrubber: self.scrubber.clone(),
             config: self.config.clone(),
+            telemetry: telemetry::of(self)?,
             still: None,
             trials: false,
         });

@@ -33,6 +33,9 @@ pub enum Entry {
         turn: TurnId,
         /// The message.
         parts: Vec<Part>,
+        /// The key that the client gave it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<ClientKey>,
     },
     /// The conversation forgets a turn and all that follows it.
     Rewound {
@@ -564,7 +567,7 @@ mod tests {
     }
 
     fn steered(text: &str) -> Entry {
-        Entry::Steered { turn: turn(), parts: Message::user(text).parts }
+        Entry::Steered { turn: turn(), parts: Message::user(text).parts, key: None }
     }
 
     #[test]

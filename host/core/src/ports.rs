@@ -34,7 +34,7 @@ pub use cancel::{CancelFlag, Cancelled};
 pub use conversations::{LONGEST_TITLE, StoredSession, StoredSessions};
 pub use embedder::{EmbedError, EmbedPurpose, Embedder, EmbedderDescription};
 pub use hooks::Hooks;
-pub use household::{Conversations, Follow, Following, Household, Inventory, News};
+pub use household::{Conversations, Follow, Following, Household, Inventory, News, Saying};
 pub use key_values::{
     KeyError, KeyOwner, KeyValues, LARGEST_COMPONENT_STATE, LARGEST_VALUE, LONGEST_KEY, MOST_KEYS,
     check_key, check_value,

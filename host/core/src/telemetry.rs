@@ -2,6 +2,10 @@
 //! its time and what it is about. Nothing here is sent anywhere and nothing depends on it; where
 //! nobody wants spans, none are made.
 
+mod parent;
+
+pub use parent::Parent;
+
 use crate::ports::Telemetry;
 use std::fmt;
 use std::sync::Arc;
@@ -11,6 +15,7 @@ pub mod names {
     #![expect(missing_docs, reason = "each is the name it holds")]
 
     pub const AGENT: &str = "gen_ai.agent.name";
+    pub const ASIDE: &str = "hydroid.aside";
     pub const CACHE_CREATED: &str = "gen_ai.usage.cache_creation.input_tokens";
     pub const CACHE_READ: &str = "gen_ai.usage.cache_read.input_tokens";
     pub const CALL_ARGUMENTS: &str = "gen_ai.tool.call.arguments";
@@ -20,9 +25,13 @@ pub mod names {
     pub const CONVERSATION: &str = "gen_ai.conversation.id";
     pub const DIGEST: &str = "hydroid.component.digest";
     pub const DOLLARS: &str = "hydroid.usage.dollars";
+    pub const EMBEDDED_FOR: &str = "hydroid.embeddings.purpose";
+    pub const EMBEDDED_TEXTS: &str = "hydroid.embeddings.texts";
     pub const ERROR: &str = "error.type";
     pub const FINISH_REASONS: &str = "gen_ai.response.finish_reasons";
     pub const FUNCTION: &str = "hydroid.component.function";
+    pub const HOOK_ANSWER: &str = "hydroid.hook.answer";
+    pub const HOOK_POINT: &str = "hydroid.hook.point";
     pub const INPUT_MESSAGES: &str = "gen_ai.input.messages";
     pub const INPUT_TOKENS: &str = "gen_ai.usage.input_tokens";
     pub const OPERATION: &str = "gen_ai.operation.name";
@@ -138,11 +147,21 @@ impl Trace {
 }
 
 impl OpenSpan {
-    /// Begins a trace, if somebody wants this one.
-    pub fn root(telemetry: Option<&Arc<dyn Telemetry>>, name: fmt::Arguments<'_>) -> Self {
-        let begun = telemetry.and_then(|telemetry| Some((telemetry, telemetry.begin()?)));
-        let Some((telemetry, trace)) = begun else { return Self(None) };
-        Self::new(telemetry, (trace, None), name, SpanKind::Internal)
+    /// Begins a trace, if somebody wants this one, or a part of what a client said it belongs to,
+    /// if that is traced.
+    pub fn root(
+        telemetry: Option<&Arc<dyn Telemetry>>,
+        parent: Option<Parent>,
+        name: fmt::Arguments<'_>,
+        kind: SpanKind,
+    ) -> Self {
+        let Some(telemetry) = telemetry else { return Self(None) };
+        let trace = match parent {
+            Some(parent) => parent.sampled.then_some(parent.trace),
+            None => telemetry.begin(),
+        };
+        let Some(trace) = trace else { return Self(None) };
+        Self::new(telemetry, (trace, parent.map(|parent| parent.span)), name, kind)
     }
 
     fn new(
@@ -259,6 +278,14 @@ impl From<u32> for Value {
     }
 }
 
+/// Places are the same if what is begun there would be a part of the same span.
+impl PartialEq for Trace {
+    fn eq(&self, other: &Self) -> bool {
+        let ids = |place: &Place| (place.trace, place.span);
+        self.0.as_ref().map(ids) == other.0.as_ref().map(ids)
+    }
+}
+
 impl fmt::Debug for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Trace").field(&self.0.as_ref().map(|place| place.span)).finish()
@@ -306,7 +333,8 @@ mod tests {
     fn a_part_names_its_parent_and_what_is_dropped_is_cancelled() {
         let kept = Arc::new(Kept::default());
         let telemetry: Arc<dyn Telemetry> = kept.clone();
-        let mut root = OpenSpan::root(Some(&telemetry), format_args!("whole"));
+        let mut root =
+            OpenSpan::root(Some(&telemetry), None, format_args!("whole"), SpanKind::Internal);
         let mut part = root.trace().begin(format_args!("part"), SpanKind::Client);
         part.set(names::STEP, 1_u32);
         part.set(names::STEP, 2_u32);
@@ -324,8 +352,24 @@ mod tests {
     }
 
     #[test]
+    fn what_a_client_says_it_belongs_to_is_its_trace_and_parent_if_that_is_traced() {
+        let kept = Arc::new(Kept::default());
+        let telemetry: Arc<dyn Telemetry> = kept.clone();
+        let begun = |sampled| {
+            let parent = Parent { trace: TraceId([9; 16]), span: SpanId([5; 8]), sampled };
+            let name = format_args!("whole");
+            OpenSpan::root(Some(&telemetry), Some(parent), name, SpanKind::Internal)
+        };
+        assert!(begun(false).0.is_none());
+        begun(true).end();
+        let spans = kept.spans.lock().unwrap();
+        assert_eq!(spans.len(), 1);
+        assert_eq!((spans[0].trace, spans[0].parent), (TraceId([9; 16]), Some(SpanId([5; 8]))));
+    }
+
+    #[test]
     fn where_nobody_wants_spans_none_are_made() {
-        let mut root = OpenSpan::root(None, format_args!("whole"));
+        let mut root = OpenSpan::root(None, None, format_args!("whole"), SpanKind::Internal);
         root.set(names::STEP, 1_u32);
         root.tell("event", Vec::new());
         let part = root.trace().begin(format_args!("part"), SpanKind::Internal);

@@ -13,8 +13,9 @@ use axum::routing::{MethodFilter, MethodRouter, get, on, post};
 use axum::{Json, Router};
 use http::{HeaderMap, Method, StatusCode, header};
 use hydroid_core::message::{Content, Label, Part};
-use hydroid_core::ports::Conversations;
+use hydroid_core::ports::{Conversations, Saying};
 use hydroid_core::protocol::{ErrorCode, LARGEST_ATTACHMENT, Reply, Request, RequestError};
+use hydroid_core::telemetry::Parent;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -153,6 +154,22 @@ async fn call(
         .map_err(|error| Refusal::new(ErrorCode::Invalid, error.to_string()))?;
     let conversations = listener.conversations(&holder).await?;
     Ok(Json(answer(&listener, &holder, &conversations, request).await?))
+}
+
+/// The header that says what a request belongs to in traces of the client's, as W3C's Trace Context
+/// has it. Of `tracestate`, which may come beside it, nothing is read.
+pub(crate) const TRACEPARENT: &str = "traceparent";
+
+/// What that header has, if it comes once and is well formed.
+pub(crate) fn traceparent(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(TRACEPARENT).iter();
+    let (value, None) = (values.next()?, values.next()) else { return None };
+    value.to_str().ok().filter(|text| Parent::read(text).is_some())
+}
+
+/// What a request belongs to in traces of the client's.
+pub(crate) fn parent(headers: &HeaderMap) -> Option<Parent> {
+    traceparent(headers).and_then(Parent::read)
 }
 
 /// The pairs of a query, decoded.
@@ -331,7 +348,7 @@ pub(crate) async fn answer(
             listener.uploads.begin(new_id()?, user, about, listener.clock.now_ms())
         }
         Request::UploadPart { upload, data } => listener.uploads.add(user, &upload, &data.0),
-        Request::Say { session, text, attachments, key } => {
+        Request::Say { session, text, attachments, key, traceparent } => {
             // Its files were let go of when it was said.
             if let Some(key) = &key
                 && let Some(repeated) = conversations.said(&session, key).await?
@@ -342,12 +359,15 @@ pub(crate) async fn answer(
             if !text.is_empty() {
                 parts.insert(0, Part::new(Content::text(text), Label::user()));
             }
-            let accepted = conversations.say_once(&session, parts, key).await?;
+            let parent = traceparent.as_deref().and_then(Parent::read);
+            let saying = Saying { parts, key, parent };
+            let accepted = conversations.say_once(&session, saying).await?;
             listener.uploads.forget(user, &attachments);
             Ok(accepted)
         }
-        Request::Aside { session, text } => {
-            conversations.aside(&session, text, Arc::new(|_| {})).await
+        Request::Aside { session, text, traceparent } => {
+            let parent = traceparent.as_deref().and_then(Parent::read);
+            conversations.aside(&session, text, parent, Arc::new(|_| {})).await
         }
         request => {
             let mut reply = conversations.request(request).await?;

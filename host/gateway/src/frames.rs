@@ -86,9 +86,18 @@ fn broken(error: &str) -> Option<u16> {
     }
 }
 
-/// Sends a message, for as long as somebody reads.
-pub(crate) async fn put(writing: &mut SplitSink<WebSocket, Message>, message: Message) -> Put {
-    match tokio::time::timeout(SLOWEST_READER, writing.send(message)).await {
+/// Sends messages, for as long as somebody reads.
+pub(crate) async fn put(
+    writing: &mut SplitSink<WebSocket, Message>,
+    messages: impl IntoIterator<Item = Message>,
+) -> Put {
+    let sending = async {
+        for message in messages {
+            writing.feed(message).await?;
+        }
+        writing.flush().await
+    };
+    match tokio::time::timeout(SLOWEST_READER, sending).await {
         Ok(Ok(())) => Put::Sent,
         Ok(Err(_)) => Put::Gone,
         Err(_) => Put::TooSlow,
@@ -149,7 +158,7 @@ pub(crate) async fn echo(
                 Frame::Broken(code) => break code,
                 Frame::Over => break close_code::NORMAL,
             };
-            if put(&mut writing, message).await != Put::Sent {
+            if put(&mut writing, [message]).await != Put::Sent {
                 return;
             }
         };

@@ -1,6 +1,7 @@
 //! The requests of the protocol as HTTP has them: one table, of which both the routes and the
 //! OpenAPI document are made. A request is the same value either way, so there is one meaning.
 
+use crate::api;
 use http::HeaderMap;
 use serde_json::{Map, Value, json};
 
@@ -60,6 +61,8 @@ const TEXT: Field = field("text", Place::Body, Kind::Words, true);
 const LIMIT: Field = field("limit", Place::Query, Kind::Count, false);
 /// HTTP has a header for it that many clients send with what they try again.
 const KEY: Field = field("key", Place::Header("Idempotency-Key"), Kind::Text, false);
+/// What the turn belongs to in traces of the client's.
+const TRACEPARENT: Field = field("traceparent", Place::Header(api::TRACEPARENT), Kind::Text, false);
 const BEFORE: Field = field("before", Place::Body, Kind::Text, false);
 
 /// Every request that HTTP has.
@@ -115,6 +118,7 @@ pub(crate) const ROUTES: &[Route] = &[
             TEXT,
             field("attachments", Place::Body, Kind::Of("Attachments"), false),
             KEY,
+            TRACEPARENT,
         ],
     },
     Route {
@@ -123,7 +127,7 @@ pub(crate) const ROUTES: &[Route] = &[
         request: "steer",
         reply: "done",
         summary: "Says something into the running turn",
-        fields: &[SESSION, TEXT],
+        fields: &[SESSION, TEXT, KEY],
     },
     Route {
         method: "POST",
@@ -131,7 +135,7 @@ pub(crate) const ROUTES: &[Route] = &[
         request: "aside",
         reply: "aside_ended",
         summary: "Asks something beside the conversation",
-        fields: &[SESSION, TEXT],
+        fields: &[SESSION, TEXT, TRACEPARENT],
     },
     Route {
         method: "POST",
@@ -191,7 +195,7 @@ pub(crate) const ROUTES: &[Route] = &[
         request: "fork",
         reply: "session",
         summary: "Copies a session into a new one",
-        fields: &[SESSION, BEFORE, TITLE],
+        fields: &[SESSION, BEFORE, TITLE, KEY],
     },
     Route {
         method: "POST",
@@ -309,6 +313,12 @@ impl Route {
         let mut headers = Vec::new();
         for field in self.fields {
             let Place::Header(header) = field.place else { continue };
+            // What is malformed there is left alone.
+            if header == api::TRACEPARENT {
+                let text = api::traceparent(sent);
+                headers.extend(text.map(|text| (field.name.to_owned(), text.to_owned())));
+                continue;
+            }
             let mut values = sent.get_all(header).iter();
             let Some(value) = values.next() else { continue };
             let text = value.to_str().map_err(|_| format!("`{header}` is plain text"))?;
@@ -607,7 +617,9 @@ mod tests {
             let body = route.fields.iter().filter(|field| field.place == Place::Body);
             let body: Map<String, Value> =
                 body.map(|field| (field.name.to_owned(), example(field))).collect();
-            let headers = pairs(Place::Header("Idempotency-Key"));
+            let headers =
+                ["Idempotency-Key", api::TRACEPARENT].map(|name| pairs(Place::Header(name)));
+            let headers = headers.concat();
             let query = pairs(Place::Query);
             let made = route.request(&pairs(Place::Path), &query, &headers, &body.into());
             let request: Request = serde_json::from_value(made.unwrap())

@@ -22,6 +22,7 @@ use hydroid_core::protocol::{
     ClientMessage, ErrorCode, PROTOCOL_VERSION, Reply, Request, RequestError, Resume,
     ServerMessage, Welcome,
 };
+use hydroid_core::telemetry::Parent;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +38,9 @@ const GREETING: Duration = Duration::from_secs(10);
 
 /// Messages that wait for the writer.
 const WAITING: usize = 64;
+
+/// So many bytes of messages go to the network together, if they wait.
+const BATCH_BYTES: usize = 32 << 10;
 
 /// Requests of one connection that are worked on at once.
 const AT_ONCE: usize = 16;
@@ -139,29 +143,36 @@ async fn write(
     let mut ping = tokio::time::interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
     let mut code = close_code::NORMAL;
     loop {
-        let (message, last) = tokio::select! {
+        let mut batch = Vec::new();
+        let mut last = false;
+        tokio::select! {
             message = messages.recv() => match message {
                 Some(message) => {
-                    count(&listener.figures.messages_out);
-                    let last = if let ServerMessage::Goodbye { error } = &*message {
-                        code = frames::close_code_of(error.code);
-                        true
-                    } else {
-                        false
-                    };
-                    match serde_json::to_string(&*message) {
-                        Ok(text) => (Message::Text(text.into()), last),
-                        Err(error) => {
-                            tracing::error!(%error, "a message could not be written");
-                            continue;
+                    // With what waits behind it: one way to the network for all.
+                    let mut next = Some(message);
+                    let mut bytes = 0;
+                    while let Some(message) = next {
+                        count(&listener.figures.messages_out);
+                        if let ServerMessage::Goodbye { error } = &*message {
+                            code = frames::close_code_of(error.code);
+                            last = true;
                         }
+                        match serde_json::to_string(&*message) {
+                            Ok(text) => {
+                                bytes += text.len();
+                                batch.push(Message::Text(text.into()));
+                            }
+                            Err(error) => tracing::error!(%error, "a message could not be written"),
+                        }
+                        let full = last || bytes >= BATCH_BYTES;
+                        next = if full { None } else { messages.try_recv().ok() };
                     }
                 }
                 None => break,
             },
-            _ = ping.tick() => (Message::Ping(bytes::Bytes::new()), false),
-        };
-        match frames::put(&mut socket, message).await {
+            _ = ping.tick() => batch.push(Message::Ping(bytes::Bytes::new())),
+        }
+        match frames::put(&mut socket, batch).await {
             Put::Sent if !last => {}
             Put::Sent | Put::Gone => break,
             Put::TooSlow => {
@@ -451,7 +462,10 @@ impl Client {
                 }
                 Err(error) => Err(error),
             },
-            Request::Aside { session, text } => return self.aside(id, session, text).await,
+            Request::Aside { session, text, traceparent } => {
+                let parent = traceparent.as_deref().and_then(Parent::read);
+                return self.aside(id, session, text, parent).await;
+            }
             request @ (Request::Answer { .. }
             | Request::Compact { .. }
             | Request::Export { .. }
@@ -517,14 +531,14 @@ impl Client {
         });
     }
 
-    async fn aside(&mut self, id: u64, session: SessionId, text: String) {
+    async fn aside(&mut self, id: u64, session: SessionId, text: String, parent: Option<Parent>) {
         let place = Arc::clone(&self.places).acquire_owned().await;
         let (conversations, out) = (Arc::clone(&self.conversations), self.out.clone());
         self.working.spawn(async move {
             let _place = place;
             let (piece, mut pieces) = mpsc::unbounded_channel();
             let tell = Arc::new(move |text| drop(piece.send(text)));
-            let asking = conversations.aside(&session, text, tell);
+            let asking = conversations.aside(&session, text, parent, tell);
             let telling = async {
                 while let Some(text) = pieces.recv().await {
                     send(&out, ServerMessage::Aside { id, text }).await;

@@ -13,11 +13,12 @@ use hydroid_core::config;
 use hydroid_core::entry::Entry;
 use hydroid_core::id::{ClientKey, SessionId, TurnId, UserId};
 use hydroid_core::message::{Content, Part, Trust};
-use hydroid_core::ports::{Clock, Conversations, Following, Household, News, SecretValue};
+use hydroid_core::ports::{Clock, Conversations, Following, Household, News, Saying, SecretValue};
 use hydroid_core::protocol::{
     Activity, ErrorCode, Reply, Request, RequestError, RunningTurn, ServerMessage, SessionInfo,
     SessionMessage, SessionSettings, Stopped,
 };
+use hydroid_core::telemetry::{Parent, SpanId, TraceId};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use std::net::SocketAddr;
@@ -64,6 +65,7 @@ struct Scripted {
     said: Arc<Mutex<Vec<Said>>>,
     requests: Arc<Mutex<Vec<Request>>>,
     keys: Arc<Mutex<Vec<ClientKey>>>,
+    parents: Arc<Mutex<Vec<Option<Parent>>>>,
     stage: openai::Stage,
 }
 
@@ -133,14 +135,14 @@ impl Conversations for Owned {
     fn say_once<'a>(
         &'a self,
         session: &'a SessionId,
-        parts: Vec<Part>,
-        key: Option<ClientKey>,
+        Saying { parts, key, parent }: Saying,
     ) -> BoxFuture<'a, Result<Reply, RequestError>> {
         Box::pin(async move {
             if session.as_str() != "s" || self.1 != UserId::new("anna") {
                 return Err(no_session());
             }
             self.0.keys.lock().unwrap().extend(key);
+            self.0.parents.lock().unwrap().push(parent);
             self.0.stage.play(&parts);
             self.0.said.lock().unwrap().push((self.1.clone(), parts));
             Ok(Reply::Accepted { session: session.clone(), queued: 0, repeated: false })
@@ -179,6 +181,7 @@ impl Conversations for Owned {
         &'a self,
         _: &'a SessionId,
         text: String,
+        _: Option<Parent>,
         tell: Arc<dyn Fn(String) + Send + Sync>,
     ) -> BoxFuture<'a, Result<Reply, RequestError>> {
         Box::pin(async move {
@@ -673,6 +676,34 @@ async fn a_file_is_handed_up_and_said() {
     let said = running.household.said.lock().unwrap();
     assert!(matches!(&said[0].1[1].content, Content::Media { data, .. } if data.0 == b"png"));
     assert_eq!(said[0].1[1].label.trust, Trust::Untrusted);
+}
+
+#[tokio::test]
+async fn what_a_request_belongs_to_is_read_strictly_and_a_malformed_one_is_left_alone() {
+    let running = Running::start("").await;
+    let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let header = |text: &str| format!("\r\ntraceparent: {text}\r\ntracestate: vendor=1");
+    let twice = format!("{}{}", header(good), header(good));
+    for headers in [header(good), header("00-x"), header(""), twice, String::new()] {
+        let say = "POST /api/v1/sessions/s/messages";
+        assert_eq!(running.call(say, &headers, r#"{"text":"hi"}"#).await.0, 200, "{headers}");
+    }
+    let body = json!({ "text": "hi", "traceparent": good }).to_string();
+    let (status, _) = running.call("POST /api/v1/sessions/s/messages", "", &body).await;
+    assert_eq!(status, 400, "it is a header over HTTP");
+    let say = |traceparent: &str| json!({ "type": "say", "id": 2, "session": "s", "text": "hi", "traceparent": traceparent });
+    let mut socket = running.socket(&[]).await.unwrap();
+    socket.hello(Some(LOCAL)).await;
+    for text in [good, "00-y"] {
+        socket.send(say(text)).await;
+        assert_eq!(socket.next().await.unwrap()["reply"], "accepted", "{text}");
+    }
+    let parents = running.household.parents.lock().unwrap();
+    let mut trace = [0; 16];
+    trace.copy_from_slice(&hex::decode("4bf92f3577b34da6a3ce929d0e0e4736").unwrap());
+    let span = SpanId([0, 0xf0, 0x67, 0xaa, 0x0b, 0xa9, 0x02, 0xb7]);
+    let parent = Some(Parent { trace: TraceId(trace), span, sampled: true });
+    assert_eq!(*parents, [parent, None, None, None, None, parent, None]);
 }
 
 #[tokio::test]

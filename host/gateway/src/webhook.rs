@@ -12,6 +12,7 @@ use hmac::{Hmac, Mac as _};
 use http::HeaderMap;
 use hydroid_core::id::{SessionId, UserId};
 use hydroid_core::message::{Content, Label, Part, Source, Trust};
+use hydroid_core::ports::Saying;
 use hydroid_core::protocol::{ErrorCode, Reply};
 use sha2::Sha256;
 use std::collections::BTreeSet;
@@ -75,7 +76,8 @@ pub(crate) async fn called(
     let parts =
         vec![Part::new(Content::text(said), Label::host()), Part::new(Content::text(text), label)];
     let conversations = listener.conversations(&holder).await?;
-    Ok(Json(conversations.say(&SessionId::new(hook.session.clone()), parts).await?))
+    let saying = Saying { parts, key: None, parent: api::parent(&headers) };
+    Ok(Json(conversations.say_once(&SessionId::new(hook.session.clone()), saying).await?))
 }
 
 /// Time and signature of a call.

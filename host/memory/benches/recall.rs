@@ -16,6 +16,7 @@ use hydroid_core::ports::{
     EmbedError, EmbedPurpose, Embedder, EmbedderDescription, Note, Question, Recall, Scope,
 };
 use hydroid_core::retrieval::fusion::Tuning;
+use hydroid_core::telemetry::Trace;
 use hydroid_memory::{Database, Memory, NewFile};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -75,6 +76,7 @@ impl Embedder for Words {
         _: &'a UserId,
         texts: Vec<String>,
         _: EmbedPurpose,
+        _: Option<Trace>,
     ) -> BoxFuture<'a, Result<Vec<Vec<f32>>, EmbedError>> {
         Box::pin(async move { Ok(texts.iter().map(|text| vector(text)).collect()) })
     }

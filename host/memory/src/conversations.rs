@@ -106,17 +106,12 @@ impl StoredSessions for Database {
         key: ClientKey,
     ) -> BoxFuture<'_, Result<SessionId, StoreError>> {
         Box::pin(self.write_memory("create a session", async move |connection| {
-            let sql = "SELECT id FROM sessions WHERE user_id = ?1 AND client_key = ?2";
-            let mut rows = connection.query(sql, [new.user.as_str(), key.as_str()]).await?;
-            let begun = rows.next().await?.map(|row| row.get::<String>(0)).transpose()?;
-            drop(rows);
-            if let Some(begun) = begun {
-                return Ok(SessionId::new(begun));
+            if let Some(begun) = begun_with(connection, &new.user, &key).await? {
+                return Ok(begun);
             }
             let id = new.id.clone();
             insert_session(connection, new).await?;
-            let sql = "UPDATE sessions SET client_key = ?2 WHERE id = ?1";
-            connection.execute(sql, [id.as_str(), key.as_str()]).await?;
+            note_key(connection, &id, &key).await?;
             Ok(id)
         }))
     }
@@ -132,6 +127,23 @@ impl StoredSessions for Database {
             let sql = "SELECT 1 FROM entries JOIN sessions ON sessions.id = entries.session_id
                 WHERE session_id = ?1 AND user_id = ?2
                     AND kind = 'turn_started' AND json ->> '$.key' = ?3";
+            let mut rows = connection.query(sql, [session, user, key]).await?;
+            Ok(rows.next().await?.is_some())
+        }))
+    }
+
+    fn was_steered<'a>(
+        &'a self,
+        user: &'a UserId,
+        session: &'a SessionId,
+        key: &'a ClientKey,
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+        let (user, session, key) = (user.to_string(), session.to_string(), key.to_string());
+        Box::pin(self.read_memory("look for a message", async move |connection| {
+            // Without an index: it is rare, and the entries of one session are read in no time.
+            let sql = "SELECT 1 FROM entries JOIN sessions ON sessions.id = entries.session_id
+                WHERE session_id = ?1 AND user_id = ?2
+                    AND kind = 'steered' AND json ->> '$.key' = ?3";
             let mut rows = connection.query(sql, [session, user, key]).await?;
             Ok(rows.next().await?.is_some())
         }))
@@ -164,10 +176,21 @@ impl StoredSessions for Database {
         session: &'a SessionId,
         new: NewSession,
         before: Option<&'a TurnId>,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        key: Option<ClientKey>,
+    ) -> BoxFuture<'a, Result<SessionId, StoreError>> {
         let (session, before) = (session.clone(), before.map(ToString::to_string));
         Box::pin(self.write_memory("copy a session", async move |connection| {
-            copy(connection, session, new, before).await
+            if let Some(key) = &key
+                && let Some(begun) = begun_with(connection, &new.user, key).await?
+            {
+                return Ok(begun);
+            }
+            let id = new.id.clone();
+            copy(connection, session, new, before).await?;
+            if let Some(key) = &key {
+                note_key(connection, &id, key).await?;
+            }
+            Ok(id)
         }))
     }
 
@@ -274,6 +297,28 @@ impl StoredSessions for Database {
             Ok(())
         }))
     }
+}
+
+/// The session of a user's that was begun under a key.
+async fn begun_with(
+    connection: &Connection,
+    user: &UserId,
+    key: &ClientKey,
+) -> Result<Option<SessionId>, Failure> {
+    let sql = "SELECT id FROM sessions WHERE user_id = ?1 AND client_key = ?2";
+    let mut rows = connection.query(sql, [user.as_str(), key.as_str()]).await?;
+    let begun = rows.next().await?.map(|row| row.get::<String>(0)).transpose()?;
+    Ok(begun.map(SessionId::new))
+}
+
+async fn note_key(
+    connection: &Connection,
+    session: &SessionId,
+    key: &ClientKey,
+) -> Result<(), Failure> {
+    let sql = "UPDATE sessions SET client_key = ?2 WHERE id = ?1";
+    connection.execute(sql, [session.as_str(), key.as_str()]).await?;
+    Ok(())
 }
 
 fn found(changed: u64, session: SessionId) -> Result<(), Failure> {
@@ -443,7 +488,10 @@ mod tests {
             database.archive(&anna, &id("aa"), false).await,
             database.remove(&anna, &id("aa")).await,
             database.described(&anna, &id("aa")).await.map(drop),
-            database.fork(&id("aa"), NewSession { user: anna.clone(), ..new("x") }, None).await,
+            database
+                .fork(&id("aa"), NewSession { user: anna.clone(), ..new("x") }, None, None)
+                .await
+                .map(drop),
         ] {
             assert!(matches!(refused, Err(StoreError::NoSession(_))), "{refused:?}");
         }
@@ -454,11 +502,11 @@ mod tests {
         let database = database().await;
         database.append(&id("aa"), &turn("3", "third", false), 11).await.unwrap();
         database.mark(&local(), [SecretPlace::Session(id("aa"))].into(), 1).await.unwrap();
-        database.fork(&id("aa"), new("copy"), None).await.unwrap();
+        database.fork(&id("aa"), new("copy"), None, None).await.unwrap();
         assert_eq!(seqs(&database, "copy").await, [1, 2, 3, 4]);
-        database.fork(&id("aa"), new("less"), Some(&TurnId::new("2"))).await.unwrap();
+        database.fork(&id("aa"), new("less"), Some(&TurnId::new("2")), None).await.unwrap();
         assert_eq!(seqs(&database, "less").await, [1, 2]);
-        database.fork(&id("aa"), new("none"), Some(&TurnId::new("9"))).await.unwrap();
+        database.fork(&id("aa"), new("none"), Some(&TurnId::new("9")), None).await.unwrap();
         assert_eq!(seqs(&database, "none").await, [0; 0]);
         let copy = database.described(&local(), &id("copy")).await.unwrap();
         assert_eq!(copy.forked_from, Some(id("aa")));

@@ -6,7 +6,7 @@ use crate::failure::{Cause, Failure, is_busy};
 use crate::migration;
 use crate::search::Sampled;
 use crate::service::{self, Service};
-use crate::sql::Connection;
+use crate::sql::{Connection, Prepared};
 use crate::vectors::Matrix;
 use hydroid_core::id::UserId;
 use hydroid_core::ports::{StoreError, StoreService};
@@ -36,7 +36,7 @@ struct Inner {
     path: Option<PathBuf>,
     database: libsql::Database,
     /// Writes wait here in the order they came; SQLite has one writer anyway.
-    writer: Arc<tokio::sync::Mutex<libsql::Connection>>,
+    writer: Arc<tokio::sync::Mutex<Prepared>>,
     /// None in memory, where a second connection would see another database.
     readers: Option<Readers>,
     /// Vectors of users, as far as they were searched. Held only to look one up.
@@ -54,7 +54,7 @@ struct Inner {
 struct Readers {
     permits: Arc<Semaphore>,
     /// Held only to push and pop.
-    idle: Mutex<Vec<libsql::Connection>>,
+    idle: Mutex<Vec<Prepared>>,
 }
 
 impl Database {
@@ -174,10 +174,11 @@ impl Database {
         let connection = Arc::clone(&self.inner.writer).lock_owned().await;
         blocking(move |handle| {
             handle.block_on(async {
+                let behavior = TransactionBehavior::Immediate;
                 let transaction =
-                    connection.transaction_with_behavior(TransactionBehavior::Immediate).await?;
+                    connection.connection().transaction_with_behavior(behavior).await?;
                 // Dropping the transaction on an error rolls it back.
-                let done = work(&Connection::File(transaction.clone())).await?;
+                let done = work(&Connection::File(connection.clone())).await?;
                 transaction.commit().await?;
                 Ok(done)
             })
@@ -247,7 +248,8 @@ impl Database {
         let connection = Arc::clone(&self.inner.writer).lock_owned().await;
         blocking(move |handle| {
             handle.block_on(async {
-                let mut rows = connection.query("PRAGMA wal_checkpoint(TRUNCATE)", ()).await?;
+                let pragma = "PRAGMA wal_checkpoint(TRUNCATE)";
+                let mut rows = connection.connection().query(pragma, ()).await?;
                 let row = rows.next().await?.ok_or(libsql::Error::QueryReturnedNoRows)?;
                 Ok(row.get::<i64>(0)? == 0)
             })
@@ -312,7 +314,7 @@ impl Database {
             permits: Arc::new(Semaphore::new(READERS)),
             idle: Mutex::new(Vec::new()),
         });
-        let writer = Arc::new(tokio::sync::Mutex::new(writer));
+        let writer = Arc::new(tokio::sync::Mutex::new(Prepared::new(writer)));
         let inner = Inner {
             path,
             database,
@@ -342,7 +344,7 @@ impl Inner {
                 let connection = self.database.connect()?;
                 configure(&connection).await?;
                 connection.execute("PRAGMA query_only = ON", ()).await?;
-                connection
+                Prepared::new(connection)
             }
         };
         let done = work(&Connection::File(connection.clone())).await?;
@@ -374,7 +376,7 @@ async fn cut_what_is_new_in(connection: &libsql::Connection) -> Result<(), Failu
     }
     drop(rows);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).await?;
-    cut_what_is_new(&Connection::File(transaction.clone())).await?;
+    cut_what_is_new(&Connection::File(Prepared::new(transaction.clone()))).await?;
     transaction.commit().await?;
     Ok(())
 }

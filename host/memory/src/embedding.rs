@@ -80,7 +80,7 @@ impl Database {
         };
         let Some(last) = waiting.last().map(|(chunk, _)| *chunk) else { return Ok(None) };
         let (chunks, texts): (Vec<i64>, Vec<String>) = waiting.into_iter().unzip();
-        let vectors = embedder.embed(user, texts, EmbedPurpose::Document).await?;
+        let vectors = embedder.embed(user, texts, EmbedPurpose::Document, None).await?;
         let doing = "store vectors";
         let lengths = vectors.first().map_or(0, Vec::len);
         if vectors.len() != chunks.len() || vectors.iter().any(|vector| vector.len() != lengths) {
@@ -95,6 +95,19 @@ impl Database {
         self.write_memory(doing, async move |connection| store(connection, row, &rows).await)
             .await?;
         Ok(Some(last))
+    }
+
+    /// The last chunk of a user; 0 if there is none.
+    pub(crate) async fn newest_chunk(&self, user: &UserId) -> Result<i64, StoreError> {
+        let user = user.clone();
+        self.read_memory("look for the last chunk", async move |connection| {
+            let range = range(connection, &user).await?;
+            let sql = "SELECT coalesce(max(id), 0) FROM chunks WHERE id BETWEEN ?1 AND ?2";
+            let mut rows = connection.query(sql, [range.0, range.1]).await?;
+            let row = rows.next().await?.ok_or(libsql::Error::QueryReturnedNoRows)?;
+            Ok(row.get(0)?)
+        })
+        .await
     }
 
     /// Forgets vectors of embedders that nothing is compared with any more.

@@ -64,12 +64,14 @@ impl Journal for Database {
             let rows = entries.iter().map(Row::of).collect::<Result<Vec<_>, _>>();
             let rows = rows.map_err(|error| Failure::from(error).doing(doing))?;
             let session = session.clone();
-            let last = self
+            let (last, cut) = self
                 .write_memory(doing, async move |connection| {
                     append(connection, session, rows, now_ms).await
                 })
                 .await?;
-            self.written().notify_waiters();
+            if cut > 0 {
+                self.written().notify_waiters();
+            }
             Ok(last)
         })
     }
@@ -156,12 +158,13 @@ pub(crate) async fn insert_session(
     Ok(())
 }
 
+/// Returns the number of the last entry, and how many chunks there are more.
 async fn append(
     connection: &Connection,
     session: SessionId,
     rows: Vec<Row>,
     now_ms: u64,
-) -> Result<u64, Failure> {
+) -> Result<(u64, u64), Failure> {
     if !exists(connection, "SELECT 1 FROM sessions WHERE id = ?1", session.as_str()).await? {
         return Err(Failure::Store(StoreError::NoSession(session)));
     }
@@ -174,6 +177,7 @@ async fn append(
     let row = found.next().await?.ok_or(libsql::Error::QueryReturnedNoRows)?;
     let mut seq: i64 = row.get(0)?;
     drop((row, found));
+    let mut cut = 0;
     if !rows.is_empty() {
         let sql =
             "INSERT INTO entries (session_id, seq, at_ms, kind, json) VALUES (?1, ?2, ?3, ?4, ?5)";
@@ -188,9 +192,9 @@ async fn append(
                 params![session.as_str(), stored(now_ms)],
             )
             .await?;
-        cut_what_is_new(connection).await?;
+        cut = cut_what_is_new(connection).await?;
     }
-    Ok(u64::try_from(seq)?)
+    Ok((u64::try_from(seq)?, cut))
 }
 
 async fn page(

@@ -12,6 +12,7 @@ use hydroid_core::ports::{
     EmbedPurpose, Embedder, Hit, Note, Order, Question, Recall, RecallError,
 };
 use hydroid_core::retrieval::fusion::Tuning;
+use hydroid_core::telemetry::Trace;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -22,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How often the task looks for what another process wrote.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
+
+/// How long it lets more come before it embeds what was written.
+const GATHER: Duration = Duration::from_millis(200);
 
 /// How long it waits after a failure, and at most after many.
 const FIRST_WAIT: Duration = Duration::from_secs(5);
@@ -119,25 +123,61 @@ impl Memory {
             return self;
         }
         let memory = self.clone();
-        let task = tokio::spawn(async move {
-            let mut wait = FIRST_WAIT;
-            loop {
-                let written = memory.database.written().notified();
-                match memory.embed_all(&user, |_| {}).await {
-                    Ok(_) => {
-                        wait = FIRST_WAIT;
-                        drop(tokio::time::timeout(LOOK_AGAIN, written).await);
-                    }
-                    Err(problem) => {
-                        tracing::info!(%problem, "memory was not given vectors; words still find it");
-                        tokio::time::sleep(wait).await;
-                        wait = (wait * 2).min(LONGEST_WAIT);
-                    }
-                }
-            }
-        });
+        let task = tokio::spawn(async move { memory.index(&user).await });
         self.indexing = Some(Arc::new(Indexing { task }));
         self
+    }
+
+    /// Gives vectors to what is written, for as long as it is polled: to all that has none, and
+    /// from then on to what came after it.
+    async fn index(&self, user: &UserId) {
+        let mut wait = FIRST_WAIT;
+        let mut done = None;
+        loop {
+            let written = self.database.written().notified();
+            match self.embed_after(user, done).await {
+                Ok(last) => {
+                    wait = FIRST_WAIT;
+                    done = Some(last);
+                    if tokio::time::timeout(LOOK_AGAIN, written).await.is_err() {
+                        // Another process, or an embedder that was changed.
+                        done = None;
+                    } else {
+                        tokio::time::sleep(GATHER).await;
+                    }
+                }
+                Err(problem) => {
+                    tracing::info!(%problem, "memory was not given vectors; words still find it");
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(LONGEST_WAIT);
+                    done = None;
+                }
+            }
+        }
+    }
+
+    /// Gives vectors to chunks behind one, or to all; returns the last that has one. Numbers of
+    /// chunks only grow.
+    async fn embed_after(&self, user: &UserId, done: Option<i64>) -> Result<i64, String> {
+        let Some(embedder) = self.embedder.get() else { return Ok(0) };
+        let described = embedder.describe().await.map_err(|error| error.to_string())?;
+        let row =
+            self.database.embedder_row(&described).await.map_err(|error| with_cause(&error))?;
+        // Before looking, so that what comes meanwhile is behind it.
+        let newest = self.database.newest_chunk(user).await.map_err(|error| with_cause(&error))?;
+        let mut after = done.unwrap_or(0);
+        while let Some(last) = self
+            .database
+            .embed_next(user, &**embedder, row, after)
+            .await
+            .map_err(|error: EmbeddingError| with_cause(&error))?
+        {
+            after = last;
+        }
+        if done.is_none() {
+            self.database.forget_other_embedders(row).await.map_err(|error| with_cause(&error))?;
+        }
+        Ok(after.max(newest))
     }
 
     /// A search with the meaning of its question, if an embedder tells it in time.
@@ -147,7 +187,8 @@ impl Memory {
             || search.question.words.trim().is_empty()
             || search.tuning.weights.vector + search.tuning.weights.vector_window <= 0.0;
         let Some(embedder) = self.embedder.get().filter(|_| !needs_none) else { return search };
-        let meaning = self.meaning(user, &**embedder, search.question.words.clone());
+        let (words, within) = (search.question.words.clone(), search.question.trace.clone());
+        let meaning = self.meaning(user, &**embedder, words, within);
         match tokio::time::timeout(PATIENCE, meaning).await {
             Ok(Ok(meaning)) => search.meaning = Some(meaning),
             Ok(Err(problem)) => {
@@ -163,12 +204,13 @@ impl Memory {
         user: &UserId,
         embedder: &dyn Embedder,
         words: String,
+        within: Option<Trace>,
     ) -> Result<Meaning, String> {
         let described = embedder.describe().await.map_err(|error| error.to_string())?;
         let row =
             self.database.embedder_row(&described).await.map_err(|error| with_cause(&error))?;
         let vectors = embedder
-            .embed(user, vec![words], EmbedPurpose::Query)
+            .embed(user, vec![words], EmbedPurpose::Query, within)
             .await
             .map_err(|error| error.to_string())?;
         let vector = vectors.into_iter().next().ok_or("the embedder gave no vector")?;

@@ -16,7 +16,7 @@ use crate::chunking::range;
 use crate::database::Database;
 use crate::failure::Failure;
 use crate::journal::stored;
-use crate::sql::Connection;
+use crate::sql::{Connection, Rows};
 use crate::vectors::{Allowed, Quantised, Scan};
 use candidates::{ByWords, Candidate};
 use hydroid_core::id::UserId;
@@ -29,9 +29,12 @@ use libsql::Value;
 pub(crate) use sampled::Sampled;
 use std::collections::{BTreeSet, HashSet};
 
-/// Chunks that each way of searching may bring. Far more than are shown, because what is best by
+/// Chunks that searching by words may bring. Far more than are shown, because what is best by
 /// one may be in the middle of the other.
 const MOST_CANDIDATES: usize = 150;
+
+/// The same by meaning, for a chunk alone and for one with its neighbours.
+const MOST_ALIKE: usize = 100;
 
 /// What stands beside the best so many by words is looked at, too.
 const MOST_WITH_NEIGHBOURS: usize = 20;
@@ -148,7 +151,7 @@ impl Database {
                     let mut matrix = matrix.lock_owned().await;
                     let dimensions = meaning.question.numbers.len();
                     matrix.refresh(connection, range, meaning.embedder, dimensions).await?;
-                    Ok(matrix.scan(&meaning.question, &allowed, MOST_CANDIDATES))
+                    Ok(matrix.scan(&meaning.question, &allowed, MOST_ALIKE))
                 });
                 scan.await
             }
@@ -194,23 +197,53 @@ async fn by_words(
     let Some(words) = terms::expression(connection, range, words, frequencies).await? else {
         return Ok(Vec::new());
     };
-    // Without anything to narrow, no row but those of the index is read.
-    let sql = if is_narrow(connection, range, &search.question).await? {
-        format!(
-            "SELECT chunk_index.rowid, -bm25(chunk_index) AS score
-             FROM chunk_index CROSS JOIN chunks AS c ON c.id = chunk_index.rowid
-             WHERE chunk_index MATCH ?1 AND chunk_index.rowid BETWEEN ?2 AND ?3 AND {FILTER}
-             ORDER BY score DESC, c.at_ms DESC, c.id DESC LIMIT ?12"
-        )
-    } else {
-        "SELECT rowid, -bm25(chunk_index) AS score FROM chunk_index
-         WHERE chunk_index MATCH ?1 AND rowid BETWEEN ?2 AND ?3
-         ORDER BY score DESC, rowid DESC LIMIT ?12"
-            .to_owned()
-    };
+    if !is_narrow(connection, range, &search.question).await? {
+        let most = MOST_CANDIDATES * if search.question.not_of.is_some() { 2 } else { 1 };
+        let mut found = in_index(connection, range, &words, most).await?;
+        if search.question.not_of.is_none() {
+            return Ok(found);
+        }
+        let full = found.len() >= most;
+        let wanted: Vec<i64> = found.iter().map(|(id, _)| *id).collect();
+        let sql = format!(
+            "SELECT c.id FROM json_each(?1) AS wanted CROSS JOIN chunks AS c ON c.id = wanted.value
+             WHERE c.id BETWEEN ?2 AND ?3 AND {FILTER}"
+        );
+        let first = serde_json::to_string(&wanted)?;
+        let others = ids(connection, &sql, values(first.into(), range, &search.question)?).await?;
+        found.retain(|(id, _)| others.contains(id));
+        if !full || found.len() >= MOST_CANDIDATES / 2 {
+            found.truncate(MOST_CANDIDATES);
+            return Ok(found);
+        }
+        // Nearly all that fits was said in that session.
+    }
+    let sql = format!(
+        "SELECT chunk_index.rowid, -bm25(chunk_index) AS score
+         FROM chunk_index CROSS JOIN chunks AS c ON c.id = chunk_index.rowid
+         WHERE chunk_index MATCH ?1 AND chunk_index.rowid BETWEEN ?2 AND ?3 AND {FILTER}
+         ORDER BY score DESC, c.at_ms DESC, c.id DESC LIMIT ?12"
+    );
     let mut values = values(words.into(), range, &search.question)?;
     values.push(i64::try_from(MOST_CANDIDATES)?.into());
-    let mut rows = connection.query(&sql, values).await?;
+    scored(connection.query(&sql, values).await?).await
+}
+
+/// The same without anything to narrow: no row but those of the index is read.
+async fn in_index(
+    connection: &Connection,
+    range: (i64, i64),
+    words: &str,
+    most: usize,
+) -> Result<Vec<(i64, f64)>, Failure> {
+    let sql = "SELECT rowid, -bm25(chunk_index) AS score FROM chunk_index
+               WHERE chunk_index MATCH ?1 AND rowid BETWEEN ?2 AND ?3
+               ORDER BY score DESC, rowid DESC LIMIT ?4";
+    let most = i64::try_from(most)?;
+    scored(connection.query(sql, libsql::params![words, range.0, range.1, most]).await?).await
+}
+
+async fn scored(mut rows: Rows) -> Result<Vec<(i64, f64)>, Failure> {
     let mut found = Vec::new();
     while let Some(row) = rows.next().await? {
         found.push((row.get(0)?, row.get(1)?));
@@ -255,7 +288,7 @@ fn values(first: Value, range: (i64, i64), question: &Question) -> Result<Vec<Va
 }
 
 /// Whether a question leaves out so much that what is left has to be looked for among its own.
-/// What was said in the turn that asks is little, and is left out afterwards.
+/// What was said in the turn or the session that asks is little, and is left out afterwards.
 async fn is_narrow(
     connection: &Connection,
     range: (i64, i64),
@@ -264,8 +297,7 @@ async fn is_narrow(
     let narrowed = !question.tags.is_empty()
         || !question.sources.is_empty()
         || question.after_ms.is_some()
-        || question.before_ms.is_some()
-        || question.not_of.is_some();
+        || question.before_ms.is_some();
     if narrowed || question.scopes == Scopes::All {
         return Ok(narrowed);
     }

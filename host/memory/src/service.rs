@@ -152,6 +152,7 @@ pub(crate) async fn add_user(connection: &Connection, user: &str) -> Result<(), 
 mod tests {
     use super::*;
     use crate::Database;
+    use crate::sql::Prepared;
     use std::collections::BTreeMap;
 
     /// Tables that stay in the file.
@@ -194,7 +195,7 @@ mod tests {
     #[tokio::test]
     async fn the_schema_at_a_service_is_that_of_a_file() {
         let there = libsql::Builder::new_local(":memory:").build().await.unwrap();
-        let there = Connection::File(there.connect().unwrap());
+        let there = Connection::File(Prepared::new(there.connect().unwrap()));
         for step in SCHEMA {
             there.execute_batch(step).await.unwrap();
         }

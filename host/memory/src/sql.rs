@@ -1,9 +1,13 @@
 //! One face for a database in a file and one at a service, so that what is asked of them is
 //! written once. It translates and decides nothing.
 
+mod prepared;
+
 use crate::stream::Stream;
 use libsql::Value;
 use libsql::params::{IntoParams, Params};
+pub(crate) use prepared::Prepared;
+use prepared::Taken;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -21,26 +25,32 @@ pub(crate) enum SqlError {
 /// Where statements go.
 #[derive(Clone)]
 pub(crate) enum Connection {
-    File(libsql::Connection),
+    File(Prepared),
     Service(Arc<Stream>),
 }
 
 /// Rows of an answer.
 pub(crate) enum Rows {
-    File(libsql::Rows),
+    File(libsql::Rows, Arc<Taken>),
     Service(VecDeque<Vec<Value>>),
 }
 
 /// One of them.
 pub(crate) enum Row {
-    File(libsql::Row),
+    File(
+        libsql::Row,
+        #[expect(dead_code, reason = "a row is read as long as its statement is taken")] Arc<Taken>,
+    ),
     Service(Vec<Value>),
 }
 
 impl Connection {
     pub(crate) async fn query(&self, sql: &str, values: impl IntoParams) -> Result<Rows, SqlError> {
         match self {
-            Self::File(connection) => Ok(Rows::File(connection.query(sql, values).await?)),
+            Self::File(connection) => {
+                let (rows, taken) = connection.query(sql, values).await?;
+                Ok(Rows::File(rows, taken))
+            }
             Self::Service(stream) => {
                 Ok(Rows::Service(stream.run(sql, positional(values)?).await?.rows.into()))
             }
@@ -54,7 +64,7 @@ impl Connection {
         values: impl IntoParams,
     ) -> Result<u64, SqlError> {
         match self {
-            Self::File(connection) => Ok(connection.execute(sql, values).await?),
+            Self::File(connection) => connection.execute(sql, values).await,
             Self::Service(stream) => Ok(stream.run(sql, positional(values)?).await?.changed),
         }
     }
@@ -66,13 +76,7 @@ impl Connection {
         rows: impl IntoIterator<Item = [libsql::Result<Value>; N]>,
     ) -> Result<(), SqlError> {
         match self {
-            Self::File(connection) => {
-                let statement = connection.prepare(sql).await?;
-                for values in rows {
-                    statement.reset();
-                    statement.execute(values).await?;
-                }
-            }
+            Self::File(connection) => connection.execute_each(sql, rows).await?,
             Self::Service(stream) => {
                 let rows = rows.into_iter().map(|row| row.into_iter().collect());
                 let rows = rows.collect::<Result<Vec<Vec<Value>>, libsql::Error>>()?;
@@ -86,7 +90,7 @@ impl Connection {
     pub(crate) async fn execute_batch(&self, sql: &str) -> Result<(), SqlError> {
         match self {
             Self::File(connection) => {
-                connection.execute_batch(sql).await?;
+                connection.connection().execute_batch(sql).await?;
             }
             Self::Service(stream) => stream.run_all(sql).await?,
         }
@@ -96,7 +100,7 @@ impl Connection {
     /// The row that was inserted last, in a file; statements for a service return it themselves.
     pub(crate) fn last_insert_rowid(&self) -> i64 {
         match self {
-            Self::File(connection) => connection.last_insert_rowid(),
+            Self::File(connection) => connection.connection().last_insert_rowid(),
             Self::Service(_) => 0,
         }
     }
@@ -114,7 +118,9 @@ fn positional(values: impl IntoParams) -> Result<Vec<Value>, SqlError> {
 impl Rows {
     pub(crate) async fn next(&mut self) -> Result<Option<Row>, SqlError> {
         match self {
-            Self::File(rows) => Ok(rows.next().await?.map(Row::File)),
+            Self::File(rows, taken) => {
+                Ok(rows.next().await?.map(|row| Row::File(row, Arc::clone(taken))))
+            }
             Self::Service(rows) => Ok(rows.pop_front().map(Row::Service)),
         }
     }
@@ -127,14 +133,14 @@ impl Row {
 
     pub(crate) fn get_value(&self, at: i32) -> Result<Value, SqlError> {
         match self {
-            Self::File(row) => Ok(row.get_value(at)?),
+            Self::File(row, _) => Ok(row.get_value(at)?),
             Self::Service(row) => value(row, at).cloned(),
         }
     }
 
     pub(crate) fn get_str(&self, at: i32) -> Result<&str, SqlError> {
         match self {
-            Self::File(row) => Ok(row.get_str(at)?),
+            Self::File(row, _) => Ok(row.get_str(at)?),
             Self::Service(row) => match value(row, at)? {
                 Value::Text(text) => Ok(text),
                 _ => Err(SqlError::Unexpected),

@@ -185,6 +185,7 @@ impl Embedder for Lengths {
         _: &'a UserId,
         texts: Vec<String>,
         _: EmbedPurpose,
+        _: Option<hydroid_core::telemetry::Trace>,
     ) -> BoxFuture<'a, Result<Vec<Vec<f32>>, EmbedError>> {
         Box::pin(async move {
             Ok(texts.iter().map(|text| vec![1.0, text.len() as f32, 0.5, -3.0]).collect())
@@ -373,7 +374,7 @@ async fn a_session_larger_than_an_answer_is_read_whole() {
         scene.database.append(&s, &[text], 5).await.unwrap();
     }
     assert_eq!(scene.database.entries(&local(), &s, 0).await.unwrap().len(), 12);
-    let copy = scene.database.fork(&s, session("copy", "local"), None);
+    let copy = scene.database.fork(&s, session("copy", "local"), None, None);
     copy.await.unwrap();
     assert_eq!(
         scene.database.entries(&local(), &SessionId::new("copy"), 0).await.unwrap().len(),

@@ -272,6 +272,7 @@ impl Embedder for Places {
         _: &'a UserId,
         texts: Vec<String>,
         _: EmbedPurpose,
+        _: Option<hydroid_core::telemetry::Trace>,
     ) -> BoxFuture<'a, Result<Vec<Vec<f32>>, EmbedError>> {
         Box::pin(async move {
             // What follows is that they are stored.

@@ -7,7 +7,7 @@ pub(crate) use call::{Call, CallState, Question};
 
 use hydroid_core::entry::{Entry, Outcome};
 use hydroid_core::id::{CallId, SessionId, TurnId};
-use hydroid_core::message::{Content, Part, StopReason, Usage};
+use hydroid_core::message::{Content, Part, Source, StopReason, Usage};
 use hydroid_core::money::Money;
 use hydroid_core::protocol::{Activity, SessionInfo, SessionMessage, SessionSettings};
 use hydroid_core::reliability::ModelNews;
@@ -205,7 +205,7 @@ impl Conversation {
                 self.turns.push((turn.clone(), text.text.clone()));
                 self.push(turn, Kind::Person { text, attached: attached(&parts), steered: false });
             }
-            Entry::Steered { turn, parts } => {
+            Entry::Steered { turn, parts, .. } => {
                 let kind =
                     Kind::Person { text: said(&parts), attached: attached(&parts), steered: true };
                 self.push(turn, kind);
@@ -421,7 +421,7 @@ impl Conversation {
 /// The words of a message.
 fn said(parts: &[Part]) -> Clipped {
     let mut text = Clipped::default();
-    for part in parts {
+    for part in parts.iter().filter(|part| !is_recalled(part)) {
         if let Content::Text { text: words } = &part.content {
             if !text.text.is_empty() {
                 text.push("\n");
@@ -432,6 +432,11 @@ fn said(parts: &[Part]) -> Clipped {
     text
 }
 
+/// True if the host put it beside what the person said: what memory found that fits to it.
+fn is_recalled(part: &Part) -> bool {
+    matches!(part.label.source, Source::Tool { .. })
+}
+
 /// Names of what was said together with a message.
 fn attached(parts: &[Part]) -> Vec<String> {
     parts
@@ -440,8 +445,8 @@ fn attached(parts: &[Part]) -> Vec<String> {
             Content::Media { media_type, name, .. } => {
                 Some(name.clone().unwrap_or_else(|| media_type.clone()))
             }
-            Content::Text { .. }
-            | Content::Thinking { .. }
+            Content::Text { .. } => is_recalled(part).then(|| "what memory found".to_owned()),
+            Content::Thinking { .. }
             | Content::ToolCall { .. }
             | Content::ToolResult { .. }
             | Content::Json { .. }

@@ -11,6 +11,7 @@ use crossterm::event::{Event, EventStream};
 use futures_util::StreamExt;
 use hydroid_core::id::SessionId;
 use hydroid_core::protocol::ClientMessage;
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,6 +59,12 @@ pub enum Trouble {
     Refused(String),
 }
 
+/// A text that no other terminal has. It is no secret, so what maps are seeded with is enough.
+fn unique() -> String {
+    let seed = RandomState::new();
+    format!("{:016x}{:016x}", seed.hash_one(0), seed.hash_one(1))
+}
+
 /// Shows the terminal until the person leaves; the session they looked at last.
 ///
 /// # Errors
@@ -65,7 +72,7 @@ pub enum Trouble {
 pub async fn run(options: Options, desk: Arc<dyn Desk>) -> Result<Option<SessionId>, Trouble> {
     let asked = Arc::clone(&desk);
     let history = spawn_blocking(move || asked.history()).await.unwrap_or_default();
-    let app = App::new(options.begin, options.theme, options.colorless, history);
+    let app = App::new(options.begin, options.theme, options.colorless, history, unique());
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hang_up = signal(SignalKind::hangup())?;
     let (from_host, connection) = connection::keep(Arc::clone(&desk));

@@ -2,7 +2,7 @@
 //! is told to say. It checks that a client follows the protocol.
 
 use hydroid_core::entry::{DecidedBy, Entry, Outcome};
-use hydroid_core::id::{CallId, ComponentId, SessionId, TurnId, UserId};
+use hydroid_core::id::{CallId, ClientKey, ComponentId, SessionId, TurnId, UserId};
 use hydroid_core::message::{Content, Label, Message, StopReason, Usage};
 use hydroid_core::money::Money;
 use hydroid_core::policy::{Decision, Mode};
@@ -26,6 +26,8 @@ pub(crate) struct ScriptedHost {
     followed: BTreeSet<SessionId>,
     said: bool,
     uploads: BTreeMap<String, (u64, Vec<u8>)>,
+    /// Sessions that were begun under a key.
+    begun: BTreeMap<ClientKey, SessionId>,
     /// What is told next, beside replies.
     out: Vec<ServerMessage>,
     /// Kinds of requests that came, in order.
@@ -161,9 +163,16 @@ impl ScriptedHost {
             | Request::CancelAll
             | Request::ForgetNote { .. }
             | Request::Revoke { .. } => Ok(Reply::Done),
-            Request::Create { title, settings, .. } => {
-                let id = format!("new-{}", self.sessions.len());
-                let session = self.with(&id, title.as_deref().unwrap_or("(new)"), Vec::new());
+            Request::Create { title, settings, key } => {
+                let key = key.expect("a session is begun under a key");
+                let session = match self.begun.get(&key) {
+                    Some(session) => session.clone(),
+                    None => {
+                        let id = format!("new-{}", self.sessions.len());
+                        self.with(&id, title.as_deref().unwrap_or("(new)"), Vec::new())
+                    }
+                };
+                self.begun.insert(key, session.clone());
                 self.follow(&session, 0);
                 self.changed(&session, |info| info.settings = settings)
             }
@@ -197,10 +206,18 @@ impl ScriptedHost {
             Request::Archive { session, archived } => {
                 self.changed(&session, |info| info.archived = archived)
             }
-            Request::Fork { session, .. } => {
+            Request::Fork { session, key, .. } => {
+                let key = key.expect("a session is copied under a key");
                 let from = self.info(&session)?;
-                let entries = self.sessions[&session].entries.clone();
-                let copy = self.with("copy", &from.title, entries);
+                let copy = match self.begun.get(&key) {
+                    Some(copy) => copy.clone(),
+                    None => {
+                        let entries = self.sessions[&session].entries.clone();
+                        let id = format!("copy-{}", self.sessions.len());
+                        self.with(&id, &from.title, entries)
+                    }
+                };
+                self.begun.insert(key, copy.clone());
                 self.changed(&copy, |info| info.forked_from = Some(session))
             }
             Request::Rewind { session, before } => {
@@ -229,13 +246,16 @@ impl ScriptedHost {
                 self.append(&session, entry);
                 self.changed(&session, |info| info.settings = settings)
             }
-            Request::Say { session, text, attachments, .. } => {
-                self.said(session, text, &attachments)
+            Request::Say { session, text, attachments, key, .. } => {
+                self.said(session, text, &attachments, key)
             }
-            Request::Steer { session, text } => {
+            Request::Steer { session, text, key } => {
                 self.info(&session)?;
-                let turn = TurnId::new("t1");
-                self.append(&session, Entry::Steered { turn, parts: Message::user(text).parts });
+                assert!(key.is_some(), "something is said into a turn under a key");
+                if !self.has_heard(&session, key.as_ref()) {
+                    let (turn, parts) = (TurnId::new("t1"), Message::user(text).parts);
+                    self.append(&session, Entry::Steered { turn, parts, key });
+                }
                 Ok(Reply::Done)
             }
             Request::Aside { .. } => {
@@ -291,15 +311,32 @@ impl ScriptedHost {
         self.sessions.values().map(one).collect()
     }
 
+    /// True if something of this key was said in a session.
+    fn has_heard(&self, session: &SessionId, wanted: Option<&ClientKey>) -> bool {
+        let heard = |entry: &Entry| match entry {
+            Entry::TurnStarted { key, .. } | Entry::Steered { key, .. } => {
+                key.is_some() && key.as_ref() == wanted
+            }
+            _ => false,
+        };
+        self.sessions[session].entries.iter().any(heard)
+    }
+
     fn said(
         &mut self,
         session: SessionId,
         text: String,
         attachments: &[String],
+        key: Option<ClientKey>,
     ) -> Result<Reply, RequestError> {
         self.info(&session)?;
+        if self.has_heard(&session, key.as_ref()) {
+            return Ok(Reply::Accepted { session, queued: 0, repeated: true });
+        }
         for attachment in attachments {
-            let (bytes, have) = &self.uploads[attachment];
+            let upload = self.uploads.get(attachment);
+            let none = || RequestError::new(ErrorCode::NotFound, "no such file was handed up");
+            let (bytes, have) = upload.ok_or_else(none)?;
             assert_eq!(*bytes, have.len() as u64, "it was handed up whole");
         }
         let count = self.sessions[&session].info.turns + 1;
@@ -308,7 +345,7 @@ impl ScriptedHost {
         self.state(&session, Activity::Working);
         self.append(
             &session,
-            Entry::TurnStarted { turn: turn.clone(), parts: Message::user(text).parts, key: None },
+            Entry::TurnStarted { turn: turn.clone(), parts: Message::user(text).parts, key },
         );
         self.append(&session, step(&turn));
         match self.call.clone() {

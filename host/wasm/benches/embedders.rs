@@ -49,7 +49,8 @@ fn embedding(criterion: &mut Criterion) {
         let embedder = InstalledEmbedder::new(scene.catalog.clone(), name);
         let embed = |user: &UserId, texts: usize| {
             let texts = vec![CHUNK.to_owned(); texts];
-            let vectors = runtime.block_on(embedder.embed(user, texts, EmbedPurpose::Document));
+            let vectors =
+                runtime.block_on(embedder.embed(user, texts, EmbedPurpose::Document, None));
             black_box(vectors.expect("the bench's own texts").len())
         };
         let mut group = criterion.benchmark_group(format!("embed/{name}"));

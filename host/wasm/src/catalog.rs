@@ -17,8 +17,9 @@ use hydroid_core::audit::{AuditAction, AuditEvent, AuditOutcome};
 use hydroid_core::config;
 use hydroid_core::id::ComponentId;
 use hydroid_core::manifest::{Manifest, is_component_name};
-use hydroid_core::ports::{Audit, Clock, KeyValues, Recall, Secrets};
+use hydroid_core::ports::{Audit, Clock, KeyValues, Recall, Secrets, Telemetry};
 use hydroid_core::scrub::LiveScrubber;
+use hydroid_core::telemetry::{OpenSpan, SpanKind, Trace};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -74,6 +75,8 @@ pub struct CatalogSettings {
     pub scrubber: LiveScrubber,
     /// Configuration: caps, components and secret sources.
     pub config: Arc<config::Config>,
+    /// Where spans go of what belongs to no turn; none where nobody wants any.
+    pub telemetry: Option<Arc<dyn Telemetry>>,
     /// The same time and chance at each call, where components are tried out.
     pub still: Option<Still>,
     /// Components are only tried out: then channels are loaded too, which nothing else runs.
@@ -301,6 +304,19 @@ impl Catalog {
     /// The audit log.
     pub(crate) fn audit(&self) -> &dyn Audit {
         &*self.shared.settings.audit
+    }
+
+    /// A span within a place, or a trace of its own for what is a part of nothing.
+    pub(crate) fn span_within(
+        &self,
+        within: Option<&Trace>,
+        name: std::fmt::Arguments<'_>,
+        kind: SpanKind,
+    ) -> OpenSpan {
+        match within {
+            Some(trace) => trace.begin(name, kind),
+            None => OpenSpan::root(self.shared.settings.telemetry.as_ref(), None, name, kind),
+        }
     }
 
     /// Finds secrets in what is passed on.

@@ -22,6 +22,7 @@ use futures_util::future::{BoxFuture, FutureExt};
 use hydroid_core::config::did_you_mean;
 use hydroid_core::id::UserId;
 use hydroid_core::ports::{CallContext, EmbedError, EmbedPurpose, Embedder, EmbedderDescription};
+use hydroid_core::telemetry::{SpanKind, Trace, names};
 use std::sync::{Arc, Weak};
 use tokio::time::Instant;
 use warm::{Warm, WarmInstances};
@@ -89,15 +90,16 @@ impl InstalledEmbedder {
         Self { catalog: Held::Loosely(Arc::downgrade(catalog)), name: name.into() }
     }
 
-    fn loaded(&self) -> Result<Arc<Loaded>, EmbedError> {
-        let name = &self.name;
+    fn catalog(&self) -> Result<Arc<Catalog>, EmbedError> {
         let catalog = match &self.catalog {
             Held::Firmly(catalog) => Some(catalog.clone()),
             Held::Loosely(catalog) => catalog.upgrade(),
         };
-        let Some(catalog) = catalog else {
-            return Err(error("unavailable", "the host ends".to_owned()));
-        };
+        catalog.ok_or_else(|| error("unavailable", "the host ends".to_owned()))
+    }
+
+    fn loaded(&self, catalog: &Catalog) -> Result<Arc<Loaded>, EmbedError> {
+        let name = &self.name;
         let snapshot = catalog.snapshot();
         match snapshot.by_name.get(name).map(|installed| &installed.status) {
             Some(Status::Ready(loaded)) => Ok(loaded.clone()),
@@ -125,7 +127,7 @@ impl InstalledEmbedder {
 impl Embedder for InstalledEmbedder {
     fn describe(&self) -> BoxFuture<'_, Result<EmbedderDescription, EmbedError>> {
         async move {
-            let loaded = self.loaded()?;
+            let loaded = self.loaded(&*self.catalog()?)?;
             let description = &embedding(&loaded)?.description;
             Ok(EmbedderDescription {
                 identity: description.identity.clone(),
@@ -142,29 +144,79 @@ impl Embedder for InstalledEmbedder {
         user: &'a UserId,
         texts: Vec<String>,
         purpose: EmbedPurpose,
+        within: Option<Trace>,
     ) -> BoxFuture<'a, Result<Vec<Vec<f32>>, EmbedError>> {
         async move {
-            let loaded = self.loaded()?;
-            let batches = Batches::new(&embedding(&loaded)?.description, loaded.limits())?;
+            let catalog = self.catalog()?;
+            let loaded = self.loaded(&catalog)?;
+            let description = &embedding(&loaded)?.description;
+            let batches = Batches::new(description, loaded.limits())?;
+            let mut span = catalog.span_within(
+                within.as_ref(),
+                format_args!("embeddings {}", description.model),
+                SpanKind::Client,
+            );
+            span.set(names::OPERATION, "embeddings");
+            let service = self.name.strip_prefix("embedder-").unwrap_or(&self.name);
+            span.set(names::PROVIDER, service);
+            span.set(names::REQUEST_MODEL, description.model.as_str());
+            span.set(names::EMBEDDED_TEXTS, texts.len() as u64);
+            span.set(names::EMBEDDED_FOR, purpose_name(purpose));
+            span.set(names::USER, user.as_str());
+            let trace = span.trace();
             let mut vectors = Vec::with_capacity(texts.len());
             for texts in batches.of(texts) {
-                vectors.extend(call(&loaded, user, &texts, purpose).await?);
+                match call(&loaded, user, &texts, purpose, &trace).await {
+                    Ok(some) => vectors.extend(some),
+                    Err(error) => {
+                        span.fail(&error.kind);
+                        span.end();
+                        return Err(error);
+                    }
+                }
             }
+            span.end();
             Ok(vectors)
         }
         .boxed()
     }
 }
 
-/// One batch: an instance, the call, and a look at what came back.
+fn purpose_name(purpose: EmbedPurpose) -> &'static str {
+    match purpose {
+        EmbedPurpose::Query => "query",
+        EmbedPurpose::Document => "document",
+    }
+}
+
+/// One batch, with its span.
 async fn call(
     loaded: &Loaded,
     user: &UserId,
     texts: &[String],
     purpose: EmbedPurpose,
+    trace: &Trace,
+) -> Result<Vec<Vec<f32>>, EmbedError> {
+    let mut span = loaded.span(trace, "embed");
+    let vectors = batch(loaded, user, texts, purpose, &span.trace()).await;
+    if let Err(error) = &vectors {
+        span.fail(&error.kind);
+    }
+    span.end();
+    vectors
+}
+
+/// One batch: an instance, the call, and a look at what came back.
+async fn batch(
+    loaded: &Loaded,
+    user: &UserId,
+    texts: &[String],
+    purpose: EmbedPurpose,
+    trace: &Trace,
 ) -> Result<Vec<Vec<f32>>, EmbedError> {
     let embedding = embedding(loaded)?;
     let time = loaded.limits().call;
+    let _turn = embedding.warm.turn().await;
     let deadline = Instant::now() + time;
     let context = CallContext { user: user.clone(), ..component::nobody() };
     let warm = embedding.warm.take(user);
@@ -176,7 +228,13 @@ async fn call(
         None => {
             let mut store = loaded.store(context, time).map_err(|error| no_store(&error))?;
             let starting = embedding.pre.instantiate_async(&mut store);
-            match tokio::time::timeout_at(deadline, starting).await {
+            let mut instantiating = loaded.instantiating(trace);
+            let started = tokio::time::timeout_at(deadline, starting).await;
+            if !matches!(started, Ok(Ok(_))) {
+                instantiating.fail("trap");
+            }
+            instantiating.end();
+            match started {
                 Ok(Ok(bindings)) => Warm::new(user.clone(), store, bindings),
                 Ok(Err(error)) => return Err(trapped(&store, Cause::Error(error))),
                 Err(_) => return Err(trapped(&store, Cause::Deadline(time))),

@@ -19,6 +19,7 @@ use hydroid_core::config::{Size, did_you_mean};
 use hydroid_core::hook::{HookOutcome, HookPoint, HookVerdict, HookWord, ToolPatterns};
 use hydroid_core::id::ComponentId;
 use hydroid_core::ports::{CallContext, Hooks};
+use hydroid_core::telemetry::names;
 use serde_json::Value;
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -299,12 +300,30 @@ impl Catalog {
     }
 }
 
-/// Asks one component. The error is a sentence.
+/// Asks one component, with its span. The error is a sentence.
 async fn decide(
     loaded: &Loaded,
     point: HookPoint,
     subject: &Value,
     context: &CallContext,
+) -> Result<Answer, String> {
+    let mut span = loaded.span(&context.trace, "decide");
+    span.set(names::HOOK_POINT, point.name());
+    let context = CallContext { trace: span.trace(), ..context.clone() };
+    let answer = asked(loaded, point, subject, context).await;
+    match &answer {
+        Ok(answer) => span.set(names::HOOK_ANSWER, answer.kind()),
+        Err(_) => span.fail("no_answer"),
+    }
+    span.end();
+    answer
+}
+
+async fn asked(
+    loaded: &Loaded,
+    point: HookPoint,
+    subject: &Value,
+    context: CallContext,
 ) -> Result<Answer, String> {
     let Pre::Hook(hooking) = &loaded.pre else {
         return Err(format!("`{}` is no hook", loaded.name()));
@@ -326,12 +345,19 @@ async fn decide(
         subject_json,
     };
     let deadline = Instant::now() + limits.call;
-    let mut store = loaded.store(context.clone(), limits.call).map_err(|problem| {
+    let trace = context.trace.clone();
+    let mut store = loaded.store(context, limits.call).map_err(|problem| {
         tracing::warn!(error = ?problem, "no store");
         "it could not be started".to_owned()
     })?;
     let asking = async {
-        let bindings = hooking.pre.instantiate_async(&mut store).await?;
+        let mut instantiating = loaded.instantiating(&trace);
+        let made = hooking.pre.instantiate_async(&mut store).await;
+        if made.is_err() {
+            instantiating.fail("trap");
+        }
+        instantiating.end();
+        let bindings = made?;
         bindings.hydroid_hook_hook().call_decide(&mut store, &question).await
     };
     match tokio::time::timeout_at(deadline, asking).await {

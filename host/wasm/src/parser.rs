@@ -12,6 +12,7 @@ use crate::trap::{self, Cause};
 use futures_util::future::{BoxFuture, FutureExt};
 use hydroid_core::config::Size;
 use hydroid_core::ports::{ParseError, ParsedDocument, ParsedSection, Parsers};
+use hydroid_core::telemetry::{SpanKind, Trace};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -100,7 +101,14 @@ impl Parsers for Catalog {
                     ),
                 ));
             };
-            parse(loaded, name, &bytes).await.map_err(|unread| unread.error)
+            let mut span =
+                self.span_within(None, format_args!("parse {extension}"), SpanKind::Internal);
+            let parsed = parse(loaded, name, &bytes, &span.trace()).await;
+            if let Err(unread) = &parsed {
+                span.fail(&unread.error.kind);
+            }
+            span.end();
+            parsed.map_err(|unread| unread.error)
         }
         .boxed()
     }
@@ -120,7 +128,7 @@ pub enum TriedParser {
 impl Catalog {
     /// Tries a parser with a document, whatever its name ends in.
     pub async fn try_parser(&self, loaded: &Loaded, name: &str, bytes: &[u8]) -> TriedParser {
-        match parse(loaded, name, bytes).await {
+        match parse(loaded, name, bytes, &Trace::default()).await {
             Ok(document) => TriedParser::Read(document),
             Err(Unread { error, broke: false }) => TriedParser::Said(error.message),
             Err(Unread { error, broke: true }) => TriedParser::Broke(error.message),
@@ -152,7 +160,28 @@ impl From<ParseError> for Unread {
     }
 }
 
-async fn parse(loaded: &Loaded, name: &str, bytes: &[u8]) -> Result<ParsedDocument, Unread> {
+/// A document, with the span of the component that reads it.
+async fn parse(
+    loaded: &Loaded,
+    name: &str,
+    bytes: &[u8],
+    trace: &Trace,
+) -> Result<ParsedDocument, Unread> {
+    let mut span = loaded.span(trace, "parse");
+    let document = read(loaded, name, bytes, &span.trace()).await;
+    if let Err(unread) = &document {
+        span.fail(&unread.error.kind);
+    }
+    span.end();
+    document
+}
+
+async fn read(
+    loaded: &Loaded,
+    name: &str,
+    bytes: &[u8],
+    trace: &Trace,
+) -> Result<ParsedDocument, Unread> {
     let Pre::Parser(parsing) = &loaded.pre else {
         return Err(error("internal", format!("`{}` is no parser", loaded.name())).into());
     };
@@ -175,7 +204,13 @@ async fn parse(loaded: &Loaded, name: &str, bytes: &[u8]) -> Result<ParsedDocume
         error("internal", "the parser could not be started".into())
     })?;
     let asking = async {
-        let bindings = parsing.pre.instantiate_async(&mut store).await?;
+        let mut instantiating = loaded.instantiating(trace);
+        let made = parsing.pre.instantiate_async(&mut store).await;
+        if made.is_err() {
+            instantiating.fail("trap");
+        }
+        instantiating.end();
+        let bindings = made?;
         bindings.hydroid_parser_parser().call_parse(&mut store, name, bytes).await
     };
     let unreadable = |problem: String| format!("`{name}` cannot be read: {problem}");

@@ -197,6 +197,8 @@ async fn run_to_end(
     let time = equipment.limits.call;
     let deadline = Instant::now() + time;
     let mut span = loaded.span(&context.trace, "invoke");
+    // What the call searches is a part of it.
+    let context = CallContext { trace: span.trace(), ..context };
     let mut store = match instance::store(loaded.engine.engine(), equipment, context, deadline) {
         Ok(store) => store,
         Err(error) => {

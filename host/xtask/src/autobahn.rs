@@ -73,9 +73,9 @@ impl Suite {
         let usual = PROGRAMS.into_iter().find(|name| {
             cargo::works(name, &["-c", "import sys; sys.exit(sys.version_info[:2] != (2, 7))"])
         });
-        let Some(python) = named.or(usual.map(PathBuf::from)) else {
+        let Some(python) = named.or(usual.map(PathBuf::from)).or_else(of_pyenv) else {
             bail!(
-                "the suite runs in Python 2.7 only; install it, or name the program with {VARIABLE}"
+                "the suite runs in Python 2.7 only; install it (`pyenv install 2.7`), or name the program with {VARIABLE}"
             );
         };
         let source = paths::root().join("tests/fixtures/autobahn");
@@ -107,6 +107,20 @@ impl Suite {
         command.arg(Path::new("bin/wstest"));
         command
     }
+}
+
+/// The one that pyenv has, which its shims give only to whoever chose it.
+fn of_pyenv() -> Option<PathBuf> {
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".pyenv"));
+    let root = std::env::var_os("PYENV_ROOT").map(PathBuf::from).or_else(home)?;
+    let versions = fs::read_dir(root.join("versions")).ok()?.map_while(Result::ok);
+    let mut found: Vec<PathBuf> = versions
+        .filter(|version| version.file_name().to_string_lossy().starts_with("2.7"))
+        .map(|version| version.path().join("bin/python2.7"))
+        .filter(|python| python.exists())
+        .collect();
+    found.sort();
+    found.pop()
 }
 
 struct Found {

@@ -15,7 +15,7 @@ use service::Service;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Barrier, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What is measured.
@@ -36,6 +36,10 @@ pub(crate) struct Load {
     /// Milliseconds before each of them.
     #[arg(long, default_value_t = 100)]
     pause_ms: u64,
+    /// Let the turns of all sessions begin in the same moment, which is the worst that can be;
+    /// otherwise they are spread over the time of a turn, as those of people are.
+    #[arg(long)]
+    together: bool,
     /// Sockets that do nothing.
     #[arg(long, default_value_t = 1_000)]
     idle: usize,
@@ -95,14 +99,18 @@ fn machine() -> String {
 fn at_once(load: &Load, daemon: &Daemon, service: &Service) -> Result<()> {
     let before = daemon.used()?;
     let stuck = (0..STUCK).map(|_| daemon.socket()).collect::<Result<Vec<_>>>()?;
-    let outcome = turns(daemon, service, load.sessions, load.turns, stuck)?;
+    let scripted = Duration::from_millis(load.pieces as u64 * load.pause_ms);
+    let spread = if load.together { Duration::ZERO } else { scripted };
+    let outcome = turns(daemon, service, (load.sessions, load.turns), spread, stuck)?;
     let after = daemon.used()?;
     let count = load.sessions * load.turns;
-    let scripted = load.pieces as u64 * load.pause_ms;
+    let how = if load.together { "beginning together" } else { "spread" };
     println!(
-        "| {} sessions at once, {} turns each of {scripted} ms: turns a second | {:.1} |",
+        "| {} sessions at once, {} turns each of {} ms in {} pieces, {how}: turns a second | {:.1} |",
         load.sessions,
         load.turns,
+        scripted.as_millis(),
+        load.pieces,
         count as f64 / outcome.wall.as_secs_f64()
     );
     let (p50, p99) = (nth(&outcome.overheads, 50), nth(&outcome.overheads, 99));
@@ -119,13 +127,14 @@ fn at_once(load: &Load, daemon: &Daemon, service: &Service) -> Result<()> {
     Ok(())
 }
 
-/// Lets so many sessions have so many turns each at once. Sockets that are stuck follow the first
-/// sessions and read nothing.
+/// Lets so many sessions have so many turns each at once, the first of them within a time. Before
+/// those that are measured each has one, so that what is read once is there. Sockets that are
+/// stuck follow the first sessions and read nothing.
 fn turns(
     daemon: &Daemon,
     service: &Service,
-    sessions: usize,
-    turns: usize,
+    (sessions, turns): (usize, usize),
+    spread: Duration,
     stuck: Vec<Socket>,
 ) -> Result<Outcome> {
     static ROUND: AtomicUsize = AtomicUsize::new(0);
@@ -144,14 +153,25 @@ fn turns(
     let expect = service.answer();
     let times: Arc<Mutex<BTreeMap<String, Duration>>> = Arc::default();
     let failures: Arc<Mutex<Vec<String>>> = Arc::default();
-    let began = Instant::now();
+    let count = sockets.len();
+    let ready = Arc::new(Barrier::new(count + 1));
     let threads: Vec<_> = sockets
         .into_iter()
         .enumerate()
         .map(|(number, (mut socket, session))| {
             let (times, failures, expect) =
                 (Arc::clone(&times), Arc::clone(&failures), expect.clone());
+            let (first, ready) = (spread * number as u32 / sessions as u32, Arc::clone(&ready));
             std::thread::spawn(move || {
+                let name = format!("load-{round}-{number}-first.");
+                let warm = one_turn(&mut socket, &session, &name, &expect);
+                ready.wait();
+                if let Err(error) = warm {
+                    let mut failures = failures.lock().unwrap_or_else(PoisonError::into_inner);
+                    failures.push(format!("{name} {error:#}"));
+                    return;
+                }
+                std::thread::sleep(first);
                 for turn in 0..turns {
                     let name = format!("load-{round}-{number}-{turn}.");
                     match one_turn(&mut socket, &session, &name, &expect) {
@@ -170,6 +190,8 @@ fn turns(
             })
         })
         .collect();
+    ready.wait();
+    let began = Instant::now();
     for thread in threads {
         ensure!(thread.join().is_ok(), "a client of the load failed");
     }
@@ -254,7 +276,7 @@ fn soak(load: &Load, daemon: &Daemon, service: &Service) -> Result<()> {
     let mut looks = Vec::new();
     while began.elapsed() < length {
         let stuck = vec![daemon.socket()?];
-        let outcome = turns(daemon, service, SOAKED, 3, stuck)?;
+        let outcome = turns(daemon, service, (SOAKED, 3), Duration::ZERO, stuck)?;
         ensure!(outcome.failures.is_empty(), "a turn failed: {}", outcome.failures[0]);
         turns_done += outcome.overheads.len();
         daemon.put_away()?;

@@ -1,5 +1,6 @@
 //! Where things are in this repository. Not a search: everything hangs from the root.
 
+use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 
 /// The root of the repository.
@@ -26,4 +27,12 @@ pub(crate) fn built_components() -> PathBuf {
 /// Where built components that exist for tests are left.
 pub(crate) fn built_test_components() -> PathBuf {
     root().join("target/test-components")
+}
+
+/// Gives a scratch home the compiled components of all the others, so that they are compiled once.
+pub(crate) fn share_compiled(home: &Path) -> Result<()> {
+    let compiled = root().join("target/tmp/compiled-components");
+    std::fs::create_dir_all(&compiled).context("the build directory cannot be written to")?;
+    std::os::unix::fs::symlink(&compiled, home.join("cache"))
+        .context("the compiled components cannot be kept")
 }

@@ -1,6 +1,6 @@
 //! A daemon in a scratch home, for suites of others that judge it over the network.
 
-use crate::cargo;
+use crate::{cargo, paths};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::fs;
@@ -25,6 +25,7 @@ impl Serving {
     pub(crate) fn start(settings: &[&str]) -> Result<Self> {
         let hydroid = cargo::build_hydroid(&[])?;
         let home = tempfile::tempdir().context("cannot create a scratch directory")?;
+        paths::share_compiled(home.path())?;
         let mut command = Command::new(hydroid);
         command.args(["serve", "--bind", "127.0.0.1:0"]);
         command.args(settings.iter().flat_map(|setting| ["--set", setting]));

@@ -23,8 +23,8 @@ from .errors import ConnectionLost, HydroidError, Refused
 PROTOCOL = 1
 
 #: Requests that do more when they come twice, unless they have a key of their own.
-ONCE = frozenset({"aside", "answer", "fork", "rewind", "steer", "upload_begin", "upload_part"})
-KEYED = frozenset({"create", "say"})
+ONCE = frozenset({"aside", "answer", "rewind", "upload_begin", "upload_part"})
+KEYED = frozenset({"create", "fork", "say", "steer"})
 
 #: Codes after which `hello` will not do better by itself.
 FINAL = frozenset({"unauthenticated", "forbidden", "unsupported_protocol", "invalid", "bad_message"})

@@ -134,7 +134,7 @@ class RequestArchive(TypedDict):
 
 
 class RequestFork(TypedDict):
-    """Copies a session into a new one, up to the end of its last turn that has ended. Answered by `session`, the new one, which is not followed."""
+    """Copies a session into a new one, up to the end of its last turn that has ended. With a key that a session was begun with before, that session is the answer. Answered by `session`, the new one, which is not followed."""
 
     type: Literal['fork']
     # The session.
@@ -143,6 +143,8 @@ class RequestFork(TypedDict):
     before: NotRequired[str]
     # Title; that of the session when absent.
     title: NotRequired[str]
+    # The client's own key for the copy, so that asking again makes nothing twice.
+    key: NotRequired[str]
     # The client's own number for it, repeated in the reply.
     id: NotRequired[int]
 
@@ -229,18 +231,22 @@ class RequestSay(TypedDict):
     attachments: NotRequired[list[str]]
     # The client's own key for the message, so that sending it again says nothing twice.
     key: NotRequired[str]
+    # What the turn belongs to in traces of the client's, as W3C's Trace Context writes it; left alone if it is malformed.
+    traceparent: NotRequired[str]
     # The client's own number for it, repeated in the reply.
     id: NotRequired[int]
 
 
 class RequestSteer(TypedDict):
-    """Says something into the running turn: the model reads it before its next step. Refused with `nothing_runs` if none runs. Answered by `done`."""
+    """Says something into the running turn: the model reads it before its next step. With a key that was used in this session, nothing is said a second time. Refused with `nothing_runs` if none runs. Answered by `done`."""
 
     type: Literal['steer']
     # The session.
     session: str
     # The text.
     text: str
+    # The client's own key for it, so that sending it again says nothing twice.
+    key: NotRequired[str]
     # The client's own number for it, repeated in the reply.
     id: NotRequired[int]
 
@@ -253,6 +259,8 @@ class RequestAside(TypedDict):
     session: str
     # The question.
     text: str
+    # What it belongs to in traces of the client's, as with `say`.
+    traceparent: NotRequired[str]
     # The client's own number for it, repeated in the reply.
     id: NotRequired[int]
 
@@ -304,7 +312,7 @@ class RequestUploadBegin(TypedDict):
 
 
 class RequestUploadPart(TypedDict):
-    """Hands up the next piece of it; it may be attached once all its bytes are there. It is forgotten with the connection, or once it was said. Answered by `upload`."""
+    """Hands up the next piece of it; it may be attached once all its bytes are there. It is forgotten once it was said, or after a quarter of an hour. Answered by `upload`."""
 
     type: Literal['upload_part']
     # The file.
@@ -865,6 +873,8 @@ class EntrySteered(TypedDict):
     turn: str
     # The message.
     parts: list[Part]
+    # The key that the client gave it.
+    key: NotRequired[str]
 
 
 class EntryRewound(TypedDict):

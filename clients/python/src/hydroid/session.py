@@ -292,9 +292,9 @@ class Session:
         self.info = (await self._client.open(self.id)).info
         return self.info["last_seq"]
 
-    async def steer(self, text: str) -> None:
-        """Says something into the running turn."""
-        await self._request("steer", text=text)
+    async def steer(self, text: str, *, key: str | None = None) -> None:
+        """Says something into the running turn; once, also over a lost connection."""
+        await self._request("steer", text=text, key=key or f"python-{uuid.uuid4()}")
 
     async def aside(self, text: str, piece: Callable[[str], None] | None = None) -> str:
         """Asks beside the conversation; `piece` is told the answer as it comes."""
@@ -337,9 +337,12 @@ class Session:
         """Replaces what it has of its own."""
         await self._changed("settings", settings=settings)
 
-    async def fork(self, *, before: str | None = None, title: str | None = None) -> Session:
-        """Copies it into a new one, up to before a turn."""
-        reply = await self._request("fork", before=before, title=title)
+    async def fork(
+        self, *, before: str | None = None, title: str | None = None, key: str | None = None
+    ) -> Session:
+        """Copies it into a new one, up to before a turn; once, also over a lost connection."""
+        key = key or f"python-{uuid.uuid4()}"
+        reply = await self._request("fork", before=before, title=title, key=key)
         return Session(self._client, cast(protocol.ReplySession, reply)["session"])
 
     async def rewind(self, before: str | None = None) -> None:

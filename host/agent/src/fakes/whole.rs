@@ -103,6 +103,18 @@ impl StoredSessions for FakeJournal {
         async move { Ok(found) }.boxed()
     }
 
+    fn was_steered<'a>(
+        &'a self,
+        _: &'a UserId,
+        session: &'a SessionId,
+        key: &'a ClientKey,
+    ) -> Answer<'a, bool> {
+        let found = self.stored(session.as_str()).into_iter().any(|stored| {
+            matches!(stored.entry, Entry::Steered { key: Some(known), .. } if known == *key)
+        });
+        async move { Ok(found) }.boxed()
+    }
+
     fn with_an_open_turn<'a>(&'a self, _: &'a UserId) -> Answer<'a, Vec<SessionId>> {
         let sessions = self.sessions.lock().unwrap();
         let is_open = |entries: &[StoredEntry]| {
@@ -125,10 +137,11 @@ impl StoredSessions for FakeJournal {
     fn fork<'a>(
         &'a self,
         _: &'a SessionId,
-        _: NewSession,
+        new: NewSession,
         _: Option<&'a TurnId>,
-    ) -> Answer<'a, ()> {
-        async { Ok(()) }.boxed()
+        _: Option<ClientKey>,
+    ) -> Answer<'a, SessionId> {
+        async move { Ok(new.id) }.boxed()
     }
 
     fn remove<'a>(&'a self, user: &'a UserId, session: &'a SessionId) -> Answer<'a, ()> {

@@ -4,12 +4,17 @@
 use super::Inner;
 use super::refusal::stored;
 use crate::answer::{AnswerScrubber, mask_known};
-use crate::{effects, history};
+use crate::sessions::AgentParts;
+use crate::spans::AsideSpan;
+use crate::{effects, history, settings};
 use hydroid_core::entry;
 use hydroid_core::id::{SessionId, TurnId};
 use hydroid_core::message::{Message, Usage};
-use hydroid_core::ports::{CallContext, CancelFlag, ModelError, ModelEvent, SawSecret};
+use hydroid_core::ports::{
+    CallContext, CancelFlag, ModelError, ModelEvent, ModelRequest, SawSecret,
+};
 use hydroid_core::protocol::{ErrorCode, Reply, RequestError};
+use hydroid_core::telemetry::Parent;
 use std::sync::Arc;
 
 /// What the model reads beside its instructions.
@@ -20,6 +25,7 @@ pub(super) async fn ask(
     hub: &Arc<Inner>,
     session: &SessionId,
     text: String,
+    parent: Option<Parent>,
     tell: Arc<dyn Fn(String) + Send + Sync>,
 ) -> Result<Reply, RequestError> {
     if text.trim().is_empty() {
@@ -36,6 +42,9 @@ pub(super) async fn ask(
     let mut request = effects::request(parts, messages, &files, true, &own).map_err(failed)?;
     request.system.push_str(BESIDE);
     let _place = Arc::clone(&hub.permits).acquire_owned().await;
+    let of = settings::model_of(&parts.config, &own);
+    let whose = (&hub.parts.user, session);
+    let span = AsideSpan::begin(parts.telemetry.as_ref(), parent, whose, of, &request);
     let context = CallContext {
         user: hub.parts.user.clone(),
         session: session.clone(),
@@ -44,15 +53,33 @@ pub(super) async fn ask(
         cancel: CancelFlag::default(),
         progress: Arc::new(|_, _| {}),
         secret: SawSecret::default(),
-        trace: Default::default(),
+        trace: span.trace(),
         nested: None,
         wants_data: false,
     };
     let mut answer = Answer { tell, text: String::new(), usage: Usage::default() };
-    let mut scrubbed = AnswerScrubber::new(scrubber);
-    let mut completion = parts.model.complete(request, context).await.map_err(failed)?;
+    match asked(parts, request, context, AnswerScrubber::new(scrubber), &mut answer).await {
+        Ok(()) => {
+            span.answered(&answer.text, &answer.usage);
+            Ok(Reply::AsideEnded { text: answer.text, usage: answer.usage })
+        }
+        Err(error) => {
+            span.failed(&error.kind);
+            Err(failed(error))
+        }
+    }
+}
+
+async fn asked(
+    parts: &AgentParts,
+    request: ModelRequest,
+    context: CallContext,
+    mut scrubbed: AnswerScrubber,
+    answer: &mut Answer,
+) -> Result<(), ModelError> {
+    let mut completion = parts.model.complete(request, context).await?;
     loop {
-        let events = completion.next().await.map_err(failed)?;
+        let events = completion.next().await?;
         if events.is_empty() {
             break;
         }
@@ -62,7 +89,7 @@ pub(super) async fn ask(
             .for_each(|event| answer.take(event));
     }
     scrubbed.finish().into_iter().for_each(|event| answer.take(event));
-    Ok(Reply::AsideEnded { text: answer.text, usage: answer.usage })
+    Ok(())
 }
 
 struct Answer {

@@ -39,14 +39,16 @@ impl Hub {
             Request::Entries { session, after, limit } => hub.entries(session, after, limit).await,
             Request::Rename { session, title } => hub.rename(session, title).await,
             Request::Archive { session, archived } => hub.archive(session, archived).await,
-            Request::Fork { session, before, title } => hub.fork(session, before, title).await,
+            Request::Fork { session, before, title, key } => {
+                hub.fork(session, before, title, key).await
+            }
             Request::Rewind { session, before } => hub.rewind(session, before).await,
             Request::Compact { session } => hub.compact(session).await,
             Request::Delete { session } => hub.remove(session).await,
             Request::Export { session, format } => hub.export(session, format).await,
             Request::Search { text, session, limit } => hub.search(text, session, limit).await,
             Request::Settings { session, settings } => hub.set(session, settings).await,
-            Request::Steer { session, text } => hub.steer(session, text).await,
+            Request::Steer { session, text, key } => hub.steer(session, text, key).await,
             Request::Answer { session, call_id, answer } => {
                 hub.answer(session, call_id, answer).await
             }
@@ -176,8 +178,10 @@ impl Inner {
         session: SessionId,
         before: Option<TurnId>,
         title: Option<String>,
+        key: Option<ClientKey>,
     ) -> Answered {
         self.refuse_if_over()?;
+        self.check_key(key.as_ref())?;
         let session = self.named(&session).await?;
         let title = match title {
             Some(title) => self.title_of(&title)?,
@@ -190,9 +194,8 @@ impl Inner {
             title,
             created_ms: parts.clock.now_ms(),
         };
-        let id = new.id.clone();
-        self.parts.sessions.fork(&session, new, before.as_ref()).await.map_err(stored)?;
-        self.changed(&id).await
+        let forked = self.parts.sessions.fork(&session, new, before.as_ref(), key).await;
+        self.changed(&forked.map_err(stored)?).await
     }
 
     async fn rewind(
@@ -360,13 +363,16 @@ impl Inner {
 
     // ---- turns ----
 
-    async fn steer(self: &std::sync::Arc<Self>, session: SessionId, text: String) -> Answered {
+    async fn steer(
+        self: &std::sync::Arc<Self>,
+        session: SessionId,
+        text: String,
+        key: Option<ClientKey>,
+    ) -> Answered {
+        self.check_key(key.as_ref())?;
         let session = self.named(&session).await?;
-        let Some(open) = self.room(&session).if_awake().await else {
-            return Err(refused(&SayError::NothingRuns));
-        };
         let parts = vec![Part::new(Content::text(text), Label::user())];
-        open.steer(parts).await.map_err(|error| refused(&error))?;
+        self.room(&session).steer(parts, key).await?;
         Ok(Reply::Done)
     }
 

@@ -2,9 +2,10 @@
 //! among the turns of the user, and waits for its end. A session that is not used for a while
 //! leaves memory here.
 
-use super::room::{Room, Said};
+use super::room::Room;
 use crate::session::{Session, TurnError, TurnHandle};
 use hydroid_core::entry::Outcome;
+use hydroid_core::ports::Saying;
 use hydroid_core::protocol::Activity;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,11 +45,10 @@ pub(super) async fn drive(room: Arc<Room>, session: Session) {
 }
 
 /// Runs one turn; false if the session is over.
-async fn turn(room: &Arc<Room>, session: &Session, said: Said) -> bool {
+async fn turn(room: &Arc<Room>, session: &Session, said: Saying) -> bool {
     let Ok(hub) = room.hub() else { return false };
-    let Said { parts, key } = said;
-    hub.title(&room.session, &parts).await;
-    match session.say_under(key, parts).await {
+    hub.title(&room.session, &said.parts).await;
+    match session.hear(said).await {
         Ok(turn) => follow(room, turn).await,
         Err(crate::SayError::Closed) => {
             room.failed();

@@ -13,7 +13,9 @@ use hydroid_core::protocol::{
 use hydroid_core::scrub::Scrubber;
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 use tokio::sync::broadcast;
+use tokio::time::Instant;
 
 /// Entries that are read at once.
 const PAGE: u32 = 256;
@@ -122,15 +124,31 @@ impl Following for Followed {
     }
 }
 
+/// Between two times that a client is told which sessions changed: each client is told of each
+/// session of its user, and where many are at work each change at once would be most of the work.
+const CHANGES_APART: Duration = Duration::from_millis(500);
+
 /// What concerns the user as a whole.
 pub(super) struct Told {
     untold: VecDeque<Notification>,
     news: broadcast::Receiver<ServerMessage>,
+    /// How sessions are by now, the one that changed first at the front.
+    changed: VecDeque<SessionInfo>,
+    /// The same, as far as it is time to tell them.
+    due: VecDeque<SessionInfo>,
+    /// When it is time again.
+    next: Instant,
 }
 
 impl Told {
     pub(super) fn new(untold: Vec<Notification>, news: broadcast::Receiver<ServerMessage>) -> Self {
-        Self { untold: untold.into(), news }
+        Self {
+            untold: untold.into(),
+            news,
+            changed: VecDeque::new(),
+            due: VecDeque::new(),
+            next: Instant::now(),
+        }
     }
 
     async fn next(&mut self) -> Option<ServerMessage> {
@@ -138,7 +156,29 @@ impl Told {
             return Some(ServerMessage::Notification { notification });
         }
         loop {
-            match self.news.recv().await {
+            if self.due.is_empty() && !self.changed.is_empty() && self.next <= Instant::now() {
+                self.due = std::mem::take(&mut self.changed);
+                self.next = Instant::now() + CHANGES_APART;
+            }
+            if let Some(session) = self.due.pop_front() {
+                return Some(ServerMessage::SessionChanged { session });
+            }
+            let received = tokio::select! {
+                received = self.news.recv() => received,
+                () = tokio::time::sleep_until(self.next), if !self.changed.is_empty() => continue,
+            };
+            match received {
+                Ok(ServerMessage::SessionChanged { session }) => {
+                    let same = |other: &&mut SessionInfo| other.session == session.session;
+                    match self.changed.iter_mut().find(same) {
+                        Some(other) => *other = session,
+                        None => self.changed.push_back(session),
+                    }
+                }
+                Ok(ServerMessage::SessionDeleted { session }) => {
+                    self.changed.retain(|other| other.session != session);
+                    return Some(ServerMessage::SessionDeleted { session });
+                }
                 Ok(message) => return Some(message),
                 // The next one says how things are by then.
                 Err(broadcast::error::RecvError::Lagged(lost)) => {

@@ -9,7 +9,7 @@ use crate::session::Session;
 use hydroid_core::entry::Entry;
 use hydroid_core::id::{CallId, ClientKey, SessionId, TurnId};
 use hydroid_core::message::Part;
-use hydroid_core::ports::Sink;
+use hydroid_core::ports::{Saying, Sink};
 use hydroid_core::protocol::{
     Activity, ErrorCode, RequestError, RunningCall, RunningTurn, SessionMessage, Stopped,
 };
@@ -53,19 +53,13 @@ struct State {
     turn: Option<(TurnId, Instant)>,
     calls: BTreeMap<CallId, (String, Instant)>,
     names: BTreeMap<CallId, String>,
-    queue: VecDeque<Said>,
+    queue: VecDeque<Saying>,
     /// The key of the message whose turn is about to begin: it is not in the journal yet.
     starting: Option<ClientKey>,
     /// Who waits for a summary.
     compacting: usize,
     used: Instant,
     permit: Option<OwnedSemaphorePermit>,
-}
-
-/// A message that waits for its turn.
-pub(super) struct Said {
-    pub(super) parts: Vec<Part>,
-    pub(super) key: Option<ClientKey>,
 }
 
 /// What became of a message.
@@ -184,7 +178,7 @@ impl Room {
     // ---- what waits ----
 
     /// Lets a message wait for its turn, once for each key.
-    pub(super) async fn say(self: &Arc<Self>, said: Said) -> Result<Accepted, RequestError> {
+    pub(super) async fn say(self: &Arc<Self>, said: Saying) -> Result<Accepted, RequestError> {
         let hub = self.hub()?;
         // Held, so that the session does not leave memory before the message waits in it, and no
         // other of the same key comes between looking for it and letting it wait.
@@ -211,6 +205,27 @@ impl Room {
         Ok(Accepted::Queued(queued))
     }
 
+    /// Says something into the turn that runs, once for each key.
+    pub(super) async fn steer(
+        &self,
+        parts: Vec<Part>,
+        key: Option<ClientKey>,
+    ) -> Result<(), RequestError> {
+        let hub = self.hub()?;
+        // Held for the same reasons as when something is said.
+        let awake = self.awake.lock().await;
+        if let Some(key) = &key {
+            let (user, session) = (&hub.parts.user, &self.session);
+            let steered = hub.parts.sessions.was_steered(user, session, key).await;
+            if steered.map_err(stored)? || self.was_said(&hub, key).await? {
+                return Ok(());
+            }
+        }
+        let open = awake.as_ref().filter(|awake| !awake.driver.is_finished());
+        let Some(open) = open else { return Err(refused(&crate::SayError::NothingRuns)) };
+        open.session.steer_under(key, parts).await.map_err(|error| refused(&error))
+    }
+
     /// True if a message of this key waits or began a turn. What waits is looked at first: until
     /// its turn is in the journal it is found there.
     pub(super) async fn was_said(
@@ -231,7 +246,7 @@ impl Room {
     }
 
     /// The next message; what the session does is then waiting for its place.
-    pub(super) fn next_said(&self) -> Option<Said> {
+    pub(super) fn next_said(&self) -> Option<Saying> {
         let mut state = self.state();
         let said = state.queue.pop_front()?;
         state.starting = said.key.clone();

@@ -6,7 +6,7 @@ use crate::{Hub, HubLimits, HubParts};
 use hydroid_core::entry::Entry;
 use hydroid_core::id::{CallId, ClientKey, SessionId, TurnId, UserId};
 use hydroid_core::message::{Message, Part, Role, StopReason};
-use hydroid_core::ports::{Conversations, Following, ModelEvent, PromptFile};
+use hydroid_core::ports::{Conversations, Following, ModelEvent, PromptFile, Saying};
 use hydroid_core::protocol::{
     Activity, ApprovalAnswer, ErrorCode, Reply, Request, SessionInfo, SessionMessage,
     SessionSettings, Stopped,
@@ -252,7 +252,7 @@ async fn what_is_said_into_a_turn_is_read_before_the_next_step() {
     let host = Host::new(vec![calls(&[r#"a read {"do":"slow"}"#]), says("done")]);
     let hub = hub(&host, LIMITS);
     let session = create(&hub).await;
-    let steer = || Request::Steer { session: session.clone(), text: "shorter".into() };
+    let steer = || Request::Steer { session: session.clone(), text: "shorter".into(), key: None };
     assert_eq!(hub.request(steer()).await.unwrap_err().code, ErrorCode::NothingRuns);
     let (_, mut following) = follow(&hub, &session, 0).await;
     hub.say(&session, said("go")).await.unwrap();
@@ -414,12 +414,32 @@ async fn a_question_beside_the_conversation_leaves_no_trace() {
         let told = Arc::clone(&told);
         Arc::new(move |text: String| told.lock().unwrap().push_str(&text))
     };
-    let reply = hub.aside(&session, "and?".into(), tell).await.unwrap();
+    let reply = hub.aside(&session, "and?".into(), None, tell).await.unwrap();
     assert!(matches!(reply, Reply::AsideEnded { text, .. } if text == "aside"));
     assert_eq!(*told.lock().unwrap(), "aside");
     assert_eq!(host.journal.stored(session.as_str()), before);
     let asked = host.model.requests.lock().unwrap().last().unwrap().system.clone();
     assert!(asked.contains("I am Anna") && asked.contains("beside the conversation"), "{asked}");
+}
+
+#[tokio::test]
+async fn a_side_question_is_a_trace_of_its_own_with_its_failure() {
+    let host = Host::new(vec![says("first"), says("a word"), vec![Play::Fail("busy")]]);
+    host.spans.wanted.store(true, Ordering::SeqCst);
+    let hub = hub(&host, LIMITS);
+    let session = create(&hub).await;
+    let (_, mut following) = follow(&hub, &session, 0).await;
+    hub.say(&session, said("hi")).await.unwrap();
+    until_end(&mut following).await;
+    activity_is(&hub, &session, Activity::Idle).await;
+    let ask = || hub.aside(&session, "and?".into(), None, Arc::new(|_| {}));
+    ask().await.unwrap();
+    ask().await.unwrap_err();
+    let lines = host.spans.lines();
+    assert_eq!(lines[..2], ["invoke_agent main", "invoke_agent main > chat rehearsal"]);
+    assert_eq!(lines[2], "chat rehearsal");
+    assert!(lines[3].starts_with("chat rehearsal !"), "{lines:?}");
+    host.no_faults();
 }
 
 #[tokio::test]
@@ -527,6 +547,10 @@ fn key(text: &str) -> Option<ClientKey> {
     Some(ClientKey::new(text))
 }
 
+fn keyed(text: &str, name: &str) -> Saying {
+    Saying { parts: said(text), key: key(name), parent: None }
+}
+
 #[tokio::test]
 async fn what_is_asked_again_under_its_key_is_made_once() {
     let host = Host::new(vec![vec![Play::Hang], says("second"), says("third")]);
@@ -540,7 +564,7 @@ async fn what_is_asked_again_under_its_key_is_made_once() {
     assert_eq!(begin(&hub_, "a").await, session);
     assert_ne!(begin(&hub_, "b").await, session);
     let say = async |hub: &Hub, name: &str| match hub
-        .say_once(&session, said("hang"), key(name))
+        .say_once(&session, keyed("hang", name))
         .await
         .unwrap()
     {
@@ -571,10 +595,50 @@ async fn what_is_asked_again_under_its_key_is_made_once() {
     let began = began.filter(|stored| matches!(stored.entry, Entry::TurnStarted { .. })).count();
     assert_eq!(began, 2);
     for unfit in ["", "two words", "ü", &"x".repeat(129)] {
-        let refused = hub_.say_once(&session, said("hi"), key(unfit)).await.unwrap_err();
+        let refused = hub_.say_once(&session, keyed("hi", unfit)).await.unwrap_err();
         assert_eq!(refused.code, ErrorCode::Invalid, "{unfit}");
         assert_eq!(hub_.request(create(key(unfit))).await.unwrap_err().code, ErrorCode::Invalid);
     }
+    host.no_faults();
+}
+
+#[tokio::test]
+async fn what_is_said_into_a_turn_again_under_its_key_is_said_once() {
+    let host = Host::new(vec![calls(&[r#"a read {"do":"hang"}"#])]);
+    let hub_ = hub(&host, LIMITS);
+    let session = create(&hub_).await;
+    let steer = |name: &str| Request::Steer {
+        session: session.clone(),
+        text: "shorter".into(),
+        key: key(name),
+    };
+    let (_, mut following) = follow(&hub_, &session, 0).await;
+    hub_.say_once(&session, keyed("go", "0")).await.unwrap();
+    host.tools.started.notified().await;
+    // What began the turn is not said into it again either.
+    for name in ["1", "1", "0", "2"] {
+        assert_eq!(hub_.request(steer(name)).await.unwrap(), Reply::Done, "{name}");
+    }
+    hub_.request(Request::Cancel { session: session.clone() }).await.unwrap();
+    until_end(&mut following).await;
+    activity_is(&hub_, &session, Activity::Idle).await;
+    // Once the turn is over, and after a restart.
+    assert_eq!(hub_.request(steer("1")).await.unwrap(), Reply::Done);
+    assert_eq!(hub_.request(steer("3")).await.unwrap_err().code, ErrorCode::NothingRuns);
+    hub_.close().await;
+    let hub_ = hub(&host, LIMITS);
+    assert_eq!(hub_.request(steer("2")).await.unwrap(), Reply::Done);
+    assert_eq!(hub_.request(steer("two words")).await.unwrap_err().code, ErrorCode::Invalid);
+    let steered: Vec<_> = host
+        .journal
+        .stored(session.as_str())
+        .into_iter()
+        .filter_map(|stored| match stored.entry {
+            Entry::Steered { key, .. } => Some(key),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(steered, [key("1"), key("2")]);
     host.no_faults();
 }
 
@@ -583,7 +647,7 @@ async fn of_many_who_say_the_same_at_once_one_is_heard() {
     let host = Host::new(vec![says("one"), says("two")]);
     let hub = hub(&host, LIMITS);
     let session = create(&hub).await;
-    let all = (0..16).map(|_| hub.say_once(&session, said("go"), key("k")));
+    let all = (0..16).map(|_| hub.say_once(&session, keyed("go", "k")));
     let replies = futures_util::future::join_all(all).await;
     let heard = replies
         .into_iter()

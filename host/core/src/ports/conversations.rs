@@ -53,6 +53,13 @@ pub trait StoredSessions: Journal {
         session: &'a SessionId,
         key: &'a ClientKey,
     ) -> BoxFuture<'a, Result<bool, StoreError>>;
+    /// True if something of this key was said into a turn of the session.
+    fn was_steered<'a>(
+        &'a self,
+        user: &'a UserId,
+        session: &'a SessionId,
+        key: &'a ClientKey,
+    ) -> BoxFuture<'a, Result<bool, StoreError>>;
     /// Sessions whose last turn has no end, oldest first.
     fn with_an_open_turn<'a>(
         &'a self,
@@ -65,13 +72,15 @@ pub trait StoredSessions: Journal {
         session: &'a SessionId,
         archived: bool,
     ) -> BoxFuture<'a, Result<(), StoreError>>;
-    /// Copies a session up to the end of its last turn that has ended, or to before a turn.
+    /// Copies a session up to the end of its last turn that has ended, or to before a turn. With a
+    /// client's key it finds the session of the user's that was begun with it, as `begin` does.
     fn fork<'a>(
         &'a self,
         session: &'a SessionId,
         new: NewSession,
         before: Option<&'a TurnId>,
-    ) -> BoxFuture<'a, Result<(), StoreError>>;
+        key: Option<ClientKey>,
+    ) -> BoxFuture<'a, Result<SessionId, StoreError>>;
     /// Removes a session with all that was said in it. What it cost stays.
     fn remove<'a>(
         &'a self,

@@ -2,6 +2,7 @@
 //! vectors and compares them. What the numbers mean is the embedder's affair.
 
 use crate::id::UserId;
+use crate::telemetry::Trace;
 use futures_core::future::BoxFuture;
 
 /// Turns texts into vectors of one length.
@@ -9,12 +10,14 @@ pub trait Embedder: Send + Sync {
     /// What it is. Cheap after the first time.
     fn describe(&self) -> BoxFuture<'_, Result<EmbedderDescription, EmbedError>>;
     /// One vector for each text, in order. Any number of texts; who implements it makes batches.
-    /// `user` is on whose behalf a hosted one is asked.
+    /// `user` is on whose behalf a hosted one is asked; `within` is the place in a trace that this
+    /// is a part of, none if it is a part of nothing.
     fn embed<'a>(
         &'a self,
         user: &'a UserId,
         texts: Vec<String>,
         purpose: EmbedPurpose,
+        within: Option<Trace>,
     ) -> BoxFuture<'a, Result<Vec<Vec<f32>>, EmbedError>>;
 }
 

@@ -8,6 +8,7 @@ use crate::protocol::{
     InstalledComponent, ModelOffer, Reply, Request, RequestError, RunningTurn, ServerMessage,
     SessionInfo, SessionMessage, SessionSettings, Stopped,
 };
+use crate::telemetry::Parent;
 use futures_core::future::BoxFuture;
 use std::sync::Arc;
 
@@ -40,8 +41,7 @@ pub trait Conversations: Send + Sync {
     fn say_once<'a>(
         &'a self,
         session: &'a SessionId,
-        parts: Vec<Part>,
-        key: Option<ClientKey>,
+        saying: Saying,
     ) -> BoxFuture<'a, Result<Reply, RequestError>>;
     /// Says something in a session.
     fn say<'a>(
@@ -49,7 +49,7 @@ pub trait Conversations: Send + Sync {
         session: &'a SessionId,
         parts: Vec<Part>,
     ) -> BoxFuture<'a, Result<Reply, RequestError>> {
-        self.say_once(session, parts, None)
+        self.say_once(session, Saying { parts, ..Saying::default() })
     }
     /// What is answered to a message whose key was used in a session; none if it was not.
     fn said<'a>(
@@ -68,6 +68,7 @@ pub trait Conversations: Send + Sync {
         &'a self,
         session: &'a SessionId,
         text: String,
+        parent: Option<Parent>,
         tell: Arc<dyn Fn(String) + Send + Sync>,
     ) -> BoxFuture<'a, Result<Reply, RequestError>>;
     /// What concerns the user as a whole, from now on, with what they were not told yet.
@@ -78,6 +79,17 @@ pub trait Conversations: Send + Sync {
     fn awake(&self) -> u32;
     /// What sessions have that have nothing of their own.
     fn settings(&self) -> SessionSettings;
+}
+
+/// Something that is said.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Saying {
+    /// The message.
+    pub parts: Vec<Part>,
+    /// The client's own key for it.
+    pub key: Option<ClientKey>,
+    /// What the turn belongs to in traces of the client's.
+    pub parent: Option<Parent>,
 }
 
 /// A session as it is, and what it tells from then on.

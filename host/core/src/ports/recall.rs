@@ -4,6 +4,7 @@
 use super::StoreError;
 use crate::id::{SessionId, TurnId, UserId};
 use crate::retrieval::fusion::{Legs, Tuning};
+use crate::telemetry::Trace;
 use futures_core::future::BoxFuture;
 use std::collections::BTreeSet;
 
@@ -282,6 +283,8 @@ pub struct Question {
     pub now_ms: Option<u64>,
     /// How hits are weighed; as configured if none.
     pub tuning: Option<Tuning>,
+    /// The place in a trace that the search is a part of; none if it is a part of nothing.
+    pub trace: Option<Trace>,
 }
 
 /// Where something was found.

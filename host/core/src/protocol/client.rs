@@ -108,8 +108,9 @@ pub enum Request {
         /// Whether it is to be away.
         archived: bool,
     },
-    /// Copies a session into a new one, up to the end of its last turn that has ended. Answered by
-    /// `session`, the new one, which is not followed.
+    /// Copies a session into a new one, up to the end of its last turn that has ended. With a key
+    /// that a session was begun with before, that session is the answer. Answered by `session`, the
+    /// new one, which is not followed.
     Fork {
         /// The session.
         session: SessionId,
@@ -119,6 +120,9 @@ pub enum Request {
         /// Title; that of the session when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         title: Option<String>,
+        /// The client's own key for the copy, so that asking again makes nothing twice.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<ClientKey>,
     },
     /// Lets the conversation forget a turn and all that follows it. Nothing is removed from the
     /// journal, and nothing that was done is undone. Refused while a turn runs. Answered by `done`.
@@ -182,14 +186,22 @@ pub enum Request {
         /// The client's own key for the message, so that sending it again says nothing twice.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key: Option<ClientKey>,
+        /// What the turn belongs to in traces of the client's, as W3C's Trace Context writes it;
+        /// left alone if it is malformed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        traceparent: Option<String>,
     },
-    /// Says something into the running turn: the model reads it before its next step. Refused with
-    /// `nothing_runs` if none runs. Answered by `done`.
+    /// Says something into the running turn: the model reads it before its next step. With a key
+    /// that was used in this session, nothing is said a second time. Refused with `nothing_runs` if
+    /// none runs. Answered by `done`.
     Steer {
         /// The session.
         session: SessionId,
         /// The text.
         text: String,
+        /// The client's own key for it, so that sending it again says nothing twice.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<ClientKey>,
     },
     /// Asks something beside the conversation, which leaves no trace in it and calls no tool. The
     /// answer comes in pieces as `aside`, then as the reply `aside_ended`.
@@ -198,6 +210,9 @@ pub enum Request {
         session: SessionId,
         /// The question.
         text: String,
+        /// What it belongs to in traces of the client's, as with `say`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        traceparent: Option<String>,
     },
     /// Answers an approval that is asked for. Answered by `done`.
     Answer {
@@ -227,7 +242,7 @@ pub enum Request {
         bytes: u64,
     },
     /// Hands up the next piece of it; it may be attached once all its bytes are there. It is
-    /// forgotten with the connection, or once it was said. Answered by `upload`.
+    /// forgotten once it was said, or after a quarter of an hour. Answered by `upload`.
     UploadPart {
         /// The file.
         upload: String,

@@ -8,6 +8,7 @@
 use super::words::says_something;
 use rust_stemmers::{Algorithm, Stemmer};
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
@@ -25,6 +26,9 @@ const ADDED: f64 = 0.5;
 
 /// Characters of a word that are looked at.
 const LONGEST_WORD: usize = 64;
+
+/// Texts of a sample whose silence about a word says that the word is rare.
+const LEAST_TEXTS: f64 = 500.0;
 
 /// Words whose stems stay in memory; a language and its names have fewer.
 const MOST_MET: usize = 200_000;
@@ -69,6 +73,15 @@ impl Frequencies {
     fn tells(&self, stem: &str) -> f64 {
         let with = self.texts_with.get(stem).copied().unwrap_or(0.0);
         (1.0 + (self.texts - with + 0.5) / (with + 0.5)).ln()
+    }
+
+    /// The share of the texts that have a word; `None` where the word is in none of the sample and
+    /// the sample is too small to tell anything by that.
+    pub fn share(&self, word: &str) -> Option<f64> {
+        let mut stems = self.met();
+        let stem = stems.of(word).first().copied()?;
+        let with = self.texts_with.get(stems.name(stem)).copied().unwrap_or(0.0);
+        (self.texts >= LEAST_TEXTS || with > 0.0).then(|| with / self.texts)
     }
 
     fn usual_length(&self) -> f64 {
@@ -135,33 +148,23 @@ pub fn relevance(
     let begun = begun.as_deref().and_then(|word| Some((word, *stems.of(word).first()?)));
     let counted: Vec<Counted> =
         texts.iter().map(|text| Counted::of(stems.of_begun(text.text, begun))).collect();
-    let mut told: Vec<f64> = vec![0.0; stems.names.len()];
-    for stem in counted.iter().flat_map(|text| &text.times).map(|(stem, _)| *stem as usize) {
-        if let (Some(told), Some(name)) = (told.get_mut(stem), stems.names.get(stem))
-            && *told <= 0.0
-        {
-            *told = frequencies.tells(name);
-        }
-    }
     let usual = frequencies.usual_length();
-    let look = |asked: &BTreeMap<u32, f64>| -> Vec<f64> {
-        let mut weights = vec![0.0; told.len()];
+    let look = |asked: &BTreeMap<u32, f64>, stems: &mut Stems| -> Vec<f64> {
+        let mut weights = vec![0.0; stems.names.len()];
         for (stem, weight) in asked {
-            if let (Some(place), Some(told)) =
-                (weights.get_mut(*stem as usize), told.get(*stem as usize))
-            {
-                *place = weight * told;
+            if let Some(place) = weights.get_mut(*stem as usize) {
+                *place = weight * stems.told(*stem, frequencies);
             }
         }
         counted.iter().map(|text| text.fits(&weights, usual)).collect()
     };
-    let first = look(&asked);
+    let first = look(&asked, &mut stems);
     // What only stands beside an answer is none.
     let mut answers = with_neighbours(&first, texts);
     for (answer, own) in answers.iter_mut().zip(&first) {
         *answer = if *own > 0.0 { *answer } else { 0.0 };
     }
-    let added = added(&answers, &counted, &told, &stems);
+    let added = added(&answers, &counted, &mut stems, frequencies);
     let total: f64 = asked.values().sum();
     if added.is_empty() || total <= 0.0 {
         return first;
@@ -172,7 +175,7 @@ pub fn relevance(
     for (stem, share) in added {
         *asked.entry(stem).or_default() += ADDED * share;
     }
-    look(&asked)
+    look(&asked, &mut stems)
 }
 
 /// Scores of texts with what stands beside them. A word that is in a text and its neighbour counts
@@ -187,7 +190,12 @@ pub fn with_neighbours(scores: &[f64], texts: &[Text<'_>]) -> Vec<f64> {
 }
 
 /// What the best texts say belongs to the question, with its share of 1.
-fn added(scores: &[f64], texts: &[Counted], tells: &[f64], stems: &Stems) -> Vec<(u32, f64)> {
+fn added(
+    scores: &[f64],
+    texts: &[Counted],
+    stems: &mut Stems,
+    frequencies: &Frequencies,
+) -> Vec<(u32, f64)> {
     let mut best: Vec<(f64, usize)> = scores.iter().copied().zip(0..).collect();
     best.retain(|(score, _)| *score > 0.0);
     best.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
@@ -201,8 +209,8 @@ fn added(scores: &[f64], texts: &[Counted], tells: &[f64], stems: &Stems) -> Vec
             if name.chars().count() < 3 || !says_something(name) {
                 continue;
             }
-            let tells = tells.get(*stem as usize).copied().unwrap_or(0.0);
-            *said.entry(*stem).or_default() += score / all * times / text.length * tells;
+            let told = stems.told(*stem, frequencies);
+            *said.entry(*stem).or_default() += score / all * times / text.length * told;
         }
     }
     let mut said: Vec<(u32, f64)> = said.into_iter().collect();
@@ -237,12 +245,17 @@ impl Counted {
     }
 }
 
-/// Stems by number, each word looked up once.
+/// Stems by number, each word looked up once. Words are told apart by a keyed hash of 64 bits: to
+/// compare the words themselves, spread over memory as they are, would be most of a search, and
+/// two of them that share one would only be ranked as one.
 #[derive(Debug, Default)]
 struct Stems {
-    by_word: HashMap<String, u32>,
+    keys: ahash::RandomState,
+    by_word: HashMap<u64, u32, BuildHasherDefault<Same>>,
     by_name: HashMap<String, u32>,
     names: Vec<String>,
+    /// How much each stem tells, as far as it was asked.
+    told: Vec<Option<f64>>,
 }
 
 impl Stems {
@@ -254,57 +267,97 @@ impl Stems {
     /// The same, where a word that begins as one that is begun has its stem.
     fn of_begun(&mut self, text: &str, begun: Option<(&str, u32)>) -> Vec<u32> {
         let mut stems = Vec::new();
-        self.each(text, |word, stem| {
-            stems.push(match begun {
-                Some((begun, of_it)) if begins(word, begun) => of_it,
-                _ => stem,
-            });
-        });
+        match begun {
+            Some((begun, of_it)) => self.each(text, |word, stem| {
+                stems.push(if begins(word, begun) { of_it } else { stem });
+            }),
+            None => {
+                for written in written(text) {
+                    let key = self.keys.hash_one(written);
+                    stems.push(match self.by_word.get(&key) {
+                        Some(known) => *known,
+                        None => self.meet(written, key),
+                    });
+                }
+            }
+        }
         stems
     }
 
     /// Each word of a text in small letters, with its stem.
     fn each(&mut self, text: &str, mut take: impl FnMut(&str, u32)) {
         let mut word = String::new();
-        let within = |character: char| character.is_alphanumeric() || is_combining_mark(character);
-        for written in text.split(|character: char| {
-            if character.is_ascii() {
-                !character.is_ascii_alphanumeric()
-            } else {
-                !within(character)
-            }
-        }) {
-            if written.is_empty() {
-                continue;
-            }
+        for written in written(text) {
             word.clear();
-            if written.is_ascii() {
-                word.push_str(written.get(..LONGEST_WORD).unwrap_or(written));
-                word.make_ascii_lowercase();
-            } else {
-                word.extend(written.chars().take(LONGEST_WORD).flat_map(char::to_lowercase));
-            }
-            let stem = self.number(&word);
+            word.extend(written.chars().take(LONGEST_WORD).flat_map(char::to_lowercase));
+            let key = self.keys.hash_one(written);
+            let stem = match self.by_word.get(&key) {
+                Some(known) => *known,
+                None => self.meet(written, key),
+            };
             take(&word, stem);
         }
     }
 
-    fn number(&mut self, word: &str) -> u32 {
-        if let Some(known) = self.by_word.get(word) {
-            return *known;
-        }
-        let stem = Stemmer::create(Algorithm::English).stem(&plain(word)).into_owned();
+    /// A word that was not met before, in the letters it was written in.
+    fn meet(&mut self, written: &str, key: u64) -> u32 {
+        let word: String = written.chars().take(LONGEST_WORD).collect();
+        let stem = Stemmer::create(Algorithm::English).stem(&plain(&word)).into_owned();
         let next = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
         let number = *self.by_name.entry(stem.clone()).or_insert(next);
         if number == next {
             self.names.push(stem);
         }
-        self.by_word.insert(word.to_owned(), number);
+        self.by_word.insert(key, number);
         number
+    }
+
+    /// How much a stem tells, reckoned once.
+    fn told(&mut self, number: u32, frequencies: &Frequencies) -> f64 {
+        let at = number as usize;
+        let Some(name) = self.names.get(at) else { return 0.0 };
+        if self.told.len() <= at {
+            self.told.resize(self.names.len(), None);
+        }
+        let told =
+            self.told.get_mut(at).map(|told| *told.get_or_insert_with(|| frequencies.tells(name)));
+        told.unwrap_or(0.0)
     }
 
     fn name(&self, number: u32) -> &str {
         self.names.get(number as usize).map_or("", String::as_str)
+    }
+}
+
+/// The words of a text as they are written.
+fn written(text: &str) -> impl Iterator<Item = &str> {
+    let within = |character: char| {
+        if character.is_ascii() {
+            character.is_ascii_alphanumeric()
+        } else {
+            character.is_alphanumeric() || is_combining_mark(character)
+        }
+    };
+    text.split(move |character: char| !within(character)).filter(|word| !word.is_empty())
+}
+
+/// A hash of what is one.
+#[derive(Debug, Default)]
+struct Same(u64);
+
+impl Hasher for Same {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
     }
 }
 

@@ -1,25 +1,34 @@
 //! The same thing is not said twice: what is found is taken one by one, and a text that says what
 //! one before it said loses by how much it does (maximal marginal relevance).
 
-use std::collections::BTreeSet;
+use std::cmp::Ordering;
 
 /// Texts that share less than this of their words are about different things.
 const ALIKE: f64 = 0.5;
 
+/// The words of a text, each once, as numbers that are the same for the same word. Two words that
+/// share one make two texts a little more alike than they are.
+#[derive(Clone, Debug, Default)]
+pub struct Words(Vec<u64>);
+
 /// The words of a text, as far as they tell it from another.
-pub fn words_of(text: &str) -> BTreeSet<String> {
+pub fn words_of(text: &str) -> Words {
+    let keys = ahash::RandomState::with_seeds(1, 2, 3, 4);
+    let mut words: Vec<u64> = telling(text).map(|word| keys.hash_one(word)).collect();
+    words.sort_unstable();
+    words.dedup();
+    Words(words)
+}
+
+/// Words of three letters or more, in small ones.
+pub(super) fn telling(text: &str) -> impl Iterator<Item = String> {
     text.split(|character: char| !character.is_alphanumeric())
-        .filter(|word| word.chars().count() > 2)
+        .filter(|word| word.chars().nth(2).is_some())
         .map(str::to_lowercase)
-        .collect()
 }
 
 /// Which of the scored texts to show, the best first, by their places.
-pub fn without_repeats(
-    scored: &[(f64, BTreeSet<String>)],
-    limit: usize,
-    diversity: f64,
-) -> Vec<(usize, f64)> {
+pub fn without_repeats(scored: &[(f64, Words)], limit: usize, diversity: f64) -> Vec<(usize, f64)> {
     let diversity = diversity.clamp(0.0, 1.0);
     let mut left: Vec<(usize, f64)> =
         scored.iter().enumerate().map(|(place, (score, _))| (place, *score)).collect();
@@ -43,9 +52,20 @@ pub fn without_repeats(
 }
 
 /// How much of the words of both are in both.
-fn shared(one: &BTreeSet<String>, other: &BTreeSet<String>) -> f64 {
-    let both = one.intersection(other).count();
-    let all = one.len() + other.len() - both;
+fn shared(one: &Words, other: &Words) -> f64 {
+    let (mut left, mut right) = (one.0.iter().peekable(), other.0.iter().peekable());
+    let mut both = 0;
+    while let (Some(a), Some(b)) = (left.peek(), right.peek()) {
+        match a.cmp(b) {
+            Ordering::Less => drop(left.next()),
+            Ordering::Greater => drop(right.next()),
+            Ordering::Equal => {
+                both += 1;
+                (left.next(), right.next());
+            }
+        }
+    }
+    let all = one.0.len() + other.0.len() - both;
     #[expect(clippy::cast_precision_loss, reason = "a text has few words")]
     if all == 0 { 0.0 } else { both as f64 / all as f64 }
 }

@@ -1,6 +1,6 @@
 //! Words that say something, and how much two texts have in common by them.
 
-use super::repeats::words_of;
+use super::repeats::telling;
 use std::collections::BTreeSet;
 
 /// Words that are in every question and say nothing about it.
@@ -22,8 +22,8 @@ pub fn says_something(word: &str) -> bool {
 /// Whether a text has enough of the words of a question to be about it: two of them, or half.
 pub fn is_about(text: &str, question: &str) -> bool {
     let asked: BTreeSet<String> =
-        words_of(question).into_iter().filter(|word| says_something(word)).map(stem).collect();
-    let has: BTreeSet<String> = words_of(text).into_iter().map(stem).collect();
+        telling(question).filter(|word| says_something(word)).map(stem).collect();
+    let has: BTreeSet<String> = telling(text).map(stem).collect();
     let both = asked.intersection(&has).count();
     both > 1 || (both == 1 && asked.len() <= 2)
 }

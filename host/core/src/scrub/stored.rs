@@ -107,8 +107,8 @@ impl Scrubber {
             Entry::TurnEnded { turn, outcome, usage, dollars } => {
                 Entry::TurnEnded { turn, outcome: self.known_outcome(outcome), usage, dollars }
             }
-            Entry::Steered { turn, parts } => {
-                Entry::Steered { turn, parts: self.known_parts(parts) }
+            Entry::Steered { turn, parts, key } => {
+                Entry::Steered { turn, parts: self.known_parts(parts), key }
             }
             Entry::Compacted { covers, summary, by } => {
                 Entry::Compacted { covers, summary: self.mask_known(&summary), by }

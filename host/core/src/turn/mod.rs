@@ -275,7 +275,7 @@ impl Turn {
             }
             (Phase::Answering(_) | Phase::Calling(_), Event::Steered(parts)) => {
                 self.steered = true;
-                vec![Effect::Record(Entry::Steered { turn: self.id.clone(), parts })]
+                vec![Effect::Record(Entry::Steered { turn: self.id.clone(), parts, key: None })]
             }
             (Phase::Answering(_) | Phase::Calling(_), Event::Noticed(text)) => {
                 vec![Effect::Record(Entry::Notice { turn: self.id.clone(), text })]

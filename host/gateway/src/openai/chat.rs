@@ -10,6 +10,7 @@ use super::wire::{
     missing, new_id, shown, text, wrong_type,
 };
 use super::{entitled, header_text, object};
+use crate::api;
 use crate::server::{Listener, Peer};
 use crate::tokens::Scope;
 use axum::Json;
@@ -141,7 +142,8 @@ fn wanted(
     }
     let effort = text(fields, "reasoning_effort", "reasoning_effort")?.map(str::to_owned);
     let waits = waits(headers)?;
-    Ok(Wanted { ask: Ask { model, effort, session, after, waits, said }, streams, counts })
+    let parent = api::parent(headers);
+    Ok(Wanted { ask: Ask { model, effort, session, after, waits, parent, said }, streams, counts })
 }
 
 /// A session that was named is not removed on the side.

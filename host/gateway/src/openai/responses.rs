@@ -11,6 +11,7 @@ use super::wire::{
     shown, text, wrong_type,
 };
 use super::{entitled, object};
+use crate::api;
 use crate::server::{Listener, Peer};
 use crate::tokens::Scope;
 use axum::Json;
@@ -131,7 +132,8 @@ fn wanted(
     };
     let (effort, waits) = (effort.map(str::to_owned), waits(headers)?);
     let streams = flag(fields, "stream")?.unwrap_or(false);
-    Ok((Ask { model, effort, session, after, waits, said }, streams))
+    let parent = api::parent(headers);
+    Ok((Ask { model, effort, session, after, waits, parent, said }, streams))
 }
 
 /// The identifier of a response has its session in it, so nothing is kept to find it again.

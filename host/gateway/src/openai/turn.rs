@@ -13,8 +13,9 @@ use axum::response::Response;
 use http::HeaderValue;
 use hydroid_core::id::SessionId;
 use hydroid_core::policy::Mode;
-use hydroid_core::ports::Conversations;
+use hydroid_core::ports::{Conversations, Saying};
 use hydroid_core::protocol::{Activity, Reply, Request, SessionInfo, SessionSettings};
+use hydroid_core::telemetry::Parent;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
@@ -31,6 +32,8 @@ pub(crate) struct Ask {
     pub(crate) after: After,
     /// Calls that a person has to approve wait for one who answers elsewhere.
     pub(crate) waits: bool,
+    /// What the turn belongs to in traces of the client's.
+    pub(crate) parent: Option<Parent>,
     pub(crate) said: Said,
 }
 
@@ -118,7 +121,8 @@ async fn say(
     }
     let parts = if info.turns == 0 { ask.said.with_earlier() } else { ask.said.alone() };
     let ours = parts.last().map(|part| part.content.clone());
-    let accepted = conversations.say(&session, parts).await;
+    let saying = Saying { parts, key: None, parent: ask.parent };
+    let accepted = conversations.say_once(&session, saying).await;
     let queued = match accepted {
         Ok(Reply::Accepted { queued, .. }) => queued,
         Ok(_) => 0,

@@ -4,6 +4,7 @@ import { announce, append, ask, button, field, h, icon, replace } from "./dom.js
 import { save } from "./call.js";
 import { Composer } from "./composer.js";
 import { textOf } from "./conversation.js";
+import { newKey } from "./household.js";
 import { render } from "./markdown.js";
 import { TurnView, welcomePage } from "./turn.js";
 import { count, exact, money, short } from "./words.js";
@@ -34,7 +35,7 @@ export class Chat {
     this.status = h("p", { class: "hidden", role: "status" });
     this.menu = this.makeMenu();
     this.composer = new Composer({
-      say: (text, files, into, progress) => this.say(text, files, into, progress),
+      say: (text, files, into, key, progress) => this.say(text, files, into, key, progress),
       cancel: () => this.cancel(),
       lastSaid: () => this.lastSaid(),
       limits: () => household.limits,
@@ -258,19 +259,18 @@ export class Chat {
     }
   }
 
-  async say(text, files, into, progress) {
+  /** Says something once, however often the connection is lost meanwhile. */
+  async say(text, files, into, key, progress) {
     const household = this.household;
-    if (text.trim() === "/compact") {
-      await this.compact();
-      return;
-    }
-    if (text.startsWith("/btw ")) {
-      await this.aside(text.slice(5));
+    const command = /^\/([a-z]+)(?:\s+([^]*))?$/.exec(text.trimEnd());
+    const known = command && files.length === 0 && this.commands().find(([name]) => name === command[1]);
+    if (known) {
+      await known[3](command[2] ?? "");
       return;
     }
     let session = this.session;
     if (!session) {
-      session = await household.create(this.wanted ?? {});
+      session = await household.create(key, this.wanted ?? {});
       this.session = session;
       household.shown = session;
       this.views.clear();
@@ -286,19 +286,38 @@ export class Chat {
     }
     if (into === "steer") {
       try {
-        await household.request("steer", { session, text });
+        await household.persistently(() => household.request("steer", { session, text, key }));
         return;
       } catch (error) {
         // The turn ended while this was on its way: then it begins the next one.
         if (error.code !== "nothing_runs") throw error;
       }
     }
+    let attachments;
+    let again = false;
+    await household.persistently(async () => {
+      attachments ??= await this.handUp(files, progress);
+      const said = () => household.request("say", attachments.length > 0 ? { session, text, key, attachments } : { session, text, key });
+      try {
+        await said();
+      } catch (error) {
+        // A host that was started anew has the files no more.
+        if (error.code !== "not_found" || attachments.length === 0 || again) throw error;
+        again = true;
+        attachments = undefined;
+        attachments = await this.handUp(files, progress);
+        await said();
+      }
+    });
+    this.scroll();
+  }
+
+  async handUp(files, progress) {
     const attachments = [];
     for (const [at, file] of files.entries()) {
-      attachments.push(await household.upload(file, (part) => progress((at + part) / files.length)));
+      attachments.push(await this.household.upload(file, (part) => progress((at + part) / files.length)));
     }
-    await household.request("say", attachments.length > 0 ? { session, text, attachments } : { session, text });
-    this.scroll();
+    return attachments;
   }
 
   cancel() {
@@ -359,7 +378,8 @@ export class Chat {
 
   async fork(turn) {
     try {
-      const reply = await this.household.request("fork", { session: this.session, before: turn?.id });
+      const fields = { session: this.session, before: turn?.id, key: newKey() };
+      const reply = await this.household.persistently(() => this.household.request("fork", fields));
       this.household.know(reply.session);
       location.hash = `#/s/${reply.session.session}`;
     } catch (error) {
@@ -394,6 +414,7 @@ export class Chat {
   }
 
   async aside(text) {
+    if (!text.trim()) throw new Error("Write `/btw QUESTION`.");
     if (!this.session) throw new Error("A side question needs a conversation to stand beside.");
     const answer = h("div", { class: "prose", "aria-live": "polite" });
     const close = button("Close", () => box.remove());
@@ -407,6 +428,39 @@ export class Chat {
       this.scroll();
     });
     answer.replaceChildren(render(reply.text));
+  }
+
+  /** What a line that begins so does: its name, what may follow, what it is for, and the deed. */
+  commands() {
+    const go = (place) => () => {
+      location.hash = place;
+    };
+    const here = (deed) => (rest) => (this.session ? deed(rest) : announce("There is no session yet."));
+    return [
+      ["help", "", "these commands", () => this.help()],
+      ["new", "", "begin a session", go("#/new")],
+      ["btw", "QUESTION", "ask beside the conversation", (text) => this.aside(text)],
+      ["cancel", "", "stop the running turn", here(() => this.cancel())],
+      ["cancelall", "", "stop all your turns", () => this.household.request("cancel_all")],
+      ["compact", "", "sum up the older part now", () => this.compact()],
+      ["rename", "TITLE", "give the session another title", here((title) => this.rename(title))],
+      ["fork", "", "copy the session and go on in the copy", here(() => this.fork())],
+      ["archive", "", "put the session away, or take it out", here(() => this.archive())],
+      ["export", "", "save the session as Markdown", here(() => this.exported("markdown", "md"))],
+      ["delete", "", "remove the session for good", here(() => this.remove())],
+      ["model", "", "choose the model of the session", () => this.chooseModel()],
+      ["policy", "", "the rules in force", here(() => this.rules())],
+      ["tools", "", "tools on offer", () => this.tools()],
+      ["status", "", "how the host is", go("#/settings/status")],
+      ["cost", "", "what models have cost", go("#/settings/costs")],
+      ["memory", "", "notes that are kept", go("#/settings/memory")],
+      ["components", "", "what is installed", go("#/settings/components")],
+    ];
+  }
+
+  async help() {
+    const rows = this.commands().map(([name, rest, what]) => h("li", {}, h("code", { text: `/${name}${rest && ` ${rest}`}` }), ` ${what}`));
+    await ask("Commands", [h("p", {}, "A line with a space before the stroke is said to the model."), h("ul", { class: "rows" }, rows)], "Close");
   }
 
   makeMenu() {
@@ -445,9 +499,9 @@ export class Chat {
     return menu;
   }
 
-  async rename() {
+  async rename(wanted) {
     const title = h("input", { name: "title", value: this.info?.title ?? "", maxlength: "200", required: true });
-    const values = await ask("Rename", field("Title", title), "Rename");
+    const values = wanted ? { title: wanted } : await ask("Rename", field("Title", title), "Rename");
     if (!values) return;
     try {
       this.household.know((await this.household.request("rename", { session: this.session, title: values.title })).session);

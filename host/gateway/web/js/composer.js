@@ -1,9 +1,11 @@
 // Where the person writes: text, files, and where it goes while a turn runs.
 
+import { Lost } from "./connection.js";
 import { announce, button, h, icon, replace } from "./dom.js";
+import { newKey } from "./household.js";
 import { bytes, exact } from "./words.js";
 
-/** The field with its files. `deeds.say(text, files, into)` hands over; it resolves once it is said. */
+/** The field with its files. `deeds.say(text, files, into, key)` hands over; it resolves once it is said. */
 export class Composer {
   constructor(deeds) {
     this.deeds = deeds;
@@ -72,7 +74,37 @@ export class Composer {
     this.stop.hidden = !running;
     this.into.hidden = !running;
     this.send.disabled = !connected || this.busy === true;
+    if (this.busy && !connected) {
+      this.waiting.textContent = "It is said once there is a connection.";
+      return;
+    }
     this.waiting.textContent = queued > 0 ? `${queued} ${queued === 1 ? "message waits" : "messages wait"}` : "";
+  }
+
+  /**
+   * The key of what is written. It is kept with the draft, so that a page that was closed while it
+   * said something does not say it twice.
+   */
+  keyOf(text) {
+    const place = `saying/${this.key}`;
+    try {
+      const kept = JSON.parse(sessionStorage.getItem(place) ?? "null");
+      if (kept?.text === text) return kept.key;
+      const key = newKey();
+      sessionStorage.setItem(place, JSON.stringify({ text, key }));
+      return key;
+    } catch {
+      return newKey();
+    }
+  }
+
+  /** What has the key was said, or refused. */
+  forgetKey(place) {
+    try {
+      sessionStorage.removeItem(place);
+    } catch {
+      // Nothing was kept.
+    }
   }
 
   put(text) {
@@ -161,16 +193,19 @@ export class Composer {
     if (this.busy || this.send.disabled || (text.trim() === "" && files.length === 0)) return;
     this.busy = true;
     this.send.disabled = true;
+    const [key, place] = [this.keyOf(text), `saying/${this.key}`];
     try {
       const into = this.running && files.length === 0 ? this.into.value : "queue";
-      await this.deeds.say(text, files, into, (part) => {
+      await this.deeds.say(text, files, into, key, (part) => {
         this.waiting.textContent = `${Math.round(part * 100)} % of the files`;
       });
+      this.forgetKey(place);
       if (this.text.value === text) this.text.value = "";
       this.files = [];
       this.showFiles();
       this.typed();
     } catch (error) {
+      if (!(error instanceof Lost)) this.forgetKey(place);
       announce(error.message, "error");
     } finally {
       this.busy = false;

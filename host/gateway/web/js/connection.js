@@ -22,6 +22,9 @@ export class Refused extends Error {
   }
 }
 
+/** There is no connection, or it was lost before the answer came. */
+export class Lost extends Error {}
+
 /** The connection with the host. Listens as `link`, `welcome` and by the type of a message. */
 export class Connection extends EventTarget {
   constructor(address, resume) {
@@ -116,8 +119,37 @@ export class Connection extends EventTarget {
 
   /** Asks, and resolves with the reply. */
   request(type, fields = {}, piece) {
-    if (this.state !== "open") return Promise.reject(new Error("There is no connection at the moment."));
+    if (this.state !== "open") return Promise.reject(new Lost("There is no connection at the moment."));
     return this.post({ type, ...fields }, piece);
+  }
+
+  /**
+   * Does what may be done twice, because it has a key, until the host has answered: what was lost
+   * with a connection is done again on the next one.
+   */
+  async persistently(deed) {
+    for (;;) {
+      try {
+        return await deed();
+      } catch (error) {
+        if (!(error instanceof Lost) || this.state === "ended") throw error;
+        await this.back();
+      }
+    }
+  }
+
+  /** Resolves once there is a connection; rejects if there will be none. */
+  back() {
+    if (this.state === "open") return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        if (this.state !== "open" && this.state !== "ended") return;
+        this.removeEventListener("link", look);
+        if (this.state === "open") resolve();
+        else reject(new Lost("The host wants this page no more; it was perhaps not said."));
+      };
+      this.addEventListener("link", look);
+    });
   }
 
   post(message, piece) {
@@ -152,7 +184,7 @@ export class Connection extends EventTarget {
     socket?.close();
     clearTimeout(this.asked);
     this.asked = undefined;
-    for (const { reject } of this.waiting.values()) reject(new Error("The connection was lost before the answer came."));
+    for (const { reject } of this.waiting.values()) reject(new Lost("The connection was lost before the answer came."));
     this.waiting.clear();
     const wait = WAITS[Math.min(this.tries, WAITS.length - 1)];
     this.tries += 1;

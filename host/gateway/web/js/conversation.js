@@ -237,7 +237,12 @@ export function news(told) {
   }
 }
 
-/** The text of a message's parts. */
+/** Whether the host put a part beside what the person said: what memory found that fits to it. */
+export function isRecalled(part) {
+  return part.type === "text" && part.label?.source?.from === "tool";
+}
+
+/** The text of a message's parts, without what memory found. */
 export function textOf(parts) {
-  return parts.filter((part) => part.type === "text").map((part) => part.text).join("\n");
+  return parts.filter((part) => part.type === "text" && !isRecalled(part)).map((part) => part.text).join("\n");
 }

@@ -124,9 +124,15 @@ export class Household extends EventTarget {
     return [...this.sessions.values()].filter((info) => info.archived === this.archived).sort((a, b) => b.updated_ms - a.updated_ms);
   }
 
-  /** Begins a session and follows it. */
-  async create(settings = {}, title) {
-    const reply = await this.request("create", title ? { settings, title } : { settings });
+  /** Does what has a key, again if the connection was lost meanwhile. */
+  persistently(deed) {
+    return this.connection.persistently(deed);
+  }
+
+  /** Begins a session and follows it, one for each key. */
+  async create(key, settings = {}, title) {
+    const fields = title ? { settings, title, key } : { settings, key };
+    const reply = await this.persistently(() => this.request("create", fields));
     const id = reply.session.session;
     if (!this.conversations.has(id)) this.conversations.set(id, new Conversation(id));
     this.know(reply.session);
@@ -211,6 +217,12 @@ export class Household extends EventTarget {
     }
     return begun.upload;
   }
+}
+
+/** A key for something that is to be done once, which nobody else has. */
+export function newKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return `page-${[...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }
 
 /** Bytes in base64. */

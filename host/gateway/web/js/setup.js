@@ -4,6 +4,7 @@
 import { append, button, h, replace } from "./dom.js";
 import { administer, spoken } from "./administration.js";
 import { render } from "./markdown.js";
+import { newKey } from "./household.js";
 import { exactLines } from "./words.js";
 import { serviceForm } from "./settings/service.js";
 import { restart } from "./settings/restart.js";
@@ -60,7 +61,7 @@ export class Setup {
     const shown = h("div", { class: "prose" });
     replace(answer, h("h2", {}, "Hello"), shown, h("p", { class: "quiet" }, "Waiting for the first words…"));
     try {
-      const session = await household.create({}, "Hello");
+      const session = await household.create(newKey(), {}, "Hello");
       const conversation = household.conversations.get(session);
       const ended = new Promise((resolve, reject) => {
         const late = setTimeout(() => reject(new Error("No answer came within a minute.")), PATIENCE);
@@ -76,7 +77,8 @@ export class Setup {
         };
         household.addEventListener("conversation", look);
       });
-      await household.request("say", { session, text: "hello" });
+      const hello = { session, text: "hello", key: newKey() };
+      await household.persistently(() => household.request("say", hello));
       const turn = await ended;
       if (turn.outcome?.outcome !== "completed") throw new Error(turn.outcome?.reason ?? "The turn did not complete.");
       replace(answer, h("h2", {}, "Hello"), shown, h("p", {}, h("a", { href: `#/s/${session}`, class: "button primary" }, "Go on to the chat")));

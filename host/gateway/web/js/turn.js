@@ -4,7 +4,7 @@
 import { append, button, h, replace } from "./dom.js";
 import { callCard, contentOf, link, media } from "./call.js";
 import { copied, render } from "./markdown.js";
-import { textOf } from "./conversation.js";
+import { isRecalled, textOf } from "./conversation.js";
 import { count, duration, exact, exactLines, money, moment } from "./words.js";
 
 const OUTCOMES = {
@@ -52,12 +52,14 @@ export class TurnView {
   message(parts, at) {
     const text = textOf(parts);
     const others = parts.filter((part) => part.type !== "text");
+    const recalled = parts.filter(isRecalled);
     return h(
       "div",
       { class: "bubble" },
       h("h2", { class: "hidden" }, "You"),
       text && h("div", { class: "bubble-text", text }),
       others.map((part) => (part.type === "media" ? media(part) : contentOf(part))),
+      recalled.length > 0 && h("details", { class: "recalled" }, h("summary", {}, "What memory found beside it"), recalled.map((part) => h("div", { text: part.text }))),
       at && h("time", { class: "hidden", datetime: new Date(at).toISOString() }, moment(at)),
     );
   }

@@ -71,6 +71,7 @@ impl Embedder for Tiny {
         user: &'a UserId,
         texts: Vec<String>,
         _: EmbedPurpose,
+        _: Option<Trace>,
     ) -> BoxFuture<'a, Result<Vec<Vec<f32>>, EmbedError>> {
         Box::pin(async move {
             if self.fails.load(Ordering::SeqCst) {

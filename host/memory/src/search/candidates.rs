@@ -108,23 +108,16 @@ fn judged(
 ) -> Vec<Candidate> {
     let none = HashMap::new();
     let likes = likes.unwrap_or(&none);
-    let best_like = most(likes.values().map(|like| like.own));
-    let best_like_window = most(likes.values().map(|like| like.window));
+    let own = Span::of(likes, |like| like.own);
+    let window = Span::of(likes, |like| like.window);
     let judge = |candidate: &Candidate| {
         let like = likes.get(&candidate.id);
         let said = said.get(&candidate.id).copied().unwrap_or_default();
         let legs = Legs {
             keyword: Some(said.own),
             keyword_window: Some(said.window),
-            vector: like
-                .map(|like| scaled(like.own, floor(likes, |like| like.own, best_like), best_like)),
-            vector_window: like.map(|like| {
-                scaled(
-                    like.window,
-                    floor(likes, |like| like.window, best_like_window),
-                    best_like_window,
-                )
-            }),
+            vector: like.map(|like| scaled(like.own, own.floor, own.best)),
+            vector_window: like.map(|like| scaled(like.window, window.floor, window.best)),
         };
         Candidate { legs, cosine: like.map(|like| like.own), ..candidate.clone() }
     };
@@ -176,12 +169,21 @@ fn most(scores: impl Iterator<Item = f64>) -> f64 {
     scores.fold(0.0, f64::max)
 }
 
-/// Where texts lie that are no better than the rest: the mean, unless there are so few texts that
-/// the best make it up.
-fn floor(likes: &HashMap<i64, Like>, of: fn(&Like) -> f64, best: f64) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "there are some hundreds")]
-    let mean = likes.values().map(of).sum::<f64>() / likes.len().max(1) as f64;
-    mean.min(best / 2.0)
+/// Between which likenesses texts lie that tell something.
+struct Span {
+    /// Where texts lie that are no better than the rest: the mean, unless there are so few texts
+    /// that the best make it up.
+    floor: f64,
+    best: f64,
+}
+
+impl Span {
+    fn of(likes: &HashMap<i64, Like>, of: fn(&Like) -> f64) -> Self {
+        let best = most(likes.values().map(of));
+        #[expect(clippy::cast_precision_loss, reason = "there are some hundreds")]
+        let mean = likes.values().map(of).sum::<f64>() / likes.len().max(1) as f64;
+        Self { floor: mean.min(best / 2.0), best }
+    }
 }
 
 /// Where the neighbours of the best by words stand, as far as they were not found themselves.

@@ -67,10 +67,11 @@ pub(super) async fn expression(
             }
         })
         .collect();
-    if terms.len() > 1 && is_large(connection, range).await? {
+    let chunks = chunks(connection, range).await?;
+    if terms.len() > 1 && chunks > COMMON {
         let mut rare = Vec::new();
         for term in &terms {
-            if !is_common(connection, range, term).await? {
+            if !is_common(connection, range, term, frequencies, chunks).await? {
                 rare.push(term.clone());
             }
         }
@@ -83,17 +84,27 @@ pub(super) async fn expression(
     Ok((!terms.is_empty()).then(|| terms.join(" OR ")))
 }
 
-async fn is_large(connection: &Connection, range: (i64, i64)) -> Result<bool, Failure> {
-    let sql = "SELECT 1 FROM user_numbers WHERE number = ?1 AND chunks > ?2";
+async fn chunks(connection: &Connection, range: (i64, i64)) -> Result<i64, Failure> {
+    let sql = "SELECT chunks FROM user_numbers WHERE number = ?1";
     let number = range.0 >> crate::chunking::CHUNK_BITS;
-    Ok(connection.query(sql, [number, COMMON]).await?.next().await?.is_some())
+    let mut rows = connection.query(sql, [number]).await?;
+    Ok(rows.next().await?.map(|row| row.get(0)).transpose()?.unwrap_or(0))
 }
 
+/// By the sample, which knows whole words, and else by the index.
 async fn is_common(
     connection: &Connection,
     range: (i64, i64),
     term: &str,
+    frequencies: &Frequencies,
+    chunks: i64,
 ) -> Result<bool, Failure> {
+    if let Some(word) = term.strip_prefix('"').and_then(|word| word.strip_suffix('"'))
+        && let Some(share) = frequencies.share(word)
+    {
+        #[expect(clippy::cast_precision_loss, reason = "chunks are far fewer than 2^52")]
+        return Ok(share * chunks as f64 >= COMMON as f64);
+    }
     let sql = "SELECT count(*) FROM (SELECT 1 FROM chunk_index
                WHERE chunk_index MATCH ?1 AND rowid BETWEEN ?2 AND ?3 LIMIT ?4)";
     let values: Vec<Value> = vec![term.into(), range.0.into(), range.1.into(), COMMON.into()];

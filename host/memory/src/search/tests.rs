@@ -273,3 +273,19 @@ async fn an_index_that_does_not_fit_is_noticed() {
     change.await.unwrap();
     database.check_index().await;
 }
+
+#[tokio::test]
+async fn a_session_that_is_left_out_hides_nothing_behind_all_it_said() {
+    let database = database_with(&[("a harbour in the north", &[], 5)]).await;
+    let said = ["the harbour, the harbour"; 400];
+    let turns: Vec<(&str, &[&str])> = said.iter().map(|text| (*text, [].as_slice())).collect();
+    conversation(&database, "long", &local(), &turns).await;
+    conversation(&database, "short", &local(), &[("which harbour?", &["the old one"])]).await;
+    let left_out =
+        |session: &str| Question { not_of: Some(SessionId::new(session)), ..question("harbour") };
+    let found = texts(&database, left_out("long")).await;
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found.iter().all(|text| !text.contains("the harbour, the harbour")), "{found:?}");
+    let found = texts(&database, left_out("short")).await;
+    assert!(found.len() == 10 && !found.contains(&"which harbour?".to_owned()), "{found:?}");
+}

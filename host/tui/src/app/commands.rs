@@ -53,7 +53,8 @@ impl App {
             Command::Export => self.export(rest),
             Command::Fork => {
                 let title = Some(rest.to_owned()).filter(|title| !title.is_empty());
-                let fork = |session| Request::Fork { session, before: None, title };
+                let key = Some(self.new_key());
+                let fork = |session| Request::Fork { session, before: None, title, key };
                 self.in_session(fork, Waiting::Copied);
             }
             Command::Help => self.overlay = Some(Overlay::Panel(Panel::help())),
@@ -150,7 +151,9 @@ impl App {
         match self.current.clone() {
             Some(session) => {
                 let waiting = Waiting::Steered(text.clone());
-                if self.ask(Request::Steer { session, text: text.clone() }, waiting).is_none() {
+                let key = Some(self.new_key());
+                let request = Request::Steer { session, text: text.clone(), key };
+                if self.ask(request, waiting).is_none() {
                     let written = crate::editor::Written { text, attached: Vec::new() };
                     self.editor.put_back(written);
                 }
@@ -168,7 +171,7 @@ impl App {
             self.complain("this session has not begun yet; there is nothing to ask beside");
             return;
         };
-        let request = Request::Aside { session, text: question.to_owned() };
+        let request = Request::Aside { session, text: question.to_owned(), traceparent: None };
         if let Some(id) = self.ask(request, Waiting::Aside(question.to_owned())) {
             self.overlay = Some(Overlay::Panel(Panel::aside(id, question)));
         }

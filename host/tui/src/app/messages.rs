@@ -49,8 +49,6 @@ pub(super) enum Waiting {
     Steered(String),
     /// A piece of a file.
     Uploaded(u64),
-    /// Whether something that was said has arrived.
-    Arrived(u64),
     Aside(String),
     Answered(CallId),
     Exported(String),
@@ -68,6 +66,14 @@ pub(super) enum Waiting {
     Status {
         show: bool,
     },
+}
+
+impl Waiting {
+    /// True if the request has a key, so that it may be asked again after the connection was lost.
+    /// What is to be said has one too, and a way of its own.
+    pub(super) fn is_asked_again(&self) -> bool {
+        matches!(self, Self::Begun | Self::Copied | Self::Steered(_))
+    }
 }
 
 impl App {
@@ -94,9 +100,12 @@ impl App {
                 if !matches!(self.connected, Connected::Refused(_)) {
                     self.connected = Connected::Lost(why);
                 }
+                for (id, request) in std::mem::take(&mut self.keyed) {
+                    self.again.extend(self.waiting.remove(&id).map(|waiting| (request, waiting)));
+                }
                 self.waiting.clear();
                 self.asking.answered = None;
-                self.unsure_of_what_was_said();
+                self.say_again();
                 if let Some(Overlay::Panel(panel)) = &mut self.overlay
                     && panel.aside.take().is_some()
                 {
@@ -109,11 +118,15 @@ impl App {
     fn told_by_host(&mut self, message: ServerMessage) {
         match message {
             ServerMessage::Reply { id, reply } => {
+                self.keyed.remove(&id);
                 if let Some(waiting) = self.waiting.remove(&id) {
                     self.reply(waiting, reply);
                 }
             }
             ServerMessage::Error { id, error } => {
+                if let Some(id) = id {
+                    self.keyed.remove(&id);
+                }
                 match id.and_then(|id| self.waiting.remove(&id)) {
                     Some(waiting) => self.refused(waiting, &error),
                     None => self.complain(error.message),
@@ -125,6 +138,9 @@ impl App {
                     | SessionMessage::Progress { session, .. }
                     | SessionMessage::State { session, .. } => session.clone(),
                 };
+                if let SessionMessage::Entry { entry, .. } = &message {
+                    self.heard(entry);
+                }
                 let now = self.now;
                 let looked_at = self.current.as_ref() == Some(&session);
                 if let Some(conversation) = self.open.get_mut(&session) {
@@ -190,6 +206,9 @@ impl App {
         self.ask(Request::Status, Waiting::Status { show: false });
         let list = Request::Sessions { archived: false, limit: Some(MOST_SESSIONS) };
         self.ask(list, Waiting::Listed);
+        for (request, waiting) in std::mem::take(&mut self.again) {
+            self.ask(request, waiting);
+        }
     }
 
     fn reply(&mut self, waiting: Waiting, reply: Reply) {
@@ -205,7 +224,6 @@ impl App {
                 if let Some(begin) = self.begin.take() {
                     self.begin_with(begin);
                 }
-                self.ask_what_arrived();
             }
             (Waiting::Choose { archived }, Reply::Sessions { sessions }) => {
                 let now = self.host_now();
@@ -247,9 +265,6 @@ impl App {
             }
             (Waiting::Uploaded(key), Reply::Upload { upload, received, complete }) => {
                 self.uploaded(key, upload, received, complete);
-            }
-            (Waiting::Arrived(key), Reply::Entries { entries, next_after, .. }) => {
-                self.arrived(key, &entries, next_after);
             }
             (Waiting::Aside(_), Reply::AsideEnded { text, usage }) => {
                 if let Some(Overlay::Panel(panel)) = &mut self.overlay
@@ -337,11 +352,12 @@ impl App {
                 self.connected = Connected::Refused(message);
                 self.commands.push(Command::GiveUp);
             }
+            Waiting::Said(key) if error.code == ErrorCode::NotFound && self.hands_up_again(key) => {
+            }
             Waiting::Created(key) | Waiting::Said(key) | Waiting::Uploaded(key) => {
                 self.complain(error.message.clone());
                 self.take_back(key);
             }
-            Waiting::Arrived(key) => self.take_back(key),
             Waiting::Steered(text) => {
                 self.complain(error.message.clone());
                 let written = crate::editor::Written { text, attached: Vec::new() };

@@ -17,7 +17,7 @@ use crate::editor::Editor;
 use crate::theme::Theme;
 use answering::Asking;
 use crossterm::event::{KeyEvent, MouseEvent};
-use hydroid_core::id::{CallId, SessionId, TurnId};
+use hydroid_core::id::{CallId, ClientKey, SessionId, TurnId};
 use hydroid_core::protocol::{
     ClientMessage, ModelOffer, Request, ServerMessage, SessionInfo, SessionSettings, Status,
     Welcome,
@@ -206,13 +206,25 @@ pub(crate) struct App {
     token: Option<String>,
     outgoing: VecDeque<Outgoing>,
     waiting: BTreeMap<u64, Waiting>,
+    /// Requests with a key whose answer is waited for: they may be asked again.
+    keyed: BTreeMap<u64, Request>,
+    /// Those whose answer was lost with the connection.
+    again: Vec<(Request, Waiting)>,
     next_id: u64,
+    /// What keys of this terminal begin with, which no other terminal has.
+    run: String,
     leave_armed: Option<u64>,
     commands: Vec<Command>,
 }
 
 impl App {
-    pub(crate) fn new(begin: Begin, theme: Theme, colorless: bool, history: Vec<String>) -> Self {
+    pub(crate) fn new(
+        begin: Begin,
+        theme: Theme,
+        colorless: bool,
+        history: Vec<String>,
+        run: String,
+    ) -> Self {
         Self {
             now: 0,
             theme: if colorless { Theme::plain() } else { theme },
@@ -243,7 +255,10 @@ impl App {
             token: None,
             outgoing: VecDeque::new(),
             waiting: BTreeMap::new(),
+            keyed: BTreeMap::new(),
+            again: Vec::new(),
             next_id: 1,
+            run,
             leave_armed: None,
             commands: Vec::new(),
         }
@@ -365,9 +380,19 @@ impl App {
         }
         let id = self.next_id;
         self.next_id += 1;
+        if waiting.is_asked_again() {
+            self.keyed.insert(id, request.clone());
+        }
         self.waiting.insert(id, waiting);
         self.commands.push(Command::Send(ClientMessage { id, request }));
         Some(id)
+    }
+
+    /// A key for something that is to be done once, however often it is asked.
+    fn new_key(&mut self) -> ClientKey {
+        let number = self.next_id;
+        self.next_id += 1;
+        ClientKey::new(format!("tui-{}-{number}", self.run))
     }
 
     fn ask_machine(&mut self, request: DeskRequest) {

@@ -1,6 +1,6 @@
 //! Saying something, step by step: a session for it, its files handed up, then the words. What was
-//! under way when a connection was lost is found out about before it is said again, so that
-//! nothing is lost and nothing said twice.
+//! under way when a connection was lost is asked for again under the same key, so that nothing is
+//! lost and nothing said twice.
 
 use super::App;
 use super::messages::Waiting;
@@ -8,23 +8,24 @@ use super::{Connected, DeskRequest};
 use crate::conversation::Conversation;
 use crate::editor::Written;
 use hydroid_core::entry::Entry;
-use hydroid_core::id::SessionId;
-use hydroid_core::message::{Bytes, Content, Part};
-use hydroid_core::protocol::{NumberedEntry, Request, SessionInfo};
+use hydroid_core::id::{ClientKey, SessionId};
+use hydroid_core::message::Bytes;
+use hydroid_core::protocol::{Request, SessionInfo};
 
 /// Bytes of a file that are handed up at once, if a message may have as many.
 const PIECE: usize = 256 << 10;
-
-/// Entries that are looked through at once for something that was said.
-const LOOKED_THROUGH: u32 = 1_000;
 
 /// Something to be said.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Outgoing {
     pub(super) key: u64,
+    /// The same for the host: of what begins a session, too.
+    name: ClientKey,
     session: Option<SessionId>,
     written: Written,
     stage: Stage,
+    /// Its files were handed up a second time on this connection.
+    handed_up_again: bool,
 }
 
 /// How far it is.
@@ -36,12 +37,10 @@ enum Stage {
     Creating,
     /// Its files are being handed up.
     Uploading { done: Vec<String>, sent: usize },
-    /// It was sent; what stood in the session before has numbers up to this.
-    Saying { after: u64 },
-    /// The connection was lost after it was sent.
-    Unsure { after: u64 },
-    /// The host was asked whether it has it.
-    Asked { after: u64 },
+    /// It was sent with these files.
+    Saying { attachments: Vec<String> },
+    /// The connection was lost after it was sent, so it is sent again.
+    Again { attachments: Vec<String> },
 }
 
 impl App {
@@ -70,16 +69,18 @@ impl App {
         self.scroll = super::Scroll::Follow;
         let key = self.next_id;
         self.next_id += 1;
+        let name = self.new_key();
         let session = self.current.clone();
-        self.outgoing.push_back(Outgoing { key, session, written, stage: Stage::Ready });
+        let stage = Stage::Ready;
+        let outgoing = Outgoing { key, name, session, written, stage, handed_up_again: false };
+        self.outgoing.push_back(outgoing);
     }
 
     /// What is not said yet, for the screen.
     pub(crate) fn outgoing(&self) -> impl Iterator<Item = (&str, bool)> {
         let here = |outgoing: &&Outgoing| outgoing.session == self.current;
         self.outgoing.iter().filter(here).map(|outgoing| {
-            let unsure = matches!(outgoing.stage, Stage::Unsure { .. } | Stage::Asked { .. });
-            (outgoing.written.text.as_str(), unsure)
+            (outgoing.written.text.as_str(), matches!(outgoing.stage, Stage::Again { .. }))
         })
     }
 
@@ -90,11 +91,12 @@ impl App {
         }
         let Some(outgoing) = self.outgoing.front().cloned() else { return };
         let key = outgoing.key;
-        match (&outgoing.stage, outgoing.session) {
+        match (outgoing.stage, outgoing.session) {
             (Stage::Ready, None) => {
                 self.stage(key, Stage::Creating);
                 let (title, settings) = (None, self.fresh.clone());
-                self.ask(Request::Create { title, settings, key: None }, Waiting::Created(key));
+                let name = Some(outgoing.name);
+                self.ask(Request::Create { title, settings, key: name }, Waiting::Created(key));
             }
             (Stage::Ready, Some(session)) => {
                 if let Some(file) = outgoing.written.attached.first() {
@@ -106,24 +108,26 @@ impl App {
                     };
                     self.ask(request, Waiting::Uploaded(key));
                 } else {
-                    self.send_words(key, session, outgoing.written.text, Vec::new());
+                    self.send_words(key, session, Vec::new());
                 }
             }
-            (
-                Stage::Creating
-                | Stage::Uploading { .. }
-                | Stage::Saying { .. }
-                | Stage::Unsure { .. }
-                | Stage::Asked { .. },
-                _,
-            ) => {}
+            (Stage::Again { attachments }, Some(session)) => {
+                self.send_words(key, session, attachments);
+            }
+            // Nothing is sent without a session.
+            (Stage::Again { .. }, None) => {}
+            (Stage::Creating | Stage::Uploading { .. } | Stage::Saying { .. }, _) => {}
         }
     }
 
-    fn send_words(&mut self, key: u64, session: SessionId, text: String, attachments: Vec<String>) {
-        let after = self.open.get(&session).map_or(0, |conversation| conversation.last_seq);
-        self.stage(key, Stage::Saying { after });
-        self.ask(Request::Say { session, text, attachments, key: None }, Waiting::Said(key));
+    fn send_words(&mut self, key: u64, session: SessionId, attachments: Vec<String>) {
+        let Some(outgoing) = self.outgoing.iter_mut().find(|outgoing| outgoing.key == key) else {
+            return;
+        };
+        outgoing.stage = Stage::Saying { attachments: attachments.clone() };
+        let (text, name) = (outgoing.written.text.clone(), Some(outgoing.name.clone()));
+        let request = Request::Say { session, text, attachments, key: name, traceparent: None };
+        self.ask(request, Waiting::Said(key));
     }
 
     fn stage(&mut self, key: u64, stage: Stage) {
@@ -185,7 +189,7 @@ impl App {
                 self.stage(key, Stage::Uploading { done, sent: 0 });
                 self.ask(request, Waiting::Uploaded(key));
             }
-            None => self.send_words(key, session, outgoing.written.text, done),
+            None => self.send_words(key, session, done),
         }
     }
 
@@ -206,63 +210,35 @@ impl App {
     }
 
     /// The connection was lost: files are handed up again, and words may have arrived or not.
-    pub(super) fn unsure_of_what_was_said(&mut self) {
+    pub(super) fn say_again(&mut self) {
         for outgoing in &mut self.outgoing {
-            outgoing.stage = match outgoing.stage {
+            outgoing.handed_up_again = false;
+            outgoing.stage = match std::mem::replace(&mut outgoing.stage, Stage::Ready) {
                 Stage::Ready | Stage::Creating | Stage::Uploading { .. } => Stage::Ready,
-                Stage::Saying { after } | Stage::Unsure { after } | Stage::Asked { after } => {
-                    Stage::Unsure { after }
+                Stage::Saying { attachments } | Stage::Again { attachments } => {
+                    Stage::Again { attachments }
                 }
             };
         }
     }
 
-    /// There is a connection again, and the host has said how sessions are.
-    pub(super) fn ask_what_arrived(&mut self) {
-        for outgoing in self.outgoing.clone() {
-            if let (Stage::Unsure { after }, Some(session)) = (outgoing.stage, outgoing.session) {
-                self.stage(outgoing.key, Stage::Asked { after });
-                let limit = Some(LOOKED_THROUGH);
-                let request = Request::Entries { session, after, limit };
-                self.ask(request, Waiting::Arrived(outgoing.key));
-            }
+    /// A host that was started anew has neither heard it nor its files any more: they are handed up
+    /// again, if it has any that were handed up to the one before.
+    pub(super) fn hands_up_again(&mut self, key: u64) -> bool {
+        let outgoing = self.outgoing.iter_mut().find(|outgoing| outgoing.key == key);
+        let Some(outgoing) = outgoing else { return false };
+        let again = matches!(&outgoing.stage, Stage::Saying { attachments } if !attachments.is_empty())
+            && !std::mem::replace(&mut outgoing.handed_up_again, true);
+        if again {
+            outgoing.stage = Stage::Ready;
         }
+        again
     }
 
-    /// What stands in the session since something was sent: it is there, it waits there, or it
-    /// never arrived.
-    pub(super) fn arrived(&mut self, key: u64, entries: &[NumberedEntry], next_after: Option<u64>) {
-        let Some(outgoing) = self.outgoing.iter().find(|outgoing| outgoing.key == key) else {
-            return;
-        };
-        let text = outgoing.written.text.clone();
-        let there = entries.iter().any(|numbered| match &numbered.entry {
-            Entry::TurnStarted { parts, .. } | Entry::Steered { parts, .. } => {
-                parts.iter().any(|part| says(part, &text))
-            }
-            _ => false,
-        });
-        let queued = outgoing
-            .session
-            .as_ref()
-            .and_then(|id| self.sessions.iter().find(|info| info.session == *id))
-            .map_or(0, |info| info.queued);
-        if there {
-            self.outgoing.retain(|outgoing| outgoing.key != key);
-        } else if let (Some(after), Some(session)) = (next_after, outgoing.session.clone()) {
-            let request = Request::Entries { session, after, limit: Some(LOOKED_THROUGH) };
-            self.ask(request, Waiting::Arrived(key));
-        } else if queued > 0 {
-            self.complain(
-                "the connection was lost while this was said, and messages wait in the session: send it again if it is not among them",
-            );
-            self.take_back(key);
-        } else {
-            self.stage(key, Stage::Ready);
+    /// What began a turn is said, whether the host's answer came or not.
+    pub(super) fn heard(&mut self, entry: &Entry) {
+        if let Entry::TurnStarted { key: Some(name), .. } = entry {
+            self.outgoing.retain(|outgoing| outgoing.name != *name);
         }
     }
-}
-
-fn says(part: &Part, text: &str) -> bool {
-    matches!(&part.content, Content::Text { text: said } if said.trim() == text.trim())
 }

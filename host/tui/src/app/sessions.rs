@@ -36,7 +36,8 @@ impl App {
         } else {
             let title = Some(title.to_owned());
             let settings = self.fresh.clone();
-            self.ask(Request::Create { title, settings, key: None }, Waiting::Begun);
+            let key = Some(self.new_key());
+            self.ask(Request::Create { title, settings, key }, Waiting::Begun);
         }
     }
 

@@ -30,7 +30,7 @@ impl Rig {
     }
 
     pub(crate) fn with(host: ScriptedHost, begin: Begin) -> Self {
-        let app = App::new(begin, Theme::default(), false, Vec::new());
+        let app = App::new(begin, Theme::default(), false, Vec::new(), "t".into());
         let mut rig = Self { app, host, done: Vec::new(), now: 0, left: None, then: None, cuts: 0 };
         rig.connect();
         rig
@@ -236,8 +236,8 @@ fn a_question_does_not_take_the_keys_from_somebody_who_writes() {
     rig.host.call = Some(write_call());
     let session = rig.app.current.clone().expect("a session");
     rig.types("yes, and no");
-    let say =
-        Request::Say { session, text: "from elsewhere".into(), attachments: Vec::new(), key: None };
+    let text = "from elsewhere".into();
+    let say = Request::Say { session, text, attachments: Vec::new(), key: None, traceparent: None };
     let told = rig.host.take(ClientMessage { id: 999, request: say });
     for message in told.into_iter().skip(1) {
         rig.give(Input::Link(Link::Told(Box::new(message))));
@@ -474,14 +474,14 @@ fn an_aside_leaves_no_trace() {
     assert_eq!(rig.shown(), before);
 }
 
+fn file(bytes: usize) -> Attachment {
+    let data = Bytes(vec![7; bytes]);
+    Attachment { name: "map.png".into(), media_type: "image/png".into(), data }
+}
+
 #[test]
 fn files_are_handed_up_before_the_words() {
     let mut rig = Rig::new();
-    let file = |bytes| Attachment {
-        name: "map.png".into(),
-        media_type: "image/png".into(),
-        data: Bytes(vec![7; bytes]),
-    };
     for bytes in [3, 600 << 10] {
         let result = Ok(file(bytes));
         rig.give(Input::Desk(DeskReply::Attached { result, pasted: None }));
@@ -514,6 +514,50 @@ fn what_is_refused_comes_back_to_the_editor() {
     rig.says("lost?");
     assert_eq!(rig.app.editor.text(), "lost?");
     assert!(rig.told().contains("no session"), "{}", rig.told());
+}
+
+#[test]
+fn whatever_is_cut_a_session_a_copy_a_file_and_a_word_into_a_turn_are_there_once() {
+    let mut most = 0;
+    for cut in 0.. {
+        let mut rig = Rig::new();
+        (rig.left, rig.then) = (Some(cut), Some(cut % 7));
+        let result = Ok(file(300 << 10));
+        rig.give(Input::Desk(DeskReply::Attached { result, pasted: None }));
+        rig.says("look");
+        rig.host.call = Some(write_call());
+        rig.says("write");
+        rig.key(KeyCode::Esc);
+        rig.says("/steer shorter");
+        rig.says("/fork");
+        let cuts = rig.cuts;
+        rig.left = None;
+        let begun = SessionId::new("new-0");
+        let names: Vec<&str> = rig.host.sessions.keys().map(SessionId::as_str).collect();
+        assert_eq!(names, ["copy-1", "new-0"], "cut after {cut} messages: {:?}", rig.host.asked);
+        let kept = &rig.host.sessions[&begun];
+        assert_eq!(said_in(kept), ["look", "write"], "cut after {cut} messages");
+        let steered = |entry: &&Entry| matches!(entry, Entry::Steered { .. });
+        assert_eq!(kept.entries.iter().filter(steered).count(), 1, "cut after {cut} messages");
+        assert_eq!((rig.app.unsaid(), rig.app.editor.text().as_str()), (0, ""));
+        if cuts == 0 {
+            break;
+        }
+        most = cut;
+    }
+    assert!(most > 20, "only {most} messages were cut");
+}
+
+#[test]
+fn a_session_with_a_title_is_begun_once_though_its_answer_was_lost() {
+    let mut rig = Rig::new();
+    rig.left = Some(1);
+    rig.says("/new Rivers");
+    assert_eq!(rig.cuts, 1, "{:?}", rig.host.asked);
+    assert_eq!(rig.host.asked.iter().filter(|kind| *kind == "create").count(), 2);
+    assert_eq!(rig.host.sessions.len(), 1);
+    let looked_at = rig.app.conversation().map(|one| one.info.title.clone());
+    assert_eq!(looked_at.as_deref(), Some("Rivers"));
 }
 
 #[test]

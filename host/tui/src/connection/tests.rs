@@ -71,7 +71,7 @@ async fn a_turn_is_whole_however_often_the_socket_is_cut() {
     let host = Arc::new(Mutex::new(ScriptedHost::new()));
     let server = tokio::spawn(serve(listener, Arc::clone(&host), 2));
     let (mut events, connection) = keep(Arc::new(Nowhere(url)));
-    let mut app = App::new(Begin::New, Theme::default(), false, Vec::new());
+    let mut app = App::new(Begin::New, Theme::default(), false, Vec::new(), "t".into());
     for letter in "hello".chars() {
         app.handle(Input::Key(KeyEvent::new(KeyCode::Char(letter), KeyModifiers::NONE)));
     }

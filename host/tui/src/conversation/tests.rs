@@ -92,6 +92,16 @@ fn shown(conversation: &Conversation) -> Vec<String> {
 }
 
 #[test]
+fn what_memory_found_is_not_what_the_person_said() {
+    let mut parts = Message::user("hi").parts;
+    parts.push(Part::new(Content::text("Found in the user's notes"), Label::recalled(true)));
+    let all = of(vec![Entry::TurnStarted { turn: turn("t"), parts, key: None }]);
+    assert_eq!(shown(&all), ["> hi"]);
+    let Kind::Person { attached, .. } = &all.items[0].kind else { panic!("{:?}", all.items) };
+    assert_eq!(*attached, ["what memory found"]);
+}
+
+#[test]
 fn pieces_of_a_step_are_one_text_and_those_of_the_next_another() {
     let all = of(vec![started("t", "hi"), step(), text("Hel"), text("lo"), step(), text("you")]);
     assert_eq!(shown(&all), ["> hi", "Hello", "you"]);

@@ -406,8 +406,8 @@ fn unsaid(app: &App, width: usize) -> Lines {
     let mut lines = Lines::new();
     for (text, unsure) in app.outgoing() {
         let why = match (&app.connected, unsure) {
-            (_, true) => "perhaps not said: the connection was lost",
-            (Connected::Yes, false) => "is being said",
+            (Connected::Yes, _) => "is being said",
+            (_, true) => "the connection was lost; it is said once",
             (_, false) => "is said once there is a connection",
         };
         lines.push(Line::default());

@@ -83,6 +83,7 @@ impl Scene {
                 .expect("nothing to search for"),
             config: Arc::new(config),
             still: None,
+            telemetry: None,
             trials: false,
         })
         .expect("a catalog of built components opens");

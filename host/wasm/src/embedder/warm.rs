@@ -6,10 +6,12 @@ use crate::instance::{self, State};
 use hydroid_core::id::UserId;
 use hydroid_core::ports::CallContext;
 use std::sync::{Mutex, PoisonError};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 use wasmtime::Store;
 
-/// Instances kept for each component. One that searches and one that ingests is the usual load,
+/// Instances kept for each component, and calls at once where they are kept: to wait for one that
+/// has its model is far shorter than to start another, which has to read it first. One that searches and one that ingests is the usual load,
 /// and each may hold a whole model in its memory.
 const MOST_KEPT: usize = 2;
 
@@ -19,6 +21,7 @@ const MOST_CALLS: u32 = 1_000;
 /// The instances of one component that wait for a call.
 pub(super) struct WarmInstances {
     keeps: bool,
+    turns: Semaphore,
     waiting: Mutex<Vec<Warm>>,
 }
 
@@ -33,7 +36,16 @@ pub(super) struct Warm {
 impl WarmInstances {
     /// None is kept unless `keeps`.
     pub(super) fn new(keeps: bool) -> Self {
-        Self { keeps, waiting: Mutex::default() }
+        Self { keeps, turns: Semaphore::new(MOST_KEPT), waiting: Mutex::default() }
+    }
+
+    /// Waits until one more call may run. Where none is kept each call runs at once: it waits for
+    /// a service and not for the processor.
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        if !self.keeps {
+            return None;
+        }
+        Some(self.turns.acquire().await.expect("the semaphore is never closed"))
     }
 
     /// One that has worked for this person and nobody else.
@@ -75,5 +87,25 @@ impl Warm {
         deadline: Instant,
     ) -> wasmtime::Result<()> {
         instance::renew(&mut self.store, context, deadline)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+
+    #[tokio::test]
+    async fn no_more_calls_run_at_once_than_instances_are_kept() {
+        let keeping = WarmInstances::new(true);
+        let first = keeping.turn().await;
+        let others: Vec<_> = (1..MOST_KEPT).map(|_| keeping.turn().now_or_never()).collect();
+        assert!(others.iter().all(Option::is_some));
+        assert!(keeping.turn().now_or_never().is_none(), "it waits");
+        drop(first);
+        assert!(keeping.turn().now_or_never().is_some());
+        let service = WarmInstances::new(false);
+        let turns: Vec<_> = (0..=MOST_KEPT).map(|_| service.turn().now_or_never()).collect();
+        assert!(turns.iter().all(|turn| matches!(turn, Some(None))), "a service is waited for");
     }
 }

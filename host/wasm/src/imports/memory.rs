@@ -195,6 +195,7 @@ fn question(options: &str, call: &CallContext) -> Result<(Question, bool), Error
         scopes: Scopes::Of(scopes),
         order: if options.newest { Order::Newest } else { Order::Best },
         tuning,
+        trace: Some(call.trace.clone()),
         ..Question::default()
     };
     Ok((question, options.explain))

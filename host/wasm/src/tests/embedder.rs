@@ -31,7 +31,7 @@ impl Embedders {
         let texts = texts.iter().map(|text| (*text).to_owned()).collect();
         let user = UserId::new(user);
         let embedder = self.embedder(name);
-        self.runtime.block_on(embedder.embed(&user, texts, EmbedPurpose::Document))
+        self.runtime.block_on(embedder.embed(&user, texts, EmbedPurpose::Document, None))
     }
 
     fn warm(&self, name: &str) -> usize {
@@ -222,7 +222,7 @@ fn calls_side_by_side_do_not_meet() {
             let embedder = embedder.clone();
             tokio::spawn(async move {
                 let user = UserId::new("ann");
-                embedder.embed(&user, vec!["word".into()], EmbedPurpose::Query).await.unwrap()
+                embedder.embed(&user, vec!["word".into()], EmbedPurpose::Query, None).await.unwrap()
             })
         });
         for call in calls.collect::<Vec<_>>() {

@@ -164,6 +164,7 @@ pub(crate) fn scene_adapted(
         scrubber: scrubber.clone(),
         config: Arc::new(config),
         still: None,
+        telemetry: None,
         trials: false,
     })
     .unwrap();

@@ -27,6 +27,8 @@ pub(super) struct Daemon {
 /// What it uses of the machine.
 pub(super) struct Used {
     pub(super) resident_kib: u64,
+    /// What of it is no file: what it asked for and did not give back.
+    pub(super) own_kib: u64,
     pub(super) descriptors: usize,
     pub(super) threads: usize,
     /// Seconds of processor time since it began.
@@ -45,11 +47,7 @@ impl Daemon {
              [gateway]\nturns_per_user = 1000\nsessions_per_user = 1000\nrequests_per_minute = 1000000\nsession_idle = \"60s\"\n"
         );
         std::fs::write(home.path().join("config.toml"), config).context("cannot configure it")?;
-        // Compiled once for all runs.
-        let compiled = paths::root().join("target/tmp/compiled-components");
-        std::fs::create_dir_all(&compiled).context("the build directory cannot be written to")?;
-        std::os::unix::fs::symlink(&compiled, home.path().join("cache"))
-            .context("the compiled components cannot be kept")?;
+        paths::share_compiled(home.path())?;
         let hydroid = |arguments: &[&str]| {
             let mut command = Command::new(binary);
             command.args(arguments).env_clear().stdin(Stdio::null()).stdout(Stdio::null());
@@ -116,6 +114,7 @@ impl Daemon {
         let ticks = numbers.get(11).unwrap_or(&0.0) + numbers.get(12).unwrap_or(&0.0);
         Ok(Used {
             resident_kib: field("VmRSS:").context("its memory")?,
+            own_kib: field("RssAnon:").context("its own memory")?,
             descriptors: std::fs::read_dir(format!("{process}/fd"))?.count(),
             threads: usize::try_from(field("Threads:").unwrap_or(0)).unwrap_or(0),
             cpu: ticks / TICKS,
@@ -134,8 +133,9 @@ impl fmt::Display for Used {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:.1} MiB resident, {} descriptors, {} threads",
+            "{:.1} MiB resident, {:.1} of them no file; {} descriptors, {} threads",
             self.resident_kib as f64 / 1024.0,
+            self.own_kib as f64 / 1024.0,
             self.descriptors,
             self.threads
         )

@@ -164,6 +164,7 @@ impl<'a> Bench<'a> {
             scrubber: ground.scrubber.clone(),
             config: Arc::new(config),
             still: terms.still,
+            telemetry: None,
             trials: true,
         })
         .map_err(|problem| anyhow!(problem))?;

@@ -59,7 +59,7 @@ pub(super) async fn run(
         Change::Archive(archived) => Request::Archive { session, archived },
         Change::Fork { without, title } => {
             let before = nth_last(&ground, &database, &session, without).await?;
-            Request::Fork { session, before, title }
+            Request::Fork { session, before, title, key: None }
         }
         Change::Rewind(0) => return Err(usage("`--turns` is at least 1")),
         Change::Rewind(turns) => {

@@ -98,7 +98,7 @@ async fn embed(
 ) -> Result<Vec<Vec<f32>>, EmbedError> {
     let embedder = InstalledEmbedder::new(trial.catalog.clone(), trial.loaded.name().as_str());
     let texts = texts.iter().map(|text| (*text).to_owned()).collect();
-    embedder.embed(&UserId::new("trial"), texts, purpose).await
+    embedder.embed(&UserId::new("trial"), texts, purpose, None).await
 }
 
 fn far(vectors: &[Vec<f32>], others: &Result<Vec<Vec<f32>>, EmbedError>) -> bool {
