@@ -159,7 +159,7 @@ impl Caller for Program {
             // Dropped in the middle, when whoever called is gone, it ends what runs.
             let stop = StopOnDrop(Some(self.session.clone()));
             let result = running.follow(turn, &mut shown).await;
-            stop.is_over();
+            stop.keep();
             self.asked.take(&self.id);
             result
         }
@@ -277,7 +277,7 @@ fn sentence(error: &TurnError) -> String {
 struct StopOnDrop(Option<Session>);
 
 impl StopOnDrop {
-    fn is_over(mut self) {
+    fn keep(mut self) {
         self.0 = None;
     }
 }

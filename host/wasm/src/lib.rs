@@ -57,7 +57,7 @@ pub use engine::WasmEngine;
 pub use hook::TriedHook;
 pub use parser::TriedParser;
 pub use provider::OfferedModel;
-pub use remote::{RemoteCredential, RemoteDoor, RemoteParts, RemotePlace};
+pub use remote::{Find as FindRemote, RemoteCredential, RemoteDoor, RemoteParts, RemotePlace};
 pub use schema::{Problems, problems_of};
 pub use still::Still;
 pub use tool::Ended;

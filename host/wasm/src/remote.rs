@@ -39,8 +39,11 @@ pub struct RemoteParts {
     pub user: UserId,
     /// Where a server is and what it is shown; none for one that is not there. Asked at each
     /// request, so that a server that is taken away is gone at once.
-    pub find: Box<dyn Fn(&str) -> Option<RemotePlace> + Send + Sync>,
+    pub find: Find,
 }
+
+/// Where the server of a name is.
+pub type Find = Box<dyn Fn(&str) -> Option<RemotePlace> + Send + Sync>;
 
 /// Where a server is and what it is shown.
 #[derive(Clone, Debug)]

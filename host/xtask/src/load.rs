@@ -161,7 +161,8 @@ fn turns(
         .map(|(number, (mut socket, session))| {
             let (times, failures, expect) =
                 (Arc::clone(&times), Arc::clone(&failures), expect.clone());
-            let (first, ready) = (spread * number as u32 / sessions as u32, Arc::clone(&ready));
+            let first = spread.mul_f64(number as f64 / count as f64);
+            let ready = Arc::clone(&ready);
             std::thread::spawn(move || {
                 let name = format!("load-{round}-{number}-first.");
                 let warm = one_turn(&mut socket, &session, &name, &expect);

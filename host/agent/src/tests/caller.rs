@@ -27,6 +27,7 @@ fn parts(host: &Host) -> AgentParts {
         config: its.config.clone(),
         models: its.models.clone(),
         new_turn_id: its.new_turn_id.clone(),
+        telemetry: its.telemetry.clone(),
     }
 }
 

@@ -1,8 +1,6 @@
 //! The same thing is not said twice: what is found is taken one by one, and a text that says what
 //! one before it said loses by how much it does (maximal marginal relevance).
 
-use std::cmp::Ordering;
-
 /// Texts that share less than this of their words are about different things.
 const ALIKE: f64 = 0.5;
 
@@ -53,17 +51,11 @@ pub fn without_repeats(scored: &[(f64, Words)], limit: usize, diversity: f64) ->
 
 /// How much of the words of both are in both.
 fn shared(one: &Words, other: &Words) -> f64 {
-    let (mut left, mut right) = (one.0.iter().peekable(), other.0.iter().peekable());
-    let mut both = 0;
-    while let (Some(a), Some(b)) = (left.peek(), right.peek()) {
-        match a.cmp(b) {
-            Ordering::Less => drop(left.next()),
-            Ordering::Greater => drop(right.next()),
-            Ordering::Equal => {
-                both += 1;
-                (left.next(), right.next());
-            }
-        }
+    let (mut left, mut right, mut both) = (0, 0, 0);
+    while let (Some(a), Some(b)) = (one.0.get(left), other.0.get(right)) {
+        both += usize::from(a == b);
+        left += usize::from(a <= b);
+        right += usize::from(a >= b);
     }
     let all = one.0.len() + other.0.len() - both;
     #[expect(clippy::cast_precision_loss, reason = "a text has few words")]

@@ -394,7 +394,10 @@ mod tests {
     use super::*;
 
     fn issuer(says: bool) -> Issuer {
-        Issuer { issuer: "https://as.example".into(), says_who_answers: says, ..Issuer::default() }
+        let mut issuer = Issuer::default();
+        issuer.issuer = "https://as.example".into();
+        issuer.says_who_answers = says;
+        issuer
     }
 
     #[track_caller]
