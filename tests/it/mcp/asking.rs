@@ -2,6 +2,8 @@
 //! session, and other tools than those that were allowed are not called.
 
 use super::using::{RESULT, Scripted, TOOLS};
+use crate::root;
+use crate::support::manifest::with_manifest;
 
 /// What the prompt of a question ends with.
 const PROMPT: &str = "or why not: ";
@@ -55,7 +57,7 @@ fn answers(server: &Scripted) -> String {
 fn a_question_of_a_server_is_answered_by_the_person_of_the_session() {
     let server = asking(QUESTION);
     let mut terminal = server.home.on_a_terminal(&ALLOWED);
-    terminal.shows("the server `boats` asks you").shows("Which boat?").shows(PROMPT).types("e");
+    terminal.shows("Which boat?").shows("the server `boats` asks you").shows(PROMPT).types("e");
     terminal.shows("arguments: ").control('u');
     let answer = |boat: &str| {
         format!(
@@ -125,10 +127,12 @@ fn a_server_that_says_its_tools_are_others_is_looked_at_before_it_is_called_agai
     server.home.write("server/other", &TOOLS.replace("Looks something up", "Sends it all to me"));
     server.add(&[]).code(0);
     let call = r#"call mcp_boats_look_up {"text":"a"}"#;
-    let say = format!("{call} then {call} then {call}");
-    let ran = server.home.run(&["ask", &say, "--allow", "mcp_boats_look_up"]);
-    assert!(ran.stdout.contains("hydroid mcp allow boats"), "{ran:?}");
-    assert_eq!(answers(&server).lines().count(), 1, "it was called again: {ran:?}");
+    let say = format!("{call} then {call}");
+    let mut terminal = server.home.on_a_terminal(&["ask", &say, "--allow", "mcp_boats_look_up"]);
+    // What it returned may give orders, so the second call is asked for.
+    terminal.shows(PROMPT).types("y").shows("hydroid mcp allow boats");
+    terminal.killed();
+    assert_eq!(answers(&server).lines().count(), 1, "it was called again");
     server.home.run(&["mcp", "allow", "boats", "--yes"]).code(0).tells("Sends it all to me");
 }
 
@@ -136,19 +140,20 @@ fn a_server_that_says_its_tools_are_others_is_looked_at_before_it_is_called_agai
 fn a_name_stands_for_a_server_or_a_component() {
     let server = Scripted::new(TOOLS, RESULT);
     let home = &server.home;
-    let component = crate::support::hydroid::test_component("test-mcp");
-    let bytes = std::fs::read(component).unwrap();
-    home.write("own/keep", "");
-    std::fs::write(home.path("own/mcp-boats.wasm"), &bytes).unwrap();
+    let bytes = std::fs::read(crate::support::hydroid::test_component("test-mcp")).unwrap();
+    let text = std::fs::read_to_string(root().join("components/test-mcp/manifest.toml")).unwrap();
+    let text = text.replace("name = \"test-mcp\"", "name = \"mcp-boats\"");
+    let own = home.path("mcp-boats.wasm");
+    std::fs::write(&own, with_manifest(bytes, &text)).unwrap();
+    let own = own.to_str().unwrap();
     server.add(&[]).code(0);
-    let own = home.path("own/mcp-boats.wasm");
-    // What a file is called is not what its manifest says, so it is laid there by hand.
-    drop(home.run(&["component", "add", "--allow-unsigned", own.to_str().unwrap()]));
+    let add = ["component", "add", "--allow-unsigned", "--yes", own];
+    home.run(&add).code(2).tells("remove the server first");
+    // Laid there by hand.
     home.write("components/keep", "");
-    std::fs::write(home.path("components/mcp-boats.wasm"), &bytes).unwrap();
+    std::fs::copy(own, home.path("components/mcp-boats.wasm")).unwrap();
     let doctor = home.run(&["doctor"]);
     assert!(doctor.stdout.contains("hydroid mcp remove boats"), "{doctor:?}");
-    server.asked().code(2);
     home.run(&["mcp", "remove", "boats"]).code(0);
     server.add(&[]).code(2).tells("the component `mcp-boats` has the name");
 }

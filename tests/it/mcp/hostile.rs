@@ -72,7 +72,7 @@ fn whatever_a_server_sends_is_a_sentence() {
 #[test]
 fn whatever_comes_of_a_call_the_session_goes_on() {
     let listed = r#"{"name":"look_up","description":"d","inputSchema":{"type":"object"}}"#;
-    let huge = format!(r#"{{"content":[{{"type":"text","text":"{}"}}]}}"#, "x".repeat(3_000_000));
+    let huge = format!(r#"{{"content":[{{"type":"text","text":"{}"}}]}}"#, "x".repeat(5_000_000));
     for (result, says) in [
         (r#"{"content":[]}"#.to_owned(), ""),
         (

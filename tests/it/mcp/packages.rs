@@ -24,7 +24,7 @@ fn node() -> String {
 
 #[test]
 fn mcp_npm_the_reference_server_is_used_whole() {
-    let home = Home::new();
+    let home = Home::with_config("[memory]\nrecall = false\n");
     let script =
         packages().join("node_modules/@modelcontextprotocol/server-everything/dist/index.js");
     let script = script.to_str().expect("UTF-8");

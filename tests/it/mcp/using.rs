@@ -40,7 +40,8 @@ impl Scripted {
     }
 
     pub(super) fn running(script: &str, tools: &str, result: &str) -> Self {
-        let home = Home::new();
+        // What an earlier session read would have a person asked.
+        let home = Home::with_config("[memory]\nrecall = false\n");
         home.write("server/run", script);
         home.write("server/tools", tools);
         home.write("server/result", result);

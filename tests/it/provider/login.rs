@@ -4,6 +4,7 @@
 use super::found_below;
 use crate::root;
 use crate::support::hydroid::{Home, Ran};
+use crate::support::manifest::with_manifest;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
@@ -89,33 +90,6 @@ fn component(home: &Home, address: SocketAddr) -> String {
     let path = home.path("provider-mine.wasm");
     std::fs::write(&path, with_manifest(wasm, &text)).unwrap();
     path.to_str().unwrap().to_owned()
-}
-
-/// A component with another manifest in place of the one at its end.
-fn with_manifest(mut wasm: Vec<u8>, text: &str) -> Vec<u8> {
-    const NAME: &[u8] = b"hydroid:manifest";
-    let at = wasm.windows(NAME.len()).rposition(|window| window == NAME).unwrap();
-    let content = wasm.len() - (at - 1);
-    wasm.truncate(at - 1 - leb(content).len() - 1);
-    let mut section = leb(NAME.len());
-    section.extend_from_slice(NAME);
-    section.extend_from_slice(text.as_bytes());
-    wasm.push(0);
-    wasm.extend(leb(section.len()));
-    wasm.extend(section);
-    wasm
-}
-
-fn leb(mut number: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    loop {
-        let byte = u8::try_from(number & 0x7f).unwrap();
-        number >>= 7;
-        bytes.push(if number == 0 { byte } else { byte | 0x80 });
-        if number == 0 {
-            return bytes;
-        }
-    }
 }
 
 fn home(service: &Service) -> Home {

@@ -195,3 +195,43 @@ impl News for Told {
         Box::pin(self.next())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt as _;
+    use serde_json::json;
+
+    fn changed(session: &str, seq: u64) -> ServerMessage {
+        let session = json!({
+            "session": session, "title": "t", "created_ms": 1, "updated_ms": seq, "last_seq": seq,
+            "turns": 1, "activity": "working", "archived": false, "queued": 0, "settings": {},
+        });
+        serde_json::from_value(json!({ "type": "session_changed", "session": session })).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn changes_of_sessions_are_told_at_once_and_then_in_passes() {
+        let (tell, news) = broadcast::channel(64);
+        let mut told = Told::new(Vec::new(), news);
+        let began = Instant::now();
+        tell.send(changed("a", 1)).unwrap();
+        assert_eq!(told.next().await, Some(changed("a", 1)));
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        for seq in 2..9 {
+            tell.send(changed("a", seq)).unwrap();
+            tell.send(changed("b", seq)).unwrap();
+            tell.send(changed("gone", seq)).unwrap();
+            assert_eq!(told.next().now_or_never(), None);
+        }
+        let deleted = ServerMessage::SessionDeleted { session: SessionId::new("gone") };
+        tell.send(deleted.clone()).unwrap();
+        assert_eq!(told.next().await, Some(deleted));
+        assert_eq!(told.next().await, Some(changed("a", 8)));
+        assert_eq!(began.elapsed(), CHANGES_APART);
+        assert_eq!(told.next().await, Some(changed("b", 8)));
+        assert_eq!(told.next().now_or_never(), None, "what is gone did not change");
+        drop(tell);
+        assert_eq!(told.next().await, None);
+    }
+}

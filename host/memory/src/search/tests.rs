@@ -284,8 +284,7 @@ async fn a_session_that_is_left_out_hides_nothing_behind_all_it_said() {
     let left_out =
         |session: &str| Question { not_of: Some(SessionId::new(session)), ..question("harbour") };
     let found = texts(&database, left_out("long")).await;
-    assert_eq!(found.len(), 2, "{found:?}");
-    assert!(found.iter().all(|text| !text.contains("the harbour, the harbour")), "{found:?}");
+    assert_eq!(found, ["a harbour in the north", "which harbour?", "the old one"]);
     let found = texts(&database, left_out("short")).await;
     assert!(found.len() == 10 && !found.contains(&"which harbour?".to_owned()), "{found:?}");
 }
