@@ -200,10 +200,12 @@ fn turns(
     drop(held);
     let took = service.took();
     let times = times.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut overheads: Vec<Duration> = times
-        .iter()
-        .map(|(name, time)| time.saturating_sub(took.get(name).copied().unwrap_or_default()))
-        .collect();
+    let beyond = |(name, time): (&String, &Duration)| {
+        let took =
+            took.get(name).with_context(|| format!("the service knows nothing of {name}"))?;
+        Ok(time.saturating_sub(*took))
+    };
+    let mut overheads = times.iter().map(beyond).collect::<Result<Vec<Duration>>>()?;
     overheads.sort_unstable();
     let failures = std::mem::take(&mut *failures.lock().unwrap_or_else(PoisonError::into_inner));
     Ok(Outcome { wall, overheads, failures })

@@ -2,6 +2,7 @@
 //! adds can be told from it. It knows one request of OpenAI's chat completions and checks nothing.
 
 use anyhow::{Context, Result};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -95,17 +96,54 @@ fn serve(stream: &TcpStream, pieces: usize, pause: Duration, took: &Took) -> std
         )?;
         chunk(&mut stream, "[DONE]")?;
         stream.write_all(b"0\r\n\r\n")?;
-        let body = String::from_utf8_lossy(&body);
-        // The last words are those the request is about.
-        if let Some(at) = body.rfind("load-") {
-            let name: String = body[at..].chars().take_while(|letter| *letter != '.').collect();
+        if let Some(name) = said(&body) {
             let mut took = took.lock().unwrap_or_else(PoisonError::into_inner);
-            took.insert(format!("{name}."), began.elapsed());
+            took.insert(name, began.elapsed());
         }
+    }
+}
+
+/// What the person said last. What memory found stands beside it and names other turns, but never
+/// alone on a line.
+fn said(body: &[u8]) -> Option<String> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let said = body["messages"].as_array()?.iter().rfind(|message| message["role"] == "user")?;
+    let whole = |text: &Value| {
+        let lines = text.as_str()?.lines();
+        lines
+            .map(str::trim)
+            .find(|line| line.starts_with("load-") && line.ends_with('.'))
+            .map(str::to_owned)
+    };
+    match &said["content"] {
+        Value::Array(parts) => parts.iter().find_map(|part| whole(&part["text"])),
+        text => whole(text),
     }
 }
 
 fn chunk(stream: &mut &TcpStream, data: &str) -> std::io::Result<()> {
     let event = format!("data: {data}\n\n");
     stream.write_all(format!("{:x}\r\n{event}\r\n", event.len()).as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_person_said_last_is_told_from_what_memory_found() {
+        let found = "<found>\n- you said: load-0-9-9.\n</found>";
+        for content in [
+            serde_json::json!("load-0-1-2."),
+            serde_json::json!(format!("load-0-1-2.\n\n{found}")),
+            serde_json::json!([{"type": "text", "text": found}, {"type": "text", "text": "load-0-1-2."}]),
+        ] {
+            let body = serde_json::json!({"messages": [
+                {"role": "user", "content": "load-0-1-1."}, {"role": "assistant", "content": "piece 0"},
+                {"role": "user", "content": content},
+            ]});
+            assert_eq!(said(body.to_string().as_bytes()).as_deref(), Some("load-0-1-2."));
+        }
+        assert_eq!(said(b"{}"), None);
+    }
 }
