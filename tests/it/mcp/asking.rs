@@ -98,6 +98,19 @@ fn a_question_is_declined_where_its_person_declines_or_is_not_there() {
 }
 
 #[test]
+fn what_a_person_types_for_a_server_reaches_it_as_it_was_typed() {
+    let server = asking(QUESTION);
+    let call = ["mcp", "call", "boats", "Look-Up", r#"{"text":"a"}"#];
+    let mut terminal = server.home.on_a_terminal(&call);
+    terminal.shows("Which boat?").shows("boat (string): ").types("Ada of York");
+    terminal.shows("seats (integer, 4 if empty): ").types("");
+    terminal.ends_with(0);
+    let answers = answers(&server);
+    assert!(answers.contains(r#""boat":"Ada of York""#), "{answers}");
+    assert!(answers.contains(r#""seats":4"#), "{answers}");
+}
+
+#[test]
 fn what_a_server_may_not_have_it_does_not_get() {
     let server = asking(SAMPLING);
     let hello = std::fs::read_to_string(server.home.path("server/hello")).unwrap();

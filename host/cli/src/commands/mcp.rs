@@ -16,14 +16,12 @@ use crate::env::Environment;
 use crate::exit::{Exit, usage};
 use crate::load::Setting;
 use crate::servers::{read_book, write_book};
-use crate::terminal::Style;
 use crate::wire::Ground;
 use anyhow::{Context, Result};
 use hydroid_core::audit::AuditAction;
 use hydroid_core::config::did_you_mean;
 use hydroid_core::harmless::exact;
 use hydroid_mcp::{Book, Place, Server};
-use std::io::Write;
 use std::sync::Arc;
 
 /// Runs the command.
@@ -97,26 +95,4 @@ fn place_of(server: &Server) -> String {
             command.iter().map(|word| exact(word)).collect::<Vec<_>>().join(" ")
         }
     }
-}
-
-/// True if the person says yes; where nobody is there, an error that names the flag.
-fn confirmed(ground: &Ground, question: &str, yes: bool) -> Result<bool> {
-    if yes {
-        return Ok(true);
-    }
-    if !ground.terminal.interactive {
-        return Err(usage(format!(
-            "{question} Nobody is here to be asked; add `--yes` to say yes"
-        )));
-    }
-    let shown = ground.terminal.styled(Style::Ask, question);
-    Ok(matches!(answered(&format!("{shown} [y/N] "))?.as_str(), "y" | "yes"))
-}
-
-fn answered(question: &str) -> Result<String> {
-    let mut error = std::io::stderr().lock();
-    write!(error, "{question}").and_then(|()| error.flush())?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer).context("the terminal cannot be read")?;
-    Ok(answer.trim().to_ascii_lowercase())
 }

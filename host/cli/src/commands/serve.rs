@@ -121,7 +121,7 @@ pub(crate) fn bind_setting(serve: &Serve) -> Result<Option<Setting>> {
 }
 
 /// Resolves at Ctrl-C or a polite kill.
-async fn signalled() {
+pub(super) async fn signalled() {
     let watch = |kind| signal(kind);
     match (watch(SignalKind::interrupt()), watch(SignalKind::terminate())) {
         (Ok(mut interrupt), Ok(mut terminate)) => {

@@ -127,11 +127,16 @@ pub(in crate::commands) fn confirmed(ground: &Ground, question: &str, flag: &str
 }
 
 fn answered(question: &str) -> Result<String> {
+    Ok(typed(question)?.unwrap_or_default().to_ascii_lowercase())
+}
+
+/// A line as it was typed, without the space around it; none where what is typed has ended.
+pub(in crate::commands) fn typed(question: &str) -> Result<Option<String>> {
     let mut error = std::io::stderr().lock();
     write!(error, "{question}").and_then(|()| error.flush())?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer).context("the terminal cannot be read")?;
-    Ok(answer.trim().to_ascii_lowercase())
+    let mut line = String::new();
+    let read = std::io::stdin().read_line(&mut line).context("the terminal cannot be read")?;
+    Ok((read > 0).then(|| line.trim().to_owned()))
 }
 
 /// Allows what a manifest wants, beside what was allowed before.

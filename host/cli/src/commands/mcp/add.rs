@@ -1,9 +1,10 @@
 //! `hydroid mcp add`: a server is shown as it would be used, and asked about, before it is.
 
 use super::allow::{self, Looked};
-use super::{confirmed, deed};
+use super::deed;
 use crate::args::AddServer;
 use crate::audited::audit;
+use crate::commands::component::question;
 use crate::exit::{Exit, usage};
 use crate::servers::{component_of, digest_of, read_book, write_book};
 use crate::stopped::refuse_if_stopped;
@@ -52,7 +53,7 @@ pub(super) async fn run(ground: &Ground, wish: AddServer) -> Result<Exit> {
             "{name} would start `{}` with {given}. It is not in a sandbox: it can do whatever your own programs can. Start it?",
             shown.join(" ")
         );
-        if !confirmed(ground, &question, yes)? {
+        if !yes && !question::confirmed(ground, &question, "--yes")? {
             terminal::say("nothing was added");
             return Ok(Exit::Error);
         }

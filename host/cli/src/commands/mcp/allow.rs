@@ -1,8 +1,9 @@
 //! `hydroid mcp allow`: what a server says of its tools now is shown, and becomes what a model is
 //! told. The same is asked when a server is added.
 
-use super::{confirmed, deed, known, place_of};
+use super::{deed, known, place_of};
 use crate::audited::audit;
+use crate::commands::component::question;
 use crate::exit::Exit;
 use crate::servers::{self, digest_of, keep_pinned, read_book, write_book};
 use crate::stopped::refuse_if_stopped;
@@ -47,7 +48,7 @@ pub(super) async fn run(ground: &Ground, name: &str, yes: bool) -> Result<Exit> 
                 "{} is another file than the one you allowed. {name} is not in a sandbox. Start it as it is now?",
                 changed.join(", ")
             );
-            if !confirmed(ground, &question, yes)? {
+            if !yes && !question::confirmed(ground, &question, "--yes")? {
                 terminal::say("nothing was allowed");
                 return Ok(Exit::Error);
             }
@@ -119,7 +120,7 @@ pub(super) fn asked(
         "A model would be told this of {} tools, in the words of {name}, and be asked about each call unless a rule allows it. Allow?",
         pinned.tools.len()
     );
-    confirmed(ground, &question, yes)
+    Ok(yes || question::confirmed(ground, &question, "--yes")?)
 }
 
 /// What is another than before.

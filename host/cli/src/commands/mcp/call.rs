@@ -3,6 +3,7 @@
 
 use super::known;
 use crate::args::CallServer;
+use crate::commands::component::question;
 use crate::exit::{Exit, usage};
 use crate::servers::{self, read_book};
 use crate::stopped::refuse_if_stopped;
@@ -106,8 +107,8 @@ fn typed(asked: &Elicitation) -> Option<Elicited> {
         let suggested = about.get("default");
         let hint = suggested.map(|its| format!(", {its} if empty")).unwrap_or_default();
         let choices = about.get("enum").map(|its| format!(", one of {its}")).unwrap_or_default();
-        let question = harmless(&format!("{name} ({kind}{choices}{hint}): "));
-        let answer = super::answered(&question).ok()?;
+        let prompt = harmless(&format!("{name} ({kind}{choices}{hint}): "));
+        let answer = question::typed(&prompt).ok()??;
         if answer == "-" {
             return Some(Elicited::Declined);
         }

@@ -2,6 +2,7 @@
 //! call. Standard output belongs to the protocol here.
 
 use crate::args::ServeMcp;
+use crate::commands::serve::signalled;
 use crate::daemon::Tokens;
 use crate::env::Environment;
 use crate::exit::{Exit, usage};
@@ -20,7 +21,6 @@ use hydroid_mcp::{Offering, ServeSettings};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// Where programs speak, as rules of the policy name it.
 const CHANNEL: &str = "mcp";
@@ -72,7 +72,7 @@ pub(super) async fn run(
             let serving = offering.serve_streams(tokio::io::stdin(), tokio::io::stdout());
             tokio::select! {
                 served = serving => served.map_err(|problem| anyhow!("the client cannot be served: {problem}"))?,
-                () = told_to_end() => {}
+                () = signalled() => {}
             }
             Ok(Exit::Done)
         }
@@ -105,7 +105,7 @@ async fn over_http(ground: &Ground, offering: Offering) -> Result<Exit> {
         bound.scheme(),
         bound.address()
     ));
-    bound.serve(told_to_end()).await;
+    bound.serve(signalled()).await;
     Ok(Exit::Done)
 }
 
@@ -127,19 +127,4 @@ fn chosen(
         chosen.insert(ComponentId::new(name));
     }
     Ok(chosen)
-}
-
-async fn told_to_end() {
-    match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
-        (Ok(mut interrupt), Ok(mut terminate)) => {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-        }
-        (Err(error), _) | (_, Err(error)) => {
-            tracing::error!(%error, "signals cannot be watched");
-            std::future::pending().await
-        }
-    }
 }
