@@ -8,15 +8,16 @@ mod watch;
 
 use hydroid_core::ports::{AskedCall, Caller, Callers, CancelFlag};
 use hydroid_core::tool::ToolOutput;
-use input::Rounds;
-use offered::Offered;
+use input::{Next, Rounds};
+use offered::{Offer, Offered};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, CompletionInfo,
-    ErrorCode, GetPromptRequestParams, GetPromptResponse, Implementation, JsonObject,
-    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
-    LoggingLevel, PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams,
-    ReadResourceResponse, Reference, ServerCapabilities, ServerConfig, SetLevelRequestParams,
-    SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
+    ErrorCode, GetPromptRequestParams, GetPromptResponse, Implementation, InputRequiredResult,
+    InputResponses, JsonObject, ListPromptsResult, ListResourceTemplatesResult,
+    ListResourcesResult, ListToolsResult, LoggingLevel, PaginatedRequestParams, ProtocolVersion,
+    ReadResourceRequestParams, ReadResourceResponse, Reference, ServerCapabilities, ServerConfig,
+    SetLevelRequestParams, SubscribeRequestParams, SubscriptionFilter, Tool,
+    UnsubscribeRequestParams,
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
@@ -140,6 +141,26 @@ impl Offering {
             .map_err(|problem| ErrorData::internal_error(problem, None))
     }
 
+    /// Calls a tool until it has a result or the client has to bring something first. What it
+    /// brought already is its answers and the state it was given.
+    async fn rounds(
+        &self,
+        tool: &Offer,
+        arguments: &JsonObject,
+        (answers, state): (Option<InputResponses>, Option<String>),
+        context: &RequestContext<RoleServer>,
+    ) -> Result<Ended, ErrorData> {
+        let mut rounds = Rounds::begin(&self.shared.seal, tool, arguments, answers, state)?;
+        loop {
+            let output = self.run(&tool.spec.name, rounds.arguments(), context).await?;
+            match rounds.next(output, context).await? {
+                Next::Done(output) => return Ok(Ended::Done(output)),
+                Next::Ask(wanted) => return Ok(Ended::Ask(wanted)),
+                Next::Again => {}
+            }
+        }
+    }
+
     /// Runs a call for a client. The error is one of the protocol: the call was never decided on.
     async fn run(
         &self,
@@ -171,6 +192,14 @@ impl Offering {
         told.await;
         ran.map_err(|problem| ErrorData::internal_error(problem, None))
     }
+}
+
+/// How the rounds of a call end.
+enum Ended {
+    /// With its result.
+    Done(ToolOutput),
+    /// With what the client has to bring before it goes on.
+    Ask(InputRequiredResult),
 }
 
 /// The protocol has no sessions since 2026-07-28; what a client read is kept for all of them.
@@ -230,23 +259,11 @@ impl ServerHandler for Offering {
         let offered = self.offered();
         let tool = offered.tool(&request.name).ok_or_else(|| unknown("tool", &request.name))?;
         let arguments = request.arguments.unwrap_or_default();
-        let mut rounds = Rounds::begin(
-            &self.shared.seal,
-            tool,
-            &arguments,
-            request.input_responses,
-            request.request_state,
-        )?;
-        loop {
-            let output = self.run(&request.name, rounds.arguments(), &context).await?;
-            match rounds.next(output, &context).await? {
-                input::Next::Done(output) => {
-                    return Ok(results::of_call(output, tool.promises_data()).into());
-                }
-                input::Next::Ask(wanted) => return Ok(wanted.into()),
-                input::Next::Again => {}
-            }
-        }
+        let brought = (request.input_responses, request.request_state);
+        Ok(match self.rounds(tool, &arguments, brought, &context).await? {
+            Ended::Done(output) => results::of_call(output, tool.promises_data()).into(),
+            Ended::Ask(wanted) => wanted.into(),
+        })
     }
 
     async fn list_prompts(
@@ -265,24 +282,14 @@ impl ServerHandler for Offering {
         let offered = self.offered();
         let tool = offered.prompt(&request.name).ok_or_else(|| unknown("prompt", &request.name))?;
         let arguments = request.arguments.unwrap_or_default();
-        let mut rounds = Rounds::begin(
-            &self.shared.seal,
-            tool,
-            &arguments,
-            request.input_responses,
-            request.request_state,
-        )?;
-        loop {
-            let output = self.run(&tool.spec.name, rounds.arguments(), &context).await?;
-            match rounds.next(output, &context).await? {
-                input::Next::Done(output) => {
-                    let description = Some(tool.spec.description.clone());
-                    return Ok(results::of_prompt(output, description)?.into());
-                }
-                input::Next::Ask(wanted) => return Ok(wanted.into()),
-                input::Next::Again => {}
+        let brought = (request.input_responses, request.request_state);
+        Ok(match self.rounds(tool, &arguments, brought, &context).await? {
+            Ended::Done(output) => {
+                let description = Some(tool.spec.description.clone());
+                results::of_prompt(output, description)?.into()
             }
-        }
+            Ended::Ask(wanted) => wanted.into(),
+        })
     }
 
     async fn list_resources(

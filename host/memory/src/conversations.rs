@@ -122,14 +122,10 @@ impl StoredSessions for Database {
         session: &'a SessionId,
         key: &'a ClientKey,
     ) -> BoxFuture<'a, Result<bool, StoreError>> {
-        let (user, session, key) = (user.to_string(), session.to_string(), key.to_string());
-        Box::pin(self.read_memory("look for a message", async move |connection| {
-            let sql = "SELECT 1 FROM entries JOIN sessions ON sessions.id = entries.session_id
-                WHERE session_id = ?1 AND user_id = ?2
-                    AND kind = 'turn_started' AND json ->> '$.key' = ?3";
-            let mut rows = connection.query(sql, [session, user, key]).await?;
-            Ok(rows.next().await?.is_some())
-        }))
+        let sql = "SELECT 1 FROM entries JOIN sessions ON sessions.id = entries.session_id
+            WHERE session_id = ?1 AND user_id = ?2
+                AND kind = 'turn_started' AND json ->> '$.key' = ?3";
+        Box::pin(has_key(self, sql, [session.to_string(), user.to_string(), key.to_string()]))
     }
 
     fn was_steered<'a>(
@@ -138,15 +134,11 @@ impl StoredSessions for Database {
         session: &'a SessionId,
         key: &'a ClientKey,
     ) -> BoxFuture<'a, Result<bool, StoreError>> {
-        let (user, session, key) = (user.to_string(), session.to_string(), key.to_string());
-        Box::pin(self.read_memory("look for a message", async move |connection| {
-            // Without an index: it is rare, and the entries of one session are read in no time.
-            let sql = "SELECT 1 FROM entries JOIN sessions ON sessions.id = entries.session_id
-                WHERE session_id = ?1 AND user_id = ?2
-                    AND kind = 'steered' AND json ->> '$.key' = ?3";
-            let mut rows = connection.query(sql, [session, user, key]).await?;
-            Ok(rows.next().await?.is_some())
-        }))
+        // Without an index: it is rare, and the entries of one session are read in no time.
+        let sql = "SELECT 1 FROM entries JOIN sessions ON sessions.id = entries.session_id
+            WHERE session_id = ?1 AND user_id = ?2
+                AND kind = 'steered' AND json ->> '$.key' = ?3";
+        Box::pin(has_key(self, sql, [session.to_string(), user.to_string(), key.to_string()]))
     }
 
     fn with_an_open_turn<'a>(
@@ -309,6 +301,20 @@ async fn begun_with(
     let mut rows = connection.query(sql, [user.as_str(), key.as_str()]).await?;
     let begun = rows.next().await?.map(|row| row.get::<String>(0)).transpose()?;
     Ok(begun.map(SessionId::new))
+}
+
+/// Whether a session of a user has an entry with a client's key. The kind stands in the statement,
+/// since an index holds entries of one kind.
+async fn has_key(
+    database: &Database,
+    sql: &'static str,
+    values: [String; 3],
+) -> Result<bool, StoreError> {
+    database
+        .read_memory("look for a message", async move |connection| {
+            Ok(connection.query(sql, values).await?.next().await?.is_some())
+        })
+        .await
 }
 
 async fn note_key(

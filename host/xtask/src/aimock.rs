@@ -1,10 +1,10 @@
 //! The independent scripted model server that some tests talk to: `aimock`, an npm package.
 //! Installed from a lock file into `target/`, never into the system.
 
-use crate::{cargo, paths, test};
-use anyhow::{Context, Result, bail};
+use crate::{cargo, packages, paths, test};
+use anyhow::{Result, bail};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 /// Tells the tests where the program is.
@@ -27,22 +27,12 @@ pub(crate) fn install() -> Result<Option<PathBuf>> {
     let source = paths::root().join("tests/fixtures/aimock");
     let target = paths::root().join("target/aimock");
     let program = target.join("node_modules/.bin/aimock");
-    if is_current(&FILES, &source, &target) && program.exists() {
+    if packages::is_current(&FILES, &source, &target) && program.exists() {
         return Ok(Some(program));
     }
-    println!("installing aimock into {}", test::relative(&target));
-    fs::create_dir_all(&target).with_context(|| format!("cannot create `{}`", target.display()))?;
-    for file in FILES {
-        fs::copy(source.join(file), target.join(file))
-            .with_context(|| format!("cannot copy `{}`", source.join(file).display()))?;
-    }
-    let mut npm = Command::new("npm");
-    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&target);
-    if let Err(error) = cargo::run(&mut npm) {
-        // Without the marker files the next run tries again.
-        FILES.iter().for_each(|file| drop(fs::remove_file(target.join(file))));
-        return Err(error).context("cannot install aimock: npm needs its package registry once");
-    }
+    // With the lock file in place and the program gone, it is installed again.
+    drop(fs::remove_file(target.join(FILES[0])));
+    packages::of_npm(&FILES, &source, &target, "aimock")?;
     if !program.exists() {
         bail!("aimock was installed, but `{}` is not there", test::relative(&program));
     }
@@ -65,14 +55,6 @@ pub(crate) fn has_node() -> bool {
     cargo::works("npm", &["--version"]) && node_version().is_some_and(|major| major >= NODE)
 }
 
-/// True if what is installed is what the lock file says.
-pub(crate) fn is_current(files: &[&str], source: &Path, target: &Path) -> bool {
-    files.iter().all(|file| {
-        let (wanted, got) = (fs::read(source.join(file)), fs::read(target.join(file)));
-        wanted.is_ok_and(|wanted| got.is_ok_and(|got| wanted == got))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,20 +64,5 @@ mod tests {
         assert_eq!(major("v20.20.2\n"), Some(20));
         assert_eq!(major("20"), None);
         assert_eq!(major(""), None);
-    }
-
-    #[test]
-    fn another_lock_file_means_another_install() {
-        let (source, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        for file in FILES {
-            fs::write(source.path().join(file), "1").unwrap();
-        }
-        assert!(!is_current(&FILES, source.path(), target.path()));
-        for file in FILES {
-            fs::write(target.path().join(file), "1").unwrap();
-        }
-        assert!(is_current(&FILES, source.path(), target.path()));
-        fs::write(source.path().join("package-lock.json"), "2").unwrap();
-        assert!(!is_current(&FILES, source.path(), target.path()));
     }
 }

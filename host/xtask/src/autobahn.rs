@@ -2,7 +2,7 @@
 //! which is made of the same parts as its socket. Not a part of CI: the suite needs Python 2.7.
 
 use crate::serving::Serving;
-use crate::{aimock, cargo, paths, test};
+use crate::{cargo, packages, paths, test};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -81,7 +81,7 @@ impl Suite {
         let source = paths::root().join("tests/fixtures/autobahn");
         let directory = paths::root().join("target/autobahn");
         let suite = Self { python, directory };
-        if aimock::is_current(&FILES, &source, &suite.directory) {
+        if packages::is_current(&FILES, &source, &suite.directory) {
             return Ok(suite);
         }
         println!("installing the suite into {}", test::relative(&suite.directory));

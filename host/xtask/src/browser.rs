@@ -1,11 +1,9 @@
 //! The real browser that some tests drive: Chromium of the system, and two npm packages that are
 //! installed from a lock file into `target/`. No browser is downloaded.
 
-use crate::{aimock, cargo, paths, test};
-use anyhow::{Context, Result};
-use std::fs;
+use crate::{aimock, cargo, packages, paths};
+use anyhow::Result;
 use std::path::PathBuf;
-use std::process::Command;
 
 /// Tells the tests where the packages are.
 pub(crate) const PACKAGES: &str = "HYDROID_BROWSER_PACKAGES";
@@ -33,22 +31,7 @@ pub(crate) fn install() -> Result<Option<Browser>> {
         return Ok(None);
     };
     let source = paths::root().join("tests/fixtures/browser");
-    let packages = paths::root().join("target/browser");
-    if !aimock::is_current(&FILES, &source, &packages) {
-        println!("installing what drives the browser into {}", test::relative(&packages));
-        fs::create_dir_all(&packages)
-            .with_context(|| format!("cannot create `{}`", packages.display()))?;
-        for file in FILES {
-            fs::copy(source.join(file), packages.join(file))
-                .with_context(|| format!("cannot copy `{}`", source.join(file).display()))?;
-        }
-        let mut npm = Command::new("npm");
-        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&packages);
-        if let Err(error) = cargo::run(&mut npm) {
-            // Without the marker files the next run tries again.
-            FILES.iter().for_each(|file| drop(fs::remove_file(packages.join(file))));
-            return Err(error).context("npm needs its package registry once");
-        }
-    }
-    Ok(Some(Browser { packages, program }))
+    let target = paths::root().join("target/browser");
+    packages::of_npm(&FILES, &source, &target, "what drives the browser")?;
+    Ok(Some(Browser { packages: target, program }))
 }

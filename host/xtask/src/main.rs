@@ -33,6 +33,7 @@ mod test;
 
 mod aimock;
 mod cargo;
+mod packages;
 mod page;
 mod paths;
 mod python;

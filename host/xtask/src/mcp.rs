@@ -2,7 +2,7 @@
 //! `hydroid`, as a server and as a client. The suite, and a Node.js that runs it, are installed
 //! from a lock file into `target/`.
 
-use crate::{aimock, cargo, components, paths, test};
+use crate::{aimock, cargo, components, packages, paths};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -31,22 +31,7 @@ pub(crate) fn install() -> Result<Option<PathBuf>> {
     }
     let source = paths::root().join("tests/fixtures/mcp");
     let target = paths::root().join("target/mcp");
-    if !aimock::is_current(&FILES, &source, &target) {
-        println!("installing the suite of MCP into {}", test::relative(&target));
-        fs::create_dir_all(&target)
-            .with_context(|| format!("cannot create `{}`", target.display()))?;
-        for file in FILES {
-            fs::copy(source.join(file), target.join(file))
-                .with_context(|| format!("cannot copy `{}`", source.join(file).display()))?;
-        }
-        let mut npm = Command::new("npm");
-        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&target);
-        if let Err(error) = cargo::run(&mut npm) {
-            // Without the marker files the next run tries again.
-            FILES.iter().for_each(|file| drop(fs::remove_file(target.join(file))));
-            return Err(error).context("npm needs its package registry once");
-        }
-    }
+    packages::of_npm(&FILES, &source, &target, "the suite of MCP")?;
     Ok(node(&target).map(|_| target))
 }
 

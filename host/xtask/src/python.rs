@@ -1,7 +1,7 @@
 //! The Python packages that judge the listener as strangers: the official client of OpenAI, and
 //! schemathesis. Installed as they are pinned, into `target/`, never into the system.
 
-use crate::{aimock, cargo, paths, test};
+use crate::{cargo, packages, paths, test};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ pub(crate) fn install() -> Result<Option<PathBuf>> {
     let source = paths::root().join("tests/fixtures/python");
     let target = paths::root().join("target/python");
     let python = target.join("bin/python");
-    if aimock::is_current(&FILES, &source, &target) && python.exists() {
+    if packages::is_current(&FILES, &source, &target) && python.exists() {
         return Ok(Some(python));
     }
     println!("installing Python packages into {}", test::relative(&target));

@@ -18,6 +18,13 @@ use hydroid_core::protocol::{InstalledComponent, ModelOffer, Notification};
 type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
 impl FakeJournal {
+    fn any<'a>(&self, session: &SessionId, wanted: impl Fn(&Entry) -> bool) -> Answer<'a, bool> {
+        let found = self.stored(session.as_str()).iter().any(|stored| wanted(&stored.entry));
+        async move { Ok(found) }.boxed()
+    }
+}
+
+impl FakeJournal {
     fn of(&self, user: &UserId, session: &SessionId) -> Result<StoredSession, StoreError> {
         let sessions = self.sessions.lock().unwrap();
         let (new, entries) = sessions
@@ -97,10 +104,9 @@ impl StoredSessions for FakeJournal {
         session: &'a SessionId,
         key: &'a ClientKey,
     ) -> Answer<'a, bool> {
-        let found = self.stored(session.as_str()).into_iter().any(|stored| {
-            matches!(stored.entry, Entry::TurnStarted { key: Some(known), .. } if known == *key)
-        });
-        async move { Ok(found) }.boxed()
+        self.any(session, move |entry| {
+            matches!(entry, Entry::TurnStarted { key: Some(known), .. } if *known == *key)
+        })
     }
 
     fn was_steered<'a>(
@@ -109,10 +115,10 @@ impl StoredSessions for FakeJournal {
         session: &'a SessionId,
         key: &'a ClientKey,
     ) -> Answer<'a, bool> {
-        let found = self.stored(session.as_str()).into_iter().any(|stored| {
-            matches!(stored.entry, Entry::Steered { key: Some(known), .. } if known == *key)
-        });
-        async move { Ok(found) }.boxed()
+        self.any(
+            session,
+            move |entry| matches!(entry, Entry::Steered { key: Some(known), .. } if *known == *key),
+        )
     }
 
     fn with_an_open_turn<'a>(&'a self, _: &'a UserId) -> Answer<'a, Vec<SessionId>> {
