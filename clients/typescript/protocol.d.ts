@@ -514,7 +514,7 @@ export interface ServerMessageStopped {
   last_seq: number;
 }
 
-/** A session of the person is new or is another than it was: its title, its place, what it has of its own, what it does. Sent also for sessions that are not followed. */
+/** A session of the person is new or is another than it was: its title, its place, what it has of its own, what it does. Sent also for sessions that are not followed, the first change at once and then, for each session, how it is by then, at most twice a second. */
 export interface ServerMessageSessionChanged {
   type: "session_changed";
   /** The session as it is now. */

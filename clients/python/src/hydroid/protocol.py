@@ -495,7 +495,7 @@ class ServerMessageStopped(TypedDict):
 
 
 class ServerMessageSessionChanged(TypedDict):
-    """A session of the person is new or is another than it was: its title, its place, what it has of its own, what it does. Sent also for sessions that are not followed."""
+    """A session of the person is new or is another than it was: its title, its place, what it has of its own, what it does. Sent also for sessions that are not followed, the first change at once and then, for each session, how it is by then, at most twice a second."""
 
     type: Literal['session_changed']
     # The session as it is now.

@@ -40,7 +40,8 @@ pub enum ServerMessage {
         last_seq: u64,
     },
     /// A session of the person is new or is another than it was: its title, its place, what it has
-    /// of its own, what it does. Sent also for sessions that are not followed.
+    /// of its own, what it does. Sent also for sessions that are not followed, the first change at
+    /// once and then, for each session, how it is by then, at most twice a second.
     SessionChanged {
         /// The session as it is now.
         session: SessionInfo,
