@@ -331,6 +331,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_into_a_turn_counts_like_what_began_it() {
+        let steered = |parts| Entry::Steered { turn: TurnId::new("t"), parts, key: None };
+        let mut pasted = Message::user("a page").parts;
+        for part in &mut pasted {
+            part.label.trust = Trust::Untrusted;
+        }
+        let send = call(Impact::Changes, json!({"to": "eve@evil.org"}));
+        check(&[said("send it"), steered(Message::user("now").parts)], &send, false);
+        check(&[said("send it"), steered(pasted)], &send, true);
+        let named = steered(Message::user("to eve@evil.org").parts);
+        check(&[said("send it"), page(), named], &send, false);
+    }
+
+    #[test]
+    fn untrusted_is_what_has_read_something_that_nobody_vouches_for() {
+        assert!(!Taint::of(&[said("hi"), read(Origin::Computed)]).is_untrusted());
+        assert!(Taint::of(&[said("hi"), page()]).is_untrusted());
+    }
+
+    #[test]
     fn what_stays_here_is_not_narrowed() {
         for impact in [Impact::ReadOnly, Impact::Edits] {
             check(&[said("hi"), page()], &call(impact, json!({})), false);

@@ -3,10 +3,13 @@
 //!
 //! Why no index: see `docs/decisions/0018-retrieval.md`.
 
+mod product;
+
 use crate::failure::Failure;
 use crate::sql::{Connection, Row};
 use hydroid_core::ports::Source;
 use libsql::params;
+use product::{as_f32, product, products};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// What stands for a row that is not there.
@@ -97,6 +100,15 @@ pub(crate) struct Matrix {
     lengths: Vec<f32>,
     places: HashMap<(i64, i64), u32>,
     rows: HashMap<i64, u32>,
+    /// Where scans reckon, kept because memory that is new each time costs a tenth of a scan.
+    likenesses: Likenesses,
+}
+
+/// How like a question each row is, and each with its neighbours.
+#[derive(Debug, Default)]
+struct Likenesses {
+    own: Vec<f32>,
+    windows: Vec<f32>,
 }
 
 impl Matrix {
@@ -221,9 +233,12 @@ impl Matrix {
 
     /// A row with its neighbours.
     fn window(&self, row: u32) -> Vec<u32> {
+        self.window_of(row).into_iter().filter(|row| *row != NOBODY).collect()
+    }
+
+    fn window_of(&self, row: u32) -> [u32; 3] {
         let beside = |rows: &Vec<u32>| rows.get(row as usize).copied().unwrap_or(NOBODY);
-        let rows = [row, beside(&self.previous), beside(&self.next)];
-        rows.into_iter().filter(|row| *row != NOBODY).collect()
+        [row, beside(&self.previous), beside(&self.next)]
     }
 
     fn numbers_of(&self, row: u32) -> &[i8] {
@@ -233,37 +248,30 @@ impl Matrix {
 
     fn likeness(&self, one: u32, other: u32) -> f32 {
         let scale = |row: u32| self.scales.get(row as usize).copied().unwrap_or(0.0);
-        let dot: i32 = self
-            .numbers_of(one)
-            .iter()
-            .zip(self.numbers_of(other))
-            .map(|(a, b)| i32::from(*a) * i32::from(*b))
-            .sum();
+        let dot = product(self.numbers_of(one), self.numbers_of(other));
         as_f32(dot) * scale(one) * scale(other)
     }
 
     /// The chunks most like a question, by themselves or with their neighbours.
-    pub(crate) fn scan(&self, question: &Quantised, allowed: &Allowed, most: usize) -> Scan {
+    pub(crate) fn scan(&mut self, question: &Quantised, allowed: &Allowed, most: usize) -> Scan {
         let count = self.chunks.len();
         if count == 0 || question.numbers.len() != self.dimensions || question.scale <= 0.0 {
             return Scan { vectors: count, ..Scan::default() };
         }
-        let wide: Vec<i16> = question.numbers.iter().map(|number| i16::from(*number)).collect();
-        let own: Vec<f32> = dots(&wide, &self.numbers)
-            .into_iter()
-            .zip(&self.scales)
-            .map(|(dot, scale)| as_f32(dot) * scale * question.scale)
-            .collect();
+        let Likenesses { mut own, mut windows } = std::mem::take(&mut self.likenesses);
+        own.clear();
+        products(&question.numbers, self.numbers.chunks_exact(self.dimensions), &mut own);
+        for (own, scale) in own.iter_mut().zip(&self.scales) {
+            *own *= scale * question.scale;
+        }
         let of = |row: u32| own.get(row as usize).copied().unwrap_or(0.0);
         let beside = self.previous.iter().zip(&self.next);
-        let windows: Vec<f32> = own
-            .iter()
-            .zip(beside)
-            .zip(&self.lengths)
-            .map(|((own, (previous, next)), length)| {
+        windows.clear();
+        windows.extend(own.iter().zip(beside).zip(&self.lengths).map(
+            |((own, (previous, next)), length)| {
                 (own + of(*previous) + of(*next)) / length.max(f32::EPSILON)
-            })
-            .collect();
+            },
+        ));
         let everything = allowed.is_everything();
         let mut rows: Vec<usize> = Vec::new();
         for scores in [&own, &windows] {
@@ -272,11 +280,13 @@ impl Matrix {
         }
         rows.sort_unstable();
         rows.dedup();
-        let best = rows.into_iter().filter_map(|row| {
+        let like = |row: usize| {
             let (chunk, own, window) = (self.chunks.get(row)?, own.get(row)?, windows.get(row)?);
             Some(Like { chunk: *chunk, own: f64::from(*own), window: f64::from(*window) })
-        });
-        Scan { best: best.collect(), vectors: count }
+        };
+        let best = rows.into_iter().filter_map(like).collect();
+        self.likenesses = Likenesses { own, windows };
+        Scan { best, vectors: count }
     }
 
     /// A question moved towards chunks that answer it, each by its weight: what it means is said
@@ -309,19 +319,27 @@ impl Matrix {
 
     /// How like a question these chunks are, whether they are among the best or not.
     pub(crate) fn likes(&self, question: &Quantised, chunks: &[i64]) -> Vec<Like> {
-        let wide: Vec<i16> = question.numbers.iter().map(|number| i16::from(*number)).collect();
-        let own = |row: u32| {
-            let scale = self.scales.get(row as usize).copied().unwrap_or(0.0);
-            as_f32(dot(&wide, self.numbers_of(row))) * scale * question.scale
-        };
-        let like = |chunk: &i64| {
-            let row = *self.rows.get(chunk)?;
-            let sum: f32 = self.window(row).into_iter().map(own).sum();
-            let length = self.lengths.get(row as usize).copied().unwrap_or(1.0);
-            let window = f64::from(sum / length.max(f32::EPSILON));
-            Some(Like { chunk: *chunk, own: f64::from(own(row)), window })
-        };
-        chunks.iter().filter_map(like).collect()
+        let rows: Vec<(i64, u32)> =
+            chunks.iter().filter_map(|chunk| Some((*chunk, *self.rows.get(chunk)?))).collect();
+        let windows: Vec<[u32; 3]> = rows.iter().map(|(_, row)| self.window_of(*row)).collect();
+        let all = windows.iter().flatten().map(|row| self.numbers_of(*row));
+        let mut found = Vec::with_capacity(3 * rows.len());
+        products(&question.numbers, all, &mut found);
+        let (found, _) = found.as_chunks::<3>();
+        let mut likes = Vec::with_capacity(rows.len());
+        for (((chunk, row), window), products) in rows.iter().zip(&windows).zip(found) {
+            let scale =
+                |row: u32| self.scales.get(row as usize).copied().unwrap_or(0.0) * question.scale;
+            let each = window.iter().zip(products);
+            let sum: f32 = each.map(|(row, product)| product * scale(*row)).sum();
+            let length = self.lengths.get(*row as usize).copied().unwrap_or(1.0);
+            likes.push(Like {
+                chunk: *chunk,
+                own: f64::from(products[0] * scale(*row)),
+                window: f64::from(sum / length.max(f32::EPSILON)),
+            });
+        }
+        likes
     }
 
     fn may(&self, row: usize, allowed: &Allowed) -> bool {
@@ -371,41 +389,6 @@ fn highest(scores: &[f32], rows: impl Iterator<Item = usize>, most: usize) -> Ve
     }
     cut(&mut kept);
     kept.into_iter().map(|(_, row)| row).collect()
-}
-
-fn dot(wide: &[i16], numbers: &[i8]) -> i32 {
-    wide.iter().zip(numbers).map(|(a, b)| i32::from(*a) * i32::from(i16::from(*b))).sum()
-}
-
-/// The product of a vector with each that lies in a row of them.
-fn dots(wide: &[i16], rows: &[i8]) -> Vec<i32> {
-    #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") {
-        #[expect(
-            unsafe_code,
-            reason = "whether the processor has them is known only when it runs"
-        )]
-        // SAFETY: it was asked in the line before.
-        return unsafe { dots_by_wider_instructions(wide, rows) };
-    }
-    rows.chunks_exact(wide.len()).map(|numbers| dot(wide, numbers)).collect()
-}
-
-/// The same in half the time.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn dots_by_wider_instructions(wide: &[i16], rows: &[i8]) -> Vec<i32> {
-    let mut dots = Vec::with_capacity(rows.len() / wide.len().max(1));
-    for numbers in rows.chunks_exact(wide.len()) {
-        let products = wide.iter().zip(numbers);
-        dots.push(products.map(|(a, b)| i32::from(*a) * i32::from(i16::from(*b))).sum());
-    }
-    dots
-}
-
-#[expect(clippy::cast_precision_loss, reason = "scores are compared, not counted")]
-fn as_f32(number: i32) -> f32 {
-    number as f32
 }
 
 #[cfg(test)]

@@ -259,6 +259,18 @@ mod tests {
     }
 
     #[test]
+    fn an_address_is_also_seen_as_it_would_be_written_plainly() {
+        check(
+            json!({"properties": {"url": {"format": "uri"}}}),
+            json!({"url": "https://a.example/%78/./b/"}),
+            &[
+                (ResourceKind::Url, "https://a.example/%78/b/", true),
+                (ResourceKind::Url, "https://a.example/x/b/", true),
+            ],
+        );
+    }
+
+    #[test]
     fn paths_cannot_climb_out_of_a_pattern() {
         assert_eq!(normal_path("/shared/a/../../vault/x"), "/vault/x");
         assert_eq!(normal_path("../../etc"), "/etc");
@@ -281,6 +293,11 @@ mod tests {
         }
         let found = resources(&json!({}), &deep);
         assert!(found.len() == 1 && is_beyond(&found[0]), "{found:?}");
+        let mut deepest = json!("x");
+        for _ in 0..DEEPEST {
+            deepest = json!([deepest]);
+        }
+        check(json!({}), deepest, &[(ResourceKind::Text, "x", false)]);
         let wide = Value::Array((0..10_000).map(|n| json!(n.to_string())).collect());
         assert_eq!(resources(&json!({}), &wide).len(), 10_000);
         let long = "x".repeat(100_000);

@@ -466,6 +466,30 @@ mod tests {
         check("*", Rule::Deny, "web_fetch", json!({}), true);
     }
 
+    #[test]
+    fn rules_are_the_same_if_they_say_the_same_for_the_same_reason() {
+        let rule = |calls: &str, effect| PolicyRule {
+            effect,
+            calls: calls.parse().unwrap(),
+            component: None,
+            host: None,
+            origin: RuleOrigin::Command,
+        };
+        assert_eq!(rule("file_*", Rule::Allow), rule("file_*", Rule::Allow));
+        assert_ne!(rule("file_*", Rule::Allow), rule("file_*", Rule::Deny));
+        assert_ne!(rule("file_*", Rule::Allow), rule("file_read", Rule::Allow));
+    }
+
+    #[test]
+    fn a_deny_about_paths_is_about_texts_that_would_be_such_a_path() {
+        let deny = |arguments, expect| {
+            check("file_write(/shared/x/**)", Rule::Deny, "file_write", arguments, expect);
+        };
+        deny(json!({"text": "x/a"}), true);
+        deny(json!({"text": "hello"}), false);
+        deny(json!({"url": "https://good.example/shared/x/a"}), false);
+    }
+
     /// A tool that is told no path takes the whole of what it may read.
     #[test]
     fn what_only_looks_like_a_path_stands_for_none_that_was_left_out() {

@@ -7,15 +7,19 @@ use crate::failure::Failure;
 use crate::sql::{Connection, Row};
 use crate::vectors::{Like, Matrix, Quantised, Scan};
 use hydroid_core::ports::Source;
-use hydroid_core::retrieval::fusion::{Legs, fuse, scaled};
+use hydroid_core::retrieval::fusion::{Legs, Weights, fuse, scaled};
 use hydroid_core::retrieval::relevance::{Frequencies, Text, relevance, with_neighbours};
 use libsql::Value;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// The best so many by a first look move the question, by so much.
 const ANSWERS: usize = 5;
 const TOWARDS_ANSWERS: f64 = 2.0;
+
+/// Chunks that are read and judged by all their words: those that do best by what is known of them
+/// without reading.
+const MOST_JUDGED: usize = 64;
 
 /// How much the score of the index counts beside the second look.
 const OF_INDEX: f64 = 0.1;
@@ -59,10 +63,12 @@ pub(super) async fn of(
     matrix: &Matrix,
 ) -> Result<Vec<Candidate>, Failure> {
     let meaning = search.meaning.as_ref();
-    let scan_ids = scan.best.iter().filter(|_| meaning.is_some()).map(|like| like.chunk);
-    let mut wanted: Vec<i64> = words.found.iter().map(|(id, _)| *id).chain(scan_ids).collect();
-    wanted.sort_unstable();
-    wanted.dedup();
+    let all = all_found(words, scan, meaning.is_some());
+    let mut alike = HashMap::new();
+    if let Some(meaning) = meaning {
+        add_likes(&mut alike, matrix, &meaning.question, &all);
+    }
+    let wanted = promising(&all, search.tuning.weights, words, &alike);
     let mut found: BTreeMap<i64, Candidate> = BTreeMap::new();
     let sql = format!(
         "SELECT {FIELDS} FROM json_each(?1) AS wanted CROSS JOIN chunks AS c ON c.id = wanted.value
@@ -80,15 +86,21 @@ pub(super) async fn of(
     add(connection, &sql, values(first.into(), range, &search.question)?, &mut found).await?;
     let words = said(&search.question.words, words, &found);
     let Some(meaning) = meaning else { return Ok(judged(&found, &words, None)) };
-    let ids: Vec<i64> = found.keys().copied().collect();
-    let first = judged(&found, &words, Some(&likes(matrix, &meaning.question, &ids)));
+    let beside: Vec<i64> = found.keys().copied().filter(|id| !alike.contains_key(id)).collect();
+    add_likes(&mut alike, matrix, &meaning.question, &beside);
+    let first = judged(&found, &words, Some(&alike));
     // What was found first tells what is meant.
     let mut answers: Vec<(i64, f64)> =
         first.iter().map(|found| (found.id, fuse(search.tuning.weights, found.legs))).collect();
     answers.sort_by(|a, b| b.1.total_cmp(&a.1));
     answers.truncate(ANSWERS);
     let moved = matrix.moved(&meaning.question, &answers, TOWARDS_ANSWERS);
-    let second = judged(&found, &words, Some(&likes(matrix, &moved, &ids)));
+    // What was not read tells, too, what is alike and what is not.
+    let mut moved_likes = HashMap::with_capacity(alike.len());
+    for ids in [&all, &beside] {
+        add_likes(&mut moved_likes, matrix, &moved, ids);
+    }
+    let second = judged(&found, &words, Some(&moved_likes));
     let cosines = first.into_iter().map(|found| found.cosine);
     Ok(second
         .into_iter()
@@ -97,8 +109,43 @@ pub(super) async fn of(
         .collect())
 }
 
-fn likes(matrix: &Matrix, question: &Quantised, ids: &[i64]) -> HashMap<i64, Like> {
-    matrix.likes(question, ids).into_iter().map(|like| (like.chunk, like)).collect()
+/// What was found in either way, each once.
+fn all_found(words: &ByWords, scan: &Scan, meant: bool) -> Vec<i64> {
+    let by_meaning = scan.best.iter().filter(|_| meant).map(|like| like.chunk);
+    let all: BTreeSet<i64> = words.found.iter().map(|(id, _)| *id).chain(by_meaning).collect();
+    all.into_iter().collect()
+}
+
+/// Those of them that are worth reading.
+fn promising(
+    all: &[i64],
+    weights: Weights,
+    words: &ByWords,
+    likes: &HashMap<i64, Like>,
+) -> Vec<i64> {
+    let own = Span::of(likes, |like| like.own);
+    let window = Span::of(likes, |like| like.window);
+    let by_index: HashMap<i64, f64> = words.found.iter().copied().collect();
+    let best = most_of(by_index.values().copied());
+    let score = |id: &i64| {
+        let like = likes.get(id);
+        let keyword = scaled(by_index.get(id).copied().unwrap_or(0.0), 0.0, best);
+        let legs = Legs {
+            keyword: Some(keyword),
+            keyword_window: None,
+            vector: like.map(|like| scaled(like.own, own.floor, own.best)),
+            vector_window: like.map(|like| scaled(like.window, window.floor, window.best)),
+        };
+        (fuse(weights, legs), *id)
+    };
+    let mut scored: Vec<(f64, i64)> = all.iter().map(score).collect();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.cmp(&a.1)));
+    scored.truncate(MOST_JUDGED);
+    scored.into_iter().map(|(_, id)| id).collect()
+}
+
+fn add_likes(likes: &mut HashMap<i64, Like>, matrix: &Matrix, question: &Quantised, ids: &[i64]) {
+    likes.extend(matrix.likes(question, ids).into_iter().map(|like| (like.chunk, like)));
 }
 
 fn judged(
@@ -146,8 +193,8 @@ fn said(question: &str, words: &ByWords, found: &BTreeMap<i64, Candidate>) -> Ha
     let all = terms::words(question);
     let scores = relevance(question, terms::begun(&all), &words.frequencies, &texts);
     let by_index: HashMap<i64, f64> = words.found.iter().copied().collect();
-    let best = most(scores.iter().copied());
-    let best_of_index = most(by_index.values().copied());
+    let best = most_of(scores.iter().copied());
+    let best_of_index = most_of(by_index.values().copied());
     let own: Vec<f64> = found
         .keys()
         .zip(scores)
@@ -157,7 +204,7 @@ fn said(question: &str, words: &ByWords, found: &BTreeMap<i64, Candidate>) -> Ha
         })
         .collect();
     let windows = with_neighbours(&own, &texts);
-    let (best, best_window) = (most(own.iter().copied()), most(windows.iter().copied()));
+    let (best, best_window) = (most_of(own.iter().copied()), most_of(windows.iter().copied()));
     let said = |(own, window)| Said {
         own: scaled(own, 0.0, best),
         window: scaled(window, 0.0, best_window),
@@ -165,7 +212,7 @@ fn said(question: &str, words: &ByWords, found: &BTreeMap<i64, Candidate>) -> Ha
     found.keys().copied().zip(own.into_iter().zip(windows).map(said)).collect()
 }
 
-fn most(scores: impl Iterator<Item = f64>) -> f64 {
+fn most_of(scores: impl Iterator<Item = f64>) -> f64 {
     scores.fold(0.0, f64::max)
 }
 
@@ -179,7 +226,7 @@ struct Span {
 
 impl Span {
     fn of(likes: &HashMap<i64, Like>, of: fn(&Like) -> f64) -> Self {
-        let best = most(likes.values().map(of));
+        let best = most_of(likes.values().map(of));
         #[expect(clippy::cast_precision_loss, reason = "there are some hundreds")]
         let mean = likes.values().map(of).sum::<f64>() / likes.len().max(1) as f64;
         Self { floor: mean.min(best / 2.0), best }

@@ -43,7 +43,7 @@ fn matrix_of(vectors: &[Vec<f32>], place: impl Fn(usize) -> (i64, i64)) -> Matri
 fn one_byte_a_number_finds_what_an_exact_search_finds() {
     let mut random = Random(3);
     let vectors: Vec<Vec<f32>> = (0..500).map(|_| random.vector(128)).collect();
-    let matrix = matrix_of(&vectors, |row| (i64::try_from(row).unwrap(), 0));
+    let mut matrix = matrix_of(&vectors, |row| (i64::try_from(row).unwrap(), 0));
     let (mut found, mut wanted) = (0, 0);
     for _ in 0..20 {
         let question = random.vector(128);
@@ -71,7 +71,7 @@ fn a_window_is_the_sum_of_a_chunk_and_its_neighbours_in_any_order_they_come() {
         let row = i64::try_from(row).unwrap();
         if row < 3 { (1, row) } else { (2, 5 - row) }
     };
-    let matrix = matrix_of(&vectors, place);
+    let mut matrix = matrix_of(&vectors, place);
     let question = random.vector(64);
     let all: Vec<i64> = (0..6).collect();
     let likes = matrix.likes(&Quantised::of(&question), &all);
@@ -105,9 +105,9 @@ fn a_window_is_the_sum_of_a_chunk_and_its_neighbours_in_any_order_they_come() {
 fn a_scan_returns_what_is_allowed_only() {
     let mut random = Random(9);
     let vectors: Vec<Vec<f32>> = (0..20).map(|_| random.vector(16)).collect();
-    let matrix = matrix_of(&vectors, |row| (i64::try_from(row).unwrap(), 0));
+    let mut matrix = matrix_of(&vectors, |row| (i64::try_from(row).unwrap(), 0));
     let question = Quantised::of(&random.vector(16));
-    let found = |allowed: Allowed| {
+    let mut found = |allowed: Allowed| {
         let scan = matrix.scan(&question, &allowed, 30);
         scan.best.iter().map(|like| like.chunk).collect::<BTreeSet<i64>>()
     };
@@ -126,7 +126,7 @@ fn what_is_no_vector_is_like_nothing() {
     for vector in [vec![0.0; 4], vec![f32::NAN; 4], vec![f32::INFINITY; 4], vec![]] {
         assert_eq!(Quantised::of(&vector).scale.to_bits(), 0.0_f32.to_bits(), "{vector:?}");
     }
-    let matrix = matrix_of(&[vec![1.0, 0.0]], |_| (0, 0));
+    let mut matrix = matrix_of(&[vec![1.0, 0.0]], |_| (0, 0));
     let other = Quantised::of(&[1.0, 0.0, 0.0]);
     assert!(matrix.scan(&other, &Allowed::default(), 5).best.is_empty(), "another length");
 }

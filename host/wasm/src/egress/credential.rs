@@ -231,3 +231,31 @@ impl std::fmt::Debug for Credential {
         f.debug_struct("Credential").field("name", &self.name).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_of_a_credential_names_it_and_has_no_value() {
+        let value = |text: &str| SecretValue::new(text.to_owned());
+        let credential = Credential {
+            parts: vec![Part {
+                name: "part_name".to_owned(),
+                audience: Vec::new(),
+                value: value("value-of-the-part"),
+            }],
+            spares: vec![Spare {
+                name: "spare_name".to_owned(),
+                value: value("value-of-the-spare"),
+            }],
+            ..Credential::placed("api_key", Vec::new(), Place::Bearer, value("value-of-the-key"))
+        };
+        let parts = format!("{:?} {:?}", credential.parts, credential.spares);
+        let printed = format!("{credential:?} {credential:#?} {parts}");
+        for name in ["api_key", "part_name", "spare_name"] {
+            assert!(printed.contains(name), "{printed}");
+        }
+        assert!(!printed.contains("value-of"), "{printed}");
+    }
+}

@@ -52,6 +52,8 @@ impl Daemon {
             let mut command = Command::new(binary);
             command.args(arguments).env_clear().stdin(Stdio::null()).stdout(Stdio::null());
             command.env("HYDROID_HOME", home.path()).env("HOME", home.path());
+            // As `hydroid start` does it.
+            command.env("MALLOC_ARENA_MAX", "2");
             command
         };
         let origin = format!("http://{address}");
