@@ -31,7 +31,7 @@ const AROUND_SECRETS: [&str; 8] = [
     "the token: see section 4.2.1 of the document",
 ];
 
-const PIECES_OF_TEXT: [&str; 24] = [
+const PIECES_OF_TEXT: [&str; 25] = [
     "=",
     ": ",
     "\"",
@@ -40,6 +40,7 @@ const PIECES_OF_TEXT: [&str; 24] = [
     "\r\n",
     " ",
     "\u{200b}",
+    "\u{1b}[",
     "\u{1b}[31m",
     "\\n",
     "\\u0068",

@@ -31,6 +31,8 @@ pub(super) enum Reading {
     Exact,
     /// Without white space, invisible characters, colours and line ends written as escapes.
     Squeezed,
+    /// The same with colours: what looks like the last letter of one may be the first of a value.
+    Coloured,
 }
 
 pub(super) struct Finder {
@@ -103,6 +105,7 @@ impl Finder {
 }
 
 /// A place in a text and the values that may have begun before it.
+#[derive(Clone)]
 pub(super) struct Cursor {
     reading: Reading,
     state: Option<StateID>,
@@ -120,6 +123,14 @@ impl Cursor {
     pub(super) fn new(finder: Option<&Finder>, reading: Reading) -> Self {
         let state = finder.map(|finder| finder.start);
         Self { reading, state, at: 0, depth: 0, open: VecDeque::new(), gap: 0 }
+    }
+
+    /// The same place in a reading of which nothing differs so far; none if the rest, which begins
+    /// at `base`, has nothing that differs either.
+    pub(super) fn coloured(&self, bytes: &[u8], base: usize) -> Option<Self> {
+        bytes[self.at - base..]
+            .contains(&ESCAPE)
+            .then(|| Self { reading: Reading::Coloured, ..self.clone() })
     }
 
     /// What is before this place belongs to no value that is still to be found.
@@ -152,7 +163,12 @@ impl Cursor {
                 self.at += 1;
                 continue;
             }
-            if self.reading == Reading::Squeezed && may_be_skipped(byte) {
+            let is_kept = match self.reading {
+                Reading::Exact => true,
+                Reading::Squeezed => !may_be_skipped(byte),
+                Reading::Coloured => !may_be_skipped(byte) || byte == ESCAPE,
+            };
+            if !is_kept {
                 match skipped(&bytes[self.at - base..], at_end) {
                     Skip::Unknown => break,
                     Skip::Bytes(count) => {
@@ -199,12 +215,15 @@ impl Cursor {
             let start = self.start_of(length);
             match (self.reading, value) {
                 (Reading::Exact, _) => note(start, self.at, value),
-                (Reading::Squeezed, Value::Secret(_)) if with_gaps => note(start, self.at, value),
-                (Reading::Squeezed, Value::Secret(_) | Value::Path) => {}
+                (_, Value::Secret(_)) if with_gaps => note(start, self.at, value),
+                (_, Value::Secret(_) | Value::Path) => {}
             }
         }
     }
 }
+
+/// What a colour begins with.
+const ESCAPE: u8 = 0x1b;
 
 enum Skip {
     Nothing,
@@ -237,7 +256,7 @@ fn skipped(bytes: &[u8], at_end: bool) -> Skip {
             _ => Skip::Nothing,
         },
         // A colour: `ESC [`, parameters, a letter.
-        0x1b => match bytes.get(1) {
+        ESCAPE => match bytes.get(1) {
             None => unless_at_end,
             Some(b'[') => {
                 let parameters = &bytes[2..bytes.len().min(2 + LONGEST_GAP / 2)];

@@ -91,6 +91,8 @@ pub(super) struct KnownStream {
     before: Option<char>,
     exact: Cursor,
     squeezed: Cursor,
+    /// Since there was something that may be a colour.
+    coloured: Option<Cursor>,
     /// Secrets found: start, end and mask.
     found: Vec<(usize, usize, usize)>,
     /// Where host paths may be: start, and the end of the longest.
@@ -109,6 +111,7 @@ impl KnownStream {
             before: None,
             exact,
             squeezed,
+            coloured: None,
             found: Vec::new(),
             paths: BTreeMap::new(),
         }
@@ -142,15 +145,21 @@ impl KnownStream {
             }
         };
         let bytes = self.kept.as_bytes();
-        self.exact.read(finder, bytes, self.base, at_end, &mut note);
-        self.squeezed.read(finder, bytes, self.base, at_end, &mut note);
+        if self.coloured.is_none() {
+            self.coloured = self.squeezed.coloured(bytes, self.base);
+        }
+        let cursors = [&mut self.exact, &mut self.squeezed].into_iter().chain(&mut self.coloured);
+        for cursor in cursors {
+            cursor.read(finder, bytes, self.base, at_end, &mut note);
+        }
     }
 
     /// Puts out what is decided. A secret that begins there is masked as a whole now, and how far
     /// it goes is remembered: what overlaps it is masked with it.
     fn put_out(&mut self, at_end: bool, tally: &mut Tally) -> String {
         let end = self.base + self.kept.len();
-        let hold = if at_end { end } else { self.exact.hold().min(self.squeezed.hold()).min(end) };
+        let open = [&self.exact, &self.squeezed].into_iter().chain(&self.coloured);
+        let hold = if at_end { end } else { open.map(Cursor::hold).fold(end, usize::min) };
         let undecided = self.paths.iter().find(|(_, path_end)| {
             !(at_end || (hold >= **path_end && self.ends_in_sight(**path_end)))
         });

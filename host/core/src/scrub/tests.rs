@@ -66,6 +66,22 @@ fn known_values_are_masked_in_every_form() {
     assert_eq!(quoted.scrub(r#"{"a":"say \"hello\"\nnow"}"#), r#"{"a":"[secret:Q]"}"#);
 }
 
+/// Found by libFuzzer: the first letter of the value was read as the end of a colour.
+#[test]
+fn what_looks_like_the_beginning_of_a_colour_hides_no_value() {
+    let (first, last) = VALUE.split_at(7);
+    for before in ["\u{1b}[", "&\u{1b}[", "h\u{1b}[\u{fffd}", "hunter2\u{1b}[1;"] {
+        let text = format!("{before}{first}\n    {last}.");
+        let scrubbed = scrubber().mask_known(&text);
+        assert!(scrubbed.ends_with("[secret:MAIL]."), "{scrubbed:?}");
+        let mut stream = scrubber().stream_known();
+        let pieces = text.char_indices().map(|(at, one)| &text[at..at + one.len_utf8()]);
+        let divided: String = pieces.map(|piece| stream.push(piece)).collect();
+        assert_eq!(divided + &stream.finish(), scrubbed);
+    }
+    check("a\u{1b}[31mhunter2\u{1b}[0m-Ab/9?ü!", "a\u{1b}[31m[secret:MAIL]!");
+}
+
 #[test]
 fn known_values_are_found_inside_longer_base64() {
     use base64::Engine as _;

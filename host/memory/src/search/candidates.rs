@@ -17,8 +17,8 @@ use std::sync::Arc;
 const ANSWERS: usize = 5;
 const TOWARDS_ANSWERS: f64 = 2.0;
 
-/// Chunks that are read and judged by all their words: those that do best by what is known of them
-/// without reading.
+/// Chunks that are read and judged by all their words, where meaning and the index tell which:
+/// those that do best by what is known of them without reading.
 const MOST_JUDGED: usize = 64;
 
 /// How much the score of the index counts beside the second look.
@@ -68,7 +68,10 @@ pub(super) async fn of(
     if let Some(meaning) = meaning {
         add_likes(&mut alike, matrix, &meaning.question, &all);
     }
-    let wanted = promising(&all, search.tuning.weights, words, &alike);
+    let wanted = match promising_by(search, &alike) {
+        Some(weights) => promising(&all, weights, words, &alike),
+        None => all.clone(),
+    };
     let mut found: BTreeMap<i64, Candidate> = BTreeMap::new();
     let sql = format!(
         "SELECT {FIELDS} FROM json_each(?1) AS wanted CROSS JOIN chunks AS c ON c.id = wanted.value
@@ -114,6 +117,14 @@ fn all_found(words: &ByWords, scan: &Scan, meant: bool) -> Vec<i64> {
     let by_meaning = scan.best.iter().filter(|_| meant).map(|like| like.chunk);
     let all: BTreeSet<i64> = words.found.iter().map(|(id, _)| *id).chain(by_meaning).collect();
     all.into_iter().collect()
+}
+
+/// How to tell what is worth reading without reading it. The index alone does not tell: its best
+/// are often not the best by all words, and of a long question it was asked a part.
+fn promising_by(search: &Search, likes: &HashMap<i64, Like>) -> Option<Weights> {
+    let weights = search.tuning.weights;
+    let meant = !likes.is_empty() && weights.vector + weights.vector_window > 0.0;
+    (meant && terms::words(&search.question.words).len() <= terms::MOST_WORDS).then_some(weights)
 }
 
 /// Those of them that are worth reading.

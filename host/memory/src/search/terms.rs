@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 /// Words of a question that are looked for; more make it slow. How well what is found fits is
 /// judged by all of them.
-const MOST_WORDS: usize = 32;
+pub(super) const MOST_WORDS: usize = 32;
 
 /// Words of a question that are looked at.
 const MOST_LOOKED_AT: usize = 1_000;
