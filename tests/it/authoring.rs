@@ -3,8 +3,11 @@
 //! says so; `cargo xtask authors` installs them.
 
 use crate::root;
-use crate::support::hydroid::{Home, Ran};
+use crate::support::hydroid::{Home, Ran, program};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+mod guides;
 
 /// A folder that `hydroid component new` made, and the home of whoever installs its component.
 struct Author {
@@ -29,28 +32,29 @@ impl Author {
 
     /// Runs `hydroid` with the toolchains of this machine within reach.
     fn run(&self, arguments: &[&str]) -> Ran {
-        let variable = |name: &str| std::env::var(name).unwrap_or_default();
-        let tools = root().join("target/authors");
-        let path = format!("{0}/venv/bin:{0}/cargo/bin:{1}", tools.display(), variable("PATH"));
-        let home = variable("HOME");
-        let or = |name: &str, below: &str| match variable(name) {
-            set if set.is_empty() => format!("{home}/{below}"),
-            set => set,
-        };
-        let (cargo, rustup) = (or("CARGO_HOME", ".cargo"), or("RUSTUP_HOME", ".rustup"));
-        // Dependencies are compiled once for all templates.
-        let target = root().join("target/tmp/authors").display().to_string();
-        let go = tools.join("go").display().to_string();
-        let variables = [
-            ("PATH", path.as_str()),
-            ("HOME", home.as_str()),
-            ("CARGO_HOME", cargo.as_str()),
-            ("RUSTUP_HOME", rustup.as_str()),
-            ("CARGO_TARGET_DIR", target.as_str()),
-            ("GOPATH", go.as_str()),
-            ("GOFLAGS", "-mod=mod"),
-        ];
+        let toolchains = toolchains();
+        let variables: Vec<_> =
+            toolchains.iter().map(|(name, value)| (*name, value.as_str())).collect();
         self.home.run_in(&variables, arguments, b"")
+    }
+
+    /// Types a script in an empty folder, with `hydroid` and the toolchains within reach.
+    fn types(script: &str) -> Ran {
+        let home = Home::new();
+        let folder = home.path("empty");
+        std::fs::create_dir(&folder).unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", script]).current_dir(&folder).stdin(Stdio::null());
+        command.env_clear().envs(toolchains()).env("HYDROID_HOME", home.path(""));
+        let own = program().parent().expect("a program is in a folder").display().to_string();
+        let (_, path) = toolchains().swap_remove(0);
+        command.env("PATH", format!("{own}:{path}"));
+        let output = command.output().expect("there is a shell");
+        Ran {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
     }
 
     /// Builds it, and tries its cases and what every component of its role must keep to.
@@ -67,6 +71,22 @@ impl Author {
         let file = self.folder().join("build").join(format!("{}.wasm", self.name));
         let file = file.to_str().expect("a path in UTF-8");
         self.home.run(&["component", "add", "--allow-unsigned", file]).code(0).says("added ");
+    }
+
+    /// What `npm install` would put there.
+    fn has_packages_of_npm(&self) {
+        let packages = root().join("target/authors/js/node_modules");
+        std::os::unix::fs::symlink(packages, self.folder().join("node_modules")).unwrap();
+    }
+
+    /// The template of a role, as far as a host runs it.
+    #[track_caller]
+    fn conforms_and_is_installed(&self, role: &str) {
+        self.builds_and_conforms(role);
+        self.is_installed();
+        // What a host does not run it refuses with a sentence.
+        let says = if role == "channel" { "it is a channel" } else { "ready" };
+        self.home.run(&["component", "list"]).code(0).says(&self.name).says(says);
     }
 
     /// The template that counts the words of a file, from folder to a turn that calls it.
@@ -124,17 +144,11 @@ fn a_provider_in_rust_goes_from_a_template_to_a_turn() {
 #[test]
 fn components_of_the_other_roles_are_made_in_rust_and_conform() {
     for role in ["channel", "embedder", "hook", "parser"] {
-        let author = Author::new(&format!("{role}-of-mine"), &["--role", role]);
-        author.builds_and_conforms(role);
-        author.is_installed();
-        let name = author.name.as_str();
-        // What a host does not run it refuses with a sentence.
-        let says = if role == "channel" { "it is a channel" } else { "ready" };
-        author.home.run(&["component", "list"]).code(0).says(name).says(says);
+        Author::new(&format!("{role}-of-mine"), &["--role", role]).conforms_and_is_installed(role);
     }
     let home = Home::new();
-    let new = ["component", "new", "channel-x", "--role", "channel", "--lang", "python"];
-    home.run(&new).code(2).tells("no template of a channel in this language");
+    let new = ["component", "new", "channel-x", "--role", "channel", "--lang", "go"];
+    home.run(&new).code(2).tells("no template of role `channel` in `go`").tells("`--lang python`");
 }
 
 #[test]
@@ -147,9 +161,71 @@ fn authors_python_go_from_a_template_to_a_turn() {
 fn authors_js_go_from_a_template_to_a_turn() {
     let options = [&["--lang", "js"], &FILES[..]].concat();
     let author = Author::new("file-words", &options);
-    let packages = root().join("target/authors/js/node_modules");
-    std::os::unix::fs::symlink(packages, author.folder().join("node_modules")).unwrap();
+    author.has_packages_of_npm();
     author.counts_the_words_of_a_file_in_a_turn();
+}
+
+#[track_caller]
+fn python_conforms(role: &str) {
+    let options = ["--lang", "python", "--role", role];
+    Author::new(&format!("{role}-of-mine"), &options).conforms_and_is_installed(role);
+}
+
+#[track_caller]
+fn js_conforms(role: &str) {
+    let author = Author::new(&format!("{role}-of-mine"), &["--lang", "js", "--role", role]);
+    author.has_packages_of_npm();
+    author.conforms_and_is_installed(role);
+}
+
+#[test]
+fn authors_python_make_a_channel() {
+    python_conforms("channel");
+}
+
+#[test]
+fn authors_python_make_an_embedder() {
+    python_conforms("embedder");
+}
+
+#[test]
+fn authors_python_make_a_hook() {
+    python_conforms("hook");
+}
+
+#[test]
+fn authors_python_make_a_parser() {
+    python_conforms("parser");
+}
+
+#[test]
+fn authors_python_make_a_provider() {
+    python_conforms("provider");
+}
+
+#[test]
+fn authors_js_make_a_channel() {
+    js_conforms("channel");
+}
+
+#[test]
+fn authors_js_make_an_embedder() {
+    js_conforms("embedder");
+}
+
+#[test]
+fn authors_js_make_a_hook() {
+    js_conforms("hook");
+}
+
+#[test]
+fn authors_js_make_a_parser() {
+    js_conforms("parser");
+}
+
+#[test]
+fn authors_js_make_a_provider() {
+    js_conforms("provider");
 }
 
 #[test]
@@ -185,6 +261,29 @@ fn a_folder_that_cannot_be_built_says_why() {
     home.write("empty/Cargo.toml", "");
     // No toolchain is within reach of this one.
     home.run(&["component", "build", folder]).code(1).tells("install Rust with rustup");
+}
+
+/// Variables with which the toolchains of this machine are found; the first is the path.
+fn toolchains() -> Vec<(&'static str, String)> {
+    let variable = |name: &str| std::env::var(name).unwrap_or_default();
+    let tools = root().join("target/authors");
+    let path = format!("{0}/venv/bin:{0}/cargo/bin:{1}", tools.display(), variable("PATH"));
+    let home = variable("HOME");
+    let or = |name: &str, below: &str| match variable(name) {
+        set if set.is_empty() => format!("{home}/{below}"),
+        set => set,
+    };
+    let (cargo, rustup) = (or("CARGO_HOME", ".cargo"), or("RUSTUP_HOME", ".rustup"));
+    vec![
+        ("PATH", path),
+        ("HOME", home),
+        ("CARGO_HOME", cargo),
+        ("RUSTUP_HOME", rustup),
+        // Dependencies are compiled once for all templates.
+        ("CARGO_TARGET_DIR", root().join("target/tmp/authors").display().to_string()),
+        ("GOPATH", tools.join("go").display().to_string()),
+        ("GOFLAGS", "-mod=mod".to_owned()),
+    ]
 }
 
 /// The Go module with the types of generated code.

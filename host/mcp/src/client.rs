@@ -7,6 +7,7 @@ mod connection;
 mod convert;
 mod door;
 mod handler;
+mod listening;
 mod pinned;
 mod process;
 mod questions;

@@ -230,6 +230,20 @@ impl std::fmt::Display for Role {
     }
 }
 
+impl Role {
+    /// The role in a sentence, as `an embedder`.
+    pub fn with_article(self) -> &'static str {
+        match self {
+            Self::Tool => "a tool",
+            Self::Provider => "a provider",
+            Self::Channel => "a channel",
+            Self::Embedder => "an embedder",
+            Self::Hook => "a hook",
+            Self::Parser => "a parser",
+        }
+    }
+}
+
 fn refusal(component: &ComponentId, import: &Import, grant: &Grant) -> Option<Refusal> {
     match &import.class {
         Class::Core | Class::Inert | Class::Noise => None,

@@ -70,7 +70,7 @@ enum Command {
     },
     /// Build the components into `target/components`.
     Components,
-    /// Install the toolchains of component authors for the tests that use them, into `target`.
+    /// Install the toolchains of component authors into `target`, and test the templates of each.
     Authors,
     /// Judge the WebSocket protocol with Autobahn's suite, which needs Python 2.7.
     Autobahn,
@@ -164,7 +164,7 @@ fn main() -> ExitCode {
         Command::Demo { binary } => demo::run(binary),
         Command::Test { filters } => test::run(&filters),
         Command::Components => components::build().map(|_| ()),
-        Command::Authors => authors::install(),
+        Command::Authors => authors::run(),
         Command::Autobahn => autobahn::run(),
         Command::Schemathesis { examples } => schemathesis::run(examples),
         Command::Catalog { from, revision, date } => catalog::run(&from, revision, date),

@@ -1,7 +1,8 @@
 // {{description}}.
 
 import { read } from 'hydroid:cap/fs-read@0.1.0';
-import { tools, utf8 } from './tools.js';
+import { utf8 } from './contract.js';
+import { tools } from './tools.js';
 
 // Most bytes of a file that are looked at.
 const MOST = 1 << 20;

@@ -1,7 +1,8 @@
 // {{description}}.
 
 import { fetch } from 'hydroid:cap/web@0.1.0';
-import { Failed, tools, utf8 } from './tools.js';
+import { utf8 } from './contract.js';
+import { Failed, tools } from './tools.js';
 
 // Most bytes of a page that are looked through for its title.
 const MOST = 256 << 10;

@@ -11,7 +11,7 @@ pub(crate) struct New {
     /// The language it is written in.
     #[arg(long, value_enum, default_value_t = Language::Rust)]
     pub(crate) lang: Language,
-    /// What it is for; all but `tool` in Rust.
+    /// What it is for; all but `tool` in Rust, Python and JavaScript.
     #[arg(long, alias = "kind", value_enum, default_value_t = NewRole::Tool)]
     pub(crate) role: NewRole,
     /// A profile it wants, such as `web` or `file-read-only`; none if absent.

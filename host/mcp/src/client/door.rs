@@ -1,6 +1,7 @@
 //! The HTTP transport of the client, over the port: there is no second way out. A redirect is not
 //! followed, and what is answered is limited by the door and by the limits here.
 
+use super::listening::Listening;
 use bytes::Bytes;
 use futures_util::stream::{BoxStream, StreamExt as _, unfold};
 use hydroid_core::ports::{RemoteAnswer, RemoteError, RemoteRequest, Remotes};
@@ -28,13 +29,14 @@ const SESSION: &str = "mcp-session-id";
 pub(super) struct Door {
     server: Arc<str>,
     remotes: Arc<dyn Remotes>,
+    listening: Listening,
 }
 
 type Failed = StreamableHttpError<RemoteError>;
 
 impl Door {
     pub(super) fn to(server: &str, remotes: Arc<dyn Remotes>) -> Self {
-        Self { server: server.into(), remotes }
+        Self { server: server.into(), remotes, listening: Listening::not_yet() }
     }
 
     async fn send(
@@ -144,6 +146,9 @@ impl StreamableHttpClient for Door {
         custom: Headers,
         limits: StreamableHttpResponseLimits,
     ) -> Result<StreamableHttpPostResponse, Failed> {
+        if session_id.is_some() && matches!(message, ClientJsonRpcMessage::Request(_)) {
+            self.listening.awaited().await;
+        }
         let body = serde_json::to_vec(&message)?;
         let headers =
             vec![("content-type", JSON.to_owned()), ("accept", format!("{EVENTS}, {JSON}"))];
@@ -220,9 +225,14 @@ impl StreamableHttpClient for Door {
         custom: Headers,
     ) -> Result<BoxStream<'static, Result<Sse, SseError>>, Failed> {
         let mut headers = vec![("accept", EVENTS.to_owned())];
+        let is_first = last_event_id.is_none();
         headers.extend(last_event_id.map(|id| ("last-event-id", id)));
         let headers = with_session(headers, session_id.as_ref());
-        let answer = self.send("GET", &uri, Vec::new(), headers, custom).await?;
+        let answer = self.send("GET", &uri, Vec::new(), headers, custom).await;
+        if is_first {
+            self.listening.decided();
+        }
+        let answer = answer?;
         if let Some(challenged) = challenged(&*answer) {
             return Err(challenged);
         }

@@ -23,7 +23,7 @@ pub(super) async fn build(ground: &Ground, folder: &Path) -> Result<Exit> {
     let examined = catalog
         .examine(wasm, "component")
         .with_context(|| format!("`{}` is not a component of this host", path.display()))?;
-    terminal::print_line(&format!("{}: {size}, a {}", path.display(), examined.role))?;
+    terminal::print_line(&format!("{}: {size}, {}", path.display(), examined.role.with_article()))?;
     for line in imports(&examined.imports) {
         terminal::print_line(&format!("  {line}"))?;
     }

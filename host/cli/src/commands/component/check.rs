@@ -67,7 +67,10 @@ pub(super) async fn check(ground: &Ground, file: &Path) -> Result<Exit> {
                 true => String::new(),
                 false => format!("; tools: {}", tools.join(", ")),
             };
-            terminal::print_line(&format!("{name} would load as a {}{tools}", examined.role))?;
+            terminal::print_line(&format!(
+                "{name} would load as {}{tools}",
+                examined.role.with_article()
+            ))?;
             false
         }
         Err(error) => {

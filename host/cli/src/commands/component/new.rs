@@ -6,6 +6,7 @@ use crate::authoring::Pack;
 use crate::exit::{Exit, usage};
 use crate::terminal;
 use anyhow::{Context, Result};
+use clap::ValueEnum;
 use hydroid_core::capability::Profile;
 use hydroid_core::manifest::{Manifest, is_component_name};
 use hydroid_wasm::check::is_built;
@@ -47,12 +48,21 @@ pub(super) fn new(wish: &New) -> Result<Exit> {
     let mut profiles = profiles(&wish.profiles)?;
     if wish.role == NewRole::Channel {
         profiles.insert(Profile::Web);
+        if wish.lang != Language::Rust {
+            // These engines import all of their world, and a channel's has its own keys.
+            profiles.insert(Profile::State);
+        }
     }
-    let folder_of = format!("templates/{}/{}", language_name(wish.lang), role_name(wish.role));
-    if wish.role != NewRole::Tool && Pack::open()?.below(&folder_of).next().is_none() {
+    let pack = Pack::open()?;
+    if !has_template(&pack, wish.lang, wish.role) {
+        let has = |language: &&Language| has_template(&pack, **language, wish.role);
+        let others = Language::value_variants().iter().filter(has);
+        let others = others.map(|language| format!("`--lang {}`", language_name(*language)));
         return Err(usage(format!(
-            "there is no template of a {} in this language; leave `--lang` out for one in Rust",
-            role_name(wish.role)
+            "there is no template of role `{}` in `{}`; there is one with {}",
+            role_name(wish.role),
+            language_name(wish.lang),
+            others.collect::<Vec<_>>().join(", ")
         )));
     }
     let folder = wish.into.clone().unwrap_or_else(|| PathBuf::from(&wish.name));
@@ -62,7 +72,6 @@ pub(super) fn new(wish: &New) -> Result<Exit> {
             folder.display()
         )));
     }
-    let pack = Pack::open()?;
     let files = files(&pack, wish, &profiles)?;
     let manifest = files.get("manifest.toml").context("the template has no manifest")?;
     Manifest::parse(manifest).context("in the template")?;
@@ -75,6 +84,12 @@ pub(super) fn new(wish: &New) -> Result<Exit> {
         "next: `cd {shown}`, `hydroid component build`, `hydroid component test`; README.md says what that needs"
     ));
     Ok(Exit::Done)
+}
+
+fn has_template(pack: &Pack, language: Language, role: NewRole) -> bool {
+    let folder = format!("templates/{}/{}", language_name(language), role_name(role));
+    // A tool's are by profile, in every language.
+    role == NewRole::Tool || pack.below(&folder).next().is_some()
 }
 
 /// What a template is about: the layer of files, and words for the texts.
@@ -146,6 +161,7 @@ fn files(
         "templates/every/files".to_owned(),
         format!("templates/every/{}", layer.name),
         format!("templates/{language}/files"),
+        format!("templates/{language}/{}", role_name(wish.role)),
         format!("templates/{language}/{}", layer.name),
     ];
     let mut files = BTreeMap::new();
@@ -208,6 +224,9 @@ fn wants(role: NewRole, profiles: &BTreeSet<Profile>) -> String {
     for profile in profiles.iter().filter(|profile| **profile != Profile::Pure) {
         let reason = match profile {
             Profile::Web if role == NewRole::Channel => "fetch and send your messages",
+            Profile::State if role == NewRole::Channel => {
+                "its engine links keys of its own, used or not; nothing is kept yet"
+            }
             Profile::Web => "fetch the pages you name",
             Profile::FileReadOnly | Profile::FileReadWrite => "read the file you name",
             _ => "say here what it is for; the person who installs it reads that",
@@ -387,6 +406,26 @@ mod tests {
     }
 
     #[test]
+    fn a_role_has_what_it_is_tried_with_and_nothing_of_tools() {
+        let pack = Pack::open().unwrap();
+        for language in [Language::Rust, Language::Python, Language::Js] {
+            for role in NewRole::value_variants().iter().filter(|role| **role != NewRole::Tool) {
+                assert!(has_template(&pack, language, *role), "{language:?} {role:?}");
+                let wish = New { role: *role, ..wish("one-of-mine", language, &[]) };
+                let files = files(&pack, &wish, &BTreeSet::new()).unwrap();
+                let readme = &files["README.md"];
+                let tried = format!("--conformance {}", role_name(*role));
+                assert!(readme.contains(&tried), "{language:?} {role:?}: {readme}");
+                let of_tools = files.keys().any(|place| place.starts_with("tools."));
+                assert!(!of_tools, "{language:?} {role:?}: {:?}", files.keys());
+            }
+        }
+        for language in [Language::C, Language::Go] {
+            assert!(!has_template(&pack, language, NewRole::Hook), "{language:?}");
+        }
+    }
+
+    #[test]
     fn names_and_profiles_that_cannot_be_are_refused() {
         for name in ["", "Notes", "a--b", "a-1", "../a", "a_b", "1a"] {
             assert!(check_name(name).is_err(), "{name}");
@@ -397,6 +436,4 @@ mod tests {
         }
         assert_eq!(world_name("list"), "%list");
     }
-
-    use clap::ValueEnum;
 }

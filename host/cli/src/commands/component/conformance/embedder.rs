@@ -28,7 +28,7 @@ pub(in crate::commands::component) async fn embedder(
             .then(|| "vectors would be made anew at each start; say constants".to_owned()),
     );
     if described.is_none() {
-        findings.broken("it is an embedder", format!("it is a {}", trial.loaded.role));
+        findings.broken("it is an embedder", format!("it is {}", trial.loaded.role.with_article()));
         return Ok(findings);
     }
     let texts = ["one fish", "two fish", "a harbour in the morning"];

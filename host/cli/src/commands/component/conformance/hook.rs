@@ -25,7 +25,7 @@ pub(in crate::commands::component) async fn hook(
     let again = bench.load(wasm, stem, terms)?;
     let points: BTreeSet<HookPoint> = trial.loaded.points().collect();
     if points.is_empty() {
-        findings.broken("it is a hook", format!("it is a {}", trial.loaded.role));
+        findings.broken("it is a hook", format!("it is {}", trial.loaded.role.with_article()));
         return Ok(findings);
     }
     findings.judge(

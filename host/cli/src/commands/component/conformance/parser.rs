@@ -30,7 +30,7 @@ pub(in crate::commands::component) async fn parser(
     let again = bench.load(wasm, stem, terms)?;
     let forms: BTreeSet<String> = trial.loaded.reads().cloned().collect();
     if forms.is_empty() {
-        findings.broken("it is a parser", format!("it is a {}", trial.loaded.role));
+        findings.broken("it is a parser", format!("it is {}", trial.loaded.role.with_article()));
         return Ok(findings);
     }
     findings.judge(

@@ -1,6 +1,8 @@
 // Turns plain functions into tools. Not a framework: it knows nothing between two calls, each of
 // which has a fresh engine.
 
+import { error } from './contract.js';
+
 /** The tool ran and failed; the model reads the sentence and may try otherwise. */
 export class Failed extends Error {}
 
@@ -89,39 +91,4 @@ function outcome(text, isError) {
     isError,
     optionsJson: undefined,
   };
-}
-
-function error(kind, message) {
-  return {
-    kind,
-    message,
-    code: undefined,
-    retryAfterMs: undefined,
-    sent: false,
-    detailsJson: undefined,
-  };
-}
-
-/**
- * Text of UTF-8: the engine has no TextDecoder. What is no UTF-8 becomes U+FFFD.
- * @param {Uint8Array} bytes
- */
-export function utf8(bytes) {
-  let text = '';
-  for (let at = 0; at < bytes.length; ) {
-    const first = bytes[at++];
-    const more = first < 0x80 ? 0 : first < 0xc2 ? -1 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : first < 0xf5 ? 3 : -1;
-    const rest = more > 0 ? bytes.slice(at, at + more) : [];
-    if (more < 0 || rest.length < more || !rest.every((byte) => (byte & 0xc0) === 0x80)) {
-      text += '\ufffd';
-      continue;
-    }
-    let code = more === 0 ? first : first & (0x3f >> more);
-    for (const byte of rest) {
-      code = (code << 6) | (byte & 0x3f);
-    }
-    at += more;
-    text += code > 0x10ffff ? '\ufffd' : String.fromCodePoint(code);
-  }
-  return text;
 }

@@ -7,8 +7,9 @@ import json
 from typing import Any, Callable
 
 from componentize_py_types import Err
+from contract import refusal
 from wit_world.exports import tool
-from wit_world.imports.types import Error, ErrorKind, Part_Text
+from wit_world.imports.types import ErrorKind, Part_Text
 
 
 class Failed(Exception):
@@ -65,7 +66,7 @@ def definitions() -> list[tool.Definition]:
 
 def invoke(call: tool.Call) -> tool.Outcome:
     if call.name not in _TOOLS:
-        raise Err(_error(ErrorKind.NOT_FOUND, f"no tool `{call.name}` here"))
+        raise refusal(ErrorKind.NOT_FOUND, f"no tool `{call.name}` here")
     definition, function = _TOOLS[call.name]
     try:
         arguments = json.loads(call.args_json or "{}")
@@ -81,7 +82,7 @@ def invoke(call: tool.Call) -> tool.Outcome:
             if not _is(wanted, value):
                 raise ValueError(f"`{name}` is no {wanted}")
     except (ValueError, RecursionError) as error:
-        raise Err(_error(ErrorKind.INVALID_INPUT, f"the arguments do not fit: {error}"))
+        raise refusal(ErrorKind.INVALID_INPUT, f"the arguments do not fit: {error}")
     try:
         return _outcome(function(**arguments), False)
     except Failed as failure:
@@ -92,7 +93,7 @@ def invoke(call: tool.Call) -> tool.Outcome:
             raise
         return _outcome(refused.value.message, True)
     except (AttributeError, TypeError, ValueError) as error:
-        raise Err(_error(ErrorKind.INVALID_INPUT, f"the arguments do not fit: {error}"))
+        raise refusal(ErrorKind.INVALID_INPUT, f"the arguments do not fit: {error}")
 
 
 def _is(wanted: str, value: Any) -> bool:
@@ -104,15 +105,4 @@ def _is(wanted: str, value: Any) -> bool:
 def _outcome(text: str, is_error: bool) -> tool.Outcome:
     return tool.Outcome(
         content=[Part_Text(text)], structured_json=None, is_error=is_error, options_json=None
-    )
-
-
-def _error(kind: ErrorKind, message: str) -> Error:
-    return Error(
-        kind=kind,
-        message=message,
-        code=None,
-        retry_after_ms=None,
-        sent=False,
-        details_json=None,
     )
