@@ -395,7 +395,7 @@ async fn what_waits_is_the_affair_of_the_home_that_accepted_it() {
     let Entry::TurnStarted { parts, .. } = said_first[0].clone() else { panic!() };
     let message = Saying { parts, key: Some(key.clone()), ..Saying::default() };
     let number = here.keep_waiting(&id, &message, None, 1).await.unwrap();
-    assert_eq!(here.with_waiting(&user).await.unwrap(), [id.clone()]);
+    assert_eq!(here.with_waiting(&user).await.unwrap(), std::slice::from_ref(&id));
     assert_eq!(there.with_waiting(&user).await.unwrap(), []);
     assert_eq!(there.waiting(&user, &id).await.unwrap(), []);
     assert!(there.was_said(&user, &id, &key).await.unwrap());
