@@ -12,6 +12,7 @@ mod authoring;
 mod cli;
 mod clients;
 mod config_keys;
+mod configurator;
 mod escape;
 mod gateway;
 mod label;

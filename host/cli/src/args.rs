@@ -435,17 +435,21 @@ pub(crate) enum Config {
     },
     /// Show which files are read.
     Path,
-    /// Set a key in your configuration file.
+    /// Set a key in your configuration file, or several that belong together.
     Set {
         /// The key, like `turn.max_steps`.
         key: String,
         /// The value.
         value: String,
+        /// Further keys, each with its value: all of them are set, or none.
+        #[arg(value_name = "KEY VALUE")]
+        more: Vec<String>,
     },
-    /// Take a key, or a group of keys, out of your configuration file.
+    /// Take keys, or groups of keys, out of your configuration file.
     Unset {
         /// The key, like `turn.max_steps`, or a group, like `components.tool-web`.
-        key: String,
+        #[arg(required = true, value_name = "KEY")]
+        keys: Vec<String>,
     },
 }
 

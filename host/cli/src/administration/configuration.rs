@@ -17,6 +17,7 @@ use hydroid_core::ports::{Clock, ConfigChange};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use similar::TextDiff;
+use std::path::Path;
 
 /// Files that are kept before a change; older ones go.
 const BACKUPS: usize = 20;
@@ -99,25 +100,69 @@ fn tried(paths: &Paths, changes: &[ConfigChange]) -> Result<Tried> {
     }
     let file = paths.config_file();
     let before = read_text(&file)?.unwrap_or_default();
-    let mut after = before.clone();
     let mut problems = Vec::new();
+    let mut say = |change: &ConfigChange, error: &anyhow::Error| {
+        let text = hydroid_core::harmless::excerpt(&root(error), 600);
+        problems.push((Some(change.key.clone()), text));
+    };
+    let mut fitting = Vec::new();
+    let mut after = before.clone();
     for change in changes {
-        let changed = match &change.value {
-            None => without(&after, &change.key),
-            Some(text) => value::parse(&change.key, text)
-                .and_then(|value| edited(&after, &change.key, &value)),
-        };
-        // Each is tried alone too, so that what is wrong is said where it was typed.
-        let alone = changed.and_then(|text| check(&text, &file).map(|()| text));
-        match alone {
-            Ok(text) => after = text,
-            Err(error) => {
-                let text = hydroid_core::harmless::excerpt(&format!("{:#}", root(&error)), 600);
-                problems.push((Some(change.key.clone()), text));
+        match changed(&after, change) {
+            Ok(text) => {
+                after = text;
+                fitting.push(change);
             }
+            Err(error) => say(change, &error),
         }
     }
+    // Together, since some keys are set together or not at all; what is wrong is said where it was
+    // typed.
+    while let Err(error) = check(&after, &file) {
+        let Some(at) = culprit(&before, &fitting, &error, &file) else { break };
+        say(fitting.remove(at), &error);
+        after = together(&before, &fitting)?;
+    }
     Ok(Tried { before, after, problems })
+}
+
+fn changed(text: &str, change: &ConfigChange) -> Result<String> {
+    match &change.value {
+        None => without(text, &change.key),
+        Some(typed) => {
+            value::parse(&change.key, typed).and_then(|value| edited(text, &change.key, &value))
+        }
+    }
+}
+
+fn together(before: &str, changes: &[&ConfigChange]) -> Result<String> {
+    changes.iter().try_fold(before.to_owned(), |text, change| changed(&text, change))
+}
+
+/// Which of these changes an error is about: the one it names, or else one without which all is
+/// well, or else the last.
+fn culprit(
+    before: &str,
+    changes: &[&ConfigChange],
+    error: &anyhow::Error,
+    file: &Path,
+) -> Option<usize> {
+    let said = root(error);
+    let names = |change: &&ConfigChange| said.contains(&format!("`{}`", change.key));
+    let is_it = |at: &usize| {
+        let others: Vec<_> = changes
+            .iter()
+            .enumerate()
+            .filter(|(other, _)| other != at)
+            .map(|(_, one)| *one)
+            .collect();
+        together(before, &others).is_ok_and(|text| check(&text, file).is_ok())
+    };
+    changes
+        .iter()
+        .position(names)
+        .or_else(|| (0..changes.len()).find(is_it))
+        .or_else(|| changes.len().checked_sub(1))
 }
 
 /// The cause without the sentence around it that says which file would be unusable.

@@ -30,8 +30,10 @@ pub(crate) async fn run(
         Command::Show { json } => show(&paths, &environment, settings, json),
         Command::Explain { key } => explain(&paths, &environment, settings, key.as_deref()),
         Command::Path => path(&paths, &environment, settings),
-        Command::Set { key, value } => set(&paths, environment, settings, &key, &value).await,
-        Command::Unset { key } => unset(&paths, environment, settings, &key).await,
+        Command::Set { key, value, more } => {
+            set(&paths, environment, settings, &pairs(key, value, more)?).await
+        }
+        Command::Unset { keys } => unset(&paths, environment, settings, &keys).await,
     }
 }
 
@@ -132,63 +134,100 @@ async fn set(
     paths: &Paths,
     environment: Arc<Environment>,
     settings: &[Setting],
-    key: &str,
-    text: &str,
+    pairs: &[(String, String)],
 ) -> Result<Exit> {
-    let value = value::parse(key, text).map_err(|error| usage(error.to_string()))?;
-    let value = component::typed(paths, key, text, value);
     let file = paths.config_file();
-    let before = read_text(&file)?.unwrap_or_default();
-    let after = edited(&before, key, &value)
-        .with_context(|| format!("`{}` cannot be edited", file.display()))?;
+    let mut after = read_text(&file)?.unwrap_or_default();
+    let mut values = Vec::new();
+    for (key, text) in pairs {
+        let value = value::parse(key, text).map_err(|error| usage(error.to_string()))?;
+        let value = component::typed(paths, key, text, value);
+        after = edited(&after, key, &value)
+            .with_context(|| format!("`{}` cannot be edited", file.display()))?;
+        values.push((key.as_str(), value));
+    }
     check(&after, &file)?;
-    component::check_setting(key, &after)?;
-    component::check_config(paths, key, &after)?;
-    record(environment, settings, deed(key, Some(&value))).await?;
+    for (key, _) in &values {
+        component::check_setting(key, &after)?;
+        component::check_config(paths, key, &after)?;
+    }
+    let deeds = values.iter().map(|(key, value)| deed(key, Some(value))).collect();
+    record(environment, settings, deeds).await?;
     replace_private(&file, after.as_bytes())?;
-    terminal::print_line(&format!("{key} = {}  # {}", one_line(&value), file.display()))?;
-    component::remark_setting(paths, key, &after)?;
+    for (key, value) in &values {
+        terminal::print_line(&format!("{key} = {}  # {}", one_line(value), file.display()))?;
+        component::remark_setting(paths, key, &after)?;
+    }
     Ok(Exit::Done)
 }
 
-/// Takes a key or a group out. A key that nobody knows can be taken out too: that may be what is
+/// The first key and what follows it, in pairs.
+fn pairs(key: String, value: String, more: Vec<String>) -> Result<Vec<(String, String)>> {
+    let mut pairs = vec![(key, value)];
+    let mut more = more.into_iter();
+    while let Some(key) = more.next() {
+        let Some(value) = more.next() else {
+            return Err(usage(format!("`{}` has no value beside it", harmless(&key))));
+        };
+        pairs.push((key, value));
+    }
+    Ok(pairs)
+}
+
+/// Takes keys or groups out. A key that nobody knows can be taken out too: that may be what is
 /// wrong.
 async fn unset(
     paths: &Paths,
     environment: Arc<Environment>,
     settings: &[Setting],
-    key: &str,
+    keys: &[String],
 ) -> Result<Exit> {
     let file = paths.config_file();
     let before = read_text(&file)?.unwrap_or_default();
-    let after =
-        without(&before, key).with_context(|| format!("`{}` cannot be edited", file.display()))?;
-    if after == before {
-        return Err(usage(format!(
-            "`{}` is not set in `{}`; `hydroid config show` says where each value comes from",
-            harmless(key),
-            file.display()
-        )));
+    let mut after = before.clone();
+    for key in keys {
+        let text = without(&after, key)
+            .with_context(|| format!("`{}` cannot be edited", file.display()))?;
+        if text == after {
+            return Err(usage(format!(
+                "`{}` is not set in `{}`; `hydroid config show` says where each value comes from",
+                harmless(key),
+                file.display()
+            )));
+        }
+        after = text;
     }
     // What was wrong before may stay so: one key at a time is mended.
     if check(&before, &file).is_ok() {
         check(&after, &file)?;
     }
-    record(environment.clone(), settings, deed(key, None)).await?;
+    let deeds = keys.iter().map(|key| deed(key, None)).collect();
+    record(environment.clone(), settings, deeds).await?;
     replace_private(&file, after.as_bytes())?;
-    terminal::print_line(&format!("{} is not set any more  # {}", harmless(key), file.display()))?;
-    if let Ok(loaded) = load(paths, &environment, settings)
-        && let Some((value, origin)) = loaded.values.get(key)
-    {
-        terminal::print_line(&format!("it is {} now, from {origin}", one_line(value)))?;
+    for key in keys {
+        let line = format!("{} is not set any more  # {}", harmless(key), file.display());
+        terminal::print_line(&line)?;
+        if let Ok(loaded) = load(paths, &environment, settings)
+            && let Some((value, origin)) = loaded.values.get(key)
+        {
+            terminal::print_line(&format!("it is {} now, from {origin}", one_line(value)))?;
+        }
     }
     Ok(Exit::Done)
 }
 
 /// Writes it to the audit log, unless the configuration as it is keeps that from being opened.
-async fn record(environment: Arc<Environment>, settings: &[Setting], deed: Deed<'_>) -> Result<()> {
+async fn record(
+    environment: Arc<Environment>,
+    settings: &[Setting],
+    deeds: Vec<Deed<'_>>,
+) -> Result<()> {
     match Ground::lay_to_look(environment, settings) {
-        Ok(ground) => audit(&ground, deed).await?,
+        Ok(ground) => {
+            for deed in deeds {
+                audit(&ground, deed).await?;
+            }
+        }
         // Changing a key may be what repairs it.
         Err(error) => terminal::say(&format!(
             "not written to the audit log, since the configuration as it was cannot be used: {}",
@@ -261,24 +300,40 @@ pub(crate) fn edited(text: &str, key: &str, value: &toml::Value) -> Result<Strin
     Ok(document.to_string())
 }
 
-/// The text without one key, if it has it; a table that is empty then stays.
+/// The text without one key, if it has it. A table that nothing is left of goes with it, unless
+/// somebody wrote a comment to it: an empty one can be less than none.
 pub(crate) fn without(text: &str, key: &str) -> Result<String> {
     let mut document: DocumentMut = text
         .parse()
         .map_err(|error: toml_edit::TomlError| anyhow::anyhow!("{}", error.to_string().trim()))?;
-    let mut table: &mut dyn toml_edit::TableLike = document.as_table_mut();
-    let mut segments = key.split('.').peekable();
-    while let Some(segment) = segments.next() {
-        if segments.peek().is_none() {
-            table.remove(segment);
-            break;
-        }
-        match table.get_mut(segment).and_then(Item::as_table_like_mut) {
-            Some(inner) => table = inner,
-            None => break,
-        }
-    }
+    let segments: Vec<&str> = key.split('.').collect();
+    remove(document.as_table_mut(), &segments);
     Ok(document.to_string())
+}
+
+/// Removes what is named, and tells whether anything was.
+fn remove(table: &mut dyn toml_edit::TableLike, segments: &[&str]) -> bool {
+    let Some((first, rest)) = segments.split_first() else { return false };
+    if rest.is_empty() {
+        return table.remove(first).is_some();
+    }
+    let Some(inner) = table.get_mut(first) else { return false };
+    let Some(below) = inner.as_table_like_mut() else { return false };
+    let removed = remove(below, rest);
+    if removed && below.is_empty() && !has_comment(inner) {
+        table.remove(first);
+    }
+    removed
+}
+
+fn has_comment(item: &Item) -> bool {
+    let decor = match item {
+        Item::Table(table) => table.decor(),
+        Item::Value(value) => value.decor(),
+        Item::None | Item::ArrayOfTables(_) => return false,
+    };
+    let around = [decor.prefix(), decor.suffix()];
+    around.into_iter().flatten().any(|text| text.as_str().is_none_or(|text| text.contains('#')))
 }
 
 /// The whole file must be one that the host would take.
@@ -342,6 +397,19 @@ mod tests {
             "# mine\n[a.b]\nc = 1 # one\nd = { f = 3 }\n"
         );
         assert_eq!(without(text, "a.x.c").unwrap(), text);
+    }
+
+    #[test]
+    fn a_table_that_nothing_is_left_of_goes_unless_it_has_a_comment() {
+        for (text, key, expect) in [
+            ("x = 1\n\n[a.b]\nc = 1\n", "a.b.c", "x = 1\n"),
+            ("[a]\nb = { c = 1 }\n", "a.b.c", ""),
+            ("[a] # limits\nb = 1\n", "a.b", "[a] # limits\n"),
+            ("# mine\n[a]\nb = 1\n", "a.b", "# mine\n[a]\n"),
+            ("[a]\nb = 1\n[a.c]\nd = 1\n", "a.b", "[a]\n[a.c]\nd = 1\n"),
+        ] {
+            assert_eq!(without(text, key).unwrap(), expect, "{key} of {text}");
+        }
     }
 
     #[test]
