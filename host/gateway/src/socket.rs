@@ -23,6 +23,7 @@ use hydroid_core::protocol::{
     ServerMessage, Welcome,
 };
 use hydroid_core::telemetry::Parent;
+use serde::Deserialize;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -198,31 +199,46 @@ async fn goodbye(out: &Out, error: RequestError) {
     send(out, ServerMessage::Goodbye { error }).await;
 }
 
+/// What was no message of the protocol, with its `id` where it has one all the same, so that
+/// whoever waits for an answer has it.
+struct Unread(Option<u64>, RequestError);
+
+impl Unread {
+    fn of(text: &str, error: &serde_json::Error) -> Self {
+        #[derive(Deserialize)]
+        struct Numbered {
+            id: u64,
+        }
+        let id = serde_json::from_str(text).ok().map(|Numbered { id }| id);
+        let text = format!("this is no message of the protocol: {error}");
+        Self(id, RequestError::new(ErrorCode::BadMessage, text))
+    }
+}
+
 /// The next message of a client; none at the end.
 async fn receive(
     peer: &Peer,
     reading: &mut SplitStream<WebSocket>,
-) -> Option<Result<ClientMessage, RequestError>> {
+) -> Option<Result<ClientMessage, Unread>> {
+    let unread =
+        |code: ErrorCode, text: &str| Some(Err(Unread(None, RequestError::new(code, text))));
     let text = match frames::next(peer, reading).await {
         Frame::Text(text) => text,
         Frame::Binary(_) => {
             let text = "a message is a text frame";
-            return Some(Err(RequestError::new(ErrorCode::BadMessage, text)));
+            return unread(ErrorCode::BadMessage, text);
         }
         Frame::TooLarge => {
             let text = "the message is larger than `gateway.max_message`";
-            return Some(Err(RequestError::new(ErrorCode::TooLarge, text)));
+            return unread(ErrorCode::TooLarge, text);
         }
         Frame::Broken(_) => {
             let text = "the connection breaks the rules of WebSocket";
-            return Some(Err(RequestError::new(ErrorCode::UnsupportedProtocol, text)));
+            return unread(ErrorCode::UnsupportedProtocol, text);
         }
         Frame::Over => return None,
     };
-    Some(serde_json::from_str(&text).map_err(|error| {
-        let text = format!("this is no message of the protocol: {error}");
-        RequestError::new(ErrorCode::BadMessage, text)
-    }))
+    Some(serde_json::from_str(&text).map_err(|error| Unread::of(&text, &error)))
 }
 
 fn waits_for_hello() -> RequestError {
@@ -254,7 +270,7 @@ async fn greet(
             goodbye(out, waits_for_hello()).await;
             return None;
         }
-        Err(error) => {
+        Err(Unread(_, error)) => {
             goodbye(out, error).await;
             return None;
         }
@@ -402,10 +418,10 @@ impl Client {
                         self.take(message).await;
                     }
                     // Nothing more can be read after these.
-                    Some(Err(error)) if [ErrorCode::TooLarge, ErrorCode::UnsupportedProtocol].contains(&error.code) => {
+                    Some(Err(Unread(_, error))) if [ErrorCode::TooLarge, ErrorCode::UnsupportedProtocol].contains(&error.code) => {
                         return goodbye(&self.out, error).await;
                     }
-                    Some(Err(error)) => refuse(&self.out, None, error).await,
+                    Some(Err(Unread(id, error))) => refuse(&self.out, id, error).await,
                     None => return,
                 },
                 _ = heartbeat.tick() => {

@@ -135,7 +135,7 @@ impl Conversations for Owned {
     fn say_once<'a>(
         &'a self,
         session: &'a SessionId,
-        Saying { parts, key, parent }: Saying,
+        Saying { parts, key, parent, .. }: Saying,
     ) -> BoxFuture<'a, Result<Reply, RequestError>> {
         Box::pin(async move {
             if session.as_str() != "s" || self.1 != UserId::new("anna") {
@@ -476,10 +476,18 @@ async fn requests_are_answered_once_with_their_number() {
         .send(json!({ "id": 3, "type": "hello", "protocol": 1, "client": { "name": "x" } }))
         .await;
     assert_eq!(socket.next().await.unwrap()["code"], "out_of_order");
-    socket.send(json!({ "id": 4, "type": "dance" })).await;
-    assert_eq!(socket.next().await.unwrap()["code"], "bad_message");
-    socket.0.send(Message::text("{\"id\":5")).await.unwrap();
-    assert_eq!(socket.next().await.unwrap()["code"], "bad_message");
+    // Whoever waits for the answer to its number has it, if it can be read.
+    for (text, id) in [
+        (r#"{"id":4,"type":"dance"}"#, json!(4)),
+        (r#"{"type":"say","session":7,"id":5}"#, json!(5)),
+        (r#"{"id":5"#, Value::Null),
+        (r#"{"id":-1,"type":"ping"}"#, Value::Null),
+        (r#"{"id":6,"id":7,"type":"dance"}"#, Value::Null),
+    ] {
+        socket.0.send(Message::text(text)).await.unwrap();
+        let refused = socket.next().await.unwrap();
+        assert_eq!((&refused["code"], &refused["id"]), (&json!("bad_message"), &id), "{text}");
+    }
     socket.0.send(Message::binary(vec![0, 159])).await.unwrap();
     assert_eq!(socket.next().await.unwrap()["code"], "bad_message");
     socket.send(json!({ "id": 6, "type": "open", "session": "of another" })).await;
