@@ -3,6 +3,7 @@
 
 mod cut;
 mod sessions;
+mod waiting;
 
 use crate::support::daemon::Daemon;
 use crate::support::hydroid::Home;

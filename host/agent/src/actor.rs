@@ -131,6 +131,8 @@ struct Running {
     turn: Turn,
     /// The key of the message it begins with, until that is recorded.
     key: Option<ClientKey>,
+    /// Its number among those that waited, until then.
+    waited: Option<u64>,
     /// What is said into it, with its key, until that is recorded.
     steering: Option<Option<ClientKey>>,
     context: TurnContext,
@@ -608,7 +610,7 @@ impl Actor {
             self.turns += 1;
             let turn = self.new_turn(id);
             let running = self.running_turn(turn, spans, ended);
-            self.running = Some(Running { key: saying.key, ..running });
+            self.running = Some(Running { key: saying.key, waited: saying.waiting, ..running });
             // Where a hook has the word, the turn is over before the model is asked.
             let Opening { parts, notices, word } = opening;
             let mut events = vec![Event::UserSaid(parts)];
@@ -707,6 +709,7 @@ impl Actor {
             spans,
             turn,
             key: None,
+            waited: None,
             steering: None,
             model: None,
             answer: AnswerScrubber::new(self.agent.scrubber.current()),
@@ -849,9 +852,13 @@ impl Actor {
             let calls = collect(effects, &mut records, &mut actions);
             events.extend(check(calls, &mut actions));
         }
+        let mut waited = None;
         for entry in &mut records {
             match entry {
-                Entry::TurnStarted { key, .. } => *key = running.key.take(),
+                Entry::TurnStarted { key, .. } => {
+                    *key = running.key.take();
+                    waited = running.waited.take();
+                }
                 Entry::Steered { key, .. } => *key = running.steering.take().flatten(),
                 _ => {}
             }
@@ -860,7 +867,7 @@ impl Actor {
             // What would be dropped with its turn is not begun.
             actions.retain(|action| !begins_something(action));
         }
-        match self.record(records).await {
+        match self.record_begun(records, waited).await {
             Ok(()) => {
                 for action in actions {
                     if let Effect::Remember { calls, component, days } = action {
@@ -921,6 +928,15 @@ impl Actor {
 
     /// Appends the entries at once and, when they are safe, shows them.
     async fn record(&mut self, entries: Vec<Entry>) -> Result<(), StoreError> {
+        self.record_begun(entries, None).await
+    }
+
+    /// The same for entries with which the turn of a message that waited begins.
+    async fn record_begun(
+        &mut self,
+        entries: Vec<Entry>,
+        waited: Option<u64>,
+    ) -> Result<(), StoreError> {
         if entries.is_empty() {
             return Ok(());
         }
@@ -936,7 +952,11 @@ impl Actor {
                 self.agent.audit.record(event).await?;
             }
         }
-        let last = self.agent.journal.append(&self.session, &entries, now_ms).await?;
+        let (journal, session) = (&self.agent.journal, &self.session);
+        let last = match waited {
+            Some(waited) => journal.append_begun(session, &entries, waited, now_ms).await?,
+            None => journal.append(session, &entries, now_ms).await?,
+        };
         let count = u64::try_from(entries.len()).unwrap_or(u64::MAX);
         let first = last.saturating_sub(count).saturating_add(1);
         for (seq, entry) in (first..).zip(entries) {
@@ -1060,7 +1080,7 @@ impl Running {
 }
 
 /// What a person said, without secrets.
-fn masked(scrubber: &Scrubber, parts: Vec<Part>) -> Vec<Part> {
+pub(crate) fn masked(scrubber: &Scrubber, parts: Vec<Part>) -> Vec<Part> {
     let masked = |part: Part| match part.content {
         Content::Text { text } => Part::new(Content::text(mask_known(scrubber, &text)), part.label),
         content => Part::new(scrubber.scrub_content(content), part.label),

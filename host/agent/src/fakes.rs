@@ -21,8 +21,8 @@ use hydroid_core::policy::Mode;
 use hydroid_core::ports::{
     AnswerCache, Approvals, Audit, CallContext, Clock, Completion, Hit, Hooks, Journal, KeepLimits,
     KeptAnswer, KnownSecrets, Model, ModelError, ModelEvent, ModelRequest, NewSession, Note,
-    PromptFile, PromptFiles, Question, Recall, RecallError, SecretPlace, SecretPlaces, SecretValue,
-    SessionSummary, Sink, StandingApproval, StoreError, StoredEntry, Telemetry, Tools,
+    PromptFile, PromptFiles, Question, Recall, RecallError, Saying, SecretPlace, SecretPlaces,
+    SecretValue, SessionSummary, Sink, StandingApproval, StoreError, StoredEntry, Telemetry, Tools,
 };
 use hydroid_core::protocol::{Notification, SessionMessage};
 use hydroid_core::scrub::{KnownSecret, LiveScrubber};
@@ -30,7 +30,7 @@ use hydroid_core::tool::{
     CheckedCall, Impact, Preview, Reach, Resource, ResourceKind, ToolCall, ToolOutput, ToolSpec,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 
@@ -360,6 +360,10 @@ pub(crate) struct FakeJournal {
     pub(crate) gate: Semaphore,
     /// What a person is to be told.
     pub(crate) untold: Mutex<Vec<Notification>>,
+    /// Messages that wait, with the place in a turn that they were said into.
+    pub(crate) waiting: Mutex<Vec<(SessionId, Saying, Option<String>)>>,
+    /// How many messages have waited.
+    pub(crate) numbers: AtomicU64,
     /// Sessions that were begun under a key.
     pub(crate) begun: Mutex<BTreeMap<ClientKey, SessionId>>,
     faults: Faults,
@@ -481,6 +485,21 @@ impl Journal for FakeJournal {
             }
             self.check(stored);
             Ok(u64::try_from(stored.len()).unwrap())
+        }
+        .boxed()
+    }
+
+    fn append_begun<'a>(
+        &'a self,
+        session: &'a SessionId,
+        entries: &'a [Entry],
+        waited: u64,
+        now_ms: u64,
+    ) -> BoxFuture<'a, Result<u64, StoreError>> {
+        async move {
+            let last = self.append(session, entries, now_ms).await?;
+            self.waiting.lock().unwrap().retain(|(_, said, _)| said.waiting != Some(waited));
+            Ok(last)
         }
         .boxed()
     }
@@ -861,6 +880,8 @@ impl Host {
             until_failure: Mutex::default(),
             gate: Semaphore::new(1),
             untold: Mutex::default(),
+            waiting: Mutex::default(),
+            numbers: AtomicU64::new(0),
             begun: Mutex::default(),
             faults: faults.clone(),
         });

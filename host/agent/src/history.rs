@@ -5,6 +5,7 @@ use hydroid_core::entry::{Entry, INTERRUPTED, NEVER_RAN, Outcome};
 use hydroid_core::id::{CallId, TurnId};
 use hydroid_core::message::{Content, Label, Part, Usage};
 use hydroid_core::money::Money;
+use hydroid_core::ports::Saying;
 use hydroid_core::protocol::SessionSettings;
 use hydroid_core::tool::ToolOutput;
 use std::collections::BTreeSet;
@@ -51,6 +52,29 @@ pub(crate) fn closing_entries(entries: &[Entry]) -> Vec<Entry> {
         dollars: open.dollars,
     };
     results.chain([ended]).collect()
+}
+
+/// What was said into a last turn that never ended and was read by no step of it, each with its
+/// place in the turn.
+pub(crate) fn unread(entries: &[Entry]) -> Vec<(String, Saying)> {
+    let (mut number, mut unread) = (0, Vec::new());
+    for entry in entries {
+        match entry {
+            Entry::TurnStarted { .. } => {
+                number = 0;
+                unread.clear();
+            }
+            Entry::StepStarted { .. } | Entry::TurnEnded { .. } => unread.clear(),
+            Entry::Steered { turn, parts, key } => {
+                number += 1;
+                let (parts, key) = (parts.clone(), key.clone());
+                let saying = Saying { parts, key, ..Saying::default() };
+                unread.push((format!("{turn}/{number}"), saying));
+            }
+            _ => {}
+        }
+    }
+    unread
 }
 
 /// The title of a session that began without words.

@@ -5,6 +5,9 @@
 //! A session is a [`Room`] while it is in memory or somebody follows it. A room that nobody uses
 //! for a while leaves memory, and comes back when it is needed; whoever follows it notices
 //! nothing. A session that fails takes its own room along and no other.
+//!
+//! A message is kept before it is said to be accepted, and waits until its turn begins, whatever
+//! becomes of the process; a hub that was told to take up what waits goes on with it.
 
 mod aside;
 mod dispatch;
@@ -12,6 +15,7 @@ mod driver;
 mod following;
 mod refusal;
 mod room;
+mod waiting;
 
 use crate::sessions::{Agent, OpenSession, SessionChoice};
 use futures_util::future::BoxFuture;
@@ -98,6 +102,8 @@ pub(crate) struct Inner {
     permits: Arc<Semaphore>,
     news: broadcast::Sender<ServerMessage>,
     closing: AtomicBool,
+    /// What waits from an earlier run is gone on with here.
+    takes_up: AtomicBool,
 }
 
 impl Hub {
@@ -106,10 +112,18 @@ impl Hub {
         let permits = Arc::new(Semaphore::new(parts.limits.turns.min(Semaphore::MAX_PERMITS)));
         let (news, _) = broadcast::channel(NEWS);
         let (rooms, closing) = (Mutex::default(), AtomicBool::new(false));
-        Self { inner: Arc::new(Inner { parts, rooms, permits, news, closing }) }
+        let takes_up = AtomicBool::new(false);
+        Self { inner: Arc::new(Inner { parts, rooms, permits, news, closing, takes_up }) }
     }
 
-    /// Ends what runs and records it; a question that waits for a person stays open.
+    /// Goes on with what waits since an earlier run of the host, as soon as that is possible.
+    pub fn take_up(&self) {
+        self.inner.takes_up.store(true, Ordering::Release);
+        drop(tokio::spawn(waiting::take_up(Arc::downgrade(&self.inner), Duration::ZERO)));
+    }
+
+    /// Ends what runs and records it; a question that waits for a person stays open, and messages
+    /// that wait are there when the host is.
     pub async fn close(&self) {
         self.inner.closing.store(true, Ordering::Release);
         let rooms: Vec<Arc<Room>> = self.inner.rooms().values().cloned().collect();
@@ -161,7 +175,7 @@ impl Inner {
 
     fn info(&self, stored: StoredSession) -> SessionInfo {
         let room = self.rooms().get(&stored.summary.id).cloned();
-        let (activity, queued) = room.map_or((Activity::Asleep, 0), |room| room.activity());
+        let (activity, queued) = room.map_or((Activity::Asleep, None), |room| room.shown());
         let scrubber = self.parts.agent.parts().scrubber.current();
         SessionInfo {
             title: scrubber.mask_known(&stored.summary.title),
@@ -174,7 +188,8 @@ impl Inner {
             forked_from: stored.forked_from,
             settings: stored.settings,
             activity,
-            queued,
+            // What was not taken up yet is only there.
+            queued: queued.unwrap_or(stored.waiting),
         }
     }
 
@@ -256,6 +271,10 @@ impl Inner {
             "a key has 1 to {LONGEST_KEY} letters, digits and signs, without spaces and secrets"
         );
         Err(RequestError::new(ErrorCode::Invalid, text))
+    }
+
+    fn takes_up(&self) -> bool {
+        self.takes_up.load(Ordering::Acquire)
     }
 
     fn refuse_if_over(&self) -> Result<(), RequestError> {

@@ -24,6 +24,7 @@ mod request_budget;
 mod secret_places;
 mod store_service;
 mod telemetry;
+mod waiting;
 
 pub use administration::{AdminError, AdminRequest, Administration, ConfigChange, Hidden};
 pub use answer_cache::{AnswerCache, KeepLimits, KeptAnswer};
@@ -55,6 +56,7 @@ pub use request_budget::{FullWindow, RequestBudget, RequestWindow, Sent, full_wi
 pub use secret_places::{BadPlace, SawSecret, SecretPlace, SecretPlaces};
 pub use store_service::{ServiceAnswer, ServiceError, StoreService};
 pub use telemetry::{SpanCounts, Telemetry};
+pub use waiting::WaitingMessages;
 
 use crate::entry::Entry;
 use crate::id::{CallId, ComponentId, SessionId, TurnId, UserId};
@@ -252,6 +254,15 @@ pub trait Journal: Send + Sync {
         &'a self,
         session: &'a SessionId,
         entries: &'a [Entry],
+        now_ms: u64,
+    ) -> BoxFuture<'a, Result<u64, StoreError>>;
+    /// As `append`, for entries that begin the turn of a message that waited: it waits no more, in
+    /// the same transaction.
+    fn append_begun<'a>(
+        &'a self,
+        session: &'a SessionId,
+        entries: &'a [Entry],
+        waited: u64,
         now_ms: u64,
     ) -> BoxFuture<'a, Result<u64, StoreError>>;
     /// Entries of a session after a sequence number, oldest first. A session of another user

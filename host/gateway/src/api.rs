@@ -360,7 +360,7 @@ pub(crate) async fn answer(
                 parts.insert(0, Part::new(Content::text(text), Label::user()));
             }
             let parent = traceparent.as_deref().and_then(Parent::read);
-            let saying = Saying { parts, key, parent };
+            let saying = Saying { parts, key, parent, ..Saying::default() };
             let accepted = conversations.say_once(&session, saying).await?;
             listener.uploads.forget(user, &attachments);
             Ok(accepted)

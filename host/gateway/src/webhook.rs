@@ -76,7 +76,7 @@ pub(crate) async fn called(
     let parts =
         vec![Part::new(Content::text(said), Label::host()), Part::new(Content::text(text), label)];
     let conversations = listener.conversations(&holder).await?;
-    let saying = Saying { parts, key: None, parent: api::parent(&headers) };
+    let saying = Saying { parts, parent: api::parent(&headers), ..Saying::default() };
     Ok(Json(conversations.say_once(&SessionId::new(hook.session.clone()), saying).await?))
 }
 

@@ -6,6 +6,7 @@ use crate::database::Database;
 use crate::failure::Failure;
 use crate::journal::{insert_session, stored};
 use crate::sql::{Connection, Row};
+use crate::untrusted::mark_if_untrusted;
 use futures_util::future::BoxFuture;
 use hydroid_core::id::{ClientKey, SessionId, TurnId, UserId};
 use hydroid_core::ports::{
@@ -20,7 +21,8 @@ const COLUMNS: &str = "id, title, created_ms, updated_ms,
     (SELECT coalesce(max(seq), 0) FROM entries WHERE session_id = sessions.id),
     archived, forked_from,
     (SELECT json ->> '$.settings' FROM entries
-        WHERE session_id = sessions.id AND kind = 'settings_changed' ORDER BY seq DESC LIMIT 1)";
+        WHERE session_id = sessions.id AND kind = 'settings_changed' ORDER BY seq DESC LIMIT 1),
+    (SELECT count(*) FROM waiting WHERE session_id = sessions.id)";
 
 /// Notifications a user has at most; the oldest make room.
 const MOST_NOTIFICATIONS: u32 = 200;
@@ -122,9 +124,11 @@ impl StoredSessions for Database {
         session: &'a SessionId,
         key: &'a ClientKey,
     ) -> BoxFuture<'a, Result<bool, StoreError>> {
-        let sql = "SELECT 1 FROM entries JOIN sessions ON sessions.id = entries.session_id
-            WHERE session_id = ?1 AND user_id = ?2
-                AND kind = 'turn_started' AND json ->> '$.key' = ?3";
+        // Both in one look: with its turn it goes from the one place to the other.
+        let sql = "SELECT 1 FROM sessions WHERE id = ?1 AND user_id = ?2 AND (
+            EXISTS (SELECT 1 FROM waiting WHERE session_id = ?1 AND client_key = ?3)
+            OR EXISTS (SELECT 1 FROM entries
+                WHERE session_id = ?1 AND kind = 'turn_started' AND json ->> '$.key' = ?3))";
         Box::pin(has_key(self, sql, [session.to_string(), user.to_string(), key.to_string()]))
     }
 
@@ -202,6 +206,7 @@ impl StoredSessions for Database {
             }
             for sql in [
                 "DELETE FROM scratchpads WHERE session_id = ?1",
+                "DELETE FROM waiting WHERE session_id = ?1",
                 "DELETE FROM messages WHERE session_id = ?1",
                 "DELETE FROM entries WHERE session_id = ?1",
                 "DELETE FROM secret_places WHERE kind = 'session' AND place = ?1",
@@ -349,6 +354,7 @@ fn described(row: &Row) -> Result<StoredSession, Failure> {
         archived: row.get::<i64>(6)? != 0,
         forked_from: row.get::<Option<String>>(7)?.map(SessionId::new),
         settings,
+        waiting: u32::try_from(row.get::<i64>(9)?)?,
     })
 }
 
@@ -395,6 +401,7 @@ async fn copy(
             params![id.as_str(), session.as_str(), end.unwrap_or(0)],
         )
         .await?;
+    mark_if_untrusted(connection, &id).await?;
     // What was secret in the one is secret in the other.
     connection
         .execute(

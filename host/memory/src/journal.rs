@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use hydroid_core::entry::Entry;
 use hydroid_core::id::{SessionId, UserId};
 use hydroid_core::ports::{Journal, NewSession, SessionSummary, StoreError, StoredEntry};
+use hydroid_core::taint::Taint;
 use libsql::params;
 
 /// Rows read at once, so that a long session holds no reader for long.
@@ -59,21 +60,17 @@ impl Journal for Database {
         entries: &'a [Entry],
         now_ms: u64,
     ) -> BoxFuture<'a, Result<u64, StoreError>> {
-        let doing = "append to a session";
-        Box::pin(async move {
-            let rows = entries.iter().map(Row::of).collect::<Result<Vec<_>, _>>();
-            let rows = rows.map_err(|error| Failure::from(error).doing(doing))?;
-            let session = session.clone();
-            let (last, cut) = self
-                .write_memory(doing, async move |connection| {
-                    append(connection, session, rows, now_ms).await
-                })
-                .await?;
-            if cut > 0 {
-                self.written().notify_waiters();
-            }
-            Ok(last)
-        })
+        Box::pin(self.append_all(session, entries, None, now_ms))
+    }
+
+    fn append_begun<'a>(
+        &'a self,
+        session: &'a SessionId,
+        entries: &'a [Entry],
+        waited: u64,
+        now_ms: u64,
+    ) -> BoxFuture<'a, Result<u64, StoreError>> {
+        Box::pin(self.append_all(session, entries, Some(waited), now_ms))
     }
 
     fn entries<'a>(
@@ -123,7 +120,44 @@ impl Journal for Database {
     }
 }
 
-/// An entry on its way into the table.
+impl Database {
+    async fn append_all(
+        &self,
+        session: &SessionId,
+        entries: &[Entry],
+        waited: Option<u64>,
+        now_ms: u64,
+    ) -> Result<u64, StoreError> {
+        let doing = "append to a session";
+        let rows = entries.iter().map(Row::of).collect::<Result<Vec<_>, _>>();
+        let rows = rows.map_err(|error| Failure::from(error).doing(doing))?;
+        let new = New { rows, untrusted: Taint::of(entries).is_untrusted(), now_ms };
+        let session = session.clone();
+        let (last, cut) = self
+            .write_memory(doing, async move |connection| {
+                if let Some(number) = waited {
+                    let sql = "DELETE FROM waiting WHERE number = ?1 AND session_id = ?2";
+                    connection.execute(sql, params![stored(number), session.as_str()]).await?;
+                }
+                append(connection, session, new).await
+            })
+            .await?;
+        if cut > 0 {
+            self.written().notify_waiters();
+        }
+        Ok(last)
+    }
+}
+
+/// Entries on their way into the table.
+struct New {
+    rows: Vec<Row>,
+    /// Something that nobody vouches for is taken in with them.
+    untrusted: bool,
+    now_ms: u64,
+}
+
+/// One of them.
 struct Row {
     kind: String,
     json: String,
@@ -162,8 +196,7 @@ pub(crate) async fn insert_session(
 async fn append(
     connection: &Connection,
     session: SessionId,
-    rows: Vec<Row>,
-    now_ms: u64,
+    New { rows, untrusted, now_ms }: New,
 ) -> Result<(u64, u64), Failure> {
     if !exists(connection, "SELECT 1 FROM sessions WHERE id = ?1", session.as_str()).await? {
         return Err(Failure::Store(StoreError::NoSession(session)));
@@ -188,8 +221,9 @@ async fn append(
         connection.execute_each(sql, values).await?;
         connection
             .execute(
-                "UPDATE sessions SET updated_ms = max(updated_ms, ?2) WHERE id = ?1",
-                params![session.as_str(), stored(now_ms)],
+                "UPDATE sessions SET updated_ms = max(updated_ms, ?2), untrusted = max(untrusted, ?3)
+                 WHERE id = ?1",
+                params![session.as_str(), stored(now_ms), untrusted],
             )
             .await?;
         cut = cut_what_is_new(connection).await?;

@@ -31,6 +31,7 @@ mod database;
 mod embedding;
 mod failure;
 mod files;
+mod home;
 mod journal;
 mod keeping;
 mod kept_answers;
@@ -49,7 +50,9 @@ mod service;
 mod sql;
 mod stream;
 mod unfinished;
+mod untrusted;
 mod vectors;
+mod waiting;
 
 pub use approvals::{PastApproval, StandingApprovals};
 pub use audit::{AuditBreak, AuditHead, AuditLog, AuditQuery, AuditRecord, AuditReport};

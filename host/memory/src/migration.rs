@@ -25,6 +25,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0013_rate_limits.sql"),
     include_str!("../migrations/0014_chunks.sql"),
     include_str!("../migrations/0015_client_keys.sql"),
+    include_str!("../migrations/0016_waiting.sql"),
 ];
 
 /// The version of the schema of a file; 0 if it is new.
@@ -80,6 +81,7 @@ mod tests {
     use hydroid_core::ports::{
         AnswerCache, Approvals, Clock, Journal, Ledger, NewSession, Question, RateLimits, Recall,
         RequestBudget, RequestWindow, SecretPlaces, Since, StoreError, StoredSessions,
+        WaitingMessages,
     };
     use std::error::Error;
     use std::sync::Arc;
@@ -109,6 +111,7 @@ mod tests {
         include_str!("../migrations/fixtures/0013.sql"),
         include_str!("../migrations/fixtures/0014.sql"),
         include_str!("../migrations/fixtures/0015.sql"),
+        include_str!("../migrations/fixtures/0016.sql"),
     ];
 
     async fn file_with(path: &Path, sql: &str) {
@@ -242,6 +245,11 @@ mod tests {
                 let begun =
                     StoredSessions::begin(&database, again, ClientKey::new("k1")).await.unwrap();
                 assert_eq!(begun, SessionId::new("s1"));
+            }
+            if version >= 16 {
+                let waiting = database.waiting(&local, &SessionId::new("s1")).await.unwrap();
+                let numbers: Vec<_> = waiting.iter().map(|said| said.waiting).collect();
+                assert_eq!(numbers, [Some(7)]);
             }
         }
     }

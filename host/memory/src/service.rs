@@ -13,7 +13,10 @@ use tokio::sync::OnceCell;
 
 /// The steps in order; the number of each is its position from 1. One that was released is never
 /// changed.
-const SCHEMA: &[&str] = &[include_str!("../migrations/service/0001_memory.sql")];
+const SCHEMA: &[&str] = &[
+    include_str!("../migrations/service/0001_memory.sql"),
+    include_str!("../migrations/service/0002_waiting.sql"),
+];
 
 /// A database that is a service.
 pub(crate) struct Service {
@@ -156,9 +159,10 @@ mod tests {
     use std::collections::BTreeMap;
 
     /// Tables that stay in the file.
-    const NOT_THERE: [&str; 10] = [
+    const NOT_THERE: [&str; 11] = [
         "approvals",
         "audit",
+        "home",
         "kept_answers",
         "kv",
         "kv_usage",
@@ -218,12 +222,14 @@ mod tests {
             ("search/newest", include_str!("search/newest.rs")),
             ("secret_places", include_str!("secret_places.rs")),
             ("unfinished", include_str!("unfinished.rs")),
+            ("waiting", include_str!("waiting.rs")),
         ];
         let here = [
             ("approvals", include_str!("approvals.rs")),
             ("audit", include_str!("audit.rs")),
             ("audit/query", include_str!("audit/query.rs")),
             ("audit/verify", include_str!("audit/verify.rs")),
+            ("home", include_str!("home.rs")),
             ("kept_answers", include_str!("kept_answers.rs")),
             ("kv", include_str!("kv.rs")),
             ("ledger", include_str!("ledger.rs")),

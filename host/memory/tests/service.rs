@@ -7,11 +7,12 @@ mod hrana;
 use futures_util::future::BoxFuture;
 use hrana::{Hrana, Trouble};
 use hydroid_core::entry::Entry;
-use hydroid_core::id::{SessionId, TurnId, UserId};
+use hydroid_core::id::{ClientKey, SessionId, TurnId, UserId};
 use hydroid_core::message::{Message, StopReason, Usage};
 use hydroid_core::ports::{
     EmbedError, EmbedPurpose, Embedder, EmbedderDescription, Journal, NewSession, Note, Question,
-    Recall, Scope, ServiceAnswer, ServiceError, StoreError, StoreService, StoredSessions,
+    Recall, Saying, Scope, ServiceAnswer, ServiceError, StoreError, StoreService, StoredSessions,
+    WaitingMessages,
 };
 use hydroid_core::retrieval::fusion::Tuning;
 use hydroid_memory::{Database, Memory, NewFile, Taken};
@@ -380,4 +381,30 @@ async fn a_session_larger_than_an_answer_is_read_whole() {
         scene.database.entries(&local(), &SessionId::new("copy"), 0).await.unwrap().len(),
         12
     );
+}
+
+/// What one home accepted is not begun by another at the same service, whose key it still is.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_is_the_affair_of_the_home_that_accepted_it() {
+    let scene = Scene::new().await;
+    let (here, user) = (&scene.database, local());
+    let there = scene.another().await;
+    here.create(session("s", "local")).await.unwrap();
+    let (id, key) = (SessionId::new("s"), ClientKey::new("k"));
+    let said_first = said("one");
+    let Entry::TurnStarted { parts, .. } = said_first[0].clone() else { panic!() };
+    let message = Saying { parts, key: Some(key.clone()), ..Saying::default() };
+    let number = here.keep_waiting(&id, &message, None, 1).await.unwrap();
+    assert_eq!(here.with_waiting(&user).await.unwrap(), [id.clone()]);
+    assert_eq!(there.with_waiting(&user).await.unwrap(), []);
+    assert_eq!(there.waiting(&user, &id).await.unwrap(), []);
+    assert!(there.was_said(&user, &id, &key).await.unwrap());
+    there.forget_waiting(&user, None).await.unwrap();
+    // The same home, started again.
+    let again = Scene::machine(&scene.directory, &scene.hrana, "one").await;
+    let kept = Saying { waiting: Some(number), ..message };
+    assert_eq!(again.waiting(&user, &id).await.unwrap(), [kept]);
+    again.append_begun(&id, &said_first, number, 2).await.unwrap();
+    assert_eq!(again.waiting(&user, &id).await.unwrap(), []);
+    assert_eq!(again.entries(&user, &id, 0).await.unwrap().len(), said_first.len());
 }

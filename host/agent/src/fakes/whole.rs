@@ -10,10 +10,11 @@ use hydroid_core::message::Usage;
 use hydroid_core::money::Money;
 use hydroid_core::ports::{
     Charge, Grouping, Hit, Inventory, Ledger, NewSession, Note, Question, Recall, RecallError,
-    RequestNumber, SessionSummary, Since, Spent, SpentBy, StoreError, StoredEntry, StoredSession,
-    StoredSessions,
+    RequestNumber, Saying, SessionSummary, Since, Spent, SpentBy, StoreError, StoredEntry,
+    StoredSession, StoredSessions, WaitingMessages,
 };
 use hydroid_core::protocol::{InstalledComponent, ModelOffer, Notification};
+use std::sync::atomic::Ordering;
 
 type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
@@ -44,8 +45,70 @@ impl FakeJournal {
             archived: false,
             forked_from: None,
             settings: crate::history::settings(&entries),
+            waiting: 0,
         })
     }
+}
+
+impl WaitingMessages for FakeJournal {
+    fn keep_waiting<'a>(
+        &'a self,
+        session: &'a SessionId,
+        message: &'a Saying,
+        said_into: Option<String>,
+        _: u64,
+    ) -> Answer<'a, u64> {
+        let mut waiting = self.waiting.lock().unwrap();
+        let known = waiting
+            .iter()
+            .find(|(of, _, place)| of == session && place.is_some() && *place == said_into);
+        let number = known.and_then(|(_, said, _)| said.waiting);
+        let number = number.unwrap_or_else(|| self.numbers.fetch_add(1, Ordering::SeqCst) + 1);
+        if known.is_none() {
+            let said = Saying { waiting: Some(number), ..message.clone() };
+            waiting.push((session.clone(), said, said_into));
+        }
+        async move { Ok(number) }.boxed()
+    }
+
+    fn waiting<'a>(&'a self, _: &'a UserId, session: &'a SessionId) -> Answer<'a, Vec<Saying>> {
+        let mut waiting = self.waiting.lock().unwrap().clone();
+        waiting.retain(|(of, _, _)| of == session);
+        waiting.sort_by_key(|(_, said, place)| (place.is_none(), said.waiting));
+        async move { Ok(waiting.into_iter().map(|(_, said, _)| said).collect()) }.boxed()
+    }
+
+    fn with_waiting<'a>(&'a self, _: &'a UserId) -> Answer<'a, Vec<SessionId>> {
+        let mut with: Vec<SessionId> =
+            self.waiting.lock().unwrap().iter().map(|(of, _, _)| of.clone()).collect();
+        let sessions = self.sessions.lock().unwrap();
+        let unread = sessions.iter().filter(|(_, (_, entries))| has_unread(entries));
+        with.extend(unread.map(|(id, _)| id.clone()));
+        with.dedup();
+        async move { Ok(with) }.boxed()
+    }
+
+    fn has_unread<'a>(&'a self, _: &'a UserId, session: &'a SessionId) -> Answer<'a, bool> {
+        let unread = has_unread(&self.stored(session.as_str()));
+        async move { Ok(unread) }.boxed()
+    }
+
+    fn forget_waiting<'a>(&'a self, _: &'a UserId, number: Option<u64>) -> Answer<'a, ()> {
+        let mut waiting = self.waiting.lock().unwrap();
+        waiting.retain(|(_, said, _)| number.is_some() && said.waiting != number);
+        async { Ok(()) }.boxed()
+    }
+}
+
+fn has_unread(entries: &[StoredEntry]) -> bool {
+    let last = entries.iter().rev().find_map(|stored| match stored.entry {
+        Entry::Steered { .. } => Some(true),
+        Entry::TurnStarted { .. } | Entry::StepStarted { .. } | Entry::TurnEnded { .. } => {
+            Some(false)
+        }
+        _ => None,
+    });
+    last.unwrap_or(false)
 }
 
 impl StoredSessions for FakeJournal {
@@ -104,6 +167,10 @@ impl StoredSessions for FakeJournal {
         session: &'a SessionId,
         key: &'a ClientKey,
     ) -> Answer<'a, bool> {
+        let of_key = |said: &Saying| said.key.as_ref() == Some(key);
+        if self.waiting.lock().unwrap().iter().any(|(of, said, _)| of == session && of_key(said)) {
+            return async { Ok(true) }.boxed();
+        }
         self.any(session, move |entry| {
             matches!(entry, Entry::TurnStarted { key: Some(known), .. } if *known == *key)
         })

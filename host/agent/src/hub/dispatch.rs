@@ -1,8 +1,8 @@
 //! What a request of a client does. Each is a few lines here and the work is elsewhere.
 
-use super::refusal::{internal, not_recalled, refused, stored, unanswered, unchanged};
+use super::refusal::{internal, not_recalled, stored, unanswered, unchanged};
 use super::{Hub, Inner, mode_of};
-use crate::{AnswerError, SayError, history, session_policy};
+use crate::{AnswerError, ChangeError, history, session_policy};
 use hydroid_core::id::{CallId, ClientKey, SessionId, TurnId};
 use hydroid_core::message::{Content, Label, Part};
 use hydroid_core::policy::{PolicyRule, RuleOrigin, Who};
@@ -205,7 +205,11 @@ impl Inner {
     ) -> Answered {
         let session = self.named(&session).await?;
         let room = self.room(&session);
-        room.wake().await?.rewind(to).await.map_err(|error| unchanged(&error))?;
+        let open = room.wake().await?;
+        if room.activity().1 > 0 {
+            return Err(unchanged(&ChangeError::TurnRuns));
+        }
+        open.rewind(to).await.map_err(|error| unchanged(&error))?;
         self.announce(&session).await;
         Ok(Reply::Done)
     }
@@ -410,13 +414,11 @@ impl Inner {
 
     async fn cancel(self: &std::sync::Arc<Self>, session: SessionId) -> Answered {
         let session = self.named(&session).await?;
-        match self.room(&session).if_awake().await {
-            Some(open) => {
-                open.cancel().await;
-                Ok(Reply::Done)
-            }
-            None => Err(refused(&SayError::NothingRuns)),
+        // Where nothing runs it is done, too: who cancels twice is not in the wrong.
+        if let Some(open) = self.room(&session).if_awake().await {
+            open.cancel().await;
         }
+        Ok(Reply::Done)
     }
 
     async fn cancel_all(&self) -> Answered {
@@ -427,6 +429,8 @@ impl Inner {
                 open.cancel().await;
             }
         }
+        let forgotten = self.parts.sessions.forget_waiting(&self.parts.user, None).await;
+        forgotten.map_err(stored)?;
         Ok(Reply::Done)
     }
 

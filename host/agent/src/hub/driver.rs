@@ -2,6 +2,7 @@
 //! among the turns of the user, and waits for its end. A session that is not used for a while
 //! leaves memory here.
 
+use super::Inner;
 use super::room::Room;
 use crate::session::{Session, TurnError, TurnHandle};
 use hydroid_core::entry::Outcome;
@@ -16,7 +17,7 @@ const LOOK: Duration = Duration::from_secs(15);
 /// Runs until the session leaves memory or fails.
 pub(super) async fn drive(room: Arc<Room>, session: Session) {
     if let Some(turn) = session.restored().await
-        && !follow(&room, turn).await
+        && !follow(&room, turn, None).await
     {
         return;
     }
@@ -48,13 +49,15 @@ pub(super) async fn drive(room: Arc<Room>, session: Session) {
 async fn turn(room: &Arc<Room>, session: &Session, said: Saying) -> bool {
     let Ok(hub) = room.hub() else { return false };
     hub.title(&room.session, &said.parts).await;
+    let waiting = said.waiting;
     match session.hear(said).await {
-        Ok(turn) => follow(room, turn).await,
+        Ok(turn) => follow(room, turn, waiting).await,
         Err(crate::SayError::Closed) => {
-            room.failed();
+            gone(room, &hub, waiting).await;
             false
         }
         Err(error) => {
+            hub.forget(waiting).await;
             room.is_done();
             hub.notify("turn_failed", &room.session, error.to_string()).await;
             true
@@ -62,7 +65,18 @@ async fn turn(room: &Arc<Room>, session: &Session, said: Saying) -> bool {
     }
 }
 
-async fn follow(room: &Arc<Room>, turn: TurnHandle) -> bool {
+/// The session is over, on purpose or by a defect: its message is not tried again, those behind it
+/// are.
+async fn gone(room: &Arc<Room>, hub: &Arc<Inner>, waiting: Option<u64>) {
+    hub.forget(waiting).await;
+    room.failed();
+    if hub.takes_up() {
+        hub.take_up_after_a_failure();
+    }
+}
+
+/// Waits for the end of a turn that begins with a message that waited, if it does.
+async fn follow(room: &Arc<Room>, turn: TurnHandle, waiting: Option<u64>) -> bool {
     let Ok(hub) = room.hub() else { return false };
     hub.announce(&room.session).await;
     let ended = turn.ended();
@@ -96,10 +110,11 @@ async fn follow(room: &Arc<Room>, turn: TurnHandle) -> bool {
         }
         Err(TurnError::Closed) => {
             // Closed by somebody on purpose, or by a defect; in both cases nothing runs any more.
-            room.failed();
+            gone(room, &hub, waiting).await;
             return false;
         }
         Err(error @ (TurnError::Journal(_) | TurnError::Secrets(_))) => {
+            hub.forget(waiting).await;
             room.is_done();
             hub.notify("turn_failed", &room.session, error.to_string()).await;
         }

@@ -54,8 +54,8 @@ struct State {
     calls: BTreeMap<CallId, (String, Instant)>,
     names: BTreeMap<CallId, String>,
     queue: VecDeque<Saying>,
-    /// The key of the message whose turn is about to begin: it is not in the journal yet.
-    starting: Option<ClientKey>,
+    /// What waits since an earlier run of the host is in the queue.
+    is_taken_up: bool,
     /// Who waits for a summary.
     compacting: usize,
     used: Instant,
@@ -94,7 +94,7 @@ impl Room {
             calls: BTreeMap::new(),
             names: BTreeMap::new(),
             queue: VecDeque::new(),
-            starting: None,
+            is_taken_up: false,
             compacting: 0,
             used: Instant::now(),
             permit: None,
@@ -123,6 +123,12 @@ impl Room {
     pub(super) fn activity(&self) -> (Activity, u32) {
         let state = self.state();
         (state.activity, u32::try_from(state.queue.len()).unwrap_or(u32::MAX))
+    }
+
+    /// The same; how many wait is not known until it was taken up.
+    pub(super) fn shown(&self) -> (Activity, Option<u32>) {
+        let (activity, queued) = self.activity();
+        (activity, self.state().is_taken_up.then_some(queued))
     }
 
     pub(super) fn is_awake(&self) -> bool {
@@ -181,7 +187,7 @@ impl Room {
     pub(super) async fn say(self: &Arc<Self>, said: Saying) -> Result<Accepted, RequestError> {
         let hub = self.hub()?;
         // Held, so that the session does not leave memory before the message waits in it, and no
-        // other of the same key comes between looking for it and letting it wait.
+        // other comes between looking for its key or for a place and letting it wait.
         let mut awake = self.awake.lock().await;
         if let Some(key) = &said.key
             && self.was_said(&hub, key).await?
@@ -189,13 +195,15 @@ impl Room {
             return Ok(Accepted::Repeated);
         }
         self.wake_if_asleep(&mut awake).await?;
+        let waiting = self.state().queue.len();
+        if waiting >= hub.parts.limits.queued {
+            return Err(refused(&crate::SayError::Busy { waiting }));
+        }
+        let said = hub.keep(&self.session, said).await?;
         let queued = {
             let mut state = self.state();
             state.used = Instant::now();
             let waiting = state.queue.len();
-            if waiting >= hub.parts.limits.queued {
-                return Err(refused(&crate::SayError::Busy { waiting }));
-            }
             state.queue.push_back(said);
             let ahead = waiting + usize::from(state.activity != Activity::Idle);
             self.show_state(&mut state);
@@ -226,21 +234,12 @@ impl Room {
         open.session.steer_under(key, parts).await.map_err(|error| refused(&error))
     }
 
-    /// True if a message of this key waits or began a turn. What waits is looked at first: until
-    /// its turn is in the journal it is found there.
+    /// True if a message of this key waits or began a turn.
     pub(super) async fn was_said(
         &self,
         hub: &Inner,
         key: &ClientKey,
     ) -> Result<bool, RequestError> {
-        let waits = {
-            let state = self.state();
-            state.starting.as_ref() == Some(key)
-                || state.queue.iter().any(|said| said.key.as_ref() == Some(key))
-        };
-        if waits {
-            return Ok(true);
-        }
         let user = &hub.parts.user;
         hub.parts.sessions.was_said(user, &self.session, key).await.map_err(stored)
     }
@@ -249,7 +248,6 @@ impl Room {
     pub(super) fn next_said(&self) -> Option<Saying> {
         let mut state = self.state();
         let said = state.queue.pop_front()?;
-        state.starting = said.key.clone();
         state.used = Instant::now();
         self.becomes(&mut state, Activity::Waiting);
         Some(said)
@@ -272,7 +270,6 @@ impl Room {
     pub(super) fn is_done(&self) {
         let mut state = self.state();
         state.permit = None;
-        state.starting = None;
         state.used = Instant::now();
         self.becomes(&mut state, Activity::Idle);
     }
@@ -372,6 +369,15 @@ impl Room {
         let occupied = (hub.parts.occupy)(&self.session)
             .map_err(|problem| RequestError::new(ErrorCode::Occupied, problem))?;
         self.show_what_others_wrote(&hub).await?;
+        if !self.state().is_taken_up {
+            // Before the turn that something was said into is closed.
+            let left = match hub.takes_up() {
+                true => hub.left_waiting(&self.session).await?,
+                false => VecDeque::new(),
+            };
+            let mut state = self.state();
+            (state.queue, state.is_taken_up) = (left, true);
+        }
         let opened = hub.parts.agent.open(hub.opening(&self.session), self.sink()).await;
         let session = opened.map_err(unopened)?;
         {
@@ -455,8 +461,14 @@ impl Room {
         self.end(Stopped::ShuttingDown);
     }
 
-    /// The session failed: whoever follows it opens it again, and it goes on from the journal.
+    /// The session failed: whoever follows it opens it again, and it goes on from the journal and
+    /// with what waits.
     pub(super) fn failed(&self) {
+        {
+            let mut state = self.state();
+            state.queue.clear();
+            state.is_taken_up = false;
+        }
         self.asleep();
         self.end(Stopped::Failed);
     }
@@ -464,7 +476,6 @@ impl Room {
     pub(super) fn asleep(&self) {
         let mut state = self.state();
         state.permit = None;
-        state.starting = None;
         state.turn = None;
         state.calls.clear();
         state.names.clear();
@@ -500,7 +511,6 @@ impl Room {
     fn took(&self, state: &mut State, entry: &Entry) {
         match entry {
             Entry::TurnStarted { turn, .. } => {
-                state.starting = None;
                 state.turn = Some((turn.clone(), Instant::now()));
                 self.becomes(state, Activity::Working);
             }

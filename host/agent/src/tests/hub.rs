@@ -6,7 +6,9 @@ use crate::{Hub, HubLimits, HubParts};
 use hydroid_core::entry::Entry;
 use hydroid_core::id::{CallId, ClientKey, SessionId, TurnId, UserId};
 use hydroid_core::message::{Message, Part, Role, StopReason};
-use hydroid_core::ports::{Conversations, Following, ModelEvent, PromptFile, Saying};
+use hydroid_core::ports::{
+    Conversations, Following, Journal as _, ModelEvent, PromptFile, Saying, WaitingMessages as _,
+};
 use hydroid_core::protocol::{
     Activity, ApprovalAnswer, ErrorCode, Reply, Request, SessionInfo, SessionMessage,
     SessionSettings, Stopped,
@@ -548,7 +550,7 @@ fn key(text: &str) -> Option<ClientKey> {
 }
 
 fn keyed(text: &str, name: &str) -> Saying {
-    Saying { parts: said(text), key: key(name), parent: None }
+    Saying { parts: said(text), key: key(name), ..Saying::default() }
 }
 
 #[tokio::test]
@@ -654,5 +656,141 @@ async fn of_many_who_say_the_same_at_once_one_is_heard() {
         .filter(|reply| matches!(reply, Ok(Reply::Accepted { repeated: false, .. })))
         .count();
     assert_eq!(heard, 1);
+    host.no_faults();
+}
+
+/// The texts that turns of a session began with, in their order.
+fn began_with(host: &Host, session: &SessionId) -> Vec<(String, Option<ClientKey>)> {
+    let stored = host.journal.stored(session.as_str()).into_iter();
+    let began = stored.filter_map(|stored| match stored.entry {
+        Entry::TurnStarted { parts, key, .. } => {
+            Some((Message { role: Role::User, parts }.text(), key))
+        }
+        _ => None,
+    });
+    began.collect()
+}
+
+#[tokio::test]
+async fn what_waits_is_gone_on_with_after_the_host_ended() {
+    let host = Host::new(vec![vec![Play::Hang], says("second"), says("third")]);
+    let hub_ = hub(&host, LIMITS);
+    hub_.take_up();
+    let session = create(&hub_).await;
+    hub_.say_once(&session, keyed("first", "1")).await.unwrap();
+    host.model.hangs.notified().await;
+    hub_.say_once(&session, keyed("second", "2")).await.unwrap();
+    // Whoever waits for the answer to this is gone with the host.
+    let passing = Saying { parts: said("passing"), passing: true, ..Saying::default() };
+    hub_.say_once(&session, passing).await.unwrap();
+    hub_.say_once(&session, keyed("third", "3")).await.unwrap_err();
+    assert_eq!(host.journal.waiting.lock().unwrap().len(), 1);
+    hub_.close().await;
+    host.journal.keep_waiting(&session, &keyed("third", "3"), None, 1).await.unwrap();
+    let hub_ = hub(&host, LIMITS);
+    hub_.take_up();
+    let (_, mut following) = follow(&hub_, &session, 0).await;
+    for _ in 0..3 {
+        until_end(&mut following).await;
+    }
+    activity_is(&hub_, &session, Activity::Idle).await;
+    let expect = ["1", "2", "3"].map(key);
+    let began = began_with(&host, &session);
+    let texts: Vec<&str> = began.iter().map(|(text, _)| text.as_str()).collect();
+    assert_eq!(texts, ["first", "second", "third"]);
+    assert_eq!(began.into_iter().map(|(_, key)| key).collect::<Vec<_>>(), expect);
+    assert!(host.journal.waiting.lock().unwrap().is_empty());
+    host.no_faults();
+}
+
+#[tokio::test]
+async fn what_waits_is_bounded_after_a_restart_and_waits_until_a_stop_is_released() {
+    let host = Host::new(vec![says("1"), says("2"), says("3")]);
+    let hub_ = hub(&host, LIMITS);
+    let session = create(&hub_).await;
+    for text in ["one", "two", "three"] {
+        host.journal.keep_waiting(&session, &keyed(text, text), None, 1).await.unwrap();
+    }
+    host.stop.send(true).unwrap();
+    hub_.take_up();
+    let refused = hub_.say(&session, said("more")).await.unwrap_err();
+    assert_eq!(refused.code, ErrorCode::Stopped);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(began_with(&host, &session), []);
+    assert!(matches!(
+        hub_.said(&session, &ClientKey::new("two")).await.unwrap(),
+        Some(Reply::Accepted { repeated: true, .. })
+    ));
+    let (_, mut following) = follow(&hub_, &session, 0).await;
+    host.stop.send(false).unwrap();
+    for _ in 0..3 {
+        until_end(&mut following).await;
+    }
+    let texts: Vec<String> =
+        began_with(&host, &session).into_iter().map(|(text, _)| text).collect();
+    assert_eq!(texts, ["one", "two", "three"]);
+    host.no_faults();
+}
+
+#[tokio::test]
+async fn what_is_dropped_by_cancelling_all_does_not_come_back() {
+    let host = Host::new(vec![vec![Play::Hang]]);
+    let hub_ = hub(&host, LIMITS);
+    let session = create(&hub_).await;
+    hub_.say(&session, said("hang")).await.unwrap();
+    host.model.hangs.notified().await;
+    hub_.say(&session, said("next")).await.unwrap();
+    hub_.request(Request::CancelAll).await.unwrap();
+    activity_is(&hub_, &session, Activity::Idle).await;
+    assert!(host.journal.waiting.lock().unwrap().is_empty());
+    hub_.close().await;
+    let hub_ = hub(&host, LIMITS);
+    hub_.take_up();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(began_with(&host, &session).len(), 1);
+    host.no_faults();
+}
+
+#[tokio::test]
+async fn what_a_killed_turn_had_not_read_is_said_again_before_the_rest() {
+    let host = Host::new(vec![says("into"), says("later")]);
+    let hub_ = hub(&host, LIMITS);
+    let session = create(&hub_).await;
+    let turn = TurnId::new("killed");
+    let steered = |text: &str, name: &str| Entry::Steered {
+        turn: turn.clone(),
+        parts: said(text),
+        key: key(name),
+    };
+    let step = || Entry::StepStarted {
+        turn: turn.clone(),
+        step: 1,
+        provider: hydroid_core::id::ComponentId::new("p"),
+        model: "m".into(),
+    };
+    let entries = [
+        Entry::TurnStarted { turn: turn.clone(), parts: said("go"), key: None },
+        step(),
+        steered("read", "r"),
+        step(),
+        steered("shorter", "s"),
+    ];
+    host.journal.append(&session, &entries, 1).await.unwrap();
+    host.journal.keep_waiting(&session, &keyed("later", "l"), None, 1).await.unwrap();
+    hub_.take_up();
+    let (_, mut following) = follow(&hub_, &session, 0).await;
+    for _ in 0..3 {
+        until_end(&mut following).await;
+    }
+    let expect =
+        [("go".to_owned(), None), ("shorter".into(), key("s")), ("later".into(), key("l"))];
+    assert_eq!(began_with(&host, &session), expect);
+    // Not again after another restart.
+    activity_is(&hub_, &session, Activity::Idle).await;
+    hub_.close().await;
+    let hub_ = hub(&host, LIMITS);
+    hub_.take_up();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(began_with(&host, &session).len(), 3);
     host.no_faults();
 }

@@ -14,8 +14,9 @@ use anyhow::{Context, Result};
 use hydroid_core::id::UserId;
 use hydroid_core::ports::{Clock, Household, SecretValue, Secrets};
 use hydroid_core::protocol::Request;
-use hydroid_gateway::{Gateway, GatewayParts, ServeError, TlsFiles};
+use hydroid_gateway::{Gateway, GatewayParts, ServeError, TlsFiles, TokenStore};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
@@ -39,10 +40,11 @@ pub(crate) async fn run(
         Administrator::new(Arc::clone(&environment), settings.clone(), Arc::clone(&again));
     let users = Arc::new(Users::with(&ground, environment, settings).await?);
     let token = new_token()?;
+    let tokens = Arc::new(Tokens::of(&ground.paths));
     let parts = GatewayParts {
         household: Arc::clone(&users) as Arc<dyn Household>,
         administration: Some(Arc::new(administrator)),
-        tokens: Arc::new(Tokens::of(&ground.paths)),
+        tokens: Arc::clone(&tokens) as Arc<dyn TokenStore>,
         local: (SecretValue::new(token.clone()), ground.user()),
         webhook_secrets: webhook_secrets(&ground)?,
         clock: Arc::new(SystemClock),
@@ -61,6 +63,8 @@ pub(crate) async fn run(
     let pid = std::process::id();
     only.announce(&Running { pid, url: url.clone(), token, started_ms })?;
     terminal::say(&format!("listening on {url}; `hydroid web` lets a browser in"));
+    // Not before nothing can keep it from serving any more.
+    let taking_up = tokio::spawn(take_up(Arc::clone(&users), tokens));
     let door = bound.door();
     let (address, mut anew) = (bound.address(), false);
     let over = async {
@@ -90,6 +94,7 @@ pub(crate) async fn run(
         terminal::say("ending: what runs is recorded");
     };
     bound.serve(over).await;
+    taking_up.abort();
     drop((only, control));
     if anew {
         // What follows is another process in place of this one.
@@ -98,6 +103,18 @@ pub(crate) async fn run(
         return Err(begin_anew(address));
     }
     Ok(Exit::Done)
+}
+
+/// Goes on with what waits since an earlier run, for everybody who was given a token.
+async fn take_up(users: Arc<Users>, tokens: Arc<Tokens>) {
+    let of = match tokens.book() {
+        Ok(book) => book.tokens().iter().map(|token| token.user.clone()).collect(),
+        Err(error) => {
+            tracing::warn!(%error, "the tokens cannot be read, so only your own sessions go on");
+            BTreeSet::new()
+        }
+    };
+    users.take_up(of).await;
 }
 
 /// What a command is told that asks as a client would.

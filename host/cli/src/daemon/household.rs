@@ -12,11 +12,13 @@ use futures_util::future::BoxFuture;
 use hydroid_agent::{Hub, HubLimits, HubParts};
 use hydroid_core::entry::Entry;
 use hydroid_core::id::UserId;
-use hydroid_core::ports::{Conversations, Household, SpanCounts, StoredEntry};
+use hydroid_core::ports::{
+    Conversations, Household, SpanCounts, StoredEntry, WaitingMessages as _,
+};
 use hydroid_core::protocol::{ErrorCode, ExportFormat, RequestError};
 use hydroid_core::recording::recording;
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -42,6 +44,38 @@ impl Users {
         let hub = Arc::new(hub(ground).await?);
         let hubs = Mutex::new(BTreeMap::from([(ground.user(), hub)]));
         Ok(Self { environment, settings, laying: tokio::sync::Mutex::new(()), hubs })
+    }
+
+    /// Goes on with what waits since an earlier run: here at once, and for those of these users who
+    /// have something of the kind before they come.
+    pub(crate) async fn take_up(&self, users: BTreeSet<UserId>) {
+        let present: Vec<Arc<Hub>> =
+            self.hubs.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        present.iter().for_each(|hub| hub.take_up());
+        for user in users {
+            if self.hub(&user).is_some() {
+                continue;
+            }
+            match self.has_waiting(&user).await {
+                Ok(false) => {}
+                // It goes on when it is laid; what keeps it from that is logged there.
+                Ok(true) => drop(self.of(&user).await),
+                Err(error) => {
+                    tracing::warn!(%user, error = format!("{error:#}"), "it cannot be read what waits");
+                }
+            }
+        }
+    }
+
+    async fn has_waiting(&self, user: &UserId) -> Result<bool> {
+        let mut settings = self.settings.clone();
+        settings.push(Setting::new("the token", "user", user.as_str()));
+        let environment = Arc::clone(&self.environment);
+        let ground = tokio::task::block_in_place(|| Ground::lay_to_look(environment, &settings))?;
+        if !ground.paths.journal(user).exists() {
+            return Ok(false);
+        }
+        Ok(!ground.database().await?.with_waiting(user).await?.is_empty())
     }
 
     fn hub(&self, user: &UserId) -> Option<Arc<Hub>> {
@@ -128,6 +162,7 @@ impl Household for Users {
                 let text = "what belongs to this user cannot be used; `hydroid logs` says more";
                 RequestError::new(ErrorCode::Internal, text)
             })?;
+            hub.take_up();
             let mut hubs = self.hubs.lock().unwrap_or_else(PoisonError::into_inner);
             hubs.insert(user.clone(), Arc::clone(&hub));
             Ok(hub as Arc<dyn Conversations>)

@@ -1,7 +1,7 @@
 //! The port for what a person does with sessions as a whole: finding, naming, putting away,
 //! copying, removing; and for what they are to be told. What is in a session is the journal's.
 
-use super::{Journal, NewSession, SessionSummary, StoreError, StoredEntry};
+use super::{Journal, NewSession, SessionSummary, StoreError, StoredEntry, WaitingMessages};
 use crate::id::{ClientKey, SessionId, TurnId, UserId};
 use crate::protocol::{Notification, SessionSettings};
 use futures_core::future::BoxFuture;
@@ -11,7 +11,7 @@ pub const LONGEST_TITLE: usize = 200;
 
 /// Sessions as they are stored. No user sees another's: a session of somebody else is
 /// [`StoreError::NoSession`].
-pub trait StoredSessions: Journal {
+pub trait StoredSessions: Journal + WaitingMessages {
     /// Sessions whose identifier begins so, at most two; one whose identifier is all of it is the
     /// only one.
     fn beginning_with<'a>(
@@ -46,7 +46,7 @@ pub trait StoredSessions: Journal {
         new: NewSession,
         key: ClientKey,
     ) -> BoxFuture<'_, Result<SessionId, StoreError>>;
-    /// True if a turn of the session began with a message of this key.
+    /// True if a message of this key waits in the session or began a turn of it.
     fn was_said<'a>(
         &'a self,
         user: &'a UserId,
@@ -119,4 +119,6 @@ pub struct StoredSession {
     pub forked_from: Option<SessionId>,
     /// What it has of its own.
     pub settings: SessionSettings,
+    /// Messages that wait in it.
+    pub waiting: u32,
 }

@@ -90,6 +90,10 @@ pub struct Saying {
     pub key: Option<ClientKey>,
     /// What the turn belongs to in traces of the client's.
     pub parent: Option<Parent>,
+    /// Whoever said it waits for its answer, and is gone when the host is.
+    pub passing: bool,
+    /// Its number among the messages that wait, which the host gives it.
+    pub waiting: Option<u64>,
 }
 
 /// A session as it is, and what it tells from then on.

@@ -193,7 +193,7 @@ pub enum Request {
     },
     /// Says something into the running turn: the model reads it before its next step. With a key
     /// that was used in this session, nothing is said a second time. Refused with `nothing_runs` if
-    /// none runs. Answered by `done`.
+    /// none runs. Answered by `done` once it is kept.
     Steer {
         /// The session.
         session: SessionId,
@@ -223,7 +223,8 @@ pub enum Request {
         /// The answer.
         answer: ApprovalAnswer,
     },
-    /// Stops the running turn of a session; messages that wait stay so. Answered by `done`.
+    /// Stops the running turn of a session, if one runs; messages that wait stay so. Answered by
+    /// `done`.
     Cancel {
         /// The session.
         session: SessionId,

@@ -21,7 +21,7 @@ pub enum ServerMessage {
         #[serde(flatten)]
         reply: Reply,
     },
-    /// A request that was refused, or, without an identifier, a message that was none.
+    /// A request that was refused, or, without an identifier, a message that has none to read.
     Error {
         /// The request.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -130,7 +130,7 @@ pub enum Reply {
         /// What was found, the best first.
         found: Vec<Found>,
     },
-    /// To `say`.
+    /// To `say`: the message is kept until its turn begins, also when the host is killed before.
     Accepted {
         /// The session.
         session: SessionId,

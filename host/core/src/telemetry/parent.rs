@@ -2,6 +2,7 @@
 //! two identifiers and whether they are traced is taken, and none of it is sent on.
 
 use super::{SpanId, TraceId};
+use std::fmt;
 
 /// The span of another system that a request belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +42,20 @@ impl Parent {
     }
 }
 
+impl fmt::Display for Parent {
+    /// As a `traceparent`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hex = |f: &mut fmt::Formatter<'_>, bytes: &[u8]| {
+            bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        };
+        f.write_str("00-")?;
+        hex(f, &self.trace.0)?;
+        f.write_str("-")?;
+        hex(f, &self.span.0)?;
+        write!(f, "-{:02x}", u8::from(self.sampled))
+    }
+}
+
 /// Lower-case hexadecimal of just so many bytes.
 fn bytes<const COUNT: usize>(text: &str) -> Option<[u8; COUNT]> {
     if text.len() != COUNT * 2 {
@@ -77,6 +92,11 @@ mod tests {
         assert!(!Parent::read(&format!("00-{TRACE}-{SPAN}-02")).unwrap().sampled);
         assert!(Parent::read(&format!("cc-{TRACE}-{SPAN}-01")).is_some());
         assert!(Parent::read(&format!("cc-{TRACE}-{SPAN}-01-what.will.be")).is_some());
+        // And written as it was read.
+        for flags in ["00", "01"] {
+            let text = format!("00-{TRACE}-{SPAN}-{flags}");
+            assert_eq!(Parent::read(&text).unwrap().to_string(), text);
+        }
     }
 
     #[test]

@@ -121,7 +121,8 @@ async fn say(
     }
     let parts = if info.turns == 0 { ask.said.with_earlier() } else { ask.said.alone() };
     let ours = parts.last().map(|part| part.content.clone());
-    let saying = Saying { parts, key: None, parent: ask.parent };
+    // In a session of its own the turn is for the client alone.
+    let saying = Saying { parts, parent: ask.parent, passing: is_own, ..Saying::default() };
     let accepted = conversations.say_once(&session, saying).await;
     let queued = match accepted {
         Ok(Reply::Accepted { queued, .. }) => queued,

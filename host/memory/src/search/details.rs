@@ -8,26 +8,19 @@ use hydroid_core::id::{SessionId, UserId};
 use hydroid_core::ports::{Hit, Origin, Source, Why};
 use libsql::params;
 
-/// Whether a session had read nothing that nobody vouches for, ever.
-const UNTAINTED: &str = "NOT EXISTS (
-    SELECT 1 FROM entries WHERE entries.session_id = ?1 AND (
-        (kind = 'call_finished' AND json ->> '$.label.trust' = 'untrusted')
-        OR (kind = 'turn_started' AND EXISTS (
-            SELECT 1 FROM json_each(json, '$.parts') AS part
-            WHERE part.value ->> '$.label.trust' = 'untrusted'))))";
-
 const NOTE: &str = "
     SELECT text, created_ms, updated_ms, own,
            (SELECT json_group_array(tag) FROM note_tags WHERE note_id = notes.id),
            EXISTS (SELECT 1 FROM secret_places WHERE user_id = ?2
                        AND kind = 'note' AND place = 'note-' || notes.id),
-           session_id
+           session_id IS NOT NULL, (SELECT untrusted FROM sessions WHERE id = notes.session_id)
     FROM notes WHERE id = ?1 AND user_id = ?2";
 
 const MESSAGE: &str = "
     SELECT c.text, m.at_ms, m.session_id, m.role,
            EXISTS (SELECT 1 FROM secret_places WHERE user_id = ?2
-                       AND kind = 'session' AND place = m.session_id)
+                       AND kind = 'session' AND place = m.session_id),
+           s.untrusted
     FROM messages AS m JOIN sessions AS s ON s.id = m.session_id
         JOIN chunks AS c ON c.id = ?3
     WHERE m.id = ?1 AND s.user_id = ?2";
@@ -54,7 +47,7 @@ pub(super) async fn hit(
             let mut rows = connection.query(MESSAGE, values).await?;
             let Some(row) = rows.next().await? else { return Ok(None) };
             let session = SessionId::new(row.get::<String>(2)?);
-            let vouched = vouch && is_untainted(connection, session.as_str()).await?;
+            let vouched = vouch && !row.get::<bool>(5)?;
             Ok(Some(Hit {
                 id: format!("message-{}", found.owner),
                 text: row.get(0)?,
@@ -97,11 +90,12 @@ pub(super) async fn note(
     let Some(row) = rows.next().await? else { return Ok(None) };
     let tags = serde_json::from_str(row.get_str(4)?)?;
     let updated_ms = u64::try_from(row.get::<i64>(2)?)?;
-    let (own, session): (bool, Option<String>) = (row.get(3)?, row.get(6)?);
-    let vouched = match session {
+    let (own, of_session): (bool, bool) = (row.get(3)?, row.get(6)?);
+    let vouched = match of_session {
         _ if !vouch => false,
-        Some(session) => is_untainted(connection, &session).await?,
-        None => own,
+        // Of a session that is gone nobody can say any more what it had read.
+        true => row.get::<Option<bool>>(7)? == Some(false),
+        false => own,
     };
     Ok(Some(Hit {
         id: note_id(id),
@@ -113,9 +107,4 @@ pub(super) async fn note(
         vouched,
         why,
     }))
-}
-
-async fn is_untainted(connection: &Connection, session: &str) -> Result<bool, Failure> {
-    let mut rows = connection.query(&format!("SELECT {UNTAINTED}"), [session]).await?;
-    Ok(rows.next().await?.map(|row| row.get(0)).transpose()?.unwrap_or(false))
 }
