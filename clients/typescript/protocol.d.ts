@@ -217,7 +217,7 @@ export interface RequestSay {
   id?: number;
 }
 
-/** Says something into the running turn: the model reads it before its next step. With a key that was used in this session, nothing is said a second time. Refused with `nothing_runs` if none runs. Answered by `done`. */
+/** Says something into the running turn: the model reads it before its next step. With a key that was used in this session, nothing is said a second time. Refused with `nothing_runs` if none runs. Answered by `done` once it is kept. */
 export interface RequestSteer {
   type: "steer";
   /** The session. */
@@ -256,7 +256,7 @@ export interface RequestAnswer {
   id?: number;
 }
 
-/** Stops the running turn of a session; messages that wait stay so. Answered by `done`. */
+/** Stops the running turn of a session, if one runs; messages that wait stay so. Answered by `done`. */
 export interface RequestCancel {
   type: "cancel";
   /** The session. */
@@ -490,7 +490,7 @@ export type ApprovalAnswer =
   | ApprovalAnswerEdit
   | ApprovalAnswerDeny;
 
-/** A request that was refused, or, without an identifier, a message that was none. */
+/** A request that was refused, or, without an identifier, a message that has none to read. */
 export interface ServerMessageError {
   type: "error";
   /** The request. */
@@ -705,7 +705,7 @@ export interface ReplyFound {
   type?: "reply";
 }
 
-/** To `say`. */
+/** To `say`: the message is kept until its turn begins, also when the host is killed before. */
 export interface ReplyAccepted {
   reply: "accepted";
   /** The session. */

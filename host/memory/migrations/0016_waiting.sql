@@ -34,5 +34,5 @@ UPDATE sessions SET untrusted = 1 WHERE EXISTS (
         (kind = 'call_finished' AND json ->> '$.label.trust' = 'untrusted'
             AND json ->> '$.output.content[0]' IS NOT NULL)
         OR (kind IN ('turn_started', 'steered') AND EXISTS (
-            SELECT 1 FROM json_each(json, '$.parts') AS part
+            SELECT 1 FROM json_each(entries.json, '$.parts') AS part
             WHERE part.value ->> '$.label.trust' = 'untrusted'))));

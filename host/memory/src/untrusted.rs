@@ -11,12 +11,13 @@ pub(crate) async fn mark_if_untrusted(
     connection: &Connection,
     session: &SessionId,
 ) -> Result<(), Failure> {
+    // `entries.json` in full: `json_each` has a column of that name itself.
     let sql = "UPDATE sessions SET untrusted = 1 WHERE id = ?1 AND EXISTS (
         SELECT 1 FROM entries WHERE session_id = ?1 AND (
             (kind = 'call_finished' AND json ->> '$.label.trust' = 'untrusted'
                 AND json ->> '$.output.content[0]' IS NOT NULL)
             OR (kind IN ('turn_started', 'steered') AND EXISTS (
-                SELECT 1 FROM json_each(json, '$.parts') AS part
+                SELECT 1 FROM json_each(entries.json, '$.parts') AS part
                 WHERE part.value ->> '$.label.trust' = 'untrusted'))))";
     connection.execute(sql, [session.as_str()]).await?;
     Ok(())

@@ -61,7 +61,7 @@ impl WaitingMessages for Database {
             let (user, session) = (user.to_string(), session.to_string());
             let home = self.home().await?;
             self.read_memory("read what waits", async move |connection| {
-                let sql = "SELECT number, client_key, parent, parts
+                let sql = "SELECT number, waiting.client_key, parent, parts
                     FROM waiting JOIN sessions ON sessions.id = session_id
                     WHERE session_id = ?1 AND user_id = ?2 AND home = ?3
                     ORDER BY said_into IS NULL, number";

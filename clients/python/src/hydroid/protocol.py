@@ -238,7 +238,7 @@ class RequestSay(TypedDict):
 
 
 class RequestSteer(TypedDict):
-    """Says something into the running turn: the model reads it before its next step. With a key that was used in this session, nothing is said a second time. Refused with `nothing_runs` if none runs. Answered by `done`."""
+    """Says something into the running turn: the model reads it before its next step. With a key that was used in this session, nothing is said a second time. Refused with `nothing_runs` if none runs. Answered by `done` once it is kept."""
 
     type: Literal['steer']
     # The session.
@@ -280,7 +280,7 @@ class RequestAnswer(TypedDict):
 
 
 class RequestCancel(TypedDict):
-    """Stops the running turn of a session; messages that wait stay so. Answered by `done`."""
+    """Stops the running turn of a session, if one runs; messages that wait stay so. Answered by `done`."""
 
     type: Literal['cancel']
     # The session.
@@ -469,7 +469,7 @@ class ApprovalAnswerDeny(TypedDict):
 
 
 class ServerMessageError(TypedDict):
-    """A request that was refused, or, without an identifier, a message that was none."""
+    """A request that was refused, or, without an identifier, a message that has none to read."""
 
     type: Literal['error']
     # The request.
@@ -688,7 +688,7 @@ class ReplyFound(TypedDict):
 
 
 class ReplyAccepted(TypedDict):
-    """To `say`."""
+    """To `say`: the message is kept until its turn begins, also when the host is killed before."""
 
     reply: Literal['accepted']
     # The session.
