@@ -32,19 +32,12 @@ fn script(page: &str) -> String {
     script
 }
 
-/// Types a page, and finds the last thing it says.
+/// Types a page, and finds what it leads to.
 #[track_caller]
-fn typed(page: &str, last: &str) {
+fn typed(page: &str, leads_to: &str) {
     let script = script(page);
     assert!(script.contains("hydroid component new"), "{page} has nothing to type: {script}");
-    let ran = Author::types(&script);
-    let end = ran.stdout.trim_end().lines().last().unwrap_or_default();
-    assert!(
-        ran.code == Some(0) && end.contains(last),
-        "{page} does not end with `{last}`\n{}\n{}",
-        ran.stdout,
-        ran.stderr
-    );
+    Author::types(&script).code(0).says(leads_to);
 }
 
 #[test]
