@@ -115,8 +115,10 @@ fn asking(daemon: &Daemon) -> String {
     session
 }
 
-fn queued(home: &Home) {
-    let daemon = Daemon::start(home, &["gateway.queued_messages=1"]);
+/// In a home of its own: what waits is gone on with by the next daemon.
+fn queued(_: &Home) {
+    let home = Home::new();
+    let daemon = Daemon::start(&home, &["gateway.queued_messages=1"]);
     let session = asking(&daemon);
     assert_eq!(say(&daemon, &session, "say one"), 200);
     assert_eq!(say(&daemon, &session, "say two"), 429);
@@ -170,13 +172,14 @@ fn turns(_: &Home) {
     let silent = Server::start(Reply::HeadOnly);
     let origin = silent.origin();
     let address = origin.trim_start_matches("http://");
-    let home = Home::with_config(&format!(
+    let config = format!(
         "[model]\nprovider = \"provider-openai\"\nname = \"m\"\n\
          [egress]\nallow_private = [\"{address}\"]\n\
          [components.provider-openai.config]\nbase_url = \"{origin}/v1\"\napi_key_secret = \"\"\n"
-    ));
-    home.run(&["component", "grant", "provider-openai", "web", "--host", &origin]).code(0);
+    );
     let waits = |setting: &str| {
+        let home = Home::with_config(&config);
+        home.run(&["component", "grant", "provider-openai", "web", "--host", &origin]).code(0);
         let daemon = Daemon::start(&home, &[setting]);
         let (one, two) = (create(&daemon), create(&daemon));
         say(&daemon, &one, "go");
