@@ -170,6 +170,14 @@ struct Door {
 }
 
 impl Door {
+    /// A daemon that takes as many requests as there are keys, with a file that says nothing of it.
+    fn open() -> Self {
+        let host = Host::start(&format!("{MINE}\n[gateway]\nrequests_per_minute = 100000\n"));
+        std::fs::write(host.home.path("config.toml"), MINE).expect("it is written");
+        let token = host.token("admin");
+        Self { host, token }
+    }
+
     fn ask(&self, wish: &Value) -> (u16, Value) {
         let head = format!(
             "POST /api/v1/admin\nauthorization: Bearer {}\ncontent-type: application/json\nx-hydroid-admin: 1",
@@ -203,9 +211,7 @@ impl Door {
 
 #[test]
 fn every_key_is_set_shown_and_taken_out_and_keeps_what_was_written_beside_it() {
-    let host = Host::start(MINE);
-    let token = host.token("admin");
-    let door = Door { host, token };
+    let door = Door::open();
     let mut failed: BTreeMap<&str, String> = BTreeMap::new();
     for key in KEYS {
         let path = typed(key.path);
@@ -253,9 +259,7 @@ fn every_key_is_set_shown_and_taken_out_and_keeps_what_was_written_beside_it() {
 
 #[test]
 fn what_does_not_fit_is_refused_at_its_key_and_nothing_is_written() {
-    let host = Host::start(MINE);
-    let token = host.token("admin");
-    let door = Door { host, token };
+    let door = Door::open();
     let base = door.done(&json!({ "type": "config" }))["base"].clone();
     let mut failed: BTreeMap<&str, String> = BTreeMap::new();
     let mut refused = 0;

@@ -2,7 +2,7 @@
 //! the model can tell it from what the person said. The mark has the hash of the text in it: no
 //! text can contain its own, so none can end its fence.
 
-use crate::message::{Content, Message, Origin, Part, Source, Trust};
+use crate::message::{Bytes, Content, Message, Origin, Part, Source, Trust};
 use crate::taint::in_words;
 use sha2::{Digest, Sha256};
 
@@ -41,11 +41,32 @@ fn fenced_content(content: Content, from: &str) -> Content {
             is_error,
         },
         Content::Json { json } => Content::Text { text: fence(&json.to_string(), from) },
-        Content::Thinking { .. }
-        | Content::ToolCall { .. }
-        | Content::Media { .. }
-        | Content::Link { .. }
-        | Content::Other { .. } => content,
+        // As text: of a link, a service might fetch what nobody chose.
+        Content::Link { uri, title, .. } => {
+            let text = title.map_or_else(|| uri.clone(), |title| format!("{title}: {uri}"));
+            Content::Text { text: fence(&text, from) }
+        }
+        Content::Media { media_type, data, name } => fenced_file(media_type, data, name, from),
+        Content::Thinking { .. } | Content::ToolCall { .. } | Content::Other { .. } => content,
+    }
+}
+
+/// What every service is sent as what it is, whatever is in it.
+const NEVER_TEXT: [&str; 5] =
+    ["application/pdf", "image/gif", "image/jpeg", "image/png", "image/webp"];
+
+/// A picture, a recording or a PDF as it is, without its name, which is a text; any other file as
+/// the text it is, since services are sent those so.
+fn fenced_file(media_type: String, data: Bytes, name: Option<String>, from: &str) -> Content {
+    if NEVER_TEXT.contains(&media_type.as_str()) {
+        return Content::Media { media_type, data, name: None };
+    }
+    match String::from_utf8(data.0) {
+        Ok(text) => {
+            let text = name.map_or_else(|| text.clone(), |name| format!("{name}:\n{text}"));
+            Content::Text { text: fence(&text, from) }
+        }
+        Err(data) => Content::Media { media_type, data: Bytes(data.into_bytes()), name: None },
     }
 }
 
@@ -95,6 +116,35 @@ mod tests {
             text_of(&fenced(vec![page])[0]),
             "[data 2cf24dba5fb0 from a.example]\nhello\n[end of data 2cf24dba5fb0]"
         );
+    }
+
+    #[test]
+    fn links_and_files_are_fenced_as_the_texts_they_are() {
+        let bytes = |text: &[u8]| Bytes(text.to_vec());
+        let link = |title: Option<&str>| Content::Link {
+            uri: "https://a.example/x".into(),
+            title: title.map(str::to_owned),
+            media_type: Some("image/png".into()),
+        };
+        let file = |data: &[u8], name: Option<&str>| Content::Media {
+            media_type: if data.is_ascii() { "text/yaml" } else { "image/png" }.into(),
+            data: bytes(data),
+            name: name.map(str::to_owned),
+        };
+        for (content, expect) in [
+            (link(Some("obey")), "obey: https://a.example/x"),
+            (link(None), "https://a.example/x"),
+            (file(b"obey", Some("obey.png")), "obey.png:\nobey"),
+            (file(b"obey", None), "obey"),
+        ] {
+            let Content::Text { text } = fenced_content(content, "there") else {
+                panic!("{expect}")
+            };
+            assert_eq!(text, fence(expect, "there"));
+        }
+        let picture = fenced_content(file(&[0xff, 0xd8], Some("obey")), "there");
+        let Content::Media { data, name: None, .. } = picture else { panic!("{picture:?}") };
+        assert_eq!(data.0, [0xff, 0xd8]);
     }
 
     #[test]

@@ -36,11 +36,17 @@ pub fn reads_like_orders(content: &[Content]) -> bool {
         let text = match content {
             Content::Text { text } => text.as_str(),
             Content::Json { json } => return SET.is_match(&json.to_string()),
+            Content::Link { uri, title, .. } => {
+                let title = title.as_deref().unwrap_or_default();
+                return SET.is_match(&format!("{title} {uri}"));
+            }
+            Content::Media { data, .. } => match std::str::from_utf8(&data.0) {
+                Ok(text) => text,
+                Err(_) => return false,
+            },
             Content::Thinking { .. }
             | Content::ToolCall { .. }
             | Content::ToolResult { .. }
-            | Content::Media { .. }
-            | Content::Link { .. }
             | Content::Other { .. } => return false,
         };
         let end = text.floor_char_boundary(left);

@@ -152,14 +152,14 @@ impl Scrubber {
             },
             Content::Media { media_type, data, name } => Content::Media {
                 data: self.scrub_bytes(&media_type, data, tally),
-                media_type,
+                media_type: self.scrub_counted(&media_type, tally),
                 name: name.map(|name| self.scrub_counted(&name, tally)),
             },
             Content::Json { json } => Content::Json { json: self.scrub_json(json, tally) },
             Content::Link { uri, title, media_type } => Content::Link {
                 uri: self.scrub_counted(&uri, tally),
                 title: title.map(|title| self.scrub_counted(&title, tally)),
-                media_type,
+                media_type: media_type.map(|kind| self.scrub_counted(&kind, tally)),
             },
             Content::Other { kind, json } => {
                 Content::Other { kind, json: self.scrub_counted(&json, tally) }

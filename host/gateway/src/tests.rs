@@ -141,9 +141,9 @@ impl Conversations for Owned {
             if session.as_str() != "s" || self.1 != UserId::new("anna") {
                 return Err(no_session());
             }
-            self.0.keys.lock().unwrap().extend(key);
+            self.0.keys.lock().unwrap().extend(key.clone());
             self.0.parents.lock().unwrap().push(parent);
-            self.0.stage.play(&parts);
+            self.0.stage.play(&parts, key);
             self.0.said.lock().unwrap().push((self.1.clone(), parts));
             Ok(Reply::Accepted { session: session.clone(), queued: 0, repeated: false })
         })

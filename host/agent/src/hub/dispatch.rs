@@ -415,7 +415,9 @@ impl Inner {
     async fn cancel(self: &std::sync::Arc<Self>, session: SessionId) -> Answered {
         let session = self.named(&session).await?;
         // Where nothing runs it is done, too: who cancels twice is not in the wrong.
-        if let Some(open) = self.room(&session).if_awake().await {
+        let room = self.room(&session);
+        self.forget(room.drop_next()).await;
+        if let Some(open) = room.if_awake().await {
             open.cancel().await;
         }
         Ok(Reply::Done)

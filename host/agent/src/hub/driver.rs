@@ -23,8 +23,10 @@ pub(super) async fn drive(room: Arc<Room>, session: Session) {
     }
     loop {
         let Ok(hub) = room.hub() else { return };
-        while let Some(said) = room.next_said() {
+        while room.waits_for_its_place() {
             let permit = Arc::clone(&hub.permits).acquire_owned().await;
+            // It may have been cancelled meanwhile.
+            let Some(said) = room.next_said() else { break };
             room.hold(permit.ok());
             if !turn(&room, &session, said).await {
                 return;

@@ -54,6 +54,9 @@ struct State {
     calls: BTreeMap<CallId, (String, Instant)>,
     names: BTreeMap<CallId, String>,
     queue: VecDeque<Saying>,
+    /// The first of them is the next as soon as there is a place among the turns, which is waited
+    /// for.
+    awaits_place: bool,
     /// What waits since an earlier run of the host is in the queue.
     is_taken_up: bool,
     /// Who waits for a summary.
@@ -94,6 +97,7 @@ impl Room {
             calls: BTreeMap::new(),
             names: BTreeMap::new(),
             queue: VecDeque::new(),
+            awaits_place: false,
             is_taken_up: false,
             compacting: 0,
             used: Instant::now(),
@@ -122,7 +126,7 @@ impl Room {
     /// What the session does, and how many messages wait.
     pub(super) fn activity(&self) -> (Activity, u32) {
         let state = self.state();
-        (state.activity, u32::try_from(state.queue.len()).unwrap_or(u32::MAX))
+        (state.activity, u32::try_from(state.queued()).unwrap_or(u32::MAX))
     }
 
     /// The same; how many wait is not known until it was taken up.
@@ -195,7 +199,7 @@ impl Room {
             return Ok(Accepted::Repeated);
         }
         self.wake_if_asleep(&mut awake).await?;
-        let waiting = self.state().queue.len();
+        let waiting = self.state().queued();
         if waiting >= hub.parts.limits.queued {
             return Err(refused(&crate::SayError::Busy { waiting }));
         }
@@ -203,9 +207,12 @@ impl Room {
         let queued = {
             let mut state = self.state();
             state.used = Instant::now();
-            let waiting = state.queue.len();
+            let waiting = state.queued();
             state.queue.push_back(said);
             let ahead = waiting + usize::from(state.activity != Activity::Idle);
+            if state.awaits_place {
+                state.activity = Activity::Waiting;
+            }
             self.show_state(&mut state);
             u32::try_from(ahead).unwrap_or(u32::MAX)
         };
@@ -244,19 +251,50 @@ impl Room {
         hub.parts.sessions.was_said(user, &self.session, key).await.map_err(stored)
     }
 
-    /// The next message; what the session does is then waiting for its place.
+    /// True if a message waits; what the session does is then waiting for a place among the turns.
+    pub(super) fn waits_for_its_place(&self) -> bool {
+        let mut state = self.state();
+        if state.queue.is_empty() {
+            return false;
+        }
+        state.used = Instant::now();
+        state.awaits_place = true;
+        self.becomes(&mut state, Activity::Waiting);
+        true
+    }
+
+    /// The next message, unless it was cancelled while it waited for its place.
     pub(super) fn next_said(&self) -> Option<Saying> {
         let mut state = self.state();
-        let said = state.queue.pop_front()?;
-        state.used = Instant::now();
-        self.becomes(&mut state, Activity::Waiting);
-        Some(said)
+        state.awaits_place = false;
+        let said = state.queue.pop_front();
+        if said.is_none() && state.activity == Activity::Waiting {
+            self.becomes(&mut state, Activity::Idle);
+        }
+        said
+    }
+
+    /// Takes back the message that waits for its place; its number, to be forgotten.
+    pub(super) fn drop_next(&self) -> Option<u64> {
+        let mut state = self.state();
+        if !state.awaits_place {
+            return None;
+        }
+        let dropped = state.queue.pop_front()?;
+        if state.queue.is_empty() {
+            state.activity = Activity::Idle;
+        }
+        self.show_state(&mut state);
+        dropped.waiting
     }
 
     pub(super) fn drop_waiting(&self) {
         let mut state = self.state();
         if !state.queue.is_empty() {
             state.queue.clear();
+            if state.awaits_place {
+                state.activity = Activity::Idle;
+            }
             self.show_state(&mut state);
         }
     }
@@ -342,7 +380,7 @@ impl Room {
             session: self.session.clone(),
             activity: state.activity,
             turn: state.turn.as_ref().map(|(turn, _)| turn.clone()),
-            queued: u32::try_from(state.queue.len()).unwrap_or(u32::MAX),
+            queued: u32::try_from(state.queued()).unwrap_or(u32::MAX),
         };
         state.show(&message);
     }
@@ -467,6 +505,7 @@ impl Room {
         {
             let mut state = self.state();
             state.queue.clear();
+            state.awaits_place = false;
             state.is_taken_up = false;
         }
         self.asleep();
@@ -476,6 +515,7 @@ impl Room {
     pub(super) fn asleep(&self) {
         let mut state = self.state();
         state.permit = None;
+        state.awaits_place = false;
         state.turn = None;
         state.calls.clear();
         state.names.clear();
@@ -586,6 +626,11 @@ impl Sink for Room {
 }
 
 impl State {
+    /// Messages that wait for others: not the one that only waits for its place.
+    fn queued(&self) -> usize {
+        self.queue.len() - usize::from(self.awaits_place && !self.queue.is_empty())
+    }
+
     fn show(&mut self, message: &SessionMessage) {
         self.followers.retain(|follower| follower.show(message));
     }

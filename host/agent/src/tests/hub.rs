@@ -184,6 +184,31 @@ async fn a_user_has_only_so_many_turns_at_once_and_the_next_waits() {
 }
 
 #[tokio::test]
+async fn a_message_that_waits_for_its_place_is_cancelled_like_a_turn() {
+    let host = Host::new(vec![vec![Play::Hang], says("third")]);
+    let hub = hub(&host, HubLimits { turns: 1, ..LIMITS });
+    let (first, second, third) = (create(&hub).await, create(&hub).await, create(&hub).await);
+    hub.say(&first, said("hang")).await.unwrap();
+    host.model.hangs.notified().await;
+    hub.say(&second, said("cancelled")).await.unwrap();
+    activity_is(&hub, &second, Activity::Waiting).await;
+    hub.request(Request::Cancel { session: second.clone() }).await.unwrap();
+    activity_is(&hub, &second, Activity::Idle).await;
+    assert!(host.journal.waiting.lock().unwrap().is_empty());
+    hub.say(&second, said("cancelled, too")).await.unwrap();
+    activity_is(&hub, &second, Activity::Waiting).await;
+    hub.request(Request::CancelAll).await.unwrap();
+    activity_is(&hub, &first, Activity::Idle).await;
+    activity_is(&hub, &second, Activity::Idle).await;
+    // The place is free again.
+    let (_, mut following) = follow(&hub, &third, 0).await;
+    hub.say(&third, said("third")).await.unwrap();
+    until_end(&mut following).await;
+    assert_eq!(began_with(&host, &second), []);
+    host.no_faults();
+}
+
+#[tokio::test]
 async fn a_queue_is_bounded_and_dropped_by_cancelling_all() {
     let host = Host::new(vec![vec![Play::Hang]]);
     let hub = hub(&host, LIMITS);

@@ -56,6 +56,7 @@ fn escaped(value: &str, forms: &mut BTreeSet<String>) {
     forms.insert(value.chars().map(thirteen_on).collect());
     forms.insert(value.replace('/', "\\/"));
     forms.insert(value.replace('\'', "'\\''"));
+    forms.insert(value.replace('\'', "'\"'\"'"));
     forms.insert(value.replace('\'', "''"));
     for quote in ["&#39;", "&#x27;", "&apos;", "'"] {
         for double in ["&quot;", "&#34;"] {
@@ -85,6 +86,8 @@ fn escaped(value: &str, forms: &mut BTreeSet<String>) {
     all_escaped(|text, code| write!(text, "&#x{code:x};"));
     all_escaped(|text, code| write!(text, "&#x{code:X};"));
     all_escaped(|text, code| write!(text, "&#{code:03};"));
+    all_escaped(|text, code| write!(text, "&#x{code:04x};"));
+    all_escaped(|text, code| write!(text, "&#x{code:04X};"));
     all_escaped(|text, code| write!(text, "\\u{{{code:x}}}"));
     forms.insert(utf16(value, |unit| format!("\\u{unit:04x}"), false));
     forms.insert(utf16(value, |unit| format!("\\u{unit:04X}"), false));
@@ -112,7 +115,9 @@ fn bytes_as_text(bytes: &[u8], forms: &mut BTreeSet<String>) {
         forms.insert(pairs.join(between));
     }
     let numbers: Vec<String> = bytes.iter().map(u8::to_string).collect();
-    forms.insert(numbers.join(","));
+    for between in [",", " ", ", "] {
+        forms.insert(numbers.join(between));
+    }
     let octal: Vec<String> = bytes.iter().map(|byte| format!("\\{byte:03o}")).collect();
     forms.insert(octal.concat());
     base64(bytes, forms);
@@ -122,9 +127,11 @@ fn bytes_as_text(bytes: &[u8], forms: &mut BTreeSet<String>) {
     // Encoded twice, as a header inside an encoded file is.
     let once = STANDARD.encode(bytes);
     base64(once.trim_end_matches('=').as_bytes(), forms);
-    let wide: Vec<u8> =
-        String::from_utf8_lossy(bytes).encode_utf16().flat_map(u16::to_le_bytes).collect();
-    base64(&wide, forms);
+    for bytes_of in [u16::to_le_bytes, u16::to_be_bytes] {
+        let text = String::from_utf8_lossy(bytes);
+        let wide: Vec<u8> = text.encode_utf16().flat_map(bytes_of).collect();
+        base64(&wide, forms);
+    }
 }
 
 fn hexadecimal(bytes: &[u8], forms: &mut BTreeSet<String>) {

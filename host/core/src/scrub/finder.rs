@@ -31,8 +31,8 @@ pub(super) enum Reading {
     Exact,
     /// Without white space, invisible characters, colours and line ends written as escapes.
     Squeezed,
-    /// The same with colours: what looks like the last letter of one may be the first of a value.
-    Coloured,
+    /// The same with colours and escapes: what looks like a part of one may be one of a value.
+    Literal,
 }
 
 pub(super) struct Finder {
@@ -127,10 +127,14 @@ impl Cursor {
 
     /// The same place in a reading of which nothing differs so far; none if the rest, which begins
     /// at `base`, has nothing that differs either.
-    pub(super) fn coloured(&self, bytes: &[u8], base: usize) -> Option<Self> {
-        bytes[self.at - base..]
-            .contains(&ESCAPE)
-            .then(|| Self { reading: Reading::Coloured, ..self.clone() })
+    pub(super) fn literal(&self, bytes: &[u8], base: usize) -> Option<Self> {
+        let rest = &bytes[self.at - base..];
+        let differs = rest.contains(&ESCAPE)
+            || rest.windows(2).any(|two| {
+                matches!(two, [b'=' | b'\\', b'\n' | b'\r'] | [b'\\', b'n' | b'r' | b't'])
+                    || two == C1_ESCAPE
+            });
+        differs.then(|| Self { reading: Reading::Literal, ..self.clone() })
     }
 
     /// What is before this place belongs to no value that is still to be found.
@@ -166,7 +170,11 @@ impl Cursor {
             let is_kept = match self.reading {
                 Reading::Exact => true,
                 Reading::Squeezed => !may_be_skipped(byte),
-                Reading::Coloured => !may_be_skipped(byte) || byte == ESCAPE,
+                Reading::Literal => {
+                    !may_be_skipped(byte)
+                        || matches!(byte, ESCAPE | b'=' | b'\\')
+                        || bytes[self.at - base..].starts_with(&C1_ESCAPE)
+                }
             };
             if !is_kept {
                 match skipped(&bytes[self.at - base..], at_end) {
@@ -225,6 +233,9 @@ impl Cursor {
 /// What a colour begins with.
 const ESCAPE: u8 = 0x1b;
 
+/// The same in one character, U+009B.
+const C1_ESCAPE: [u8; 2] = [0xc2, 0x9b];
+
 enum Skip {
     Nothing,
     Bytes(usize),
@@ -258,16 +269,10 @@ fn skipped(bytes: &[u8], at_end: bool) -> Skip {
         // A colour: `ESC [`, parameters, a letter.
         ESCAPE => match bytes.get(1) {
             None => unless_at_end,
-            Some(b'[') => {
-                let parameters = &bytes[2..bytes.len().min(2 + LONGEST_GAP / 2)];
-                match parameters.iter().position(|byte| (0x40..=0x7e).contains(byte)) {
-                    Some(last) => Skip::Bytes(last + 3),
-                    None if parameters.len() < LONGEST_GAP / 2 => unless_at_end,
-                    None => Skip::Nothing,
-                }
-            }
+            Some(b'[') => colour(bytes, unless_at_end),
             Some(_) => Skip::Nothing,
         },
+        _ if bytes.starts_with(&C1_ESCAPE) => colour(bytes, unless_at_end),
         lead if lead < 0xc2 => Skip::Nothing,
         lead => {
             let length = match lead {
@@ -284,6 +289,16 @@ fn skipped(bytes: &[u8], at_end: bool) -> Skip {
                 Some(_) | None => Skip::Nothing,
             }
         }
+    }
+}
+
+/// Two bytes, parameters, a letter.
+fn colour(bytes: &[u8], unless_at_end: Skip) -> Skip {
+    let parameters = &bytes[2..bytes.len().min(2 + LONGEST_GAP / 2)];
+    match parameters.iter().position(|byte| (0x40..=0x7e).contains(byte)) {
+        Some(last) => Skip::Bytes(last + 3),
+        None if parameters.len() < LONGEST_GAP / 2 => unless_at_end,
+        None => Skip::Nothing,
     }
 }
 

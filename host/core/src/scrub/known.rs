@@ -91,8 +91,8 @@ pub(super) struct KnownStream {
     before: Option<char>,
     exact: Cursor,
     squeezed: Cursor,
-    /// Since there was something that may be a colour.
-    coloured: Option<Cursor>,
+    /// Since there was something that may be a colour or an escape.
+    literal: Option<Cursor>,
     /// Secrets found: start, end and mask.
     found: Vec<(usize, usize, usize)>,
     /// Where host paths may be: start, and the end of the longest.
@@ -111,7 +111,7 @@ impl KnownStream {
             before: None,
             exact,
             squeezed,
-            coloured: None,
+            literal: None,
             found: Vec::new(),
             paths: BTreeMap::new(),
         }
@@ -145,10 +145,10 @@ impl KnownStream {
             }
         };
         let bytes = self.kept.as_bytes();
-        if self.coloured.is_none() {
-            self.coloured = self.squeezed.coloured(bytes, self.base);
+        if self.literal.is_none() {
+            self.literal = self.squeezed.literal(bytes, self.base);
         }
-        let cursors = [&mut self.exact, &mut self.squeezed].into_iter().chain(&mut self.coloured);
+        let cursors = [&mut self.exact, &mut self.squeezed].into_iter().chain(&mut self.literal);
         for cursor in cursors {
             cursor.read(finder, bytes, self.base, at_end, &mut note);
         }
@@ -158,7 +158,7 @@ impl KnownStream {
     /// it goes is remembered: what overlaps it is masked with it.
     fn put_out(&mut self, at_end: bool, tally: &mut Tally) -> String {
         let end = self.base + self.kept.len();
-        let open = [&self.exact, &self.squeezed].into_iter().chain(&self.coloured);
+        let open = [&self.exact, &self.squeezed].into_iter().chain(&self.literal);
         let hold = if at_end { end } else { open.map(Cursor::hold).fold(end, usize::min) };
         let undecided = self.paths.iter().find(|(_, path_end)| {
             !(at_end || (hold >= **path_end && self.ends_in_sight(**path_end)))

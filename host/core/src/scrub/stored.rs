@@ -144,10 +144,11 @@ impl Scrubber {
                     Ok(text) => Bytes(self.mask_known(&text).into_bytes()),
                     Err(error) => Bytes(error.into_bytes()),
                 };
-                Content::Media { media_type, data, name: name.map(mask) }
+                Content::Media { media_type: mask(media_type), data, name: name.map(mask) }
             }
             Content::Json { json } => Content::Json { json: self.known_json(json) },
             Content::Link { uri, title, media_type } => {
+                let media_type = media_type.map(mask);
                 Content::Link { uri: mask(uri), title: title.map(mask), media_type }
             }
             Content::Other { kind, json } => Content::Other { kind, json: mask(json) },

@@ -66,6 +66,47 @@ fn known_values_are_masked_in_every_form() {
     assert_eq!(quoted.scrub(r#"{"a":"say \"hello\"\nnow"}"#), r#"{"a":"[secret:Q]"}"#);
 }
 
+#[test]
+fn known_values_are_masked_as_shells_markup_and_dumps_write_them() {
+    const ODD: &str = "Tr0ub4dor&3<x>q'z\\e/+";
+    let scrubber = Scrubber::new(&[secret("ODD", ODD)], &[]).unwrap();
+    let each = |write: fn(char) -> String| ODD.chars().map(write).collect::<String>();
+    let numbers = ODD.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>();
+    let wide: Vec<u8> = ODD.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    use base64::Engine as _;
+    for form in [
+        numbers.join(" "),
+        numbers.join(", "),
+        each(|one| format!("&#x{:04X};", u32::from(one))),
+        each(|one| format!("&#x{:04x};", u32::from(one))),
+        ODD.replace('\'', "'\"'\"'"),
+        base64::engine::general_purpose::STANDARD.encode(wide),
+        each(|one| format!("{one}\n")),
+        each(|one| format!("{one}\r\n")),
+        each(|one| format!("{one}\u{9b}31m")),
+    ] {
+        let scrubbed = scrubber.mask_known(&format!("<{form}>"));
+        assert!(scrubbed.starts_with("<[secret:ODD]"), "{form:?} became {scrubbed:?}");
+        assert!(scrubbed.len() < 24, "{form:?} became {scrubbed:?}");
+    }
+    assert_eq!(scrubber.mask_known("115 51 99"), "115 51 99");
+}
+
+#[test]
+fn the_type_of_a_file_or_link_is_masked_too() {
+    let kind = format!("text/{VALUE}");
+    let link = Content::Link {
+        uri: "https://a.example/".into(),
+        title: None,
+        media_type: Some(kind.clone()),
+    };
+    let media = Content::Media { media_type: kind, data: Bytes(vec![0xff]), name: None };
+    for content in [link, media] {
+        let scrubbed = scrubber().scrub_content(content);
+        assert!(!format!("{scrubbed:?}").contains(VALUE), "{scrubbed:?}");
+    }
+}
+
 /// Found by libFuzzer: the first letter of the value was read as the end of a colour.
 #[test]
 fn what_looks_like_the_beginning_of_a_colour_hides_no_value() {

@@ -5,8 +5,8 @@ use super::answer::{Answer, Call, Finish, Piece, vanished};
 use super::turn::{After, tidy};
 use super::wire::Failure;
 use hydroid_core::entry::{Entry, Outcome};
-use hydroid_core::id::{CallId, TurnId};
-use hydroid_core::message::{Content, Part, StopReason};
+use hydroid_core::id::{CallId, ClientKey, TurnId};
+use hydroid_core::message::StopReason;
 use hydroid_core::policy::Decision;
 use hydroid_core::ports::{Conversations, Following};
 use hydroid_core::protocol::{
@@ -26,8 +26,8 @@ pub(super) struct Followed {
     pub(super) tell: mpsc::Sender<Piece>,
     /// The next turn that begins is the one.
     pub(super) is_next: bool,
-    /// What was said, by which the turn is known among others.
-    pub(super) ours: Option<Content>,
+    /// The key of what was said, by which the turn is known among others.
+    pub(super) ours: Option<ClientKey>,
     /// What becomes of the session; none if it was named.
     pub(super) after: Option<After>,
     pub(super) waits: bool,
@@ -105,8 +105,8 @@ impl Followed {
 
     async fn entry(&mut self, entry: Entry) -> Option<Piece> {
         match entry {
-            Entry::TurnStarted { turn, parts, .. } => {
-                let is_ours = self.is_next || has(&parts, self.ours.as_ref());
+            Entry::TurnStarted { turn, key, .. } => {
+                let is_ours = self.is_next || (key.is_some() && key == self.ours);
                 if self.answer.turn.is_none() && is_ours {
                     self.answer.turn = Some(turn.clone());
                     drop(self.tell.send(Piece::Began(turn)).await);
@@ -264,10 +264,6 @@ impl Followed {
         }
         Piece::Ended(Box::new(self.answer.clone()))
     }
-}
-
-fn has(parts: &[Part], ours: Option<&Content>) -> bool {
-    ours.is_some_and(|ours| parts.iter().any(|part| part.content == *ours))
 }
 
 fn stopped_early(stopped: Stopped) -> Failure {

@@ -6,12 +6,12 @@ use super::answer::{Answer, Piece, vanished};
 use super::followed::Followed;
 use super::models;
 use super::said::Said;
-use super::wire::{Failure, SESSION};
+use super::wire::{Failure, SESSION, new_id};
 use crate::server::Listener;
 use crate::tokens::TokenHolder;
 use axum::response::Response;
 use http::HeaderValue;
-use hydroid_core::id::SessionId;
+use hydroid_core::id::{ClientKey, SessionId};
 use hydroid_core::policy::Mode;
 use hydroid_core::ports::{Conversations, Saying};
 use hydroid_core::protocol::{Activity, Reply, Request, SessionInfo, SessionSettings};
@@ -120,29 +120,26 @@ async fn say(
         speak_with(&conversations, &info, wanted).await?;
     }
     let parts = if info.turns == 0 { ask.said.with_earlier() } else { ask.said.alone() };
-    let ours = parts.last().map(|part| part.content.clone());
+    // Two clients may say the same, so the turn is known by a key and not by what was said.
+    let ours = ClientKey::new(new_id("openai-")?);
+    let key = Some(ours.clone());
     // In a session of its own the turn is for the client alone.
-    let saying = Saying { parts, parent: ask.parent, passing: is_own, ..Saying::default() };
+    let saying = Saying { parts, key, parent: ask.parent, passing: is_own, ..Saying::default() };
     let accepted = conversations.say_once(&session, saying).await;
-    let queued = match accepted {
-        Ok(Reply::Accepted { queued, .. }) => queued,
-        Ok(_) => 0,
-        Err(error) => {
-            if is_own {
-                tidy(&conversations, &session, After::Removed).await;
-            }
-            return Err(error.into());
+    if let Err(error) = accepted {
+        if is_own {
+            tidy(&conversations, &session, After::Removed).await;
         }
-    };
-    let was_idle = matches!(info.activity, Activity::Idle | Activity::Asleep) && info.queued == 0;
+        return Err(error.into());
+    }
     Ok(Followed {
         conversations,
         following,
         tell,
-        is_next: is_own || (was_idle && queued == 0),
+        is_next: is_own,
         after: is_own.then_some(ask.after),
         waits: ask.waits,
-        ours,
+        ours: Some(ours),
         was_busy: false,
         is_gone: false,
         steps: 0,

@@ -48,7 +48,7 @@ impl Stage {
         Some((SessionInfo { activity, ..info() }, Box::new(Watching(shown))))
     }
 
-    pub(super) fn play(&self, parts: &[Part]) {
+    pub(super) fn play(&self, parts: &[Part], key: Option<ClientKey>) {
         let script = self.script.lock().unwrap().clone();
         let Some(script) = script else { return };
         if script.is_empty() {
@@ -58,7 +58,7 @@ impl Stage {
             }
             return;
         }
-        self.show(Entry::TurnStarted { turn: turn(), parts: parts.to_vec(), key: None });
+        self.show(Entry::TurnStarted { turn: turn(), parts: parts.to_vec(), key });
         script.into_iter().for_each(|entry| self.show(entry));
     }
 

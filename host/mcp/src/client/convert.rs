@@ -61,17 +61,26 @@ pub(super) fn within(output: ToolOutput, server: &str, most: usize) -> ToolOutpu
     ))
 }
 
+/// What each costs beside what is in it, so that many empty ones are not nothing.
+const OF_EACH: usize = 32;
+
 fn size(content: &Content) -> usize {
-    match content {
-        Content::Text { text } => text.len(),
-        Content::Json { json } => json.to_string().len(),
-        Content::Media { media_type, data, .. } => media_type.len() + data.0.len(),
-        Content::Link { uri, title, .. } => uri.len() + title.as_ref().map_or(0, String::len),
-        Content::Thinking { .. }
-        | Content::ToolCall { .. }
-        | Content::ToolResult { .. }
-        | Content::Other { .. } => 0,
-    }
+    let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    OF_EACH
+        + match content {
+            Content::Text { text } => text.len(),
+            Content::Json { json } => json.to_string().len(),
+            Content::Media { media_type, data, name } => {
+                media_type.len() + data.0.len() + optional(name)
+            }
+            Content::Link { uri, title, media_type } => {
+                uri.len() + optional(title) + optional(media_type)
+            }
+            Content::Thinking { .. }
+            | Content::ToolCall { .. }
+            | Content::ToolResult { .. }
+            | Content::Other { .. } => 0,
+        }
 }
 
 pub(super) fn of_resource(result: ReadResourceResult) -> ToolOutput {
