@@ -123,7 +123,7 @@ export class Session {
   approve(callId: string): Promise<void>;
   /** Lets a call not run; the model reads the reason. */
   deny(callId: string, reason?: string): Promise<void>;
-  /** Stops the running turn; messages that wait stay so. */
+  /** Stops the turn that runs or waits for its place; messages behind it stay. */
   cancel(): Promise<void>;
   entries(options?: { after?: number; limit?: number }): Promise<NumberedEntry[]>;
   rename(title: string): Promise<void>;

@@ -55,8 +55,8 @@ fn fenced_content(content: Content, from: &str) -> Content {
 const NEVER_TEXT: [&str; 5] =
     ["application/pdf", "image/gif", "image/jpeg", "image/png", "image/webp"];
 
-/// A picture, a recording or a PDF as it is, without its name, which is a text; any other file as
-/// the text it is, since services are sent those so.
+/// A picture or a PDF as it is, without its name, which is a text; any other file as the text it
+/// is, if it is one, since services are sent those so.
 fn fenced_file(media_type: String, data: Bytes, name: Option<String>, from: &str) -> Content {
     if NEVER_TEXT.contains(&media_type.as_str()) {
         return Content::Media { media_type, data, name: None };

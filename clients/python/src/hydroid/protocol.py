@@ -280,7 +280,7 @@ class RequestAnswer(TypedDict):
 
 
 class RequestCancel(TypedDict):
-    """Stops the running turn of a session, if one runs; messages that wait stay so. Answered by `done`."""
+    """Stops the turn of a session, the running one or the one that waits for a place among the user's turns; messages behind it stay. Answered by `done`, also where there is none."""
 
     type: Literal['cancel']
     # The session.

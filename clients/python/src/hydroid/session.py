@@ -315,7 +315,7 @@ class Session:
         await self.answer(call_id, {"answer": "deny", "reason": reason})
 
     async def cancel(self) -> None:
-        """Stops the running turn; messages that wait stay so."""
+        """Stops the turn that runs or waits for its place; messages behind it stay."""
         await self._request("cancel")
 
     # ---- as a whole ----
