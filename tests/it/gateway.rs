@@ -7,6 +7,7 @@ mod waiting;
 
 use crate::support::daemon::Daemon;
 use crate::support::hydroid::Home;
+use crate::support::socket::Socket;
 use serde_json::{Value, json};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -110,6 +111,29 @@ fn a_daemon_is_started_seen_and_ended() {
     home.run(&["web"]).code(0).says("/login?code=hyd_");
     home.run(&["stop"]).code(0).says("has ended");
     home.run(&["status"]).code(1);
+}
+
+#[test]
+fn who_is_connected_is_counted_once_as_long_as_they_are() {
+    let home = Home::new();
+    let daemon = Daemon::start(&home, &[]);
+    let counted = |wanted: u64| {
+        for _ in 0..200 {
+            let status = home.run(&["status", "--json"]).code(0).json_lines();
+            if status[0]["connections"] == wanted {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("there were never {wanted} connections");
+    };
+    counted(0);
+    let (one, two) = (Socket::open(&daemon, &json!([])), Socket::open(&daemon, &json!([])));
+    counted(2);
+    drop(one);
+    counted(1);
+    drop(two);
+    counted(0);
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn a_turn_with_a_question_is_talked_through_on_a_screen() {
     assert_eq!(written.expect("the file is there").trim_end(), "good morning");
     screen.resize(40, 20).shows("✓ file_write").resize(120, 30).shows("Sessions");
     screen.says("/rename Morning").shows("Morning");
-    screen.says("/tools").shows("file_write").presses("Escape").shows_no("Esc closes");
+    screen.says("/tools").shows("Esc closes").presses("Escape").shows_no("Esc closes");
     screen.says("/quit").shows("goes on; the daemon still runs").shows("ready$");
     // The terminal is as it was: lines are edited and echoed again.
     screen.says("echo $((20 + 22))").shows("42");

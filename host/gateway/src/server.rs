@@ -137,9 +137,11 @@ impl Door {
         code.map(|code| format!("/login?code={code}")).map_err(|refusal| refusal.0.message)
     }
 
-    /// Connections that are there.
+    /// Connections that are there, those of sockets among them.
     pub fn connections(&self) -> u64 {
-        self.listener.figures.connections.load(Ordering::Relaxed)
+        let figures = &self.listener.figures;
+        // What became a socket is counted as that, and no longer as a connection.
+        figures.connections.load(Ordering::Relaxed) + figures.sockets.load(Ordering::Relaxed)
     }
 }
 
