@@ -1073,6 +1073,25 @@ export interface EntryStepEnded {
   dollars?: number;
 }
 
+/** The model of a child turn answered. What it said is in what its call returns; the calls it asks for are entries of their own. */
+export interface EntryChildAnswered {
+  kind: "child_answered";
+  /** The turn. */
+  turn: string;
+  /** The call that started the child turn. */
+  call_id: string;
+  /** Number of the step in the child turn, from 1. */
+  step: number;
+  /** Who answered. */
+  by: ModelRef;
+  /** Why the answer ended. */
+  stop: StopReason;
+  /** Tokens of this step. */
+  usage: Usage;
+  /** Money of this step in US dollars; none when its price or its tokens are not known. */
+  dollars?: number;
+}
+
 /** The host has something to say to the person. */
 export interface EntryNotice {
   kind: "notice";
@@ -1132,6 +1151,7 @@ export type Entry =
   | EntryCallStarted
   | EntryCallFinished
   | EntryStepEnded
+  | EntryChildAnswered
   | EntryNotice
   | EntryModelNews
   | EntryCompacted
@@ -1498,6 +1518,14 @@ export interface Usage {
   reasoning: number;
 }
 
+/** A model of a provider. */
+export interface ModelRef {
+  /** The provider component. */
+  provider: string;
+  /** The model, as the provider knows it. */
+  model: string;
+}
+
 /** A request failed before anything of an answer came, and is sent again after a while. */
 export interface ModelNewsRetrying {
   what: "retrying";
@@ -1566,14 +1594,6 @@ export type ModelNews =
   | ModelNewsRouted
   | ModelNewsKept
   | ModelNewsLeftAlone;
-
-/** A model of a provider. */
-export interface ModelRef {
-  /** The provider component. */
-  provider: string;
-  /** The model, as the provider knows it. */
-  model: string;
-}
 
 /** The model gave its final answer. */
 export interface OutcomeCompleted {

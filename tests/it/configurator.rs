@@ -47,7 +47,7 @@ const WITH: [(&str, &[(&str, &str)]); 18] = [
 const PRICES: &[(&str, &str)] = &[("model.prices.input", "2.5"), ("model.prices.output", "9")];
 
 /// Values of keys whose kind alone does not say what fits.
-const FITTING: [(&str, &str); 31] = [
+const FITTING: [(&str, &str); 32] = [
     ("components.*.component", "tool-web"),
     ("components.*.config", "{ zone = \"UTC\" }"),
     ("components.*.limits.memory", "16MiB"),
@@ -65,6 +65,7 @@ const FITTING: [(&str, &str); 31] = [
     ("model.fallback", "[{ provider = \"provider-openai\", name = \"small\" }]"),
     ("model.fallback_on", "[\"timeout\"]"),
     ("model.route.compaction.prices", "{ input = 1, output = 2 }"),
+    ("model.route.delegate.prices", "{ input = 1, output = 2 }"),
     ("model.route.title.prices", "{ input = 1, output = 2 }"),
     ("model.route.vision.prices", "{ input = 1, output = 2 }"),
     ("model.temperature", "0.5"),

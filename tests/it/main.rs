@@ -13,6 +13,7 @@ mod cli;
 mod clients;
 mod config_keys;
 mod configurator;
+mod delegation;
 mod escape;
 mod gateway;
 mod label;

@@ -63,7 +63,7 @@
 //!
 //! # Reading order
 //!
-//! [`tool`] and [`types`], then what a tool may call: [`fs`], [`invoke`],
+//! [`tool`] and [`types`], then what a tool may call: [`fs`], [`invoke`], [`delegate`],
 //! [`config`], [`control`], [`log`].
 //! For messages of a service: [`channel`]. For vectors: [`embedder`]. For documents: [`parser`]. For points of the loop: [`hook`].
 //! For a model service: [`provider`], then [`web`], [`answer`], [`arguments`], [`thinking`],
@@ -95,6 +95,7 @@ pub mod web;
 
 pub mod config;
 pub mod control;
+pub mod delegate;
 pub mod fs;
 pub mod invoke;
 pub mod log;

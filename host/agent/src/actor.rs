@@ -794,6 +794,19 @@ impl Actor {
                 let call = ToolCall { id, name, arguments };
                 vec![Event::CallNested { parent: nested.parent, call }]
             }
+            News::Child(child) => {
+                if let Some(author) = child.begins {
+                    running.turn.child_began(&author);
+                }
+                if let Some(step) = child.answered {
+                    self.handle(vec![Event::ChildAnswered(step)]).await;
+                }
+                let Some(running) = &self.running else { return };
+                let spent = running.turn.spent_all();
+                // The child turn may be gone.
+                drop(child.reply.send(spent));
+                return;
+            }
             News::Noticed(text) => vec![Event::Noticed(text)],
             News::Progress { id, fraction, note } => {
                 if running.tools.contains_key(&id) {

@@ -136,6 +136,7 @@ pub(crate) fn of_entry(
         | Entry::Cited { .. }
         | Entry::CallReceived { .. }
         | Entry::StepEnded { .. }
+        | Entry::ChildAnswered { .. }
         | Entry::Compacted { .. }
         | Entry::Notice { .. }
         | Entry::TurnEnded { .. } => return None,

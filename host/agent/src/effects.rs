@@ -2,6 +2,7 @@
 //! A failure, also a panic, becomes a report to the session; nothing here changes its state.
 
 use crate::compacting;
+use crate::delegating::Child;
 use crate::hooks;
 use crate::nested::{self, Nested};
 use crate::secrecy;
@@ -76,6 +77,8 @@ pub(crate) enum News {
     },
     /// A call that runs asks for another one.
     CallNested(Nested),
+    /// The model of a child turn answered, or is about to be asked.
+    Child(Child),
     Noticed(String),
     Progress {
         id: CallId,
@@ -251,7 +254,11 @@ pub(crate) fn run_tool(turn: &TurnContext, checked: CheckedCall, trace: Trace) -
     let cancel = CancelFlag::default();
     let context =
         turn.call_context(&cancel, Some(&checked.call.id), turn.progress_of(&checked.call.id));
-    let nested = nested::Asking { turn: turn.clone(), parent: checked.call.id.clone() };
+    let nested = nested::Asking {
+        turn: turn.clone(),
+        parent: checked.call.id.clone(),
+        context: CallContext { trace: trace.clone(), ..context.clone() },
+    };
     let turn = TurnContext { trace: trace.clone(), ..turn.clone() };
     let context = CallContext { trace, nested: Some(Arc::new(nested)), ..context };
     let task = tokio::spawn(async move {
@@ -326,7 +333,7 @@ impl TurnContext {
         drop(self.reports.send(Report { turn: self.number, news }).await);
     }
 
-    fn call_context(
+    pub(crate) fn call_context(
         &self,
         cancel: &CancelFlag,
         call: Option<&CallId>,
@@ -347,7 +354,10 @@ impl TurnContext {
     }
 
     /// Notes of progress are dropped while the mailbox is full: a tool must not wait for them.
-    fn progress_of(&self, id: &CallId) -> Arc<dyn Fn(Option<f32>, String) + Send + Sync> {
+    pub(crate) fn progress_of(
+        &self,
+        id: &CallId,
+    ) -> Arc<dyn Fn(Option<f32>, String) + Send + Sync> {
         let turn = self.clone();
         let id = id.clone();
         Arc::new(move |fraction, note| {
@@ -402,16 +412,18 @@ async fn answer(
             turn.report(News::Answer(events)).await;
         }
     }
-    judged(turn, of, request, context).await
+    let events = judged(turn, of, request, context).await?;
+    turn.report(News::Answer(events)).await;
+    Ok(())
 }
 
 /// Asks the model and lets hooks judge the whole answer before anything of it is shown.
-async fn judged(
+pub(crate) async fn judged(
     turn: &TurnContext,
     of: (&str, &str),
     request: ModelRequest,
     context: CallContext,
-) -> Result<(), ModelError> {
+) -> Result<Vec<ModelEvent>, ModelError> {
     let mut request = request;
     let mut spent = hooks::Spent::default();
     for tries in 0.. {
@@ -424,10 +436,12 @@ async fn judged(
             }
             answer.extend(events);
         }
+        if !turn.agent.hooks.wants(HookPoint::AfterModel, None) {
+            return Ok(answer);
+        }
         match hooks::after_model(turn, of, answer.clone()).await? {
             hooks::Answered::Show(events) => {
-                turn.report(News::Answer(spent.beside(events))).await;
-                return Ok(());
+                return Ok(spent.beside(events));
             }
             hooks::Answered::Again(word) if tries < hooks::MOST_RETRIES => {
                 spent.add(&answer);
@@ -443,7 +457,7 @@ async fn judged(
             }
         }
     }
-    Ok(())
+    Ok(Vec::new())
 }
 
 /// The person's own files, without what is secret in them.

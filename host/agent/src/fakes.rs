@@ -15,14 +15,15 @@ use hydroid_core::audit::AuditEvent;
 use hydroid_core::config::Config;
 use hydroid_core::entry::Entry;
 use hydroid_core::id::{CallId, ClientKey, ComponentId, SessionId, UserId};
-use hydroid_core::message::{Content, Message, Origin, Part, Role, StopReason};
+use hydroid_core::message::{Content, Label, Message, Origin, Part, Role, StopReason};
 use hydroid_core::models::{Models, Services};
 use hydroid_core::policy::Mode;
 use hydroid_core::ports::{
-    AnswerCache, Approvals, Audit, CallContext, Clock, Completion, Hit, Hooks, Journal, KeepLimits,
-    KeptAnswer, KnownSecrets, Model, ModelError, ModelEvent, ModelRequest, NewSession, Note,
-    PromptFile, PromptFiles, Question, Recall, RecallError, Saying, SecretPlace, SecretPlaces,
-    SecretValue, SessionSummary, Sink, StandingApproval, StoreError, StoredEntry, Telemetry, Tools,
+    AnswerCache, Approvals, Audit, CallContext, ChildTask, Clock, Completion, Hit, Hooks, Journal,
+    KeepLimits, KeptAnswer, KnownSecrets, Model, ModelError, ModelEvent, ModelRequest, NewSession,
+    Note, PromptFile, PromptFiles, Question, Recall, RecallError, Saying, SecretPlace,
+    SecretPlaces, SecretValue, SessionSummary, Sink, StandingApproval, StoreError, StoredEntry,
+    Telemetry, Tools,
 };
 use hydroid_core::protocol::{Notification, SessionMessage};
 use hydroid_core::scrub::{KnownSecret, LiveScrubber};
@@ -287,7 +288,7 @@ impl Tools for FakeTools {
                 reads_files: file.is_some(),
                 writes_files: file.is_some() && impact != Impact::ReadOnly,
                 keeps_state: arguments["state"].as_bool() == Some(true),
-                calls_tools: arguments["nested"].is_string(),
+                calls_tools: arguments["nested"].is_string() || arguments["delegate"].is_string(),
             },
             hooked: None,
             preview: None,
@@ -315,7 +316,7 @@ impl Tools for FakeTools {
         let guard = Guard(Arc::clone(&self.running));
         let arguments: serde_json::Value = serde_json::from_str(&call.call.arguments).unwrap();
         async move {
-            let _guard = guard;
+            let guard = guard;
             self.started.notify_one();
             (context.progress)(Some(f32::NAN), format!("half of {SECRET}"));
             if let (Some(tool), Some(nested)) = (arguments["nested"].as_str(), &context.nested) {
@@ -323,6 +324,20 @@ impl Tools for FakeTools {
                 let said = texts(&answer.output.content);
                 let how = if answer.denied { "denied:" } else { "said" };
                 return ToolOutput::text(format!("nested {how} {said}"));
+            }
+            if let (Some(task), Some(nested)) = (arguments["delegate"].as_str(), &context.nested) {
+                let tools = arguments["tools"].as_array().into_iter().flatten();
+                let foreign = Label::tool(call.component.clone(), "its task", Origin::Unknown);
+                let task = ChildTask {
+                    prompt: task.to_owned(),
+                    tools: tools.filter_map(|tool| Some(tool.as_str()?.to_owned())).collect(),
+                    max_steps: arguments["steps"].as_u64().and_then(|most| most.try_into().ok()),
+                    author: if arguments["foreign"] == true { foreign } else { Label::host() },
+                };
+                // Models are asked while it waits.
+                drop(guard);
+                let answer = nested.delegate(task).await;
+                return ToolOutput { is_error: answer.output.is_error, ..answer.output };
             }
             match arguments["do"].as_str() {
                 Some("hang") => std::future::pending().await,
@@ -1040,6 +1055,7 @@ fn line(entry: &Entry) -> String {
             )
         }
         Entry::StepEnded { .. } => "step ended".into(),
+        Entry::ChildAnswered { step, .. } => format!("child step {step}"),
         Entry::Notice { text, .. } => format!("notice {text}"),
         Entry::Compacted { summary, .. } => format!("compacted {summary}"),
         Entry::ModelNews { news, .. } => format!("news {news}"),

@@ -141,7 +141,11 @@ impl OpenTurn {
                 (Entry::CallFinished { call_id, .. }, Some(open)) => {
                     open.calls.retain(|id| id != call_id)
                 }
-                (Entry::StepEnded { usage, dollars, .. }, Some(open)) => {
+                (
+                    Entry::StepEnded { usage, dollars, .. }
+                    | Entry::ChildAnswered { usage, dollars, .. },
+                    Some(open),
+                ) => {
                     open.usage += *usage;
                     if let Some(dollars) = dollars {
                         open.dollars = Some(open.dollars.unwrap_or_default().plus(*dollars));

@@ -170,6 +170,7 @@ impl TurnSpans {
             | Entry::Cited { .. }
             | Entry::CallEdited { .. }
             | Entry::Notice { .. }
+            | Entry::ChildAnswered { .. }
             | Entry::Compacted { .. } => {}
         }
     }

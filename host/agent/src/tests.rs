@@ -3,6 +3,7 @@
 
 mod caller;
 mod compacting;
+mod delegating;
 mod hooks;
 mod hub;
 mod kept;

@@ -299,7 +299,8 @@ pub(crate) struct Grant {
     /// A secret it may attach, for `web`; those it declares if absent.
     #[arg(long = "secret", value_name = "NAME")]
     pub(crate) secrets: Vec<String>,
-    /// A tool of another component it may call, for `invoke`; those it declares if absent.
+    /// A tool of another component it may call, for `invoke`, or its child turns may have, for
+    /// `delegate`; those it declares if absent.
     #[arg(long = "tool", value_name = "NAME")]
     pub(crate) tools: Vec<String>,
     /// How much it may keep for each person, for `state`, such as `512KiB`; what it declares if

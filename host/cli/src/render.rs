@@ -193,6 +193,9 @@ impl Renderer {
                     usage.total() > 0 || !matches!(stop, StopReason::Error | StopReason::Other);
                 state.unpriced += u64::from(dollars.is_none() && answered);
             }
+            Entry::ChildAnswered { usage, dollars, .. } => {
+                state.unpriced += u64::from(dollars.is_none() && usage.total() > 0);
+            }
             Entry::Compacted { covers, by, .. } => {
                 let by = by.map_or("the host".to_owned(), |by| by.to_string());
                 let text = format!("note: the first {covers} turns were summed up by {by}");

@@ -145,6 +145,7 @@ fn passages(entries: &[Entry]) -> Vec<Passage> {
             | Entry::ApprovalAsked { .. }
             | Entry::CallDecided { .. }
             | Entry::CallStarted { .. }
+            | Entry::ChildAnswered { .. }
             | Entry::StepEnded { .. } => {}
         }
     }

@@ -139,6 +139,11 @@ impl Profile {
         }
     }
 
+    /// True if it names tools: those of other components that are called, or that a child turn has.
+    pub fn names_tools(self) -> bool {
+        matches!(self, Self::Invoke | Self::Delegate)
+    }
+
     /// The profiles that add this interface.
     pub fn granting(interface: &str) -> Vec<Self> {
         Self::ALL.into_iter().filter(|profile| profile.interfaces().contains(&interface)).collect()
@@ -187,11 +192,15 @@ pub struct Grant {
     pub secrets: BTreeSet<String>,
     /// Bytes of its own state it may keep for each person, where that is less than a component may.
     pub state_quota: Option<u64>,
-    /// Tools of other components it may call; empty without [`Profile::Invoke`].
+    /// Tools of other components: those it may call with [`Profile::Invoke`], those its child
+    /// turns have with [`Profile::Delegate`], where [`ANY_TOOL`] stands for all; else empty.
     pub tools: BTreeSet<String>,
     /// Who called it, if a component did: what that one may not do, it may not do either.
     pub within: Option<Box<Within>>,
 }
+
+/// Every tool, among those that a child turn has.
+pub const ANY_TOOL: &str = "*";
 
 /// The component that called another one, and what it may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -206,6 +215,12 @@ impl Grant {
     /// True if one of the granted profiles adds this interface.
     pub fn links(&self, interface: &str) -> bool {
         self.profiles.iter().any(|profile| profile.interfaces().contains(&interface))
+    }
+
+    /// True if this tool is among those it names.
+    pub fn has_tool(&self, tool: &str) -> bool {
+        let any = self.profiles.contains(&Profile::Delegate) && self.tools.contains(ANY_TOOL);
+        any || self.tools.contains(tool)
     }
 
     /// The rule that allows this request, or what stands in its way: the grant itself, or that of

@@ -179,6 +179,25 @@ pub enum Entry {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         dollars: Option<Money>,
     },
+    /// The model of a child turn answered. What it said is in what its call returns; the calls it
+    /// asks for are entries of their own.
+    ChildAnswered {
+        /// The turn.
+        turn: TurnId,
+        /// The call that started the child turn.
+        call_id: CallId,
+        /// Number of the step in the child turn, from 1.
+        step: u32,
+        /// Who answered.
+        by: crate::reliability::ModelRef,
+        /// Why the answer ended.
+        stop: StopReason,
+        /// Tokens of this step.
+        usage: Usage,
+        /// Money of this step in US dollars; none when its price or its tokens are not known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dollars: Option<Money>,
+    },
     /// The host has something to say to the person.
     Notice {
         /// The turn.
@@ -415,6 +434,7 @@ impl Rebuild {
             Entry::ApprovalAsked { .. }
             | Entry::CallDecided { .. }
             | Entry::StepEnded { .. }
+            | Entry::ChildAnswered { .. }
             | Entry::SettingsChanged { .. }
             | Entry::Compacted { .. }
             | Entry::Notice { .. } => {}

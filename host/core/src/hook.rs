@@ -32,6 +32,10 @@ pub enum HookPoint {
     Error,
     /// A conversation was shortened.
     Compaction,
+    /// A child turn begins.
+    SubagentStart,
+    /// A child turn ended.
+    SubagentEnd,
 }
 
 /// What came of asking everybody at one point.
@@ -75,7 +79,7 @@ pub struct HookWord {
 
 impl HookPoint {
     /// Every point.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::SessionStart,
         Self::SessionEnd,
         Self::TurnStart,
@@ -86,6 +90,8 @@ impl HookPoint {
         Self::AfterTool,
         Self::Error,
         Self::Compaction,
+        Self::SubagentStart,
+        Self::SubagentEnd,
     ];
 
     /// As the contract writes it.
@@ -101,6 +107,8 @@ impl HookPoint {
             Self::AfterTool => "after-tool",
             Self::Error => "error",
             Self::Compaction => "compaction",
+            Self::SubagentStart => "subagent-start",
+            Self::SubagentEnd => "subagent-end",
         }
     }
 
@@ -122,7 +130,9 @@ impl HookPoint {
             | Self::SessionEnd
             | Self::TurnEnd
             | Self::Error
-            | Self::Compaction => false,
+            | Self::Compaction
+            | Self::SubagentStart
+            | Self::SubagentEnd => false,
         }
     }
 

@@ -17,7 +17,7 @@ pub use signer::{
 };
 pub use text::{BadTemplate, Element, Piece, Template};
 
-use crate::capability::{BadWebRule, Profile, UnknownProfile, WebRule, is_method};
+use crate::capability::{ANY_TOOL, BadWebRule, Profile, UnknownProfile, WebRule, is_method};
 use crate::config::{Seconds, Size, did_you_mean, is_name};
 use crate::id::ComponentId;
 use crate::ports::LARGEST_COMPONENT_STATE;
@@ -60,7 +60,8 @@ pub struct Want {
     pub hosts: Vec<String>,
     /// Methods it ever sends, for `web`; empty for all. No grant widens them.
     pub methods: BTreeSet<String>,
-    /// Tools of other components it calls, for `invoke`.
+    /// Tools of other components: those it calls, for `invoke`; those a child turn has, for
+    /// `delegate`, where `*` stands for all.
     pub tools: BTreeSet<String>,
     /// How much it keeps, for `state`; as much as a component may if absent.
     pub quota: Option<Size>,
@@ -119,6 +120,11 @@ pub enum ManifestError {
         "[wants.vault-read-step] and `hands_to` belong together: `hands_to` names the component with [wants.vault-write-step] that writes what this one reads"
     )]
     HandsTo,
+    /// Code that calls tools and a model that does are held by different grants.
+    #[error(
+        "[wants.invoke] and [wants.delegate] do not go together: leave the calls to the child turn, or make two components of it"
+    )]
+    CallsAndDelegates,
     /// A want without what it needs.
     #[error("the manifest's [wants.{profile}] {problem}")]
     Want {
@@ -194,6 +200,9 @@ impl Manifest {
             let profile: Profile = id.parse()?;
             check_want(profile, &want)?;
             wants.insert(profile, want);
+        }
+        if wants.keys().filter(|profile| profile.names_tools()).count() > 1 {
+            return Err(ManifestError::CallsAndDelegates);
         }
         let secrets = secret::read(written.secrets)
             .map_err(|(name, problem)| ManifestError::Secret { name, problem })?;
@@ -295,15 +304,23 @@ fn check_want(profile: Profile, want: &Want) -> Result<(), ManifestError> {
     } else if !want.hosts.is_empty() || !want.methods.is_empty() {
         return wrong("has `hosts` or `methods`, which belong to [wants.web]");
     }
-    if profile == Profile::Invoke {
-        if want.tools.is_empty() {
+    match profile {
+        Profile::Invoke if want.tools.is_empty() => {
             return wrong("names no `tools`; list the tools of other components that it calls");
         }
-        if !want.tools.iter().all(|tool| is_name(tool)) {
-            return wrong("has a tool that is not the name of one, like `file_read`");
+        Profile::Delegate if want.tools.is_empty() => {
+            return wrong("names no `tools`; list those that a child turn has, or `*` for any");
         }
-    } else if !want.tools.is_empty() {
-        return wrong("has `tools`, which belong to [wants.invoke]");
+        Profile::Invoke | Profile::Delegate => {
+            let any = |tool: &str| profile == Profile::Delegate && tool == ANY_TOOL;
+            if !want.tools.iter().all(|tool| is_name(tool) || any(tool)) {
+                return wrong("has a tool that is not the name of one, like `file_read`");
+            }
+        }
+        _ if !want.tools.is_empty() => {
+            return wrong("has `tools`, which belong to [wants.invoke] and [wants.delegate]");
+        }
+        _ => {}
     }
     if let Some(quota) = want.quota {
         if profile != Profile::State {

@@ -42,7 +42,7 @@ pub use key_values::{
 };
 pub use known_secrets::KnownSecrets;
 pub use ledger::{Charge, Grouping, Ledger, RequestNumber, Since, Spent, SpentBy};
-pub use nested_calls::{NestedAnswer, NestedCalls};
+pub use nested_calls::{ChildTask, NestedAnswer, NestedCalls};
 pub use parsers::{ParseError, ParsedDocument, ParsedSection, Parsers};
 pub use prompt_files::{PromptFile, PromptFiles};
 pub use rate_limits::{RateLimit, RateLimits, RateWindows};

@@ -85,6 +85,7 @@ fn answer(conversation: &[Message], step: &[Entry]) -> Value {
             | Entry::CallDecided { .. }
             | Entry::CallStarted { .. }
             | Entry::CallFinished { .. }
+            | Entry::ChildAnswered { .. }
             | Entry::Compacted { .. }
             | Entry::Notice { .. }
             | Entry::ModelNews { .. }

@@ -103,6 +103,11 @@ impl Taint {
         }
     }
 
+    /// Takes something that is not an entry of its own.
+    pub fn reads(&mut self, label: &Label) {
+        self.take_label(label);
+    }
+
     /// Counts what a call that runs without asking carries to hosts the person named.
     pub fn carry(&mut self, call: &CheckedCall) {
         if self.is_untrusted() {

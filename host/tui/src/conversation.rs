@@ -287,6 +287,10 @@ impl Conversation {
                     | StopReason::Other => {}
                 }
             }
+            Entry::ChildAnswered { usage, dollars, .. } => {
+                self.usage += usage;
+                self.dollars = self.dollars.plus(dollars.unwrap_or_default());
+            }
             Entry::Notice { turn, text } => self.notice(turn, &text),
             Entry::Compacted { covers, .. } => {
                 let turn = self.turn.clone().unwrap_or_else(|| TurnId::new(""));

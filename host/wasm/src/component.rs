@@ -437,8 +437,8 @@ fn origin(imports: &[Import], grant: &Grant, first_party: bool, resources: &[Res
             _ => None,
         }
     };
-    // Made of whatever those it called gave back.
-    if used("hydroid:cap/invoke") {
+    // Made of whatever those it called, or a child turn, gave back.
+    if used("hydroid:cap/invoke") || used("hydroid:cap/delegate") {
         return Origin::Unknown;
     }
     if used("hydroid:cap/web") || used("wasi:http/outgoing-handler") {
@@ -468,7 +468,7 @@ fn reach(imports: &[Import], grant: &Grant) -> Reach {
             || granted(Profile::FileReadWrite),
         writes_files,
         keeps_state: used("hydroid:cap/kv"),
-        calls_tools: used("hydroid:cap/invoke"),
+        calls_tools: used("hydroid:cap/invoke") || used("hydroid:cap/delegate"),
     }
 }
 
@@ -502,6 +502,7 @@ fn import_impact(import: &Import, grant: &Grant) -> Impact {
             | "hydroid:cap/kv"
             | "hydroid:cap/secrets"
             // What it has called is decided on by itself.
+            | "hydroid:cap/delegate"
             | "hydroid:cap/invoke"
             | "wasi:http/types" => Impact::ReadOnly,
             "hydroid:cap/memory" => uses_only(&["search"]),

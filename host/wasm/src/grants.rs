@@ -2,7 +2,7 @@
 //! Reading and writing the file is the caller's work; what it means is decided here.
 
 use crate::shipping::Pinned;
-use hydroid_core::capability::{Grant, Profile, WebRule};
+use hydroid_core::capability::{ANY_TOOL, Grant, Profile, WebRule};
 use hydroid_core::manifest::Manifest;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -118,11 +118,15 @@ impl Grants {
             let granted = entry.and_then(|entry| entry.quota);
             grant.state_quota = wanted.map(|wanted| wanted.0).into_iter().chain(granted).min();
         }
-        if grant.profiles.contains(&Profile::Invoke) {
-            let wanted = subject.manifest.wants.get(&Profile::Invoke);
+        let names_tools = grant.profiles.iter().copied().find(|profile| profile.names_tools());
+        if let Some(profile) = names_tools {
+            let wanted = subject.manifest.wants.get(&profile);
             let wanted = wanted.map(|want| &want.tools);
             let named = entry.map(|entry| &entry.tools).filter(|tools| !tools.is_empty());
             grant.tools = match (named, wanted) {
+                // `*` only ever stands in the wishes of one that delegates.
+                (Some(named), Some(wanted)) if wanted.contains(ANY_TOOL) => named.clone(),
+                (Some(named), Some(wanted)) if named.contains(ANY_TOOL) => wanted.clone(),
                 (Some(named), Some(wanted)) => named.intersection(wanted).cloned().collect(),
                 (Some(only), None) | (None, Some(only)) => only.clone(),
                 (None, None) => BTreeSet::new(),
@@ -196,6 +200,31 @@ mod tests {
         assert_eq!(effective("tools = [\"b\", \"c\"]\n").0, "b");
         assert_eq!(effective("quota = 1000\n").1, Some(1000));
         assert_eq!(effective("quota = 9000000\n").1, Some(1 << 20));
+    }
+
+    #[test]
+    fn what_child_turns_have_is_narrowed_by_who_grants_it() {
+        let check = |wanted: &str, granted: &str, expect: &str| {
+            let manifest = format!(
+                "name = \"notes\"\nversion = \"1.0.0\"\n[wants.delegate]\nreason = \"r\"\ntools = [{wanted}]\n"
+            );
+            let manifest = Manifest::parse(&manifest).unwrap();
+            let grants = format!(
+                "[components.notes]\ndigest = \"sha256:1\"\nprofiles = [\"delegate\"]\n{granted}"
+            );
+            let subject = Subject { manifest: &manifest, digest: "sha256:1", bundled: false };
+            let grant = Grants::parse(&grants).unwrap().effective(subject);
+            assert_eq!(grant.tools.iter().cloned().collect::<Vec<_>>().join(" "), expect);
+            let any = expect.contains('*');
+            assert_eq!(
+                (grant.has_tool("z"), grant.has_tool("a")),
+                (any, any || expect.contains('a'))
+            );
+        };
+        check("\"*\"", "", "*");
+        check("\"*\"", "tools = [\"a\", \"b\"]\n", "a b");
+        check("\"a\", \"b\"", "tools = [\"*\"]\n", "a b");
+        check("\"a\", \"b\"", "tools = [\"b\", \"c\"]\n", "b");
     }
 
     fn effective(grants: &str, digest: &str, bundled: bool) -> Grant {

@@ -1,4 +1,4 @@
-//! One component calling a tool of another: who is called by whom, under what is left of both
+//! One component calling a tool of another, or starting a child turn that does: who is called by whom, under what is left of both
 //! grants, and at whose expense. Whether such a call runs at all is decided where every call is,
 //! by the session; nothing here asks a rule or a person.
 
@@ -8,11 +8,12 @@ use crate::component::Loaded;
 use crate::instance::Equipment;
 use crate::limits::Limits;
 use crate::nested::clock::CallClock;
-use hydroid_core::capability::{Grant, Profile};
+use hydroid_core::capability::{ANY_TOOL, Grant, Profile};
 use hydroid_core::config::did_you_mean;
 use hydroid_core::id::{CallId, ComponentId, SessionId};
+use hydroid_core::message::{Label, Origin};
 use hydroid_core::ports::CallContext;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -30,6 +31,8 @@ pub(crate) struct Caller {
     chain: Vec<ComponentId>,
     /// What it may do, its own callers counted.
     grant: Grant,
+    /// It came with the release.
+    first_party: bool,
     /// What was installed when it began.
     snapshot: Arc<Snapshot>,
     /// How deep it may go.
@@ -82,6 +85,17 @@ pub(crate) enum Uncallable {
         "`{tool}` takes something out of the vault, which a person approves each time, so no component calls it"
     )]
     Vault { tool: String },
+    /// A child turn that would start another one.
+    #[error(
+        "`{tool}` starts child turns, and only the turn itself does: what it would be asked can be done here, or told in the answer"
+    )]
+    Delegates { tool: String },
+    /// Not among the tools a child turn has.
+    #[error(
+        "a child turn of `{component}` may not have the tool `{tool}`: {}; a person can allow it with `hydroid component grant {component} delegate --tool {tool}`, if its manifest names it",
+        granted(.tools)
+    )]
+    NotForChildren { component: ComponentId, tool: String, tools: Vec<String> },
     /// What it imports, its caller may not do.
     #[error("`{component}` may not call `{tool}`, which could do more than itself: {why}")]
     More { component: ComponentId, tool: String, why: String },
@@ -139,6 +153,14 @@ impl Between {
                 Some(running.get(&key).cloned().ok_or(Uncallable::Ended)?)
             }
         };
+        // A child turn calls as the turn does: with what the component has that is called, at its own
+        // expense. Only how many such calls there are is the caller's.
+        let delegated = within.as_ref().filter(|caller| caller.delegates()).cloned();
+        if let Some(caller) = &delegated {
+            caller.may_have(loaded, tool)?;
+            caller.counts()?;
+        }
+        let within = within.filter(|_| delegated.is_none());
         let equipment = match &within {
             None => None,
             Some(caller) => {
@@ -150,21 +172,23 @@ impl Between {
         };
         let grant = equipment.as_ref().map_or(loaded.grant(), |equipment| &equipment.grant);
         let mut between = Self { within, ..Self::default() };
-        if let (true, Some(call), true) =
-            (grant.profiles.contains(&Profile::Invoke), &context.call, context.nested.is_some())
-        {
+        let asks = grant.profiles.iter().any(|profile| profile.names_tools());
+        if let (true, Some(call), true) = (asks, &context.call, context.nested.is_some()) {
             let limits = &catalog.config().limits;
             let limits_of = equipment.as_ref().map_or(loaded.limits(), |own| &own.limits);
             let above = between.within.as_deref();
-            let mut chain = above.map(|above| above.chain.clone()).unwrap_or_default();
+            let delegating = delegated.as_deref();
+            let mut chain =
+                above.or(delegating).map(|above| above.chain.clone()).unwrap_or_default();
             chain.push(loaded.name().clone());
             let caller = Arc::new(Caller {
                 chain,
                 grant: grant.clone(),
+                first_party: loaded.first_party,
                 snapshot: catalog.snapshot(),
                 nesting: limits.nesting,
                 most_calls: limits.nested_calls,
-                calls: above.map(|above| above.calls.clone()).unwrap_or_default(),
+                calls: above.or(delegating).map(|above| above.calls.clone()).unwrap_or_default(),
                 requests: above.map(|above| above.requests.clone()).unwrap_or_default(),
                 clock: CallClock::new(limits_of.call),
                 left: Mutex::default(),
@@ -233,11 +257,67 @@ impl Caller {
             return Err(Uncallable::NoTool { tool: tool.to_owned(), hint });
         };
         self.may_call(loaded, tool)?;
+        self.counts()
+    }
+
+    /// One more call that it causes.
+    fn counts(&self) -> Result<(), Uncallable> {
         let counted = self.calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         if counted >= self.most_calls {
             return Err(Uncallable::Many { most: self.most_calls });
         }
         Ok(())
+    }
+
+    /// True if its calls are those of a child turn.
+    fn delegates(&self) -> bool {
+        self.grant.profiles.contains(&Profile::Delegate)
+    }
+
+    /// What a child turn of it is handed, of the tools it asks for by name or with [`ANY_TOOL`].
+    pub(crate) fn tools_of_child(&self, asked: &[String]) -> Result<BTreeSet<String>, Uncallable> {
+        let mut tools = BTreeSet::new();
+        for tool in asked {
+            if tool == ANY_TOOL {
+                let any = self.snapshot.tools.iter();
+                let any = any.filter(|(tool, (loaded, _))| self.may_have(loaded, tool).is_ok());
+                tools.extend(any.map(|(tool, _)| tool.clone()));
+                continue;
+            }
+            let tool: String = tool.chars().take(64).collect();
+            let Some((loaded, _)) = self.snapshot.tools.get(&tool) else {
+                let hint = did_you_mean(&tool, self.snapshot.tools.keys().map(String::as_str));
+                return Err(Uncallable::NoTool { tool, hint });
+            };
+            self.may_have(loaded, &tool)?;
+            tools.insert(tool);
+        }
+        Ok(tools)
+    }
+
+    /// Whether a child turn of it may have a tool.
+    fn may_have(&self, loaded: &Loaded, tool: &str) -> Result<(), Uncallable> {
+        if loaded.grant().profiles.contains(&Profile::Delegate) {
+            return Err(Uncallable::Delegates { tool: tool.to_owned() });
+        }
+        let vault = [Profile::VaultReadStep, Profile::VaultWriteStep];
+        if vault.iter().any(|step| loaded.grant().profiles.contains(step)) {
+            return Err(Uncallable::Vault { tool: tool.to_owned() });
+        }
+        if !self.grant.has_tool(tool) {
+            let (component, tool) = (self.name().clone(), tool.to_owned());
+            let tools = self.grant.tools.iter().cloned().collect();
+            return Err(Uncallable::NotForChildren { component, tool, tools });
+        }
+        Ok(())
+    }
+
+    /// Who wrote what a child turn of it is to do.
+    pub(crate) fn author(&self) -> Label {
+        if self.first_party {
+            return Label::host();
+        }
+        Label::tool(self.name().clone(), "its task", Origin::Unknown)
     }
 
     /// Notes what is left while it waits.

@@ -20,6 +20,10 @@ pub(super) const TESTED: &[Tested<()>] = &[
     ("model.retry.first_wait", first_wait),
     ("model.retry.longest_wait", longest_wait),
     ("model.retry.total", total),
+    ("model.route.delegate.name", delegate_name),
+    ("model.route.delegate.options", delegate_options),
+    ("model.route.delegate.prices", delegate_prices),
+    ("model.route.delegate.provider", delegate_provider),
     ("model.route.vision.name", vision_name),
     ("model.route.vision.options", vision_options),
     ("model.route.vision.prices", vision_prices),
@@ -303,8 +307,57 @@ fn vision_name((): &()) {
     assert_eq!(scene.last()["model"], "name-one");
     scene.show(&[], false).code(0);
     assert_eq!(scene.last()["model"], "name-one");
-    let delegate = ["model.route.delegate.provider=p", "model.route.delegate.name=m"];
-    scene.ask(&delegate).code(2).tells("model.route.delegate");
+}
+
+const WORKER: [&str; 2] =
+    ["model.route.delegate.provider=provider-openai", "model.route.delegate.name=worker"];
+
+/// A turn of the rehearsal model that has a task done.
+fn delegating(scene: &Scene, settings: &[&str], json: bool) -> Ran {
+    // The server says that it used as many tokens as a turn may.
+    let main =
+        ["model.provider=provider-rehearsal", "model.name=rehearsal", "turn.max_tokens=9000000"];
+    let task = r#"call delegate {"task":"say hello","tools":[]}"#;
+    let mut args = vec![task];
+    args.extend(json.then_some("--json"));
+    run(&scene.home, &[&main[..], settings].concat(), &[&["ask"], &args[..]].concat())
+}
+
+fn delegate_name((): &()) {
+    let scene = Scene::new(vec![completion()]);
+    delegating(&scene, &WORKER, false).code(0).says(ANSWER);
+    assert_eq!(scene.last()["model"], "worker");
+    scene.ask(&[]).code(0);
+    assert_eq!(scene.last()["model"], "name-one");
+}
+
+fn delegate_provider((): &()) {
+    let scene = Scene::new(vec![completion()]);
+    // Without a route it is the session's own model, which only says what it was told.
+    delegating(&scene, &[], false).code(0).says("hello");
+    assert_eq!(scene.count(), 0);
+    delegating(&scene, &WORKER, false).code(0).says(ANSWER);
+    assert_eq!(scene.count(), 1);
+    scene.ask(&WORKER[..1]).code(2).tells("missing field `name`");
+}
+
+fn delegate_options((): &()) {
+    let scene = Scene::new(vec![completion()]);
+    let options = "model.route.delegate.options.top_k=5";
+    delegating(&scene, &[WORKER[0], WORKER[1], options], false).code(0);
+    assert_eq!(scene.last()["top_k"], 5);
+}
+
+fn delegate_prices((): &()) {
+    let scene = Scene::new(vec![completion()]);
+    let main = ["model.prices.input=0", "model.prices.output=0"];
+    let own = ["model.route.delegate.prices.input=2", "model.route.delegate.prices.output=1"];
+    let dollars = |settings: &[&str]| {
+        let lines = delegating(&scene, settings, true).code(0).json_lines();
+        lines.last().expect("a turn ends")["entry"]["dollars"].as_f64()
+    };
+    assert_eq!(dollars(&[&WORKER[..], &main, &own].concat()), Some(2.0));
+    assert_eq!(dollars(&[&WORKER[..], &main].concat()), Some(0.0), "its prices are not known");
 }
 
 fn vision_provider((): &()) {

@@ -436,6 +436,15 @@ fn entries() -> Vec<Entry> {
             usage: usage(),
             dollars: Money::of_dollars(0.0125),
         },
+        Entry::ChildAnswered {
+            turn: turn(),
+            call_id: CallId::new("call_1"),
+            step: 1,
+            by: model("gpt-5-mini"),
+            stop: StopReason::ToolUse,
+            usage: usage(),
+            dollars: Money::of_dollars(0.002),
+        },
         Entry::Notice { turn: turn(), text: "the answer was cut off".into() },
         Entry::ModelNews {
             turn: turn(),

@@ -1047,6 +1047,26 @@ class EntryStepEnded(TypedDict):
     dollars: NotRequired[float]
 
 
+class EntryChildAnswered(TypedDict):
+    """The model of a child turn answered. What it said is in what its call returns; the calls it asks for are entries of their own."""
+
+    kind: Literal['child_answered']
+    # The turn.
+    turn: str
+    # The call that started the child turn.
+    call_id: str
+    # Number of the step in the child turn, from 1.
+    step: int
+    # Who answered.
+    by: ModelRef
+    # Why the answer ended.
+    stop: StopReason
+    # Tokens of this step.
+    usage: Usage
+    # Money of this step in US dollars; none when its price or its tokens are not known.
+    dollars: NotRequired[float]
+
+
 class EntryNotice(TypedDict):
     """The host has something to say to the person."""
 
@@ -1419,6 +1439,15 @@ class Usage(TypedDict):
     reasoning: int
 
 
+class ModelRef(TypedDict):
+    """A model of a provider."""
+
+    # The provider component.
+    provider: str
+    # The model, as the provider knows it.
+    model: str
+
+
 class ModelNewsRetrying(TypedDict):
     """A request failed before anything of an answer came, and is sent again after a while."""
 
@@ -1487,15 +1516,6 @@ class ModelNewsLeftAlone(TypedDict):
     failures: int
     # For how long, in milliseconds.
     for_ms: int
-
-
-class ModelRef(TypedDict):
-    """A model of a provider."""
-
-    # The provider component.
-    provider: str
-    # The model, as the provider knows it.
-    model: str
 
 
 class OutcomeCompleted(TypedDict):
@@ -1945,6 +1965,7 @@ Entry = Union[
     "EntryCallStarted",
     "EntryCallFinished",
     "EntryStepEnded",
+    "EntryChildAnswered",
     "EntryNotice",
     "EntryModelNews",
     "EntryCompacted",

@@ -591,6 +591,7 @@ impl Room {
             | Entry::Cited { .. }
             | Entry::CallEdited { .. }
             | Entry::StepEnded { .. }
+            | Entry::ChildAnswered { .. }
             | Entry::Notice { .. }
             | Entry::Compacted { .. }
             | Entry::ModelNews { .. } => {}

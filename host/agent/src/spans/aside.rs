@@ -1,4 +1,5 @@
-//! The span of a question beside a conversation: a model request that is a part of no turn.
+//! The span of a model request that is no step of a turn: a question beside a conversation, or
+//! what a child turn asks.
 
 use super::{content, service, set_usage};
 use hydroid_core::id::{SessionId, UserId};
@@ -20,8 +21,28 @@ impl AsideSpan {
     ) -> Self {
         let mut span =
             OpenSpan::root(telemetry, parent, format_args!("chat {model}"), SpanKind::Client);
-        span.set(names::OPERATION, "chat");
         span.set(names::ASIDE, "true");
+        Self::of(span, (user, session), (provider, model), request)
+    }
+
+    /// Below what runs there.
+    pub(crate) fn within(
+        place: &Trace,
+        whose: (&UserId, &SessionId),
+        (provider, model): (&str, &str),
+        request: &ModelRequest,
+    ) -> Self {
+        let span = place.begin(format_args!("chat {model}"), SpanKind::Client);
+        Self::of(span, whose, (provider, model), request)
+    }
+
+    fn of(
+        mut span: OpenSpan,
+        (user, session): (&UserId, &SessionId),
+        (provider, model): (&str, &str),
+        request: &ModelRequest,
+    ) -> Self {
+        span.set(names::OPERATION, "chat");
         span.set(names::CONVERSATION, session.as_str());
         span.set(names::USER, user.as_str());
         span.set(names::PROVIDER, service(provider));

@@ -543,6 +543,30 @@ pub const KEYS: &[Key] = &[
         "The provider component of the model that sums up a long conversation; the main model if absent.",
     ),
     key(
+        "model.route.delegate.name",
+        "text",
+        "",
+        "The model that works on what is delegated; the session's model if absent, as its provider knows it.",
+    ),
+    key(
+        "model.route.delegate.options",
+        "table",
+        "",
+        "Further settings for that model, instead of `model.options`.",
+    ),
+    key(
+        "model.route.delegate.prices",
+        "table",
+        "",
+        "What that model costs, with the keys of `model.prices`.",
+    ),
+    key(
+        "model.route.delegate.provider",
+        "text",
+        "",
+        "The provider component of the model that works on what is delegated; the session's model if absent.",
+    ),
+    key(
         "model.route.title.name",
         "text",
         "",

@@ -62,15 +62,14 @@ pub struct OtherModel {
 #[expect(missing_docs, reason = "documented once, in KEYS")]
 pub struct Routes {
     pub compaction: Option<OtherModel>,
+    pub delegate: Option<OtherModel>,
     pub title: Option<OtherModel>,
     pub vision: Option<OtherModel>,
 }
 
 /// Kinds of tasks for which nothing asks a model yet, and what they would be.
-const WITHOUT_A_CALLER: [(&str, &str); 2] = [
-    ("delegate", "no turn is delegated"),
-    ("main", "the main model is `model.provider` and `model.name`"),
-];
+const WITHOUT_A_CALLER: [(&str, &str); 1] =
+    [("main", "the main model is `model.provider` and `model.name`")];
 
 impl Retry {
     /// As the decision takes it.
@@ -105,6 +104,7 @@ impl Model {
         let fallback = fallback.map(|(at, model)| (format!("model.fallback[{at}]"), model));
         let routes = [
             ("model.route.compaction", &self.route.compaction),
+            ("model.route.delegate", &self.route.delegate),
             ("model.route.title", &self.route.title),
             ("model.route.vision", &self.route.vision),
         ];
@@ -144,7 +144,7 @@ pub(super) fn route_without_a_caller(path: &str) -> Option<ConfigError> {
     let task = path.strip_prefix("model.route.")?.split('.').next()?;
     let (task, why) = WITHOUT_A_CALLER.into_iter().find(|(known, _)| *known == task)?;
     Some(ConfigError::Value(format!(
-        "`model.route.{task}` would have no effect: {why}; the routes there are: `model.route.compaction`, `model.route.title`, `model.route.vision`"
+        "`model.route.{task}` would have no effect: {why}; the routes there are: `model.route.compaction`, `model.route.delegate`, `model.route.title`, `model.route.vision`"
     )))
 }
 
@@ -189,8 +189,9 @@ mod tests {
 
     #[test]
     fn a_route_that_nothing_asks_for_is_refused_with_a_sentence() {
-        refused("[model.route.delegate]\nprovider = \"p\"\nname = \"m\"", "would have no effect");
-        refused("[model.route.main]\nname = \"m\"", "`model.provider` and `model.name`");
+        let main = "[model.route.main]\nname = \"m\"";
+        refused(main, "would have no effect");
+        refused(main, "`model.provider` and `model.name`");
         refused("[model.route.vison]\nname = \"m\"", "did you mean `model.route.vision");
     }
 

@@ -152,7 +152,7 @@ pub enum AdminRequest {
         /// Secrets it may attach, for `web`.
         #[serde(default)]
         secrets: Vec<String>,
-        /// Tools it may call, for `invoke`.
+        /// Tools it may call, for `invoke`, or its child turns may have, for `delegate`.
         #[serde(default)]
         tools: Vec<String>,
         /// Accept that it can read files and send them away.

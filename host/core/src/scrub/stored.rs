@@ -115,6 +115,7 @@ impl Scrubber {
             }
             Entry::StepStarted { .. }
             | Entry::StepEnded { .. }
+            | Entry::ChildAnswered { .. }
             | Entry::Rewound { .. }
             | Entry::SettingsChanged { .. } => entry,
         }

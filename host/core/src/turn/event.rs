@@ -1,10 +1,29 @@
 //! Everything that can happen to a turn: its only inputs.
 
 use crate::id::CallId;
-use crate::message::{Label, Part};
+use crate::message::{Label, Part, StopReason, Usage};
+use crate::money::Money;
 use crate::ports::{ModelError, ModelEvent};
 use crate::protocol::ApprovalAnswer;
+use crate::reliability::ModelRef;
 use crate::tool::{CheckedCall, Preview, ToolCall, ToolOutput};
+
+/// What the model of a child turn has used with one answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChildStep {
+    /// The call that started the child turn.
+    pub call_id: CallId,
+    /// Number of the step in the child turn, from 1.
+    pub step: u32,
+    /// Who answered.
+    pub by: ModelRef,
+    /// Why the answer ended.
+    pub stop: StopReason,
+    /// Tokens.
+    pub usage: Usage,
+    /// What it cost, if that was reckoned: none inside when nobody can tell.
+    pub charged: Option<Option<Money>>,
+}
 
 /// One input of the turn machine.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +63,8 @@ pub enum Event {
         /// What it asks for, with an identifier of [`super::Turn::nested_id`].
         call: ToolCall,
     },
+    /// The model of a child turn that a call started answered.
+    ChildAnswered(ChildStep),
     /// The person answered an approval.
     Answered {
         /// The call that was asked about.

@@ -14,7 +14,7 @@ mod restore;
 mod tests;
 
 pub use effect::Effect;
-pub use event::Event;
+pub use event::{ChildStep, Event};
 pub use restore::{OpenQuestion, open_questions};
 
 use crate::arguments;
@@ -238,6 +238,11 @@ impl Turn {
         calls.iter().any(|call| call.id() == id && matches!(call.state, State::Running(_)))
     }
 
+    /// A call that runs starts a child turn whose task this is the author of.
+    pub fn child_began(&mut self, author: &Label) {
+        self.taint.reads(author);
+    }
+
     /// A fresh identifier for what a call asks for.
     pub fn nested_id(&mut self, parent: &CallId) -> CallId {
         let mut number = 1;
@@ -298,6 +303,7 @@ impl Turn {
             (Phase::Calling(_), Event::CallNested { parent, call }) => {
                 self.call_nested(parent, call)
             }
+            (Phase::Calling(_), Event::ChildAnswered(step)) => self.child_answered(step),
             (Phase::Calling(_), Event::CallPreviewed { id, preview }) => {
                 self.call_previewed(&id, preview)
             }
@@ -328,6 +334,7 @@ impl Turn {
                 | Event::ModelFailed(_)
                 | Event::CallChecked { .. }
                 | Event::CallNested { .. }
+                | Event::ChildAnswered(_)
                 | Event::CallPreviewed { .. }
                 | Event::EmergencyStop
                 | Event::Answered { .. }
@@ -365,6 +372,12 @@ impl Turn {
                 self.step
             ));
         }
+        self.spent_all()
+    }
+
+    /// Why no further request is paid for, of the turn itself or of a child turn; none if it is.
+    pub fn spent_all(&self) -> Option<String> {
+        let settings = &self.settings;
         if self.usage.total() >= settings.max_tokens {
             return Some(format!(
                 "the turn used {} tokens of {}; say `go on` to continue, or raise `turn.max_tokens`",
@@ -487,9 +500,7 @@ impl Turn {
             ),
             Ok(arguments) => (arguments, None),
             // What is kept must be sendable to every service, and they want an object.
-            Err(problem) => {
-                (serde_json::json!({ UNREADABLE: partial.arguments }).to_string(), Some(problem))
-            }
+            Err(problem) => (unreadable(&partial.arguments), Some(problem)),
         };
         let wanted = if partial.id.is_empty() {
             format!("call_{}", self.used_ids.len() + 1)
@@ -507,14 +518,26 @@ impl Turn {
 
     fn step_ended(&mut self, stop: StopReason, answer: &Answer) -> Vec<Effect> {
         let (usage, dollars) = (answer.usage, answer.charged.flatten());
+        self.spend(usage, answer.charged);
+        vec![Effect::Record(Entry::StepEnded { turn: self.id.clone(), stop, usage, dollars })]
+    }
+
+    fn spend(&mut self, usage: Usage, charged: Option<Option<Money>>) {
         self.usage += usage;
-        match answer.charged {
+        match charged {
             Some(Some(more)) => self.dollars = Some(self.dollars.unwrap_or_default().plus(more)),
             Some(None) => self.uncounted = true,
             // Nothing was sent, or nothing came of it.
             None => {}
         }
-        vec![Effect::Record(Entry::StepEnded { turn: self.id.clone(), stop, usage, dollars })]
+    }
+
+    /// Counts what a child turn used. It is spent, whether or not the call still runs.
+    fn child_answered(&mut self, child: ChildStep) -> Vec<Effect> {
+        let ChildStep { call_id, step, by, stop, usage, charged } = child;
+        self.spend(usage, charged);
+        let (turn, dollars) = (self.id.clone(), charged.flatten());
+        vec![Effect::Record(Entry::ChildAnswered { turn, call_id, step, by, stop, usage, dollars })]
     }
 
     fn final_notice(&self, stop: StopReason, said_something: bool) -> Option<Effect> {
@@ -1020,9 +1043,14 @@ fn decided_by(origin: Option<&RuleOrigin>) -> DecidedBy {
     }
 }
 
+/// Arguments that are no JSON object, in one.
+pub fn unreadable(arguments: &str) -> String {
+    serde_json::json!({ UNREADABLE: arguments }).to_string()
+}
+
 /// A tool's name as every service takes it back: a stored name that one of them refuses would
 /// make the session unusable, while an unknown name is only a result the model reads.
-fn sendable_name(name: &str) -> String {
+pub fn sendable_name(name: &str) -> String {
     let sendable: String = name
         .chars()
         .take(64)

@@ -131,7 +131,8 @@ impl Past {
                 Entry::CallFinished { call_id, .. } => {
                     past.finished.insert(call_id.clone());
                 }
-                Entry::StepEnded { usage, dollars, .. } => {
+                Entry::StepEnded { usage, dollars, .. }
+                | Entry::ChildAnswered { usage, dollars, .. } => {
                     past.usage += *usage;
                     if let Some(dollars) = dollars {
                         past.dollars = Some(past.dollars.unwrap_or_default().plus(*dollars));

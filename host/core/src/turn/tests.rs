@@ -152,6 +152,7 @@ fn render_entry(entry: &Entry) -> String {
             )
         }
         Entry::StepEnded { stop, .. } => format!("step ended {stop:?}"),
+        Entry::ChildAnswered { step, stop, .. } => format!("child step {step} {stop:?}"),
         Entry::Notice { text, .. } => format!("notice {text}"),
         Entry::Compacted { summary, .. } => format!("compacted {summary}"),
         Entry::ModelNews { news, .. } => format!("news {news}"),

@@ -187,6 +187,7 @@ impl Followed {
             | Entry::CallStarted { .. }
             | Entry::CallFinished { .. }
             | Entry::StepEnded { .. }
+            | Entry::ChildAnswered { .. }
             | Entry::TurnEnded { .. }
             | Entry::Steered { .. }
             | Entry::Rewound { .. }

@@ -275,6 +275,7 @@ fn turn_of(entry: &Entry) -> Option<&TurnId> {
         | Entry::CallStarted { turn, .. }
         | Entry::CallFinished { turn, .. }
         | Entry::StepEnded { turn, .. }
+        | Entry::ChildAnswered { turn, .. }
         | Entry::Notice { turn, .. }
         | Entry::ModelNews { turn, .. }
         | Entry::TurnEnded { turn, .. } => Some(turn),

@@ -166,7 +166,7 @@ mod tests {
     use futures_util::FutureExt as _;
     use futures_util::future::BoxFuture;
     use hydroid_core::id::CallId;
-    use hydroid_core::ports::NestedAnswer;
+    use hydroid_core::ports::{ChildTask, NestedAnswer};
 
     /// A session whose person answers with these arguments, or with nothing.
     struct Session {
@@ -189,6 +189,10 @@ mod tests {
     }
 
     impl NestedCalls for Session {
+        fn delegate(&self, _: ChildTask) -> BoxFuture<'_, NestedAnswer> {
+            unreachable!("a server starts no child turn")
+        }
+
         fn call(&self, tool: String, arguments: String) -> BoxFuture<'_, NestedAnswer> {
             async move {
                 assert_eq!(tool, TOOL);

@@ -58,12 +58,14 @@ async fn call(
     Ok(answer.output.content.into_iter().filter_map(convert::part).collect())
 }
 
-fn refused(problem: &Uncallable) -> Error {
+pub(super) fn refused(problem: &Uncallable) -> Error {
     let kind = match problem {
         Uncallable::NotGranted { .. }
         | Uncallable::Cycle { .. }
         | Uncallable::Depth { .. }
         | Uncallable::Vault { .. }
+        | Uncallable::Delegates { .. }
+        | Uncallable::NotForChildren { .. }
         | Uncallable::More { .. } => ErrorKind::Denied,
         Uncallable::NoTool { .. } => ErrorKind::NotFound,
         Uncallable::Many { .. } => ErrorKind::RateLimited,

@@ -4,6 +4,7 @@
 
 mod config;
 mod control;
+mod delegate;
 mod fs_read;
 mod fs_write;
 mod inbox;

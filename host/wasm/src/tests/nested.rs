@@ -1,4 +1,4 @@
-//! One component calling tools of others: with what both may do and no more, at the expense of the
+//! One component calling tools of others, or having child turns that do: with what both may do and no more, at the expense of the
 //! outer call, and never in a circle.
 
 use super::{Scene, built, context, scene_adapted, text};
@@ -9,13 +9,13 @@ use futures_util::future::BoxFuture;
 use hydroid_core::capability::Profile;
 use hydroid_core::id::{CallId, ComponentId};
 use hydroid_core::manifest::{Manifest, Want};
-use hydroid_core::message::Origin;
-use hydroid_core::ports::{CallContext, NestedAnswer, NestedCalls, Tools};
+use hydroid_core::message::{Label, Origin, Trust};
+use hydroid_core::ports::{CallContext, ChildTask, NestedAnswer, NestedCalls, Tools};
 use hydroid_core::tool::{Impact, ToolCall, ToolOutput};
 use serde_json::json;
 use std::cell::Cell;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 const INVOKE: &str = "test-tool-invoke";
@@ -31,6 +31,8 @@ struct Session {
     asked: Arc<AtomicU32>,
     denies: &'static str,
     thinks: Duration,
+    /// What its child turns were to do.
+    tasks: Arc<Mutex<Vec<ChildTask>>>,
 }
 
 impl NestedCalls for Session {
@@ -53,6 +55,21 @@ impl NestedCalls for Session {
         }
         .boxed()
     }
+
+    /// Calls each of its tools once, with the task for arguments, and says what came of them.
+    fn delegate(&self, task: ChildTask) -> BoxFuture<'_, NestedAnswer> {
+        async move {
+            self.tasks.lock().unwrap().push(task.clone());
+            let mut said = Vec::new();
+            for tool in task.tools {
+                let answer = self.call(tool, task.prompt.clone()).await;
+                said.push(text(&answer.output));
+            }
+            let output = ToolOutput::text(said.join("; "));
+            NestedAnswer { output, denied: false, secret: false }
+        }
+        .boxed()
+    }
 }
 
 impl Session {
@@ -63,6 +80,7 @@ impl Session {
             asked: Arc::default(),
             denies: "",
             thinks: Duration::ZERO,
+            tasks: Arc::default(),
         }
     }
 
@@ -74,6 +92,14 @@ impl Session {
     /// What `relay` says of a call.
     async fn relays(&self, tool: &str, arguments: serde_json::Value) -> String {
         self.relays_often(tool, arguments, 1).await
+    }
+
+    /// What a tool says that starts a child turn.
+    async fn hands_on(&self, tool: &str, arguments: serde_json::Value) -> String {
+        let call =
+            ToolCall { id: CallId::new("c"), name: tool.into(), arguments: arguments.to_string() };
+        let checked = self.catalog.check(&call).unwrap();
+        text(&self.catalog.run(checked, self.context(CallId::new("c"))).await)
     }
 
     async fn relays_often(&self, tool: &str, arguments: serde_json::Value, times: u32) -> String {
@@ -321,4 +347,123 @@ async fn no_component_keeps_more_than_its_quota() {
     let full = scene.call("state_set", r#"{"key":"b","text":"x"}"#).await;
     let expect = "may keep 1024 bytes and has 1024";
     assert!(full.is_error && text(&full).contains(expect), "{full:?}");
+}
+
+#[tokio::test]
+async fn a_child_turn_calls_with_what_the_called_one_has() {
+    let names = ["tool-delegate", "tool-files-read", "test-tool-pure"];
+    let scene = scene_adapted(&names, "", &[], |_| {});
+    std::fs::write(scene.shared().join("a.md"), "one two").unwrap();
+    let session = Session::of(&scene);
+    let task = file("/shared/a.md").to_string();
+    // The component that delegates reads no files itself.
+    let asked = json!({ "task": task, "tools": ["file_read"], "max_steps": 3 });
+    let said = session.hands_on("delegate", asked).await;
+    assert!(said.contains("one two"), "{said}");
+    let tasks = session.tasks.lock().unwrap().clone();
+    assert_eq!((tasks[0].max_steps, tasks[0].author.clone()), (Some(3), Label::host()));
+    // Without names it has all there are, and not what starts further ones.
+    session.hands_on("delegate", json!({ "task": task })).await;
+    let tools = session.tasks.lock().unwrap()[1].tools.clone();
+    assert!(tools.contains("file_list") && tools.contains("echo"), "{tools:?}");
+    assert!(!tools.contains("delegate"), "{tools:?}");
+    let loaded = scene.loaded("tool-delegate");
+    assert_eq!(loaded.impact(), Impact::ReadOnly, "each call is decided on by itself");
+    assert_eq!(loaded.origin_of(&[]), Origin::Unknown);
+    assert!(loaded.reach().calls_tools);
+}
+
+#[tokio::test]
+async fn a_child_turn_has_no_tool_that_was_not_granted_to_it() {
+    let names = [
+        "test-tool-delegate",
+        "tool-delegate",
+        "tool-files-read",
+        "tool-files-write",
+        "tool-vault-read",
+        "tool-vault-write",
+        "test-tool-pure",
+    ];
+    let scene = scene_adapted(&names, "", &[], |_| {});
+    for (arguments, expect) in [
+        (
+            json!({ "tools": ["file_write"] }),
+            "`hydroid component grant test-tool-delegate delegate --tool file_write`",
+        ),
+        (
+            json!({ "tools": ["file_reed"] }),
+            "NotFound: there is no tool `file_reed` (did you mean `file_read`?)",
+        ),
+        (
+            json!({ "tools": ["delegate"] }),
+            "`delegate` starts child turns, and only the turn itself does",
+        ),
+        (json!({ "tools": ["hand_on"] }), "`hand_on` starts child turns"),
+        (json!({ "tools": ["vault_copyto"] }), "which a person approves each time"),
+        (json!({ "agent": "other" }), "NotFound: there is no agent `other`"),
+        (
+            json!({ "options": "{\"max_stepz\":1}" }),
+            "InvalidInput: the options are not what can be set: unknown field `max_stepz`",
+        ),
+        (json!({ "options": "{\"max_steps\":0}" }), "`max_steps` is at least 1"),
+        (
+            json!({ "options": format!("{{\"max_steps\":{}1}}", " ".repeat(5000)) }),
+            "TooLarge: the options",
+        ),
+        (json!({ "task": "  " }), "InvalidInput: the task is empty"),
+        (json!({ "task": "xxxxxxxx", "times": 40_000 }), "TooLarge: the task has more than"),
+        (json!({ "tools": vec!["echo"; 300] }), "TooLarge: more than 256 tools"),
+    ] {
+        let session = Session::of(&scene);
+        let mut asked = json!({ "task": "x" });
+        asked.as_object_mut().unwrap().extend(arguments.as_object().unwrap().clone());
+        let said = session.hands_on("hand_on", asked.clone()).await;
+        assert!(said.contains(expect), "{asked}: {said}");
+        assert!(session.tasks.lock().unwrap().is_empty(), "{asked}");
+    }
+    // `*` is what was granted, and a session that calls something else is refused it.
+    let session = Session::of(&scene);
+    let said = session.hands_on("hand_on", json!({ "task": "{}", "tools": ["*"] })).await;
+    assert!(said.starts_with("ok: "), "{said}");
+    let tools = session.tasks.lock().unwrap()[0].tools.clone();
+    assert_eq!(tools.into_iter().collect::<Vec<_>>(), ["echo", "file_read"]);
+}
+
+#[tokio::test]
+async fn the_tasks_of_a_component_of_others_are_nobodys_order() {
+    let asked = json!({ "task": "{}", "tools": ["echo"] });
+    let scene = scene_adapted(&["test-tool-delegate", "test-tool-pure"], "", &[], |_| {});
+    let session = Session::of(&scene);
+    session.hands_on("hand_on", asked.clone()).await;
+    assert_eq!(session.tasks.lock().unwrap()[0].author, Label::host());
+
+    let scene = scene_adapted(&["test-tool-pure"], "", &[], |_| {});
+    let folder = scene.directory.path().join("components");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("mine.wasm"), built("test-tool-delegate")).unwrap();
+    let entry = Entry {
+        digest: digest(&built("test-tool-delegate")),
+        profiles: [Profile::Delegate].into(),
+        ..Entry::default()
+    };
+    scene.grants.lock().unwrap().components.insert("test-tool-delegate".into(), entry);
+    scene.catalog.refresh().unwrap();
+    let session = Session::of(&scene);
+    session.hands_on("hand_on", asked).await;
+    let author = session.tasks.lock().unwrap()[0].author.clone();
+    assert_eq!(author.trust, Trust::Untrusted, "{author:?}");
+}
+
+#[tokio::test]
+async fn a_child_turn_causes_no_more_calls_than_may_be_caused() {
+    let scene = scene_adapted(
+        &["tool-delegate", "tool-files-read", "tool-time"],
+        "[limits]\nnested_calls = 1\n",
+        &[],
+        |_| {},
+    );
+    let session = Session::of(&scene);
+    let tools = ["file_list", "time_now"];
+    let said = session.hands_on("delegate", json!({ "task": "{}", "tools": tools })).await;
+    assert!(said.contains("no more are allowed by `limits.nested_calls`"), "{said}");
 }

@@ -11,13 +11,14 @@ use crate::terminal;
 use crate::wire::{Ground, read_grants};
 use anyhow::{Context, Result, bail};
 use hydroid_core::audit::AuditAction;
-use hydroid_core::capability::{Grant, Profile, WebRule, is_method};
+use hydroid_core::capability::{ANY_TOOL, Grant, Profile, WebRule, is_method};
 use hydroid_core::config::{Size, did_you_mean};
 use hydroid_core::harmless::harmless;
 use hydroid_core::manifest::Manifest;
 use hydroid_wasm::check::{Class, Import, Refusal, refusals};
 use hydroid_wasm::grants::{Entry, Grants, Subject, reads_files_and_sends};
 use hydroid_wasm::{Catalog, Examined};
+use std::collections::BTreeSet;
 
 /// The command that takes grants back, as the audit log names it.
 const REVOKE: &str = "component revoke";
@@ -65,7 +66,7 @@ pub(super) async fn grant(ground: &Ground, catalog: &Catalog, wish: &Wish) -> Re
     entry.hosts.extend(rules);
     entry.secrets.extend(wish.secrets.iter().cloned());
     entry.files_and_web |= wish.files_and_web;
-    if profile == Profile::Invoke {
+    if profile.names_tools() {
         entry.tools = wish.tools.iter().cloned().collect();
     }
     if profile == Profile::State {
@@ -142,7 +143,7 @@ pub(super) async fn revoke(
         if bundled {
             entry.revoked.insert(profile);
         }
-        if profile == Profile::Invoke {
+        if profile.names_tools() {
             entry.tools.clear();
         }
         if profile == Profile::State {
@@ -261,19 +262,24 @@ fn check_wish(
     if profile != Profile::Web && !(wish.hosts.is_empty() && wish.secrets.is_empty()) {
         return Err(usage(format!("`--host` and `--secret` belong to `web`, not to `{profile}`")));
     }
-    if profile != Profile::Invoke && !wish.tools.is_empty() {
-        return Err(usage(format!("`--tool` belongs to `invoke`, not to `{profile}`")));
+    if !profile.names_tools() && !wish.tools.is_empty() {
+        return Err(usage(format!(
+            "`--tool` belongs to `invoke` and `delegate`, not to `{profile}`"
+        )));
     }
     if profile != Profile::State && wish.quota.is_some() {
         return Err(usage(format!("`--quota` belongs to `state`, not to `{profile}`")));
     }
-    let wanted = manifest.wants.get(&Profile::Invoke).map(|want| &want.tools);
+    let wanted = manifest.wants.get(&profile).map(|want| &want.tools);
     for tool in &wish.tools {
-        if let Some(wanted) = wanted.filter(|wanted| !wanted.contains(tool)) {
+        let lacks = |wanted: &&BTreeSet<String>| {
+            tool != ANY_TOOL && !wanted.contains(ANY_TOOL) && !wanted.contains(tool)
+        };
+        if let Some(wanted) = wanted.filter(lacks) {
             let hint = did_you_mean(tool, wanted.iter().map(String::as_str));
             let wanted = wanted.iter().cloned().collect::<Vec<_>>().join(", ");
             return Err(usage(format!(
-                "`{name}` does not declare that it calls `{tool}`{hint}, so granting it would change nothing; it declares {wanted}"
+                "`{name}` does not declare `{tool}` for `{profile}`{hint}, so granting it would change nothing; it declares {wanted}"
             )));
         }
     }

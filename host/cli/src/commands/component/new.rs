@@ -237,7 +237,7 @@ fn wants(role: NewRole, profiles: &BTreeSet<Profile>) -> String {
         } else if *profile == Profile::Web {
             text.push_str("hosts = [\"example.com\"]\nmethods = [\"GET\"]\n");
         }
-        if *profile == Profile::Invoke {
+        if profile.names_tools() {
             text.push_str("tools = [\"file_read\"]\n");
         }
     }
@@ -249,6 +249,7 @@ fn includes(profiles: &BTreeSet<Profile>) -> String {
         Profile::Web => "web-client",
         Profile::Memory => "memory-access",
         Profile::Invoke => "tool-calls",
+        Profile::Delegate => "delegation",
         other => other.id(),
     });
     worlds.map(|world| format!("  include hydroid:cap/{world}@0.1.0;\n")).collect()

@@ -7,7 +7,7 @@ use crate::exit::usage;
 use crate::terminal::{self, Style};
 use crate::wire::Ground;
 use anyhow::{Context, Result};
-use hydroid_core::capability::{HostPattern, Profile, WebRule};
+use hydroid_core::capability::{ANY_TOOL, HostPattern, Profile, WebRule};
 use hydroid_core::config::Size;
 use hydroid_core::harmless::exact;
 use hydroid_core::manifest::Manifest;
@@ -46,6 +46,16 @@ pub(crate) fn wishes(manifest: &Manifest) -> Vec<String> {
             Profile::Invoke => {
                 let tools = want.tools.iter().cloned().collect::<Vec<_>>().join(", ");
                 wishes.push(format!("call the tools {tools}, with no more than it may do itself"));
+            }
+            Profile::Delegate => {
+                let tools = want.tools.iter().cloned().collect::<Vec<_>>().join(", ");
+                let tools = match want.tools.contains(ANY_TOOL) {
+                    true => "any tool".to_owned(),
+                    false => format!("the tools {tools}"),
+                };
+                wishes.push(format!(
+                    "start child turns that have {tools}, each call decided on as if the agent made it"
+                ));
             }
             Profile::Pure => {}
             _ => wishes.push(profile.in_words().to_owned()),
@@ -152,8 +162,8 @@ pub(super) fn allow(manifest: &Manifest, entry: &mut Entry, pair: bool) {
     // What a person had narrowed is what they were asked about anew.
     entry.quota = None;
     if !entry.tools.is_empty() {
-        let want = manifest.wants.get(&Profile::Invoke);
-        entry.tools.extend(want.into_iter().flat_map(|want| want.tools.iter().cloned()));
+        let wants = manifest.wants.iter().filter(|(profile, _)| profile.names_tools());
+        entry.tools.extend(wants.flat_map(|(_, want)| want.tools.iter().cloned()));
     }
     if !entry.secrets.is_empty() {
         entry.secrets.extend(manifest.secrets.keys().cloned());
@@ -196,6 +206,16 @@ mod tests {
                 "keep 512 kB of its own state",
                 "call the tools file_read, with no more than it may do itself",
             ],
+        );
+        check(
+            "[wants.delegate]\nreason = \"r\"\ntools = [\"file_read\"]\n",
+            &[
+                "start child turns that have the tools file_read, each call decided on as if the agent made it",
+            ],
+        );
+        check(
+            "[wants.delegate]\nreason = \"r\"\ntools = [\"*\"]\n",
+            &["start child turns that have any tool, each call decided on as if the agent made it"],
         );
         check(
             &format!(

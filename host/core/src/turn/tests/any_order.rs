@@ -82,6 +82,7 @@ impl Ledger {
             | Entry::CallEdited { .. }
             | Entry::CallDecided { .. }
             | Entry::StepEnded { .. }
+            | Entry::ChildAnswered { .. }
             | Entry::Compacted { .. }
             | Entry::Notice { .. }
             | Entry::ModelNews { .. } => {}

@@ -115,6 +115,14 @@ fn usual(point: HookPoint) -> Value {
             "is_error": false,
         }),
         HookPoint::Error => json!({ "where": "tool", "tool": "file_read", "content": text("no") }),
+        HookPoint::SubagentStart => json!({ "task": "count the words", "tools": ["file_read"] }),
+        HookPoint::SubagentEnd => json!({
+            "outcome": "completed",
+            "text": "seven",
+            "steps": 2,
+            "usage": { "input": 10, "output": 2 },
+            "dollars": 0.001,
+        }),
         HookPoint::Compaction => json!({ "covers": 2, "summary": "they spoke of fish" }),
     }
 }
