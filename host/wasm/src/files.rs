@@ -5,7 +5,7 @@ mod commit;
 mod error;
 mod staged;
 mod staging;
-mod vault;
+pub(crate) mod vault;
 
 pub(crate) use commit::Unfinished;
 pub use error::FileError;

@@ -377,3 +377,22 @@ fn writer(catalog: &Catalog, reader: &Loaded) -> Result<Arc<Loaded>, String> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_added_while_an_item_is_read_is_no_part_of_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("item");
+        let bytes: Vec<u8> = (0..=255_u8).cycle().take(100_000).collect();
+        std::fs::write(&path, &bytes).unwrap();
+        let item = File::from_std(std::fs::File::open(path).unwrap());
+        for length in [0, 1, 70_000, 99_999, 100_000] {
+            assert_eq!(digest_of(&item, length as u64).unwrap(), of(&bytes[..length]), "{length}");
+        }
+        // One that became shorter is what is left of it.
+        assert_eq!(digest_of(&item, 200_000).unwrap(), of(&bytes));
+    }
+}

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 const MOST_NAMES: usize = 10_000;
 
 /// Directories followed downwards.
-const DEEPEST: usize = 16;
+pub(crate) const DEEPEST: usize = 16;
 
 impl Workspace {
     /// Opens one item of the vault for the read step of an operation, and tells its size.

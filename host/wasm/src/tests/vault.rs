@@ -1,9 +1,10 @@
 //! The vault: reachable only in two steps, in two stores, by the two components granted for it.
 
-use super::{Scene, context, scene, scene_adapted, text};
+use super::{Scene, built, context, scene, scene_adapted, text};
+use crate::files::vault::DEEPEST;
 use hydroid_core::audit::{AuditAction, AuditOutcome};
 use hydroid_core::capability::Profile;
-use hydroid_core::id::CallId;
+use hydroid_core::id::{CallId, ComponentId};
 use hydroid_core::message::Origin;
 use hydroid_core::ports::Tools;
 use hydroid_core::tool::{Impact, Preview, ToolCall};
@@ -112,6 +113,19 @@ async fn without_the_write_step_nothing_is_read() {
 }
 
 #[tokio::test]
+async fn only_what_may_write_for_the_vault_is_handed_to() {
+    let scene = scene_adapted(&["tool-vault-read", "tool-time"], "", &[], |manifest| {
+        if manifest.hands_to.is_some() {
+            manifest.hands_to = Some(ComponentId::new("tool-time"));
+        }
+    });
+    std::fs::write(vault(&scene).join("a"), "a").unwrap();
+    let output = scene.call("vault_copyto", COPY).await;
+    let expect = "`tool-time` may not write what `tool-vault-read` reads";
+    assert!(text(&output).contains(expect), "{output:?}");
+}
+
+#[tokio::test]
 async fn every_byte_arrives_as_it_is_and_both_halves_are_recorded() {
     let scene = scene(&BOTH, "");
     let every: Vec<u8> = (0..=255_u8).cycle().take(300_000).collect();
@@ -136,6 +150,9 @@ async fn every_byte_arrives_as_it_is_and_both_halves_are_recorded() {
             assert_eq!(event.bytes, Some(item.len() as u64));
             assert_eq!(event.component.as_ref().unwrap().as_str(), component);
             assert_eq!(event.call.as_ref().unwrap().as_str(), "c");
+            assert_eq!(event.session, Some(context().session));
+            assert_eq!(event.turn, Some(context().turn));
+            assert_eq!(event.digest, Some(crate::component::digest(&built(component))));
         }
         // One identifier in both halves and in what is said.
         assert_eq!(read.rule, written.rule);
@@ -249,6 +266,13 @@ async fn the_vault_is_listed_by_name_only() {
     let output = scene.call("vault_list", "{}").await;
     assert_eq!(text(&output), "/vault/a.txt\n/vault/deep/b.txt");
     assert_eq!(text(&scene.call("vault_list", r#"{"start":1}"#).await), "/vault/deep/b.txt");
+    // As deep as somebody may have meant it, and no deeper.
+    let deepest = vec!["d"; DEEPEST].join("/");
+    std::fs::create_dir_all(vault(&scene).join(&deepest).join("d")).unwrap();
+    std::fs::write(vault(&scene).join(&deepest).join("in"), "").unwrap();
+    std::fs::write(vault(&scene).join(&deepest).join("d/out"), "").unwrap();
+    let listed = text(&scene.call("vault_list", "{}").await);
+    assert!(listed.contains("/in") && !listed.contains("/out"), "{listed}");
     let loaded = scene.loaded("tool-vault-list");
     assert_eq!(loaded.impact(), Impact::ReadOnly);
     assert_eq!(loaded.origin_of(&[]), Origin::File { path: Some("/vault".into()) });
@@ -261,6 +285,7 @@ async fn the_vault_is_listed_by_name_only() {
 /// What each tool of the release is tried with; `{p}` is a way to the vault. A tool without a line
 /// here fails the test below.
 const ATTEMPTS: &[(&str, &str)] = &[
+    ("delegate", r#"{"task":"{p}","tools":["vault_copyto"]}"#),
     ("file_delete", r#"{"path":"{p}"}"#),
     ("file_edit", r#"{"path":"{p}","edits":[{"old_text":"x","new_text":"y"}]}"#),
     ("file_list", r#"{"path":"{p}","hidden":true,"ignored":true,"depth":9}"#),
