@@ -114,6 +114,28 @@ fn a_daemon_is_started_seen_and_ended() {
 }
 
 #[test]
+fn a_daemon_that_starts_is_seen_and_ended() {
+    let home = Home::with_config(
+        "[gateway.webhooks.slow]\nsecret = \"slow\"\nsession = \"slow\"\n[secrets.slow]\nexec = [\"sleep\", \"50\"]\n",
+    );
+    let mut child = home.start(&["serve", "--bind", "127.0.0.1:0"]);
+    let began = std::time::Instant::now();
+    loop {
+        let status = home.run(&["status", "--json"]).code(1).json_lines();
+        if status[0]["starting"] == true {
+            assert_eq!(status[0]["pid"].as_u64(), Some(child.id().into()));
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "it was never seen: {status:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    home.run(&["status"]).code(1).tells("a daemon is starting");
+    home.run(&["stop"]).code(0).says("has ended");
+    drop(child.wait());
+    home.run(&["status"]).code(1).tells("no daemon runs here");
+}
+
+#[test]
 fn who_is_connected_is_counted_once_as_long_as_they_are() {
     let home = Home::new();
     let daemon = Daemon::start(&home, &[]);

@@ -14,7 +14,7 @@ use crate::paths::{Paths, private_directory, replace_private};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::PathBuf;
 
 /// What a running daemon says of itself. Only its owner reads it: the token in it may do
@@ -42,7 +42,7 @@ impl Only {
     /// Takes the place, or says that it is taken.
     pub(crate) fn take(paths: &Paths) -> Result<Self> {
         private_directory(&paths.run())?;
-        let path = paths.run().join("serve.lock");
+        let path = lock(paths);
         let file = OpenOptions::new()
             .write(true)
             .create(true)
@@ -62,6 +62,10 @@ impl Only {
                     .with_context(|| format!("`{}` cannot be locked", path.display()));
             }
         }
+        let pid = format!("{}\n", std::process::id());
+        file.set_len(0)
+            .and_then(|()| file.write_all_at(pid.as_bytes(), 0))
+            .with_context(|| format!("the lock `{}` cannot be written", path.display()))?;
         Ok(Self { paths: paths.clone(), _lock: file })
     }
 
@@ -86,6 +90,20 @@ pub(crate) async fn running(paths: &Paths) -> Option<Running> {
     let running: Running = serde_json::from_str(&text).ok()?;
     ask(paths, Order::Status).await.ok()?;
     Some(running)
+}
+
+/// The process of the daemon that is starting; none if none is, or it listens.
+pub(crate) fn starting(paths: &Paths) -> Option<u32> {
+    let path = lock(paths);
+    let held = File::open(&path).ok()?.try_lock();
+    if !matches!(held, Err(TryLockError::WouldBlock)) || file(paths).exists() {
+        return None;
+    }
+    std::fs::read_to_string(path).ok()?.trim().parse().ok()
+}
+
+fn lock(paths: &Paths) -> PathBuf {
+    paths.run().join("serve.lock")
 }
 
 fn file(paths: &Paths) -> PathBuf {

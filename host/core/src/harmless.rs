@@ -151,14 +151,14 @@ fn picture(control: char) -> char {
 }
 
 /// Marks that change the direction of what follows.
-fn reorders(character: char) -> bool {
+pub(crate) fn reorders(character: char) -> bool {
     matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Characters without a shape that Unicode counts as letters, marks or symbols, and so as
 /// printable: fillers, joiners, selectors, the empty Braille cell. Those of newer Unicode than the
 /// standard library knows are listed too.
-fn hides(character: char) -> bool {
+pub(crate) fn hides(character: char) -> bool {
     matches!(
         character,
         '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'

@@ -28,6 +28,9 @@ const MOST: usize = 32;
 const DAYS: u64 = 30;
 const DAY_MS: u64 = 24 * 3_600 * 1_000;
 
+/// Where a browser goes whose link is no good; the page knows the word.
+const USED: &str = "/?link=used";
+
 /// Codes that were given and not used, with whose they are and until when they are good.
 #[derive(Default)]
 pub(crate) struct Codes {
@@ -89,6 +92,7 @@ pub(crate) async fn enter(
     State(listener): State<Arc<Listener>>,
     Extension(peer): Extension<Peer>,
     Query(Given { code }): Query<Given>,
+    headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let now_ms = listener.clock.now_ms();
     let given = {
@@ -96,10 +100,16 @@ pub(crate) async fn enter(
         given.remove(&code).filter(|(_, until)| now_ms < *until)
     };
     let Some((user, _)) = given else {
-        return Err(listener.unauthenticated(
+        let refusal = listener.unauthenticated(
             &peer,
             "this link was used already or is too old; `hydroid web` makes another",
-        ));
+        );
+        // The page lets in who is in already, and says it to who is not.
+        let reads_pages = headers
+            .get(header::ACCEPT)
+            .and_then(|accept| accept.to_str().ok())
+            .is_some_and(|accept| accept.contains("text/html"));
+        return if reads_pages { Ok(Redirect::to(USED).into_response()) } else { Err(refusal) };
     };
     let mut token = String::new();
     let tokens = Arc::clone(&listener.tokens);

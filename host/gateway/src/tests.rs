@@ -619,6 +619,11 @@ async fn a_browser_gets_in_once_with_a_code_and_changes_things_from_our_page_onl
     assert_eq!(status, 303);
     assert!(head.contains("httponly") && head.contains("samesite=strict"), "{head}");
     assert_eq!(running.http(&enter, "").await.0, 401);
+    // A browser is shown the page, which says so.
+    let browser = format!("{enter}\r\nAccept: text/html,application/xhtml+xml");
+    let (status, head, _) = running.http(&browser, "").await;
+    assert_eq!(status, 303);
+    assert!(head.contains("location: /?link=used") && !head.contains("set-cookie"), "{head}");
     let raw = running.tokens.book().unwrap();
     assert_eq!(raw.tokens().len(), 1);
     // The head was made lower case, so another token stands in for the cookie's.

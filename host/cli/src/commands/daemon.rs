@@ -2,7 +2,7 @@
 
 use super::serve::{bind_setting, output_of};
 use crate::args::{Daemon, Logs, Serve};
-use crate::daemon::{Order, Running, ask, running};
+use crate::daemon::{Order, Running, ask, running, starting};
 use crate::env::Environment;
 use crate::exit::Exit;
 use crate::load::Setting;
@@ -12,6 +12,7 @@ use crate::terminal;
 use crate::wire::Ground;
 use anyhow::{Context, Result, bail};
 use hydroid_core::harmless::harmless;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use std::fs::OpenOptions;
 use std::io::{Read, Seek, SeekFrom};
@@ -65,6 +66,9 @@ pub(crate) async fn started(
         }
         return Ok(found);
     }
+    if starting(&paths).is_some() {
+        return another_started(&paths).await;
+    }
     // What is wrong with the configuration is said here, where it is read.
     bind_setting(serve)?;
     drop(crate::load::load(&paths, environment, settings)?);
@@ -112,6 +116,20 @@ pub(crate) async fn started(
     }
 }
 
+/// Waits for a daemon that somebody else is starting.
+async fn another_started(paths: &Paths) -> Result<Running> {
+    let began = Instant::now();
+    while let Some(pid) = starting(paths) {
+        if began.elapsed() > STARTING {
+            bail!(
+                "a daemon, process {pid}, is starting here and does not listen yet; `hydroid stop` ends it"
+            );
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    running(paths).await.context("the daemon that was starting here has ended")
+}
+
 /// Ends the daemon and waits until it has.
 pub(crate) async fn stop(environment: &Environment) -> Result<Exit> {
     let paths = Paths::find(environment)?;
@@ -125,16 +143,25 @@ pub(crate) async fn stop(environment: &Environment) -> Result<Exit> {
 
 /// Ends the daemon; false if none runs.
 async fn stopped(paths: &Paths) -> Result<bool> {
-    let Some(found) = running(paths).await else { return Ok(false) };
-    ask(paths, Order::Stop).await.context("the daemon cannot be told to end")?;
+    let pid = match (running(paths).await, starting(paths)) {
+        (Some(found), _) => {
+            ask(paths, Order::Stop).await.context("the daemon cannot be told to end")?;
+            found.pid
+        }
+        // It hears no orders yet, and has nothing to end.
+        (None, Some(pid)) => {
+            let process = i32::try_from(pid).ok().and_then(Pid::from_raw);
+            let process = process.context("the daemon that starts cannot be found")?;
+            kill_process(process, Signal::TERM).context("the daemon cannot be told to end")?;
+            pid
+        }
+        (None, None) => return Ok(false),
+    };
     let began = Instant::now();
     // The lock is let go of last.
     while crate::daemon::Only::take(paths).is_err() {
         if began.elapsed() > STOPPING {
-            bail!(
-                "the daemon, process {}, is still ending; look again with `hydroid status`",
-                found.pid
-            );
+            bail!("the daemon, process {pid}, is still ending; look again with `hydroid status`");
         }
         tokio::time::sleep(LOOK).await;
     }
@@ -160,8 +187,18 @@ pub(crate) async fn status(how: &Daemon, environment: &Environment) -> Result<Ex
     };
     let since_stop = crate::stopped::since(&paths);
     let Some(status) = status else {
+        let starting = starting(&paths);
         if how.json {
-            terminal::print_json(&json!({ "running": false, "stopped": since_stop.is_some() }))?;
+            terminal::print_json(&json!({
+                "running": false,
+                "starting": starting.is_some(),
+                "pid": starting,
+                "stopped": since_stop.is_some(),
+            }))?;
+        } else if let Some(pid) = starting {
+            terminal::say(&format!(
+                "a daemon is starting, process {pid}; it does not listen yet, which takes longest when components have to be compiled"
+            ));
         } else {
             terminal::say("no daemon runs here; `hydroid start` starts one");
         }

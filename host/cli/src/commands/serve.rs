@@ -33,8 +33,9 @@ pub(crate) async fn run(
         rustix::process::setsid().context("no session of its own could be begun")?;
     }
     settings.extend(bind_setting(&serve)?);
+    // Before anything is compiled, so that one that starts is known.
+    let only = Only::take(&Paths::find(&environment)?)?;
     let ground = Ground::lay(Arc::clone(&environment), &settings)?;
-    let only = Only::take(&ground.paths)?;
     let again = Arc::new(Notify::new());
     let administrator =
         Administrator::new(Arc::clone(&environment), settings.clone(), Arc::clone(&again));

@@ -1,6 +1,7 @@
 //! Searching for many values at once in a text that comes in pieces: an Aho-Corasick automaton
 //! read byte by byte, so that at each byte it is known how long the open beginning is.
 
+use crate::harmless;
 use aho_corasick::Anchored;
 use aho_corasick::MatchKind;
 use aho_corasick::automaton::{Automaton as _, StateID};
@@ -236,6 +237,9 @@ const ESCAPE: u8 = 0x1b;
 /// The same in one character, U+009B.
 const C1_ESCAPE: [u8; 2] = [0xc2, 0x9b];
 
+/// What a link begins with, in one character, U+009D.
+const C1_COMMAND: [u8; 2] = [0xc2, 0x9d];
+
 enum Skip {
     Nothing,
     Bytes(usize),
@@ -244,14 +248,15 @@ enum Skip {
 }
 
 fn may_be_skipped(byte: u8) -> bool {
-    byte <= b' ' || matches!(byte, b'=' | b'\\') || byte >= 0xc2
+    byte <= b' ' || matches!(byte, b'=' | b'\\' | 0x7f) || byte >= 0xc2
 }
 
 /// What a squeezed reading leaves out at the start of `bytes`, which are not empty.
 fn skipped(bytes: &[u8], at_end: bool) -> Skip {
     let unless_at_end = if at_end { Skip::Nothing } else { Skip::Unknown };
     match bytes[0] {
-        b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => Skip::Bytes(1),
+        // White space, and controls that no terminal shows.
+        0..=0x1a | 0x1c..=b' ' | 0x7f => Skip::Bytes(1),
         // A soft line break of a mail.
         b'=' => match bytes[1..] {
             [b'\n', ..] => Skip::Bytes(2),
@@ -266,13 +271,15 @@ fn skipped(bytes: &[u8], at_end: bool) -> Skip {
             [] | [b'\r'] => unless_at_end,
             _ => Skip::Nothing,
         },
-        // A colour: `ESC [`, parameters, a letter.
+        // A colour: `ESC [`, parameters, a letter. A link: `ESC ]`, its text, an end.
         ESCAPE => match bytes.get(1) {
             None => unless_at_end,
             Some(b'[') => colour(bytes, unless_at_end),
+            Some(b']') => link(bytes, unless_at_end),
             Some(_) => Skip::Nothing,
         },
         _ if bytes.starts_with(&C1_ESCAPE) => colour(bytes, unless_at_end),
+        _ if bytes.starts_with(&C1_COMMAND) => link(bytes, unless_at_end),
         lead if lead < 0xc2 => Skip::Nothing,
         lead => {
             let length = match lead {
@@ -302,13 +309,24 @@ fn colour(bytes: &[u8], unless_at_end: Skip) -> Skip {
     }
 }
 
+/// Two bytes, a text, and a bell or one of the two forms of a string's end.
+fn link(bytes: &[u8], unless_at_end: Skip) -> Skip {
+    let text = &bytes[2..bytes.len().min(2 + LONGEST_GAP / 2)];
+    let ends: [&[u8]; 3] = [b"\x07", b"\x1b\\", b"\xc2\x9c"];
+    let end = (0..text.len())
+        .find_map(|at| Some((at, ends.iter().find(|end| text[at..].starts_with(end))?)));
+    match end {
+        Some((at, end)) => Skip::Bytes(2 + at + end.len()),
+        None if text.len() < LONGEST_GAP / 2 => unless_at_end,
+        None => Skip::Nothing,
+    }
+}
+
 fn is_invisible(character: char) -> bool {
     character.is_whitespace()
-        || matches!(
-            character,
-            '\u{ad}' | '\u{34f}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-                | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{fe00}'..='\u{fe0f}'
-        )
+        || matches!(character, '\u{ad}' | '\u{feff}')
+        || harmless::reorders(character)
+        || harmless::hides(character)
 }
 
 fn squeeze(mut bytes: &[u8]) -> Vec<u8> {
@@ -334,6 +352,9 @@ mod tests {
         let squeezed = |text: &str| String::from_utf8(squeeze(text.as_bytes())).unwrap();
         assert_eq!(squeezed("a b\u{200b}c\u{a0}d\r\n\te=\nf\\\ng\\nh"), "abcdefgh");
         assert_eq!(squeezed("a\u{1b}[01;31mb\u{1b}[0mc\u{1b}"), "abc\u{1b}");
+        let links = "a\u{1b}]8;;http://x/\u{1b}\\b\u{1b}]8;;\u{7}c\u{9d}8;;y\u{9c}d\u{1b}]8;;e";
+        assert_eq!(squeezed(links), "abcd\u{1b}]8;;e");
+        assert_eq!(squeezed("a\0b\u{8}c\u{7f}d\u{61c}e\u{3164}f\u{e0041}g"), "abcdefg");
         assert_eq!(squeezed("=é\\x= \\"), "=é\\x=\\");
     }
 }

@@ -6,6 +6,9 @@ import { field, h, replace } from "./dom.js";
 /** Where a code is taken. */
 const ENTER = "/login";
 
+/** What a browser reads whose link was no good. */
+const USED = "This link was used already or is too old. `hydroid web` makes another.";
+
 /** Goes in with a code; with a token, a code is asked for first. */
 async function enter(given) {
   if (!given.startsWith("hyd_")) {
@@ -28,7 +31,8 @@ export async function signOut() {
 export function signInPage(page) {
   document.title = "Sign in · Hydroid";
   const given = h("input", { type: "password", required: true, autocomplete: "off", spellcheck: "false" });
-  const said = h("p", { class: "problem", role: "alert" });
+  const used = new URLSearchParams(location.search).get("link") === "used";
+  const said = h("p", { class: "problem", role: "alert" }, used ? USED : "");
   const form = h(
     "form",
     { class: "stack" },

@@ -186,6 +186,8 @@ fn run(folder: &Path, program: &Path, arguments: &[&str], remedy: &str) -> Resul
 fn finish(mut command: Command, remedy: &str) -> Result<()> {
     let program = PathBuf::from(command.get_program());
     let program = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    // Some take half a minute and say nothing.
+    crate::terminal::say(&format!("running `{program}`"));
     // What it says is for the person; standard output is for what this command says itself.
     let output = command
         .stdin(Stdio::null())

@@ -82,6 +82,10 @@ fn encoded(value: &str) -> Vec<(&'static str, String)> {
         ("new lines between", spaced(value, 7, "\n  ")),
         ("zero-width between", spaced(value, 3, "\u{200b}")),
         ("colour inside", spaced(value, 9, "\u{1b}[01;31m")),
+        ("link inside", spaced(value, 9, "\u{1b}]8;;http://x.example/\u{7}")),
+        ("nul between", spaced(value, 2, "\0")),
+        ("filler between", spaced(value, 2, "\u{3164}")),
+        ("tags between", spaced(value, 2, "\u{e0041}\u{e007f}")),
         ("octal", each(&|byte| format!("\\{byte:03o}"))),
     ]
 }
