@@ -9,6 +9,7 @@ mod redirects;
 mod rules;
 mod secure;
 mod sent;
+mod signing_in;
 mod ssrf;
 mod stopped;
 
