@@ -119,14 +119,14 @@ impl ServerTools {
         output
     }
 
-    /// Connects and calls every tool with arguments that `made` makes of its schema, for suites
+    /// Connects and calls every tool with arguments that `made` makes of its name and schema, for suites
     /// that look at what a client does.
     pub async fn drive(
         &self,
         name: &str,
         server: &Server,
         protocol: Protocol,
-        made: impl Fn(&Value) -> JsonObject,
+        made: impl Fn(&str, &Value) -> JsonObject,
     ) -> Result<Vec<ToolOutput>, ConnectError> {
         let connection = self.connect(name, server, protocol).await?;
         let never = hydroid_core::ports::CancelFlag::default();
@@ -134,7 +134,8 @@ impl ServerTools {
         for tool in connection.tools().await? {
             let schema = Value::Object((*tool.input_schema).clone());
             let within = (self.parts.call_time, &never);
-            outputs.push(connection.call_or_sign_in(&tool.name, made(&schema), within).await?);
+            let arguments = made(&tool.name, &schema);
+            outputs.push(connection.call_or_sign_in(&tool.name, arguments, within).await?);
         }
         connection.close().await;
         Ok(outputs)

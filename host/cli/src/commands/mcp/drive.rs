@@ -65,7 +65,9 @@ pub(crate) async fn run(
     let (mut logins, mut scopes) = (0, Vec::new());
     loop {
         let client = client(ground, url, &held).await?;
-        match client.drive(NAME, &server, protocol, made).await {
+        let arguments =
+            |name: &str, schema: &Value| told(&context, name).unwrap_or_else(|| made(schema));
+        match client.drive(NAME, &server, protocol, arguments).await {
             Ok(outputs) => {
                 for output in outputs {
                     print(ground, output)?;
@@ -183,6 +185,13 @@ async fn browse(egress: &Egress, to: &str) -> Result<String> {
         Some(back) => Ok(back.to_owned()),
         None => bail!("the browser was not sent back, but shown status {}", answer.status),
     }
+}
+
+/// What a suite wants a tool to be called with, if it says so.
+fn told(context: &Value, tool: &str) -> Option<Map<String, Value>> {
+    let calls = context.get("toolCalls")?.as_array()?;
+    let call = calls.iter().find(|call| call["name"] == tool)?;
+    call["arguments"].as_object().cloned()
 }
 
 /// Arguments that fit a simple schema.
