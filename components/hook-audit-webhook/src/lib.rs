@@ -8,7 +8,15 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// Points that are no gates: a service that is down must not stop a turn.
-const POINTS: [&str; 5] = ["session-start", "session-end", "turn-end", "error", "compaction"];
+const POINTS: [&str; 7] = [
+    "session-start",
+    "session-end",
+    "turn-end",
+    "error",
+    "compaction",
+    "subagent-start",
+    "subagent-end",
+];
 
 #[derive(Deserialize)]
 struct Settings {

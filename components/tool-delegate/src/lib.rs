@@ -20,7 +20,7 @@ struct Arguments {
     tools: Option<Vec<String>>,
     /// How often the model may be asked, where that is less than a turn may.
     #[serde(default)]
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 1000))]
     max_steps: Option<u32>,
 }
 
@@ -30,8 +30,7 @@ impl Toolset for Delegate {
             Tool::new(
                 "delegate",
                 "Hands one task to a model that works on it by itself, with tools, and gives you its \
-                 answer. For work of many steps of which only the outcome matters here, and for \
-                 several tasks at once that do not depend on each other.",
+                 answer. For work of many steps of which only the outcome matters here.",
                 delegate,
             )
             .title("Delegate a task"),

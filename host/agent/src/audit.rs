@@ -29,6 +29,13 @@ pub(crate) fn of_entry(
             component: Some(provider.clone()),
             ..event(AuditAction::ModelAsked, model, AuditOutcome::Allowed)
         },
+        // Before it is asked nothing is recorded of it, so that it was is told with its answer.
+        Entry::ChildAnswered { turn, call_id, by, .. } => AuditEvent {
+            turn: Some(turn.clone()),
+            call: Some(call_id.clone()),
+            component: Some(by.provider.clone()),
+            ..event(AuditAction::ModelAsked, &by.model, AuditOutcome::Allowed)
+        },
         Entry::ApprovalAsked { turn, call_id, call, component, reason, scope, .. } => AuditEvent {
             turn: Some(turn.clone()),
             call: Some(call_id.clone()),
@@ -136,7 +143,6 @@ pub(crate) fn of_entry(
         | Entry::Cited { .. }
         | Entry::CallReceived { .. }
         | Entry::StepEnded { .. }
-        | Entry::ChildAnswered { .. }
         | Entry::Compacted { .. }
         | Entry::Notice { .. }
         | Entry::TurnEnded { .. } => return None,

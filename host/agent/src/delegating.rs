@@ -20,8 +20,8 @@ use hydroid_core::ports::{
 };
 use hydroid_core::protocol::SessionSettings;
 use hydroid_core::reliability::ModelRef;
-use hydroid_core::tool::{ToolCall, ToolOutput};
-use hydroid_core::turn::ChildStep;
+use hydroid_core::tool::{Impact, ToolCall, ToolOutput};
+use hydroid_core::turn::{self, ChildStep};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -32,6 +32,9 @@ const ORDER: &str = "\n\nYou work on one task that was delegated to you; the onl
 
 /// Calls of one answer that are looked at.
 const CALLS_AT_ONCE: usize = 32;
+
+/// Calls that read and run side by side at most, as in a turn.
+const SIDE_BY_SIDE: usize = 8;
 
 /// What the session is told by a child turn.
 #[derive(Debug)]
@@ -56,6 +59,7 @@ pub(crate) async fn run(asking: &Asking, task: ChildTask) -> NestedAnswer {
         };
     }
     tell(&turn, HookPoint::SubagentStart, json!({ "task": task.prompt, "tools": task.tools }));
+    let mut cancelled = Cancelled(Some(turn.clone()));
     let mut work = Work {
         asking,
         turn,
@@ -64,11 +68,13 @@ pub(crate) async fn run(asking: &Asking, task: ChildTask) -> NestedAnswer {
         used_ids: BTreeSet::new(),
         asked_last: (Vec::new(), 0),
         step: 0,
+        calls: 0,
         usage: Usage::default(),
         dollars: None,
         secret: false,
     };
     let result = work.through(&task.prompt, task.author, task.max_steps).await;
+    cancelled.0 = None;
     let subject = json!({
         "outcome": if result.is_ok() { "completed" } else { "failed" },
         "text": result.as_ref().unwrap_or_else(|problem| problem),
@@ -97,6 +103,8 @@ struct Work<'a> {
     /// What it asked for last, and how often in a row.
     asked_last: (Vec<(String, String)>, u32),
     step: u32,
+    /// Calls it asked for so far.
+    calls: u32,
     usage: Usage,
     dollars: Option<Money>,
     secret: bool,
@@ -111,32 +119,35 @@ impl Work<'_> {
         max_steps: Option<u32>,
     ) -> Result<String, String> {
         let most = self.turn.agent.config.turn.max_steps;
-        let most = max_steps.map_or(most, |wanted| wanted.min(most));
+        let (most, remedy) = match max_steps {
+            Some(wanted) if wanted < most => (wanted, "give it more `max_steps`"),
+            Some(_) | None => (most, "raise `turn.max_steps`"),
+        };
         let part = Part::new(Content::text(task), Label::host());
         self.messages.push(Message { role: Role::User, parts: vec![part] });
         self.may_go_on(Some(author), None).await?;
         loop {
             if self.step >= most {
                 return Err(format!(
-                    "the child turn took {most} model requests, its limit, and came to no answer; give it less to do, or raise `turn.max_steps`"
+                    "the child turn asked its model as often as it may ({most}) and came to no answer; give it less to do, or {remedy}; what it changed is changed"
                 ));
             }
             self.step += 1;
-            let answer = self.ask().await.map_err(|error| error.message)?;
-            self.usage += answer.usage;
-            if let Some(Some(more)) = answer.charged {
-                self.dollars = Some(self.dollars.unwrap_or_default().plus(more));
-            }
-            let step = ChildStep {
-                call_id: self.asking.parent.clone(),
-                step: self.step,
-                by: self.model(),
-                stop: answer.stop,
-                usage: answer.usage,
-                charged: answer.charged,
+            let mut used = Vec::new();
+            let answer = match self.ask(&mut used).await {
+                Ok(answer) => answer,
+                Err(error) => {
+                    let mut broken = Answer { stop: StopReason::Error, ..Answer::default() };
+                    let spent = !used.is_empty();
+                    used.into_iter().for_each(|event| broken.take(event));
+                    if spent {
+                        drop(self.count(&broken).await);
+                    }
+                    return Err(error.message);
+                }
             };
             // What was said last is said, also where nothing is left for more.
-            let go_on = self.may_go_on(None, Some(step)).await;
+            let go_on = self.count(&answer).await;
             match answer.stop {
                 StopReason::Refusal => return Err("the model declined the task".to_owned()),
                 StopReason::Error => {
@@ -144,6 +155,12 @@ impl Work<'_> {
                 }
                 _ if answer.calls.is_empty() && answer.text.trim().is_empty() => {
                     return Err("the model gave an empty answer".to_owned());
+                }
+                StopReason::MaxTokens if answer.calls.is_empty() => {
+                    return Ok(format!(
+                        "{}\n[the answer was cut off at the output limit]",
+                        answer.text
+                    ));
                 }
                 _ if answer.calls.is_empty() => return Ok(answer.text),
                 _ => go_on?,
@@ -155,12 +172,29 @@ impl Work<'_> {
         }
     }
 
+    /// Counts what an answer used; the error is why there may be no further one.
+    async fn count(&mut self, answer: &Answer) -> Result<(), String> {
+        self.usage += answer.usage;
+        if let Some(Some(more)) = answer.charged {
+            self.dollars = Some(self.dollars.unwrap_or_default().plus(more));
+        }
+        let step = ChildStep {
+            call_id: self.asking.parent.clone(),
+            step: self.step,
+            by: answer.by.clone().unwrap_or_else(|| self.model()),
+            stop: answer.stop,
+            usage: answer.usage,
+            charged: answer.charged,
+        };
+        self.may_go_on(None, Some(step)).await
+    }
+
     /// How often the same calls were asked for in a row, if that is too often to run them again; the
     /// error is that it goes on and on.
-    fn repeats(&mut self, calls: &[ToolCall]) -> Result<Option<u32>, String> {
+    fn repeats(&mut self, calls: &[Asked]) -> Result<Option<u32>, String> {
         let most = self.turn.agent.config.turn.max_repeats;
         let asked: Vec<(String, String)> =
-            calls.iter().map(|call| (call.name.clone(), call.arguments.clone())).collect();
+            calls.iter().map(|its| (its.call.name.clone(), its.call.arguments.clone())).collect();
         let (last, times) = &mut self.asked_last;
         *times = if asked == *last { *times + 1 } else { 1 };
         *last = asked;
@@ -193,7 +227,7 @@ impl Work<'_> {
     }
 
     /// Asks the model once, with the hooks that every request has.
-    async fn ask(&mut self) -> Result<Answer, ModelError> {
+    async fn ask(&mut self, used: &mut Vec<ModelEvent>) -> Result<Answer, ModelError> {
         let agent = &self.turn.agent;
         let scrubber = agent.refreshed_scrubber().await.map_err(|problem| {
             effects::model_error(format!("the model was not asked, because the conversation cannot be searched for secrets now: {problem}"))
@@ -217,7 +251,7 @@ impl Work<'_> {
             progress: Arc::new(|_, _| {}),
             ..context.clone()
         };
-        match effects::judged(&self.turn, of, request, context).await {
+        match effects::judged(&self.turn, of, request, context, used).await {
             Ok(events) => {
                 let mut scrubbed = AnswerScrubber::new(scrubber);
                 let mut answer = Answer::default();
@@ -257,12 +291,26 @@ impl Work<'_> {
     }
 
     /// What came of the calls of one answer, in their order.
-    async fn call(&mut self, calls: &[ToolCall], repeats: Option<u32>) -> Vec<Part> {
+    async fn call(&mut self, calls: &[Asked], repeats: Option<u32>) -> Vec<Part> {
         let most = self.turn.agent.config.turn.max_tool_output_chars;
-        let asked = calls.iter().enumerate().map(|(at, call)| self.result(at, call, repeats));
-        let results = join_all(asked).await;
+        let mut results = Vec::new();
+        let mut left = calls;
+        // As in a turn: what reads runs side by side, the rest one after another.
+        while !left.is_empty() {
+            let reading = left.iter().take(SIDE_BY_SIDE).take_while(|call| self.only_reads(call));
+            let (now, later) = left.split_at(reading.count().max(1));
+            let before = results.len();
+            let may: Vec<bool> = now.iter().map(|_| self.may_call()).collect();
+            let asked = now.iter().zip(may).enumerate().map(|(at, (call, may))| {
+                let repeats = repeats.filter(|_| may);
+                self.result(before + at, call, repeats, may)
+            });
+            results.extend(join_all(asked).await);
+            left = later;
+        }
         let mut parts = Vec::new();
         for (call, (answer, label)) in calls.iter().zip(results) {
+            let call = &call.call;
             self.secret |= answer.secret;
             let output = answer.output.truncated(most);
             let result = Content::ToolResult {
@@ -275,13 +323,38 @@ impl Work<'_> {
         parts
     }
 
+    /// One more call, if it may ask for any more.
+    fn may_call(&mut self) -> bool {
+        self.calls = self.calls.saturating_add(1);
+        self.calls <= self.turn.agent.config.limits.nested_calls
+    }
+
+    fn only_reads(&self, call: &Asked) -> bool {
+        let Ok(arguments) = arguments::normalise(&call.call.arguments) else { return false };
+        let call = ToolCall { arguments, ..call.call.clone() };
+        let checked = self.turn.agent.tools.check(&call);
+        checked
+            .is_ok_and(|checked| checked.impact == Impact::ReadOnly && !checked.reach.calls_tools)
+    }
+
     async fn result(
         &self,
         at: usize,
-        call: &ToolCall,
+        call: &Asked,
         repeats: Option<u32>,
+        may: bool,
     ) -> (NestedAnswer, Label) {
         let refused = |problem: String| (failed(problem), Label::host());
+        if !may {
+            let most = self.turn.agent.config.limits.nested_calls;
+            return refused(format!(
+                "this task has asked for {most} calls, and no more are allowed by `limits.nested_calls`; say what you found"
+            ));
+        }
+        if let Some(problem) = &call.problem {
+            return refused((*problem).to_owned());
+        }
+        let call = &call.call;
         if let Some(times) = repeats {
             return refused(format!(
                 "you asked for exactly this {times} times in a row and the result does not change; do something else, or say what you found"
@@ -295,6 +368,9 @@ impl Work<'_> {
         if !self.tools.contains(&call.name) {
             let tools = self.tools.iter().cloned().collect::<Vec<_>>().join(", ");
             let tools = if tools.is_empty() { "there are none".to_owned() } else { tools };
+            let name: String = call.name.chars().take(64).collect();
+            let told = format!("a child turn asked for `{name}`, which it does not have");
+            self.turn.report(News::Noticed(told)).await;
             return refused(format!("this task is done without that tool; tools: {tools}"));
         }
         match arguments::normalise(&call.arguments) {
@@ -304,13 +380,41 @@ impl Work<'_> {
     }
 }
 
+/// Tells that one was ended from outside, when it is dropped.
+struct Cancelled(Option<TurnContext>);
+
+impl Drop for Cancelled {
+    fn drop(&mut self) {
+        if let Some(turn) = self.0.take() {
+            tell(&turn, HookPoint::SubagentEnd, json!({ "outcome": "cancelled" }));
+        }
+    }
+}
+
+/// A call that an answer asks for.
+struct Asked {
+    call: ToolCall,
+    /// Why it is not run, if the answer broke off in it.
+    problem: Option<&'static str>,
+}
+
+/// A call as far as it has come.
+struct Started {
+    id: String,
+    name: String,
+    arguments: String,
+    complete: bool,
+}
+
 /// One answer of the model.
 struct Answer {
     text: String,
     /// What is sent back to the model of it.
     parts: Vec<Part>,
-    started: BTreeMap<u32, (String, String, String)>,
-    calls: Vec<ToolCall>,
+    started: BTreeMap<u32, Started>,
+    calls: Vec<Asked>,
+    /// Who answered in the end, where that is another model than was asked.
+    by: Option<ModelRef>,
     usage: Usage,
     charged: Option<Option<Money>>,
     stop: StopReason,
@@ -323,6 +427,7 @@ impl Default for Answer {
             parts: Vec::new(),
             started: BTreeMap::new(),
             calls: Vec::new(),
+            by: None,
             usage: Usage::default(),
             charged: None,
             stop: StopReason::Other,
@@ -353,20 +458,29 @@ impl Answer {
                 }
             }
             ModelEvent::CallStarted { index, id, name } => {
-                self.started.entry(index).or_insert((id, name, String::new()));
+                let arguments = String::new();
+                self.started.entry(index).or_insert(Started {
+                    id,
+                    name,
+                    arguments,
+                    complete: false,
+                });
             }
             ModelEvent::CallArguments { index, fragment } => {
-                if let Some((_, _, arguments)) = self.started.get_mut(&index) {
-                    arguments.push_str(&fragment);
+                if let Some(call) = self.started.get_mut(&index) {
+                    call.arguments.push_str(&fragment);
                 }
             }
             ModelEvent::Usage(usage) => self.usage = usage,
             ModelEvent::Charged(money) => self.charged = Some(money),
             ModelEvent::Finished(stop) => self.stop = stop,
-            ModelEvent::CallEnded { .. }
-            | ModelEvent::Cited { .. }
-            | ModelEvent::Other { .. }
-            | ModelEvent::News(_) => {}
+            ModelEvent::CallEnded { index } => {
+                if let Some(call) = self.started.get_mut(&index) {
+                    call.complete = true;
+                }
+            }
+            ModelEvent::News(news) => self.by = news.answers().cloned().or(self.by.take()),
+            ModelEvent::Cited { .. } | ModelEvent::Other { .. } => {}
         }
     }
 
@@ -379,20 +493,22 @@ impl Answer {
         }
         let whole = !matches!(self.stop, StopReason::Refusal | StopReason::Error);
         let started = std::mem::take(&mut self.started).into_iter().filter(|_| whole);
-        for (_, (wanted, name, arguments)) in started {
+        for (_, Started { id: wanted, name, arguments, complete }) in started {
+            let problem =
+                turn::is_cut_off(&arguments, complete, self.stop).then(|| turn::cut_off(self.stop));
             let number = used_ids.len() + 1;
             let wanted = if wanted.is_empty() { format!("call_{number}") } else { wanted };
             let again = format!("{wanted}_{number}");
             let id = if used_ids.insert(wanted.clone()) { wanted } else { again };
             used_ids.insert(id.clone());
             let id = CallId::new(id);
-            let name = hydroid_core::turn::sendable_name(&name);
-            let sent = arguments::normalise(&arguments)
-                .unwrap_or_else(|_| hydroid_core::turn::unreadable(&arguments));
+            let name = turn::sendable_name(&name);
+            let sent =
+                arguments::normalise(&arguments).unwrap_or_else(|_| turn::unreadable(&arguments));
             let call = ToolCall { id: id.clone(), name: name.clone(), arguments: sent };
             self.parts.push(Part::new(Content::ToolCall { call }, label.clone()));
             // What could not be read is told to the model by what reads it.
-            self.calls.push(ToolCall { id, name, arguments });
+            self.calls.push(Asked { call: ToolCall { id, name, arguments }, problem });
         }
         self
     }
@@ -401,8 +517,10 @@ impl Answer {
 /// Tells those who only look on; nobody waits for them.
 fn tell(turn: &TurnContext, point: HookPoint, subject: Value) {
     if turn.agent.hooks.wants(point, None) {
+        // One that is dropped at the end of the process has nobody to tell.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let turn = turn.clone();
-        tokio::spawn(async move {
+        runtime.spawn(async move {
             let told = turn.ask_hooks(point, None, subject);
             drop(tokio::time::timeout(LOOKING_ON, told).await);
         });

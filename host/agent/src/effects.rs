@@ -412,52 +412,83 @@ async fn answer(
             turn.report(News::Answer(events)).await;
         }
     }
-    let events = judged(turn, of, request, context).await?;
+    let events = judged(turn, of, request, context, &mut Vec::new()).await?;
     turn.report(News::Answer(events)).await;
     Ok(())
 }
 
-/// Asks the model and lets hooks judge the whole answer before anything of it is shown.
+/// Asks the model and lets hooks judge the whole answer before anything of it is shown. Where there
+/// is none, `used` has what was used in vain.
 pub(crate) async fn judged(
     turn: &TurnContext,
     of: (&str, &str),
     request: ModelRequest,
     context: CallContext,
+    used: &mut Vec<ModelEvent>,
 ) -> Result<Vec<ModelEvent>, ModelError> {
-    let mut request = request;
     let mut spent = hooks::Spent::default();
+    let result = tried(turn, of, request, context, &mut spent).await;
+    if result.is_err() {
+        *used = spent.events();
+    }
+    result
+}
+
+async fn tried(
+    turn: &TurnContext,
+    of: (&str, &str),
+    mut request: ModelRequest,
+    context: CallContext,
+    spent: &mut hooks::Spent,
+) -> Result<Vec<ModelEvent>, ModelError> {
+    let judges = turn.agent.hooks.wants(HookPoint::AfterModel, None);
     for tries in 0.. {
-        let mut completion = turn.agent.model.complete(request.clone(), context.clone()).await?;
         let mut answer = Vec::new();
-        loop {
-            let events = completion.next().await?;
-            if events.is_empty() {
-                break;
-            }
-            answer.extend(events);
+        if let Err(error) = whole(turn, request.clone(), context.clone(), &mut answer).await {
+            spent.add_broken(&answer, error.sent);
+            return Err(error);
         }
-        if !turn.agent.hooks.wants(HookPoint::AfterModel, None) {
+        if !judges {
             return Ok(answer);
         }
-        match hooks::after_model(turn, of, answer.clone()).await? {
-            hooks::Answered::Show(events) => {
-                return Ok(spent.beside(events));
-            }
-            hooks::Answered::Again(word) if tries < hooks::MOST_RETRIES => {
+        match hooks::after_model(turn, of, answer.clone()).await {
+            Ok(hooks::Answered::Show(events)) => return Ok(spent.beside(events)),
+            Ok(hooks::Answered::Again(word)) => {
                 spent.add(&answer);
+                if tries >= hooks::MOST_RETRIES {
+                    return Err(model_error(format!(
+                        "{word}; the model was asked {} times, and no answer was accepted",
+                        tries + 1
+                    )));
+                }
                 let system = request.system;
                 let system = format!("{system}\n\nYour last answer was not accepted. {word}");
                 request = ModelRequest { system, ..request };
             }
-            hooks::Answered::Again(word) => {
-                return Err(model_error(format!(
-                    "{word}; the model was asked {} times, and no answer was accepted",
-                    tries + 1
-                )));
+            Err(error) => {
+                spent.add(&answer);
+                return Err(error);
             }
         }
     }
     Ok(Vec::new())
+}
+
+/// All of one answer, as far as it came.
+async fn whole(
+    turn: &TurnContext,
+    request: ModelRequest,
+    context: CallContext,
+    answer: &mut Vec<ModelEvent>,
+) -> Result<(), ModelError> {
+    let mut completion = turn.agent.model.complete(request, context).await?;
+    loop {
+        let events = completion.next().await?;
+        if events.is_empty() {
+            return Ok(());
+        }
+        answer.extend(events);
+    }
 }
 
 /// The person's own files, without what is secret in them.

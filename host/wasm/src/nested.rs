@@ -2,7 +2,7 @@
 //! grants, and at whose expense. Whether such a call runs at all is decided where every call is,
 //! by the session; nothing here asks a rule or a person.
 
-use crate::catalog::{Catalog, Snapshot};
+use crate::catalog::{Catalog, Snapshot, Status};
 use crate::check::{self, Refusal};
 use crate::component::Loaded;
 use crate::instance::Equipment;
@@ -158,6 +158,7 @@ impl Between {
         let delegated = within.as_ref().filter(|caller| caller.delegates()).cloned();
         if let Some(caller) = &delegated {
             caller.may_have(loaded, tool)?;
+            caller.may_still(catalog, tool)?;
             caller.counts()?;
         }
         let within = within.filter(|_| delegated.is_none());
@@ -261,7 +262,7 @@ impl Caller {
     }
 
     /// One more call that it causes.
-    fn counts(&self) -> Result<(), Uncallable> {
+    pub(crate) fn counts(&self) -> Result<(), Uncallable> {
         let counted = self.calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         if counted >= self.most_calls {
             return Err(Uncallable::Many { most: self.most_calls });
@@ -310,6 +311,20 @@ impl Caller {
             return Err(Uncallable::NotForChildren { component, tool, tools });
         }
         Ok(())
+    }
+
+    /// The same by the grant of this moment: a child turn works long enough for a person to take
+    /// something back.
+    fn may_still(&self, catalog: &Catalog, tool: &str) -> Result<(), Uncallable> {
+        let now = match catalog.get(self.name().as_str()).as_deref().map(|its| &its.status) {
+            Some(Status::Ready(loaded)) => loaded.grant().clone(),
+            Some(Status::Refused(_)) | None => Grant::default(),
+        };
+        if now.profiles.contains(&Profile::Delegate) && now.has_tool(tool) {
+            return Ok(());
+        }
+        let (component, tool) = (self.name().clone(), tool.to_owned());
+        Err(Uncallable::NotForChildren { component, tool, tools: now.tools.into_iter().collect() })
     }
 
     /// Who wrote what a child turn of it is to do.

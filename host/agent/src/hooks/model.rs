@@ -113,6 +113,24 @@ impl Spent {
         }
     }
 
+    /// Counts one that broke off. What it cost is not known, unless nothing of it was asked for.
+    pub(crate) fn add_broken(&mut self, answer: &[ModelEvent], sent: bool) {
+        self.add(answer);
+        let told = answer.iter().any(|event| matches!(event, ModelEvent::Charged(_)));
+        self.unknown |= !told && (sent || !answer.is_empty());
+    }
+
+    /// What was used where no answer is shown; nothing if nothing was.
+    pub(crate) fn events(&self) -> Vec<ModelEvent> {
+        let usage = (self.usage != Usage::default()).then_some(ModelEvent::Usage(self.usage));
+        let charged = match (self.unknown, self.money) {
+            (true, _) => Some(ModelEvent::Charged(None)),
+            (false, Some(money)) => Some(ModelEvent::Charged(Some(money))),
+            (false, None) => None,
+        };
+        usage.into_iter().chain(charged).collect()
+    }
+
     /// The answer that is shown, with what the others have used.
     pub(crate) fn beside(&self, events: Vec<ModelEvent>) -> Vec<ModelEvent> {
         let with_others = |event| match event {

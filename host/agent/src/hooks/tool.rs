@@ -83,11 +83,9 @@ pub(crate) async fn after_tool(
             }
         },
         HookVerdict::Reply(word) => Kept::Output(ToolOutput::text(word.text), true),
-        HookVerdict::Retry(_) if checked.impact == Impact::ReadOnly && tries <= MOST_RETRIES => {
-            Kept::Again
-        }
+        HookVerdict::Retry(_) if only_reads(checked) && tries <= MOST_RETRIES => Kept::Again,
         HookVerdict::Retry(word) => {
-            let why = if checked.impact == Impact::ReadOnly {
+            let why = if only_reads(checked) {
                 "it ran often enough"
             } else {
                 "only what reads is run again"
@@ -99,6 +97,11 @@ pub(crate) async fn after_tool(
             Kept::Output(ToolOutput::error(denied("the result is withheld", &word)), true)
         }
     }
+}
+
+/// What it calls in turn may do more than it does itself.
+fn only_reads(checked: &CheckedCall) -> bool {
+    checked.impact == Impact::ReadOnly && !checked.reach.calls_tools
 }
 
 fn changed(subject: &Value, was_error: bool) -> Option<ToolOutput> {

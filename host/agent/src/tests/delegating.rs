@@ -56,11 +56,12 @@ async fn a_task_is_done_by_the_model_of_its_route_with_its_tools_and_nothing_els
     // The conversation has the answer and nothing of how it came about.
     let read = serde_json::to_string(&requests[3].messages).unwrap();
     assert!(read.contains("seven words") && !read.contains("\"z\""), "{read}");
-    assert!(
-        !host.transcript().iter().any(|line| line.contains("write")),
-        "{:#?}",
-        host.transcript()
-    );
+    let transcript = host.transcript();
+    let wanted = "notice a child turn asked for `write`, which it does not have";
+    assert!(transcript.contains(&wanted.to_owned()), "{transcript:#?}");
+    let received: Vec<&String> =
+        transcript.iter().filter(|line| line.starts_with("received")).collect();
+    assert!(!received.iter().any(|line| line.contains("write")), "{received:?}");
     host.check().await;
 }
 
@@ -134,7 +135,7 @@ async fn it_takes_no_more_steps_than_it_may() {
     let host = Host::new(script);
     let session = host.new_session().await;
     assert_eq!(turn(&session, "go").await, Outcome::Completed);
-    assert!(result(&host).contains("took 2 model requests, its limit"), "{}", result(&host));
+    assert!(result(&host).contains("as it may (2)"), "{}", result(&host));
     host.check().await;
 }
 
@@ -270,5 +271,118 @@ async fn a_gate_that_lets_no_request_go_ends_it() {
     let session = host.new_session().await;
     assert_eq!(turn(&session, "go").await, Outcome::Completed);
     assert!(result(&host).contains("not this"), "{}", result(&host));
+    host.check().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_breaks_off_is_paid_for() {
+    let broken = vec![Play::Batch(vec![text("half")]), Play::Fail("away")];
+    let host = Host::with("[turn]\nmax_dollars = 1", vec![calls(&[&task("x", "", "")]), broken]);
+    let session = host.new_session().await;
+    let Outcome::BudgetReached { reason } = turn(&session, "go").await else {
+        panic!("{:#?}", host.transcript())
+    };
+    assert!(reason.contains("did not say what a request used"), "{reason}");
+    assert!(host.transcript().contains(&"child step 1".to_owned()), "{:#?}", host.transcript());
+    host.check().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_cut_off_is_not_taken_for_whole() {
+    let cut = |events: Vec<ModelEvent>| {
+        let end = ModelEvent::Finished(StopReason::MaxTokens);
+        vec![Play::Batch(events.into_iter().chain([end]).collect())]
+    };
+    let half = vec![
+        ModelEvent::CallStarted { index: 0, id: "w".into(), name: "write".into() },
+        ModelEvent::CallArguments { index: 0, fragment: "{\"text\":\"half of".into() },
+        ModelEvent::CallEnded { index: 0 },
+    ];
+    let script = vec![
+        calls(&[&task("x", "\"write\"", "")]),
+        cut(half.clone()),
+        cut(vec![text("half an ans")]),
+        cut(half),
+        says("done"),
+    ];
+    let host = Host::with("[policy]\nchanges = \"allow\"", script);
+    let session = host.new_session().await;
+    assert_eq!(turn(&session, "go").await, Outcome::Completed);
+    assert!(result(&host).contains("half an ans") && result(&host).contains("cut off"));
+    // Neither the child's nor the agent's own half call ran.
+    let transcript = host.transcript().join("\n");
+    assert!(!transcript.contains("started w"), "{transcript}");
+    assert!(transcript.contains("error w: your answer reached the output limit"), "{transcript}");
+    host.check().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_changes_something_runs_after_what_was_asked_for_before_it() {
+    let script = vec![
+        calls(&[&task("x", "\"read\", \"write\"", "")]),
+        calls(&["a read {\"do\":\"slow\"}", "b write {}", "c read {}"]),
+        says("seen"),
+        says("done"),
+    ];
+    let host = Host::with("[policy]\nchanges = \"allow\"", script);
+    let session = host.new_session().await;
+    assert_eq!(turn(&session, "go").await, Outcome::Completed);
+    let transcript = host.transcript();
+    let order: Vec<&str> = transcript
+        .iter()
+        .filter(|line| line.starts_with("result d."))
+        .map(|line| line.split(':').next().unwrap())
+        .collect();
+    assert_eq!(order, ["result d.1", "result d.2", "result d.3"], "{transcript:#?}");
+    host.check().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_asks_for_no_more_calls_than_may_be_caused() {
+    let script = vec![
+        calls(&[&task("x", "\"read\"", "")]),
+        calls(&["a read {\"n\":1}", "b read {\"n\":2}", "c read {\"n\":3}"]),
+        says("seen"),
+        says("done"),
+    ];
+    let host = Host::with("[limits]\nnested_calls = 2", script);
+    let session = host.new_session().await;
+    assert_eq!(turn(&session, "go").await, Outcome::Completed);
+    let read = serde_json::to_string(&host.model.requests.lock().unwrap()[2].messages).unwrap();
+    assert!(read.contains("no more are allowed by `limits.nested_calls`"), "{read}");
+    assert!(!host.transcript().iter().any(|line| line.contains("d.3")), "{:#?}", host.transcript());
+    host.check().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_cancelled_is_told_and_may_have_had_an_effect() {
+    let mut host = Host::new(vec![
+        calls(&[&task("x", "\"read\"", "")]),
+        calls(&["a read {}"]),
+        vec![Play::Hang],
+    ]);
+    host.hooks.at(HookPoint::SubagentEnd, HookVerdict::Proceed);
+    let session = host.new_session().await;
+    let ended = session.say(said("go")).await.unwrap();
+    host.shown(|entry| matches!(entry, Entry::ChildAnswered { .. })).await;
+    host.model.hangs.notified().await;
+    session.cancel().await;
+    assert_eq!(ended.ended().await.unwrap().outcome, Outcome::Cancelled);
+    session.close().await;
+    assert!(result(&host).contains("may or may not have had an effect"), "{}", result(&host));
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(host.hooks.subjects(HookPoint::SubagentEnd)[0]["outcome"], "cancelled");
+    host.no_faults();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_has_nothing_done_again_that_may_have_changed_something() {
+    let host = Host::new(vec![calls(&[&task("x", "", "")]), says("y"), says("done")]);
+    host.hooks.at(HookPoint::AfterTool, HookVerdict::Retry(crate::fakes::hooks::word("again")));
+    let session = host.new_session().await;
+    assert_eq!(turn(&session, "go").await, Outcome::Completed);
+    assert!(result(&host).contains("only what reads is run again"), "{}", result(&host));
     host.check().await;
 }

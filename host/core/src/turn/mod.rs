@@ -488,16 +488,9 @@ impl Turn {
 
     /// Gives a call a fresh identifier if it needs one and arguments that are a JSON object.
     fn receive(&mut self, partial: PartialCall, stop: StopReason) -> (ToolCall, Option<String>) {
-        let cut_off =
-            !partial.complete && !matches!(stop, StopReason::ToolUse | StopReason::EndTurn);
+        let broke_off = is_cut_off(&partial.arguments, partial.complete, stop);
         let (arguments, problem) = match arguments::normalise(&partial.arguments) {
-            _ if cut_off => (
-                "{}".to_owned(),
-                Some(
-                    if stop == StopReason::MaxTokens { CUT_OFF_AT_LIMIT } else { CUT_OFF }
-                        .to_owned(),
-                ),
-            ),
+            _ if broke_off => ("{}".to_owned(), Some(self::cut_off(stop).to_owned())),
             Ok(arguments) => (arguments, None),
             // What is kept must be sendable to every service, and they want an object.
             Err(problem) => (unreadable(&partial.arguments), Some(problem)),
@@ -887,6 +880,10 @@ impl Turn {
             State::Running(running) => {
                 effects.push(Effect::StopTool(id.clone()));
                 match running.impact {
+                    // What it called may have had one.
+                    Impact::ReadOnly if running.calls_tools => format!(
+                        "{why} while this call ran; what it called in turn may or may not have had an effect: look before trying again"
+                    ),
                     Impact::ReadOnly => {
                         format!("{why} while this call ran, so it has no result")
                     }
@@ -1041,6 +1038,24 @@ fn decided_by(origin: Option<&RuleOrigin>) -> DecidedBy {
         Some(RuleOrigin::Session) => DecidedBy::Session,
         Some(RuleOrigin::Standing { .. }) => DecidedBy::Standing,
     }
+}
+
+/// True if an answer ended in the middle of a call. At the output limit that is so whatever the
+/// service says of the call: what is half written is not repaired, and not run.
+pub fn is_cut_off(arguments: &str, complete: bool, stop: StopReason) -> bool {
+    let half = || serde_json::from_str::<serde::de::IgnoredAny>(arguments).is_err();
+    match stop {
+        StopReason::MaxTokens => !complete || half(),
+        StopReason::ToolUse | StopReason::EndTurn => false,
+        StopReason::StopSequence | StopReason::Refusal | StopReason::Error | StopReason::Other => {
+            !complete
+        }
+    }
+}
+
+/// What the model reads of a call that broke off.
+pub fn cut_off(stop: StopReason) -> &'static str {
+    if stop == StopReason::MaxTokens { CUT_OFF_AT_LIMIT } else { CUT_OFF }
 }
 
 /// Arguments that are no JSON object, in one.

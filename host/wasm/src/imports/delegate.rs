@@ -92,5 +92,7 @@ fn checked(caller: &Caller, task: Task) -> Result<ChildTask, Error> {
         return Err(error(ErrorKind::InvalidInput, "`max_steps` is at least 1"));
     }
     let tools = caller.tools_of_child(&tools).map_err(|problem| invoke::refused(&problem))?;
+    // It counts as a call, so that no call starts them without end.
+    caller.counts().map_err(|problem| invoke::refused(&problem))?;
     Ok(ChildTask { prompt, tools, max_steps: options.max_steps, author: caller.author() })
 }

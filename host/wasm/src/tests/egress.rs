@@ -274,6 +274,7 @@ async fn headers_of_the_host_are_the_hosts() {
             && !names.contains(&"www-authenticate"),
         "{names:?}"
     );
+    assert_eq!(answer.challenges(), ["Basic"], "the host itself reads what is wanted");
 }
 
 #[tokio::test]

@@ -31,6 +31,8 @@ struct Session {
     asked: Arc<AtomicU32>,
     denies: &'static str,
     thinks: Duration,
+    /// What happens while a child turn works.
+    meanwhile: Option<Arc<dyn Fn() + Send + Sync>>,
     /// What its child turns were to do.
     tasks: Arc<Mutex<Vec<ChildTask>>>,
 }
@@ -60,6 +62,9 @@ impl NestedCalls for Session {
     fn delegate(&self, task: ChildTask) -> BoxFuture<'_, NestedAnswer> {
         async move {
             self.tasks.lock().unwrap().push(task.clone());
+            if let Some(meanwhile) = &self.meanwhile {
+                meanwhile();
+            }
             let mut said = Vec::new();
             for tool in task.tools {
                 let answer = self.call(tool, task.prompt.clone()).await;
@@ -80,6 +85,7 @@ impl Session {
             asked: Arc::default(),
             denies: "",
             thinks: Duration::ZERO,
+            meanwhile: None,
             tasks: Arc::default(),
         }
     }
@@ -455,10 +461,35 @@ async fn the_tasks_of_a_component_of_others_are_nobodys_order() {
 }
 
 #[tokio::test]
+async fn what_is_taken_back_while_a_child_turn_works_is_gone_for_it() {
+    for (change, tool) in [
+        (Entry { revoked: [Profile::Delegate].into(), ..Entry::default() }, "file_list"),
+        (
+            Entry {
+                profiles: [Profile::Delegate].into(),
+                tools: ["file_read".to_owned()].into(),
+                ..Entry::default()
+            },
+            "file_list",
+        ),
+    ] {
+        let scene = scene_adapted(&["tool-delegate", "tool-files-read"], "", &[], |_| {});
+        let (grants, catalog) = (scene.grants.clone(), scene.catalog.clone());
+        let meanwhile = move || {
+            grants.lock().unwrap().components.insert("tool-delegate".into(), change.clone());
+            catalog.refresh().unwrap();
+        };
+        let session = Session { meanwhile: Some(Arc::new(meanwhile)), ..Session::of(&scene) };
+        let said = session.hands_on("delegate", json!({ "task": "{}", "tools": [tool] })).await;
+        assert!(said.contains("`hydroid component grant tool-delegate delegate --tool"), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn a_child_turn_causes_no_more_calls_than_may_be_caused() {
     let scene = scene_adapted(
         &["tool-delegate", "tool-files-read", "tool-time"],
-        "[limits]\nnested_calls = 1\n",
+        "[limits]\nnested_calls = 2\n",
         &[],
         |_| {},
     );
