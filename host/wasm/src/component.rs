@@ -384,7 +384,7 @@ impl Loaded {
     }
 
     /// What a call can read and write of what is kept.
-    pub(crate) fn reach(&self) -> Reach {
+    pub fn reach(&self) -> Reach {
         reach(&self.imports, &self.equipment.grant)
     }
 

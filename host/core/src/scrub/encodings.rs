@@ -225,3 +225,19 @@ fn thirteen_on(character: char) -> char {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base32_is_that_of_rfc_4648_without_padding() {
+        for (text, expect) in
+            [("f", "MY"), ("fo", "MZXQ"), ("foob", "MZXW6YQ"), ("foobar", "MZXW6YTBOI")]
+        {
+            let mut forms = BTreeSet::new();
+            base32(text.as_bytes(), &mut forms);
+            assert_eq!(forms, [expect.to_owned(), expect.to_lowercase()].into(), "{text}");
+        }
+    }
+}

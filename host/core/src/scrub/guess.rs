@@ -179,3 +179,31 @@ fn is_more_than_masks(text: &str, guess: &Guess, masks: &[(usize, usize)]) -> bo
         .count();
     !cuts && beside >= LEAST_BESIDE_A_MASK
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn masks_are_found_where_they_stand() {
+        assert_eq!(masks("a [secret:x] b [redacted:y]"), [(2, 12), (15, 27)]);
+        assert!(masks("[secret with words] [secret [other]").is_empty());
+    }
+
+    #[test]
+    fn a_guess_is_more_than_a_mask_if_much_stands_beside_it() {
+        let text = "key=[secret:x]abcdefgh [secret:y]";
+        let found = masks(text);
+        let check = |start, end, expect| {
+            let guess = Guess { start, end, kind: "k", rank: Rank::Entropy };
+            assert_eq!(is_more_than_masks(text, &guess, &found), expect, "{start} to {end}");
+        };
+        check(0, 3, true);
+        check(4, 14, false);
+        check(4, 22, true);
+        check(4, 21, false);
+        // One that would leave a part of a mask, on either side.
+        check(6, 22, false);
+        check(14, 30, false);
+    }
+}

@@ -233,3 +233,32 @@ fn is_date_or_version(value: &str) -> bool {
         && rest_characters.next().is_some_and(|separator| matches!(separator, '.' | '-' | ':'))
         && rest_characters.next().is_some_and(|next| next.is_ascii_digit())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_words_with_few_humps_and_digits() {
+        for words in ["load_token_v2", "utf8.decode", "localhost:8080", "someName", "12345", ""] {
+            assert!(is_words(words), "{words}");
+        }
+        for other in ["abCdEf", "aB1c", "abc1234", "123456", "x-9f8e7d6c"] {
+            assert!(!is_words(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_a_url_is_one_unless_it_stands_for_one() {
+        let check = |text: &str, expect: bool| {
+            let mut guesses = Vec::new();
+            find(text, &mut guesses);
+            assert_eq!(!guesses.is_empty(), expect, "{text}");
+        };
+        check("postgres://ada:Tr0ub4dor@db.example/x", true);
+        check("postgres://ada:password@db.example/x", false);
+        check("postgres://ada:[redacted:password]@db.example/x", false);
+        check("Authorization: Bearer a1B2c3D4e5F6g7H8", true);
+        check("Authorization: Bearer some-long-name-here", false);
+    }
+}

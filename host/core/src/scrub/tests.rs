@@ -413,3 +413,12 @@ fn a_long_secret_costs_no_more_than_it_must() {
 }
 
 mod measures;
+
+#[test]
+fn what_was_masked_is_counted_by_its_kind() {
+    let mut tally = Tally::default();
+    scrubber().scrub_counted(&format!("{VALUE} and {VALUE} and abcabcdef"), &mut tally);
+    assert_eq!(tally.redactions, 3);
+    let kinds: Vec<&str> = tally.kinds.iter().map(String::as_str).collect();
+    assert_eq!(kinds, ["secret:LEFT", "secret:MAIL"]);
+}

@@ -286,9 +286,12 @@ fn wants(page: &mut Page, manifest: &Manifest, portrait: &Portrait) {
 /// What each tool claims, beside what its component's imports prove.
 fn hints(page: &mut Page, portrait: &Portrait) {
     let Some(loaded) = &portrait.loaded else { return };
-    let impact = loaded.impact();
+    let (impact, calls_tools) = (loaded.impact(), loaded.reach().calls_tools);
     for definition in &loaded.definitions {
         let text = match (definition.claims_read_only, impact) {
+            (_, Impact::ReadOnly) if calls_tools => {
+                "changes nothing itself; each call it causes is decided on by itself"
+            }
             (true, Impact::ReadOnly) => {
                 "claims to change nothing, proven: it imports nothing that could"
             }
