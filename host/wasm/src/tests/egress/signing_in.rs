@@ -21,6 +21,9 @@ const REDIRECT: &str = "http://127.0.0.1:9/signed-in";
 /// What was asked: `METHOD PATH`, the head in lower case, the body.
 type Asked = (String, String, String);
 
+/// A path, a status, a body.
+type Answer = (&'static str, u16, Value);
+
 /// What is wanted of a service beside what it says itself.
 #[derive(Default)]
 struct Wanted {
@@ -38,7 +41,7 @@ struct Service {
 
 impl Service {
     /// Answers by path, `{at}` standing for its origin; what is not there is not found.
-    fn start(answers: &[(&str, u16, Value)]) -> Self {
+    fn start(answers: &[Answer]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let at = format!("http://{address}");
@@ -278,7 +281,7 @@ async fn what_a_service_says_wrongly_is_named_and_nobody_signs_in() {
     let spied = json!({ "resource": "{at}/mcp", "authorization_servers": ["http://as.example"] });
     let long = json!({ "x": "y".repeat(300 << 10) });
     let good = || issuer(json!({}));
-    let cases: Vec<(Vec<(&str, u16, Value)>, &str)> = vec![
+    let cases: Vec<(Vec<Answer>, &str)> = vec![
         (vec![], "does not say where to sign in"),
         (vec![(protected, 200, elsewhere)], "is about another server"),
         (vec![(protected, 200, nobody)], "names nobody to sign in with"),
