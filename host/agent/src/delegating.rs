@@ -10,7 +10,6 @@ use crate::nested::{Asking, failed};
 use crate::settings;
 use crate::spans::AsideSpan;
 use futures_util::future::join_all;
-use hydroid_core::arguments;
 use hydroid_core::hook::HookPoint;
 use hydroid_core::id::{CallId, ComponentId};
 use hydroid_core::message::{Content, Label, Message, Part, Role, StopReason, Usage};
@@ -21,20 +20,14 @@ use hydroid_core::ports::{
 use hydroid_core::protocol::SessionSettings;
 use hydroid_core::reliability::ModelRef;
 use hydroid_core::tool::{Impact, ToolCall, ToolOutput};
-use hydroid_core::turn::{self, ChildStep};
+use hydroid_core::turn::{ChildStep, ReceivedCalls, Repeated, Repetition, SIDE_BY_SIDE};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// What the model reads beside its instructions.
 const ORDER: &str = "\n\nYou work on one task that was delegated to you; the only message is that task. Nobody reads along, and nobody can be asked what was meant. Work with the tools there are, and end with the answer: only your last message is read, by who delegated it, so everything that is to be known has to be in it.";
-
-/// Calls of one answer that are looked at.
-const CALLS_AT_ONCE: usize = 32;
-
-/// Calls that read and run side by side at most, as in a turn.
-const SIDE_BY_SIDE: usize = 8;
 
 /// What the session is told by a child turn.
 #[derive(Debug)]
@@ -66,7 +59,7 @@ pub(crate) async fn run(asking: &Asking, task: ChildTask) -> NestedAnswer {
         tools: task.tools,
         messages: Vec::new(),
         used_ids: BTreeSet::new(),
-        asked_last: (Vec::new(), 0),
+        repeated: Repeated::default(),
         step: 0,
         calls: 0,
         usage: Usage::default(),
@@ -99,9 +92,8 @@ struct Work<'a> {
     tools: BTreeSet<String>,
     messages: Vec<Message>,
     /// Identifiers of its calls so far.
-    used_ids: BTreeSet<String>,
-    /// What it asked for last, and how often in a row.
-    asked_last: (Vec<(String, String)>, u32),
+    used_ids: BTreeSet<CallId>,
+    repeated: Repeated,
     step: u32,
     /// Calls it asked for so far.
     calls: u32,
@@ -165,8 +157,17 @@ impl Work<'_> {
                 _ if answer.calls.is_empty() => return Ok(answer.text),
                 _ => go_on?,
             }
-            let repeats = self.repeats(&answer.calls)?;
-            let results = self.call(&answer.calls, repeats).await;
+            let asked = answer.calls.iter().map(|(call, _)| call);
+            let told = match self.repeated.take(asked, self.turn.agent.config.turn.max_repeats) {
+                Repetition::Few => None,
+                Repetition::Told(told) => Some(told),
+                Repetition::Over(times) => {
+                    return Err(format!(
+                        "the model asked for the same calls {times} times in a row; say what it is to do instead, or raise `turn.max_repeats`"
+                    ));
+                }
+            };
+            let results = self.call(&answer.calls, told.as_deref()).await;
             self.messages.push(Message { role: Role::Assistant, parts: answer.parts });
             self.messages.push(Message { role: Role::Tool, parts: results });
         }
@@ -174,6 +175,9 @@ impl Work<'_> {
 
     /// Counts what an answer used; the error is why there may be no further one.
     async fn count(&mut self, answer: &Answer) -> Result<(), String> {
+        for news in &answer.news {
+            self.turn.report(News::Noticed(format!("in a child turn: {news}"))).await;
+        }
         self.usage += answer.usage;
         if let Some(Some(more)) = answer.charged {
             self.dollars = Some(self.dollars.unwrap_or_default().plus(more));
@@ -187,23 +191,6 @@ impl Work<'_> {
             charged: answer.charged,
         };
         self.may_go_on(None, Some(step)).await
-    }
-
-    /// How often the same calls were asked for in a row, if that is too often to run them again; the
-    /// error is that it goes on and on.
-    fn repeats(&mut self, calls: &[Asked]) -> Result<Option<u32>, String> {
-        let most = self.turn.agent.config.turn.max_repeats;
-        let asked: Vec<(String, String)> =
-            calls.iter().map(|its| (its.call.name.clone(), its.call.arguments.clone())).collect();
-        let (last, times) = &mut self.asked_last;
-        *times = if asked == *last { *times + 1 } else { 1 };
-        *last = asked;
-        if *times >= most.saturating_mul(2) {
-            return Err(format!(
-                "the model asked for the same calls {times} times in a row; say what it is to do instead, or raise `turn.max_repeats`"
-            ));
-        }
-        Ok((*times > most).then_some(*times))
     }
 
     fn model(&self) -> ModelRef {
@@ -260,7 +247,7 @@ impl Work<'_> {
                     answer.take(event);
                 }
                 span.answered(&answer.text, &answer.usage);
-                Ok(answer.complete(&self.model(), &mut self.used_ids))
+                Ok(answer.complete(self.model(), &mut self.used_ids))
             }
             Err(error) => {
                 span.failed(&error.kind);
@@ -291,7 +278,7 @@ impl Work<'_> {
     }
 
     /// What came of the calls of one answer, in their order.
-    async fn call(&mut self, calls: &[Asked], repeats: Option<u32>) -> Vec<Part> {
+    async fn call(&mut self, calls: &[Asked], told: Option<&str>) -> Vec<Part> {
         let most = self.turn.agent.config.turn.max_tool_output_chars;
         let mut results = Vec::new();
         let mut left = calls;
@@ -299,18 +286,15 @@ impl Work<'_> {
         while !left.is_empty() {
             let reading = left.iter().take(SIDE_BY_SIDE).take_while(|call| self.only_reads(call));
             let (now, later) = left.split_at(reading.count().max(1));
-            let before = results.len();
-            let may: Vec<bool> = now.iter().map(|_| self.may_call()).collect();
-            let asked = now.iter().zip(may).enumerate().map(|(at, (call, may))| {
-                let repeats = repeats.filter(|_| may);
-                self.result(before + at, call, repeats, may)
-            });
+            let problems: Vec<Option<String>> =
+                now.iter().map(|call| self.problem(call, told)).collect();
+            let asked = now.iter().zip(problems);
+            let asked = asked.map(|((call, _), problem)| self.result(call, problem));
             results.extend(join_all(asked).await);
             left = later;
         }
         let mut parts = Vec::new();
-        for (call, (answer, label)) in calls.iter().zip(results) {
-            let call = &call.call;
+        for ((call, _), (answer, label)) in calls.iter().zip(results) {
             self.secret |= answer.secret;
             let output = answer.output.truncated(most);
             let result = Content::ToolResult {
@@ -323,60 +307,35 @@ impl Work<'_> {
         parts
     }
 
-    /// One more call, if it may ask for any more.
-    fn may_call(&mut self) -> bool {
+    /// Why a call is not put to the session. Each that is asked for counts.
+    fn problem(&mut self, (_, problem): &Asked, told: Option<&str>) -> Option<String> {
+        let most = self.turn.agent.config.limits.nested_calls;
         self.calls = self.calls.saturating_add(1);
-        self.calls <= self.turn.agent.config.limits.nested_calls
+        let too_many = (self.calls > most).then(|| format!(
+            "this task has asked for {most} calls, and no more are allowed by `limits.nested_calls`; say what you found"
+        ));
+        too_many.or_else(|| problem.clone()).or_else(|| told.map(str::to_owned))
     }
 
-    fn only_reads(&self, call: &Asked) -> bool {
-        let Ok(arguments) = arguments::normalise(&call.call.arguments) else { return false };
-        let call = ToolCall { arguments, ..call.call.clone() };
-        let checked = self.turn.agent.tools.check(&call);
-        checked
-            .is_ok_and(|checked| checked.impact == Impact::ReadOnly && !checked.reach.calls_tools)
+    fn only_reads(&self, (call, problem): &Asked) -> bool {
+        let checked = || self.turn.agent.tools.check(call);
+        problem.is_none()
+            && checked().is_ok_and(|its| its.impact == Impact::ReadOnly && !its.reach.calls_tools)
     }
 
-    async fn result(
-        &self,
-        at: usize,
-        call: &Asked,
-        repeats: Option<u32>,
-        may: bool,
-    ) -> (NestedAnswer, Label) {
+    async fn result(&self, call: &ToolCall, problem: Option<String>) -> (NestedAnswer, Label) {
         let refused = |problem: String| (failed(problem), Label::host());
-        if !may {
-            let most = self.turn.agent.config.limits.nested_calls;
-            return refused(format!(
-                "this task has asked for {most} calls, and no more are allowed by `limits.nested_calls`; say what you found"
-            ));
-        }
-        if let Some(problem) = &call.problem {
-            return refused((*problem).to_owned());
-        }
-        let call = &call.call;
-        if let Some(times) = repeats {
-            return refused(format!(
-                "you asked for exactly this {times} times in a row and the result does not change; do something else, or say what you found"
-            ));
-        }
-        if at >= CALLS_AT_ONCE {
-            return refused(format!(
-                "at most {CALLS_AT_ONCE} calls at once; ask for the rest in the next step"
-            ));
+        if let Some(problem) = problem {
+            return refused(problem);
         }
         if !self.tools.contains(&call.name) {
             let tools = self.tools.iter().cloned().collect::<Vec<_>>().join(", ");
             let tools = if tools.is_empty() { "there are none".to_owned() } else { tools };
-            let name: String = call.name.chars().take(64).collect();
-            let told = format!("a child turn asked for `{name}`, which it does not have");
+            let told = format!("a child turn asked for `{}`, which it does not have", call.name);
             self.turn.report(News::Noticed(told)).await;
             return refused(format!("this task is done without that tool; tools: {tools}"));
         }
-        match arguments::normalise(&call.arguments) {
-            Ok(arguments) => self.asking.ask(call.name.clone(), arguments).await,
-            Err(problem) => refused(problem),
-        }
+        self.asking.ask(call.name.clone(), call.arguments.clone()).await
     }
 }
 
@@ -391,30 +350,20 @@ impl Drop for Cancelled {
     }
 }
 
-/// A call that an answer asks for.
-struct Asked {
-    call: ToolCall,
-    /// Why it is not run, if the answer broke off in it.
-    problem: Option<&'static str>,
-}
-
-/// A call as far as it has come.
-struct Started {
-    id: String,
-    name: String,
-    arguments: String,
-    complete: bool,
-}
+/// A call that an answer asks for, and why it may not run, if so.
+type Asked = (ToolCall, Option<String>);
 
 /// One answer of the model.
 struct Answer {
     text: String,
     /// What is sent back to the model of it.
     parts: Vec<Part>,
-    started: BTreeMap<u32, Started>,
+    received: ReceivedCalls,
     calls: Vec<Asked>,
     /// Who answered in the end, where that is another model than was asked.
     by: Option<ModelRef>,
+    /// What became of the request on its way.
+    news: Vec<String>,
     usage: Usage,
     charged: Option<Option<Money>>,
     stop: StopReason,
@@ -425,9 +374,10 @@ impl Default for Answer {
         Self {
             text: String::new(),
             parts: Vec::new(),
-            started: BTreeMap::new(),
+            received: ReceivedCalls::default(),
             calls: Vec::new(),
             by: None,
+            news: Vec::new(),
             usage: Usage::default(),
             charged: None,
             stop: StopReason::Other,
@@ -457,59 +407,29 @@ impl Answer {
                         .push(Part::new(Content::Thinking { text, opaque }, Label::host())),
                 }
             }
-            ModelEvent::CallStarted { index, id, name } => {
-                let arguments = String::new();
-                self.started.entry(index).or_insert(Started {
-                    id,
-                    name,
-                    arguments,
-                    complete: false,
-                });
-            }
-            ModelEvent::CallArguments { index, fragment } => {
-                if let Some(call) = self.started.get_mut(&index) {
-                    call.arguments.push_str(&fragment);
-                }
-            }
+            ModelEvent::CallStarted { .. }
+            | ModelEvent::CallArguments { .. }
+            | ModelEvent::CallEnded { .. } => self.received.take(&event),
             ModelEvent::Usage(usage) => self.usage = usage,
             ModelEvent::Charged(money) => self.charged = Some(money),
             ModelEvent::Finished(stop) => self.stop = stop,
-            ModelEvent::CallEnded { index } => {
-                if let Some(call) = self.started.get_mut(&index) {
-                    call.complete = true;
-                }
+            ModelEvent::News(news) => {
+                self.by = news.answers().cloned().or(self.by.take());
+                self.news.push(news.to_string());
             }
-            ModelEvent::News(news) => self.by = news.answers().cloned().or(self.by.take()),
             ModelEvent::Cited { .. } | ModelEvent::Other { .. } => {}
         }
     }
 
-    /// The same with its calls, each under an identifier that no other call of the task has, and
-    /// with arguments that can be sent back.
-    fn complete(mut self, by: &ModelRef, used_ids: &mut BTreeSet<String>) -> Self {
-        let label = Label::model(by.provider.clone(), by.model.clone());
+    /// The same with its calls.
+    fn complete(mut self, by: ModelRef, used_ids: &mut BTreeSet<CallId>) -> Self {
+        let label = Label::model(by.provider, by.model);
         for part in &mut self.parts {
             part.label = label.clone();
         }
-        let whole = !matches!(self.stop, StopReason::Refusal | StopReason::Error);
-        let started = std::mem::take(&mut self.started).into_iter().filter(|_| whole);
-        for (_, Started { id: wanted, name, arguments, complete }) in started {
-            let problem =
-                turn::is_cut_off(&arguments, complete, self.stop).then(|| turn::cut_off(self.stop));
-            let number = used_ids.len() + 1;
-            let wanted = if wanted.is_empty() { format!("call_{number}") } else { wanted };
-            let again = format!("{wanted}_{number}");
-            let id = if used_ids.insert(wanted.clone()) { wanted } else { again };
-            used_ids.insert(id.clone());
-            let id = CallId::new(id);
-            let name = turn::sendable_name(&name);
-            let sent =
-                arguments::normalise(&arguments).unwrap_or_else(|_| turn::unreadable(&arguments));
-            let call = ToolCall { id: id.clone(), name: name.clone(), arguments: sent };
-            self.parts.push(Part::new(Content::ToolCall { call }, label.clone()));
-            // What could not be read is told to the model by what reads it.
-            self.calls.push(Asked { call: ToolCall { id, name, arguments }, problem });
-        }
+        self.calls = std::mem::take(&mut self.received).whole(self.stop, used_ids);
+        let sent = self.calls.iter().map(|(call, _)| Content::ToolCall { call: call.clone() });
+        self.parts.extend(sent.map(|content| Part::new(content, label.clone())));
         self
     }
 }

@@ -333,7 +333,7 @@ impl TurnContext {
         drop(self.reports.send(Report { turn: self.number, news }).await);
     }
 
-    pub(crate) fn call_context(
+    fn call_context(
         &self,
         cancel: &CancelFlag,
         call: Option<&CallId>,
@@ -354,10 +354,7 @@ impl TurnContext {
     }
 
     /// Notes of progress are dropped while the mailbox is full: a tool must not wait for them.
-    pub(crate) fn progress_of(
-        &self,
-        id: &CallId,
-    ) -> Arc<dyn Fn(Option<f32>, String) + Send + Sync> {
+    fn progress_of(&self, id: &CallId) -> Arc<dyn Fn(Option<f32>, String) + Send + Sync> {
         let turn = self.clone();
         let id = id.clone();
         Arc::new(move |fraction, note| {

@@ -16,6 +16,11 @@ use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// How often the place is asked for before it counts as taken, and how far apart.
+const LOOKS: u32 = 5;
+const MOMENT: Duration = Duration::from_millis(10);
 
 /// What a running daemon says of itself. Only its owner reads it: the token in it may do
 /// everything.
@@ -50,7 +55,16 @@ impl Only {
             .mode(0o600)
             .open(&path)
             .with_context(|| format!("the lock `{}` cannot be opened", path.display()))?;
-        match file.try_lock() {
+        let mut locked = file.try_lock();
+        // Whoever asks for the status holds it for a moment.
+        for _ in 0..LOOKS {
+            if !matches!(locked, Err(TryLockError::WouldBlock)) {
+                break;
+            }
+            std::thread::sleep(MOMENT);
+            locked = file.try_lock();
+        }
+        match locked {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 bail!(

@@ -6,6 +6,7 @@ use hydroid_core::hook::{HookPoint, HookVerdict, HookWord};
 use hydroid_core::message::{Message, StopReason, Usage};
 use hydroid_core::money::Money;
 use hydroid_core::ports::{ModelError, ModelEvent};
+use hydroid_core::reliability::ModelNews;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -92,6 +93,8 @@ pub(crate) struct Spent {
     money: Option<Money>,
     /// Of one of them nobody can tell what it cost.
     unknown: bool,
+    /// What became of their requests.
+    news: Vec<ModelNews>,
 }
 
 impl Spent {
@@ -106,6 +109,10 @@ impl Spent {
             _ => None,
         });
         self.usage += usage.unwrap_or_default();
+        self.news.extend(answer.iter().filter_map(|event| match event {
+            ModelEvent::News(news) => Some(news.clone()),
+            _ => None,
+        }));
         match charged {
             Some(Some(money)) => self.money = Some(self.money.unwrap_or_default().plus(money)),
             Some(None) => self.unknown = true,
@@ -128,7 +135,8 @@ impl Spent {
             (false, Some(money)) => Some(ModelEvent::Charged(Some(money))),
             (false, None) => None,
         };
-        usage.into_iter().chain(charged).collect()
+        let news = self.news.iter().cloned().map(ModelEvent::News);
+        news.chain(usage).chain(charged).collect()
     }
 
     /// The answer that is shown, with what the others have used.

@@ -20,6 +20,13 @@ fn counted(said: &str, input: u64) -> Vec<Play> {
     ])]
 }
 
+/// Says something in a new session, and the turn comes to its end.
+async fn completes(host: &Host) -> crate::Session {
+    let session = host.new_session().await;
+    assert_eq!(turn(&session, "go").await, Outcome::Completed, "{:#?}", host.transcript());
+    session
+}
+
 fn result(host: &Host) -> String {
     let found = host.transcript();
     let found = found.iter().find(|line| line.contains(" d: "));
@@ -35,8 +42,7 @@ async fn a_task_is_done_by_the_model_of_its_route_with_its_tools_and_nothing_els
         says("there are seven"),
     ];
     let host = Host::with(&format!("[model]\ninstructions = \"Be kind.\"\n{ROUTE}"), script);
-    let session = host.new_session().await;
-    assert_eq!(turn(&session, "go").await, Outcome::Completed);
+    completes(&host).await;
     assert_eq!(result(&host), "result d: seven words");
     let requests = host.model.requests.lock().unwrap().clone();
     let models: Vec<&str> = requests.iter().map(|request| request.model.as_str()).collect();
@@ -69,8 +75,7 @@ async fn a_task_is_done_by_the_model_of_its_route_with_its_tools_and_nothing_els
 async fn without_a_route_the_sessions_model_does_it() {
     let script = vec![calls(&[&task("x", "", "")]), says("y"), says("done")];
     let host = Host::with("[model.options]\neffort = \"high\"", script);
-    let session = host.new_session().await;
-    assert_eq!(turn(&session, "go").await, Outcome::Completed);
+    completes(&host).await;
     let requests = host.model.requests.lock().unwrap().clone();
     assert_eq!(requests[1].model, requests[0].model);
     assert_eq!(requests[1].options, Some(serde_json::json!({ "effort": "high" })));
@@ -133,8 +138,7 @@ async fn it_takes_no_more_steps_than_it_may() {
         says("done"),
     ];
     let host = Host::new(script);
-    let session = host.new_session().await;
-    assert_eq!(turn(&session, "go").await, Outcome::Completed);
+    completes(&host).await;
     assert!(result(&host).contains("as it may (2)"), "{}", result(&host));
     host.check().await;
 }
@@ -145,8 +149,7 @@ async fn one_that_repeats_itself_is_told_and_then_ended() {
     script.extend((0..4).map(|_| calls(&["x read {}"])));
     script.push(says("done"));
     let host = Host::with("[turn]\nmax_repeats = 2", script);
-    let session = host.new_session().await;
-    assert_eq!(turn(&session, "go").await, Outcome::Completed);
+    completes(&host).await;
     assert!(result(&host).contains("the same calls 4 times in a row"), "{}", result(&host));
     let ran = host.transcript().iter().filter(|line| line.contains("result d.")).count();
     assert_eq!(ran, 2, "{:#?}", host.transcript());
@@ -159,14 +162,12 @@ async fn one_that_repeats_itself_is_told_and_then_ended() {
 async fn a_failure_is_the_calls_and_not_the_turns() {
     let script = vec![calls(&[&task("x", "", "")]), vec![Play::Fail("away")], says("done")];
     let host = Host::new(script);
-    let session = host.new_session().await;
-    assert_eq!(turn(&session, "go").await, Outcome::Completed);
+    completes(&host).await;
     assert_eq!(result(&host), "error d: away");
     host.check().await;
 
     let host = Host::new(vec![calls(&[&task("x", "", "")]), says(" "), says("done")]);
-    let session = host.new_session().await;
-    assert_eq!(turn(&session, "go").await, Outcome::Completed);
+    completes(&host).await;
     assert_eq!(result(&host), "error d: the model gave an empty answer");
     host.check().await;
 }
@@ -224,8 +225,7 @@ async fn a_secret_its_model_says_is_masked() {
         says("done"),
     ];
     let host = Host::new(script);
-    let session = host.new_session().await;
-    assert_eq!(turn(&session, "go").await, Outcome::Completed);
+    completes(&host).await;
     assert!(!result(&host).contains(SECRET), "{}", result(&host));
     let requests = host.model.requests.lock().unwrap().clone();
     assert!(!format!("{requests:?}").contains(SECRET));
@@ -246,8 +246,7 @@ async fn hooks_are_asked_about_its_requests_and_told_of_it() {
     for verdict in [HookVerdict::Proceed, again, HookVerdict::Proceed] {
         host.hooks.at(HookPoint::AfterModel, verdict);
     }
-    let session = host.new_session().await;
-    assert_eq!(turn(&session, "go").await, Outcome::Completed);
+    let session = completes(&host).await;
     session.close().await;
     assert_eq!(result(&host), "result d: two");
     let start = host.hooks.subjects(HookPoint::SubagentStart);
@@ -268,8 +267,7 @@ async fn a_gate_that_lets_no_request_go_ends_it() {
     for verdict in [HookVerdict::Proceed, no, HookVerdict::Proceed] {
         host.hooks.at(HookPoint::BeforeModel, verdict);
     }
-    let session = host.new_session().await;
-    assert_eq!(turn(&session, "go").await, Outcome::Completed);
+    completes(&host).await;
     assert!(result(&host).contains("not this"), "{}", result(&host));
     host.check().await;
 }
@@ -306,8 +304,7 @@ async fn what_was_cut_off_is_not_taken_for_whole() {
         says("done"),
     ];
     let host = Host::with("[policy]\nchanges = \"allow\"", script);
-    let session = host.new_session().await;
-    assert_eq!(turn(&session, "go").await, Outcome::Completed);
+    completes(&host).await;
     assert!(result(&host).contains("half an ans") && result(&host).contains("cut off"));
     // Neither the child's nor the agent's own half call ran.
     let transcript = host.transcript().join("\n");
@@ -325,8 +322,7 @@ async fn what_changes_something_runs_after_what_was_asked_for_before_it() {
         says("done"),
     ];
     let host = Host::with("[policy]\nchanges = \"allow\"", script);
-    let session = host.new_session().await;
-    assert_eq!(turn(&session, "go").await, Outcome::Completed);
+    completes(&host).await;
     let transcript = host.transcript();
     let order: Vec<&str> = transcript
         .iter()
@@ -346,8 +342,7 @@ async fn it_asks_for_no_more_calls_than_may_be_caused() {
         says("done"),
     ];
     let host = Host::with("[limits]\nnested_calls = 2", script);
-    let session = host.new_session().await;
-    assert_eq!(turn(&session, "go").await, Outcome::Completed);
+    completes(&host).await;
     let read = serde_json::to_string(&host.model.requests.lock().unwrap()[2].messages).unwrap();
     assert!(read.contains("no more are allowed by `limits.nested_calls`"), "{read}");
     assert!(!host.transcript().iter().any(|line| line.contains("d.3")), "{:#?}", host.transcript());
@@ -381,8 +376,26 @@ async fn one_that_is_cancelled_is_told_and_may_have_had_an_effect() {
 async fn a_hook_has_nothing_done_again_that_may_have_changed_something() {
     let host = Host::new(vec![calls(&[&task("x", "", "")]), says("y"), says("done")]);
     host.hooks.at(HookPoint::AfterTool, HookVerdict::Retry(crate::fakes::hooks::word("again")));
-    let session = host.new_session().await;
-    assert_eq!(turn(&session, "go").await, Outcome::Completed);
+    completes(&host).await;
     assert!(result(&host).contains("only what reads is run again"), "{}", result(&host));
+    host.check().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_becomes_of_its_requests_is_told() {
+    let away = hydroid_core::ports::ModelError {
+        kind: "rate-limited".into(),
+        message: "away".into(),
+        retry_after_ms: Some(0),
+        sent: false,
+    };
+    let script =
+        vec![calls(&[&task("x", "", "")]), vec![Play::Refuse(away)], says("y"), says("done")];
+    let host = Host::reliable("", script);
+    completes(&host).await;
+    assert_eq!(result(&host), "result d: y");
+    let transcript = host.transcript();
+    let told = transcript.iter().find(|line| line.starts_with("notice in a child turn: "));
+    assert!(told.is_some_and(|line| line.contains("trying again")), "{transcript:#?}");
     host.check().await;
 }

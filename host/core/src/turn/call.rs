@@ -75,7 +75,7 @@ impl Call {
 
 /// Calls that run side by side at most. Each has an instance of its own with up to the memory
 /// limit, so eight of them stay well inside a small machine.
-const SIDE_BY_SIDE: usize = 8;
+pub const SIDE_BY_SIDE: usize = 8;
 
 /// The calls that may start now: read-only ones side by side, the others one after another. What a
 /// running call asks for starts at once, since that one waits for it.

@@ -9,12 +9,18 @@
 mod call;
 mod effect;
 mod event;
+mod received;
+mod repeated;
 mod restore;
 #[cfg(test)]
 mod tests;
 
+pub use call::SIDE_BY_SIDE;
 pub use effect::Effect;
 pub use event::{ChildStep, Event};
+pub use received::ReceivedCalls;
+pub(crate) use received::{CUT_OFF, CUT_OFF_AT_LIMIT, UNREADABLE};
+pub use repeated::{Repeated, Repetition};
 pub use restore::{OpenQuestion, open_questions};
 
 use crate::arguments;
@@ -29,15 +35,8 @@ use crate::protocol::ApprovalAnswer;
 use crate::taint::{Narrowing, Taint};
 use crate::tool::{CheckedCall, Hooked, Impact, Preview, ToolCall, ToolOutput};
 use call::{Call, Running, State};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-/// What the model reads when its call broke off at the output limit.
-pub(crate) const CUT_OFF_AT_LIMIT: &str = "your answer reached the output limit before the arguments were complete, so nothing was run; call again with shorter arguments";
-/// What the model reads when its call broke off for another reason.
-pub(crate) const CUT_OFF: &str =
-    "your answer broke off before the arguments were complete, so nothing was run; call again";
-/// The key under which arguments that are no JSON object are kept as they came.
-pub(crate) const UNREADABLE: &str = "unreadable_arguments";
 /// Calls of one answer that are looked at. Nobody can follow more at once, and each is checked
 /// before anything else happens; a model that has more to do asks in the next step.
 const CALLS_AT_ONCE: usize = 128;
@@ -90,8 +89,7 @@ pub struct Turn {
     dollars: Option<Money>,
     /// A request was answered and nobody can tell what it cost.
     uncounted: bool,
-    last_calls: Vec<(String, String)>,
-    repeats: u32,
+    repeated: Repeated,
     /// Something was said that the model has not read yet.
     steered: bool,
 }
@@ -107,20 +105,12 @@ enum Phase {
 /// An answer as far as it has come.
 #[derive(Debug, Default)]
 struct Answer {
-    calls: BTreeMap<u32, PartialCall>,
+    calls: ReceivedCalls,
     usage: Usage,
     /// What it has cost so far, if that was reckoned: none inside when nobody can tell.
     charged: Option<Option<Money>>,
     stop: Option<StopReason>,
     said_something: bool,
-}
-
-#[derive(Debug)]
-struct PartialCall {
-    id: String,
-    name: String,
-    arguments: String,
-    complete: bool,
 }
 
 impl Turn {
@@ -145,8 +135,7 @@ impl Turn {
             usage: Usage::default(),
             dollars: None,
             uncounted: false,
-            last_calls: Vec::new(),
-            repeats: 0,
+            repeated: Repeated::default(),
             steered: false,
         }
     }
@@ -412,21 +401,10 @@ impl Turn {
                 record(Entry::Thinking { turn, text, opaque: opaque.map(Bytes) })
             }
             ModelEvent::Cited { uri, title } => record(Entry::Cited { turn, uri, title }),
-            ModelEvent::CallStarted { index, id, name } => {
-                let partial = PartialCall { id, name, arguments: String::new(), complete: false };
-                answer.calls.entry(index).or_insert(partial);
-                Vec::new()
-            }
-            ModelEvent::CallArguments { index, fragment } => {
-                if let Some(call) = answer.calls.get_mut(&index) {
-                    call.arguments.push_str(&fragment);
-                }
-                Vec::new()
-            }
-            ModelEvent::CallEnded { index } => {
-                if let Some(call) = answer.calls.get_mut(&index) {
-                    call.complete = true;
-                }
+            ModelEvent::CallStarted { .. }
+            | ModelEvent::CallArguments { .. }
+            | ModelEvent::CallEnded { .. } => {
+                answer.calls.take(&event);
                 Vec::new()
             }
             ModelEvent::Usage(usage) => {
@@ -450,14 +428,8 @@ impl Turn {
         let Phase::Answering(answer) = &mut self.phase else { return Vec::new() };
         let mut answer = std::mem::take(answer);
         let stop = answer.stop.unwrap_or(StopReason::Other);
-        if matches!(stop, StopReason::Refusal | StopReason::Error) {
-            // Calls of an answer that was taken back or broke off are not what the model meant.
-            answer.calls.clear();
-        }
-        let mut received = Vec::new();
-        for partial in std::mem::take(&mut answer.calls).into_values() {
-            received.push(self.receive(partial, stop));
-        }
+        let calls = std::mem::take(&mut answer.calls);
+        let received = calls.whole(stop, &mut self.used_ids);
         let mut effects: Vec<Effect> = received
             .iter()
             .map(|(call, _)| {
@@ -484,29 +456,6 @@ impl Turn {
         }
         effects.extend(self.start_calls(received));
         effects
-    }
-
-    /// Gives a call a fresh identifier if it needs one and arguments that are a JSON object.
-    fn receive(&mut self, partial: PartialCall, stop: StopReason) -> (ToolCall, Option<String>) {
-        let broke_off = is_cut_off(&partial.arguments, partial.complete, stop);
-        let (arguments, problem) = match arguments::normalise(&partial.arguments) {
-            _ if broke_off => ("{}".to_owned(), Some(self::cut_off(stop).to_owned())),
-            Ok(arguments) => (arguments, None),
-            // What is kept must be sendable to every service, and they want an object.
-            Err(problem) => (unreadable(&partial.arguments), Some(problem)),
-        };
-        let wanted = if partial.id.is_empty() {
-            format!("call_{}", self.used_ids.len() + 1)
-        } else {
-            partial.id
-        };
-        let mut id = CallId::new(wanted.clone());
-        let mut number = 2;
-        while !self.used_ids.insert(id.clone()) {
-            id = CallId::new(format!("{wanted}_{number}"));
-            number += 1;
-        }
-        (ToolCall { id, name: sendable_name(&partial.name), arguments }, problem)
     }
 
     fn step_ended(&mut self, stop: StopReason, answer: &Answer) -> Vec<Effect> {
@@ -552,24 +501,17 @@ impl Turn {
     }
 
     fn start_calls(&mut self, received: Vec<(ToolCall, Option<String>)>) -> Vec<Effect> {
-        let asked: Vec<(String, String)> =
-            received.iter().map(|(call, _)| (call.name.clone(), call.arguments.clone())).collect();
-        self.repeats = if asked == self.last_calls { self.repeats + 1 } else { 1 };
-        self.last_calls = asked;
-        let told = self.repeats > self.settings.max_repeats;
-        if self.repeats >= self.settings.max_repeats.saturating_mul(2) {
-            return self.stop_repeating(received);
-        }
+        let asked = received.iter().map(|(call, _)| call);
+        let told = match self.repeated.take(asked, self.settings.max_repeats) {
+            Repetition::Few => None,
+            Repetition::Told(told) => Some(told),
+            Repetition::Over(times) => return self.stop_repeating(received, times),
+        };
         let mut effects = Vec::new();
         let mut calls = Vec::new();
         for (position, (call, problem)) in received.into_iter().enumerate() {
             let too_many = (position >= CALLS_AT_ONCE).then(|| TOO_MANY_CALLS.to_owned());
-            let problem = too_many.or(problem).or_else(|| {
-                told.then(|| format!(
-                    "you asked for exactly this {} times in a row and the result does not change; do something else, or say what you found",
-                    self.repeats
-                ))
-            });
+            let problem = too_many.or(problem).or_else(|| told.clone());
             let state = match problem {
                 Some(problem) => {
                     effects.push(self.finished(
@@ -591,12 +533,15 @@ impl Turn {
         effects
     }
 
-    fn stop_repeating(&mut self, received: Vec<(ToolCall, Option<String>)>) -> Vec<Effect> {
+    fn stop_repeating(
+        &mut self,
+        received: Vec<(ToolCall, Option<String>)>,
+        times: u32,
+    ) -> Vec<Effect> {
         let names: BTreeSet<&str> = received.iter().map(|(call, _)| call.name.as_str()).collect();
         let names = names.into_iter().collect::<Vec<_>>().join(", ");
         let reason = format!(
-            "the model asked for the same calls ({names}) {} times in a row; tell it what to do instead, or raise `turn.max_repeats`",
-            self.repeats
+            "the model asked for the same calls ({names}) {times} times in a row; tell it what to do instead, or raise `turn.max_repeats`"
         );
         let text = "not run: the turn ended because the same calls were repeated";
         let mut effects: Vec<Effect> = received
@@ -1038,38 +983,4 @@ fn decided_by(origin: Option<&RuleOrigin>) -> DecidedBy {
         Some(RuleOrigin::Session) => DecidedBy::Session,
         Some(RuleOrigin::Standing { .. }) => DecidedBy::Standing,
     }
-}
-
-/// True if an answer ended in the middle of a call. At the output limit that is so whatever the
-/// service says of the call: what is half written is not repaired, and not run.
-pub fn is_cut_off(arguments: &str, complete: bool, stop: StopReason) -> bool {
-    let half = || serde_json::from_str::<serde::de::IgnoredAny>(arguments).is_err();
-    match stop {
-        StopReason::MaxTokens => !complete || half(),
-        StopReason::ToolUse | StopReason::EndTurn => false,
-        StopReason::StopSequence | StopReason::Refusal | StopReason::Error | StopReason::Other => {
-            !complete
-        }
-    }
-}
-
-/// What the model reads of a call that broke off.
-pub fn cut_off(stop: StopReason) -> &'static str {
-    if stop == StopReason::MaxTokens { CUT_OFF_AT_LIMIT } else { CUT_OFF }
-}
-
-/// Arguments that are no JSON object, in one.
-pub fn unreadable(arguments: &str) -> String {
-    serde_json::json!({ UNREADABLE: arguments }).to_string()
-}
-
-/// A tool's name as every service takes it back: a stored name that one of them refuses would
-/// make the session unusable, while an unknown name is only a result the model reads.
-pub fn sendable_name(name: &str) -> String {
-    let sendable: String = name
-        .chars()
-        .take(64)
-        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') { c } else { '_' })
-        .collect();
-    if sendable.is_empty() { "unnamed".to_owned() } else { sendable }
 }
