@@ -52,6 +52,9 @@ fn without_its_grant_nothing_is_handed_on() {
     let home = Home::new();
     home.run(&["component", "inspect", "tool-delegate"]).code(0).says("start bounded child turns");
     home.run(&["component", "grant", "tool-delegate", "delegate", "--tool", "file_read"]).code(0);
+    home.run(&["component", "grant", "tool-delegate", "delegate", "--tool", "file_reed"])
+        .code(2)
+        .tells("there is no tool `file_reed` (did you mean `file_read`?)");
     let named = serde_json::json!({ "task": "list files", "tools": ["file_list"] });
     home.run(&["ask", &format!("call delegate {named}")])
         .tells("`hydroid component grant tool-delegate delegate --tool file_list`");

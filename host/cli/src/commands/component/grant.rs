@@ -15,6 +15,7 @@ use hydroid_core::capability::{ANY_TOOL, Grant, Profile, WebRule, is_method};
 use hydroid_core::config::{Size, did_you_mean};
 use hydroid_core::harmless::harmless;
 use hydroid_core::manifest::Manifest;
+use hydroid_core::ports::Tools;
 use hydroid_wasm::check::{Class, Import, Refusal, refusals};
 use hydroid_wasm::grants::{Entry, Grants, Subject, reads_files_and_sends};
 use hydroid_wasm::{Catalog, Examined};
@@ -36,6 +37,7 @@ pub(super) async fn grant(ground: &Ground, catalog: &Catalog, wish: &Wish) -> Re
     let bundled = installed.place == RELEASE && catalog.is_bundled(&name);
     let portrait = Portrait::of(ground, catalog, &installed)?;
     check_wish(wish, profile, manifest, portrait.examined.as_ref())?;
+    check_tools(wish, profile, manifest, catalog)?;
     let rules = rules(wish, manifest)?;
 
     let grants_file = ground.paths.grants_file();
@@ -333,6 +335,29 @@ fn rules(wish: &Wish, manifest: &Manifest) -> Result<Vec<String>> {
         rules.push(rule.to_string());
     }
     Ok(rules)
+}
+
+/// Where the manifest names no tool itself, a name that nobody offers is a slip.
+fn check_tools(
+    wish: &Wish,
+    profile: Profile,
+    manifest: &Manifest,
+    catalog: &Catalog,
+) -> Result<()> {
+    let wanted = manifest.wants.get(&profile);
+    if !wanted.is_some_and(|want| want.tools.contains(ANY_TOOL)) {
+        return Ok(());
+    }
+    let offered: BTreeSet<String> = catalog.specs().into_iter().map(|spec| spec.name).collect();
+    match wish.tools.iter().find(|tool| *tool != ANY_TOOL && !offered.contains(*tool)) {
+        Some(tool) => {
+            let hint = did_you_mean(tool, offered.iter().map(String::as_str));
+            Err(usage(format!(
+                "there is no tool `{tool}`{hint}; `hydroid component list` shows those there are"
+            )))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Reading files and sending them needs a word of its own, and hosts by name.
