@@ -8,6 +8,8 @@ use crate::search::Sampled;
 use crate::service::{self, Service};
 use crate::sql::{Connection, Prepared};
 use crate::vectors::Matrix;
+use crate::writing::Writer;
+use futures_util::FutureExt as _;
 use hydroid_core::id::UserId;
 use hydroid_core::ports::{StoreError, StoreService};
 use libsql::{Builder, OpenFlags, TransactionBehavior};
@@ -35,8 +37,7 @@ pub struct Database {
 struct Inner {
     path: Option<PathBuf>,
     database: libsql::Database,
-    /// Writes wait here in the order they came; SQLite has one writer anyway.
-    writer: Arc<tokio::sync::Mutex<Prepared>>,
+    writer: Writer,
     /// None in memory, where a second connection would see another database.
     readers: Option<Readers>,
     /// Vectors of users, as far as they were searched. Held only to look one up.
@@ -171,20 +172,7 @@ impl Database {
         T: Send + 'static,
         W: AsyncFnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
     {
-        let connection = Arc::clone(&self.inner.writer).lock_owned().await;
-        blocking(move |handle| {
-            handle.block_on(async {
-                let behavior = TransactionBehavior::Immediate;
-                let transaction =
-                    connection.connection().transaction_with_behavior(behavior).await?;
-                // Dropping the transaction on an error rolls it back.
-                let done = work(&Connection::File(connection.clone())).await?;
-                transaction.commit().await?;
-                Ok(done)
-            })
-        })
-        .await
-        .map_err(|failure: Failure| failure.doing(doing))
+        self.inner.writer.write(work).await.map_err(|failure: Failure| failure.doing(doing))
     }
 
     /// Like [`Self::write`], for what is at a service if there is one: sessions and memory.
@@ -245,7 +233,7 @@ impl Database {
     /// Brings everything that is committed to the disk, past a power cut; false while another
     /// process reads what came before.
     pub(crate) async fn checkpoint(&self) -> Result<bool, StoreError> {
-        let connection = Arc::clone(&self.inner.writer).lock_owned().await;
+        let connection = self.inner.writer.lock().await;
         blocking(move |handle| {
             handle.block_on(async {
                 let pragma = "PRAGMA wal_checkpoint(TRUNCATE)";
@@ -268,7 +256,7 @@ impl Database {
         T: Send + 'static,
         W: AsyncFnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
     {
-        let connection = Arc::clone(&self.inner.writer).lock_owned().await;
+        let connection = self.inner.writer.lock().await;
         blocking(move |handle| handle.block_on(work(&Connection::File(connection.clone()))))
             .await
             .map_err(|failure: Failure| failure.doing(doing))
@@ -292,12 +280,29 @@ impl Database {
                 .await
             }
             None => {
-                let connection = Arc::clone(&self.inner.writer).lock_owned().await;
+                let connection = self.inner.writer.lock().await;
                 blocking(move |handle| handle.block_on(work(&Connection::File(connection.clone()))))
                     .await
             }
         };
         result.map_err(|failure: Failure| failure.doing(doing))
+    }
+
+    /// Like [`Self::read`], on the thread that asks: for what is so short that to hand it to
+    /// another costs more, and is asked where nothing can be awaited. None where that cannot be,
+    /// as in memory.
+    pub(crate) fn read_here<T, W>(
+        &self,
+        doing: &'static str,
+        work: W,
+    ) -> Option<Result<T, StoreError>>
+    where
+        W: AsyncFnOnce(&Connection) -> Result<T, Failure>,
+    {
+        self.inner.readers.as_ref()?;
+        // A file's calls look async and are done when they return.
+        let result = self.inner.read(work).now_or_never()?;
+        Some(result.map_err(|failure: Failure| failure.doing(doing)))
     }
 
     async fn connect(
@@ -314,7 +319,7 @@ impl Database {
             permits: Arc::new(Semaphore::new(READERS)),
             idle: Mutex::new(Vec::new()),
         });
-        let writer = Arc::new(tokio::sync::Mutex::new(Prepared::new(writer)));
+        let writer = Writer::new(Prepared::new(writer));
         let inner = Inner {
             path,
             database,
@@ -349,7 +354,10 @@ impl Inner {
         };
         let done = work(&Connection::File(connection.clone())).await?;
         // After an error the connection is dropped instead; the next read opens a fresh one.
-        idle().push(connection);
+        let mut idle = idle();
+        if idle.len() < READERS {
+            idle.push(connection);
+        }
         Ok(done)
     }
 }

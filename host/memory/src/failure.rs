@@ -56,6 +56,14 @@ pub(crate) enum Cause {
     Json(#[from] serde_json::Error),
     #[error("the work was stopped: {0}; the process is shutting down or the host has a defect")]
     Stopped(#[from] tokio::task::JoinError),
+    #[error(
+        "the work ended without a result; the process is shutting down or the host has a defect"
+    )]
+    Left,
+    #[error(
+        "it was not stored, since what was written with it failed and took it along; try again"
+    )]
+    Unstored,
     #[error("a hash of the audit log is damaged; `hydroid audit verify` says more")]
     AuditHash,
     #[error(
@@ -121,6 +129,16 @@ impl From<SqlError> for Cause {
 impl From<Refusal> for Cause {
     fn from(refusal: Refusal) -> Self {
         Self::Service(refusal)
+    }
+}
+
+/// The same error for another who was waiting for the same.
+pub(crate) fn again(error: &libsql::Error) -> libsql::Error {
+    match error {
+        libsql::Error::SqliteFailure(code, text) => {
+            libsql::Error::SqliteFailure(*code, text.clone())
+        }
+        other => libsql::Error::SqliteFailure(0, other.to_string()),
     }
 }
 

@@ -214,18 +214,24 @@ async fn append(
     if !rows.is_empty() {
         let sql =
             "INSERT INTO entries (session_id, seq, at_ms, kind, json) VALUES (?1, ?2, ?3, ?4, ?5)";
+        // The pieces of an answer come by the hundred; the turn's own entries around them say when
+        // the session was used.
+        let is_used =
+            untrusted || rows.iter().any(|row| row.kind != "text" && row.kind != "thinking");
         let values = rows.into_iter().map(|Row { kind, json }| {
             seq += 1;
             params![session.as_str(), seq, stored(now_ms), kind, json]
         });
         connection.execute_each(sql, values).await?;
-        connection
-            .execute(
-                "UPDATE sessions SET updated_ms = max(updated_ms, ?2), untrusted = max(untrusted, ?3)
-                 WHERE id = ?1",
-                params![session.as_str(), stored(now_ms), untrusted],
-            )
-            .await?;
+        if is_used {
+            connection
+                .execute(
+                    "UPDATE sessions SET updated_ms = max(updated_ms, ?2), untrusted = max(untrusted, ?3)
+                     WHERE id = ?1",
+                    params![session.as_str(), stored(now_ms), untrusted],
+                )
+                .await?;
+        }
         cut = cut_what_is_new(connection).await?;
     }
     Ok((u64::try_from(seq)?, cut))

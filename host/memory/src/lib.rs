@@ -53,6 +53,7 @@ mod unfinished;
 mod untrusted;
 mod vectors;
 mod waiting;
+mod writing;
 
 pub use approvals::{PastApproval, StandingApprovals};
 pub use audit::{AuditBreak, AuditHead, AuditLog, AuditQuery, AuditRecord, AuditReport};

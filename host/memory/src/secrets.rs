@@ -85,6 +85,16 @@ impl Database {
         .await
     }
 
+    /// The same at once, on the thread that asks; none where that cannot be.
+    pub fn secrets_key_here(
+        &self,
+        user: &UserId,
+    ) -> Option<Result<Option<KeyInForce>, StoreError>> {
+        self.read_here("read which master key is in force", async |connection| {
+            key_in_force(connection, user).await
+        })
+    }
+
     /// A user's stored secrets by name.
     pub async fn stored_secrets(&self, user: &UserId) -> Result<Vec<StoredSecret>, StoreError> {
         let user = user.clone();

@@ -55,6 +55,20 @@ struct Held {
     problem: Option<String>,
 }
 
+impl Held {
+    /// True if nothing changed since it was read. It is asked before every text that is masked, so
+    /// it takes no thread.
+    fn is_as_stored(&self, user: &UserId) -> bool {
+        let Some(database) = self.database.as_ref().filter(|_| self.missed.is_none()) else {
+            return false;
+        };
+        match database.secrets_key_here(user) {
+            Some(Ok(needed)) => needed.is_none_or(|needed| needed.generation == self.generation),
+            Some(Err(_)) | None => false,
+        }
+    }
+}
+
 impl Sealed {
     /// The secrets in this database, which need not be there. Nothing is opened yet.
     pub(crate) fn new(user: UserId, database: PathBuf, lock: PathBuf, places: KeyPlaces) -> Self {
@@ -147,7 +161,9 @@ impl Sealed {
 
     fn current(&self) -> MutexGuard<'_, Held> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.database.is_some() || self.database.exists() {
+        if held.is_as_stored(&self.user) {
+            held.problem = None;
+        } else if held.database.is_some() || self.database.exists() {
             let state: &mut Held = &mut held;
             let refreshed = on_a_thread(async move || self.refresh(state).await);
             held.problem = refreshed.and_then(|refreshed| refreshed).err();
