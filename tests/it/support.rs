@@ -12,4 +12,5 @@ pub(crate) mod manifest;
 pub(crate) mod otlp;
 pub(crate) mod screen;
 pub(crate) mod socket;
+pub(crate) mod sqld;
 pub(crate) mod terminal;

@@ -29,6 +29,7 @@ mod mutants;
 mod registry;
 mod schemathesis;
 mod setup;
+mod sqld;
 mod test;
 
 mod aimock;

