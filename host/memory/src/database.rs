@@ -406,6 +406,7 @@ async fn configure(connection: &libsql::Connection) -> Result<(), Failure> {
     }
     pragma(connection, "PRAGMA synchronous = NORMAL").await?;
     pragma(connection, "PRAGMA foreign_keys = ON").await?;
+    pragma(connection, "PRAGMA cache_size = -8192").await?;
     Ok(())
 }
 
