@@ -43,6 +43,9 @@ pub(crate) struct Load {
     /// Sockets that do nothing.
     #[arg(long, default_value_t = 1_000)]
     idle: usize,
+    /// Keep no vectors, which grow with what is said: what else grows is seen in a soak.
+    #[arg(long)]
+    without_meaning: bool,
     /// How long a soak lasts; none for 0.
     #[arg(long, default_value_t = 0)]
     minutes: u64,
@@ -73,7 +76,7 @@ pub(crate) fn run(load: &Load) -> Result<()> {
         None => setup::build()?,
     };
     let service = Service::start(load.pieces, Duration::from_millis(load.pause_ms))?;
-    let daemon = Daemon::start(&binary, &service)?;
+    let daemon = Daemon::start(&binary, &service, load.without_meaning)?;
     println!("{}", machine());
     println!("\n| What | Measured |\n|---|---|");
     if load.sessions > 0 {

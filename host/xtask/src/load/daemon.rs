@@ -36,15 +36,16 @@ pub(super) struct Used {
 }
 
 impl Daemon {
-    pub(super) fn start(binary: &Path, service: &Service) -> Result<Self> {
+    pub(super) fn start(binary: &Path, service: &Service, without_meaning: bool) -> Result<Self> {
         let home = tempfile::tempdir().context("cannot create a scratch directory")?;
         let address = service.address();
+        let memory = if without_meaning { "[memory]\nembedder = \"none\"\n" } else { "" };
         // As many as are asked for; what is measured is not how well the host refuses.
         let config = format!(
             "[model]\nprovider = \"provider-openai\"\nname = \"scripted\"\n\
              [egress]\nallow_private = [\"{address}\"]\nmax_concurrent = 4096\nmax_concurrent_per_component = 4096\nmax_requests_per_minute = 1000000\nmax_requests_per_hour = 100000000\n\
              [components.provider-openai.config]\nbase_url = \"http://{address}/v1\"\napi_key_secret = \"\"\n\
-             [gateway]\nturns_per_user = 1000\nsessions_per_user = 1000\nrequests_per_minute = 1000000\nsession_idle = \"60s\"\n"
+             [gateway]\nturns_per_user = 1000\nsessions_per_user = 1000\nrequests_per_minute = 1000000\nsession_idle = \"60s\"\n{memory}"
         );
         std::fs::write(home.path().join("config.toml"), config).context("cannot configure it")?;
         paths::share_compiled(home.path())?;
