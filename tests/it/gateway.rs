@@ -6,8 +6,10 @@ mod sessions;
 mod waiting;
 
 use crate::support::daemon::Daemon;
-use crate::support::hydroid::Home;
+use crate::support::hydroid::{Home, test_component};
 use crate::support::socket::Socket;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -63,6 +65,35 @@ fn a_conversation_goes_on_after_the_daemon_was_killed_in_a_turn() {
     say(&daemon, &session, "say still here");
     let more = until(&daemon, &session, all.len() as u64, "turn_ended");
     assert_eq!(text_of(&more), "still here");
+}
+
+#[test]
+fn an_image_of_a_tool_reaches_whoever_follows_and_whoever_comes_later() {
+    let home = Home::new();
+    home.run(&["component", "add", "--allow-unsigned", &test_component("test-mcp")]).code(0);
+    let daemon = Daemon::start(&home, &[]);
+    let session = create(&daemon);
+    let mut socket = Socket::open(&daemon, &json!([]));
+    socket.request(json!({ "type": "open", "session": session, "after": 0 }));
+    say(&daemon, &session, "call test_image_content {}");
+    let shown = |socket: &mut Socket| loop {
+        let entry = socket.entry()["entry"].clone();
+        assert_ne!(entry["kind"], "turn_ended", "no call came to its end");
+        if entry["kind"] == "call_finished" {
+            let image = entry["output"]["content"][0].clone();
+            assert_eq!(
+                (&image["type"], &image["media_type"]),
+                (&json!("media"), &json!("image/png"))
+            );
+            let bytes = STANDARD.decode(image["data"].as_str().expect("base64")).expect("base64");
+            assert!(bytes.starts_with(b"\x89PNG\r\n"), "{image}");
+            return bytes;
+        }
+    };
+    let first = shown(&mut socket);
+    drop(socket);
+    let mut later = Socket::open(&daemon, &json!([{ "session": session, "after": 0 }]));
+    assert_eq!(shown(&mut later), first);
 }
 
 #[test]
