@@ -233,4 +233,25 @@ mod tests {
         let error = refused.unwrap_err();
         assert!(error.message.contains("cannot be reached") && !error.sent, "{error}");
     }
+
+    #[tokio::test]
+    async fn a_service_that_wants_a_token_or_breaks_off_was_asked() {
+        let answers = [Some("HTTP/1.1 401 X\r\nContent-Length: 0\r\n\r\n"), None];
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            use std::io::{BufRead as _, Write as _};
+            for (answer, stream) in answers.into_iter().zip(listener.incoming()) {
+                let mut stream = stream.unwrap();
+                let mut head = std::io::BufReader::new(stream.try_clone().unwrap()).lines();
+                while head.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
+                stream.write_all(answer.unwrap_or_default().as_bytes()).unwrap();
+            }
+        });
+        let door = door(&format!("http://{address}"));
+        let error = door.post(None, "v3/pipeline", Vec::new()).await.unwrap_err();
+        assert!(error.message.starts_with("wants a token; `hydroid config set"), "{error}");
+        let error = door.post(None, "v3/pipeline", Vec::new()).await.unwrap_err();
+        assert!(error.message.contains("broke off") && error.sent, "{error}");
+    }
 }

@@ -175,7 +175,7 @@ fn percent_decoded(segment: &str) -> Vec<u8> {
         let pair = (byte == b'%').then(|| (digit(bytes.next()), digit(bytes.next())));
         match pair {
             Some((Some(high), Some(low))) => {
-                decoded.push(u8::try_from(high << 4 | low).expect("two digits fit a byte"));
+                decoded.push(u8::try_from(high * 16 + low).expect("two digits fit a byte"));
             }
             Some(_) => {
                 decoded.push(byte);

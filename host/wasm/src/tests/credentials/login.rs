@@ -188,6 +188,8 @@ async fn an_endpoint_that_refuses_is_told_without_its_text() {
         (vec![(200, DEVICE), client], "token` refused: status 401 (invalid_client)"),
         (vec![(200, DEVICE), (400, r#"{"error":"value"}"#)], "refused: status 400"),
         (vec![(200, DEVICE), (403, "value")], "refused: status 403"),
+        (vec![(200, DEVICE), (403, r#"{"access_token":"value"}"#)], "refused: status 403"),
+        (vec![(200, DEVICE), (201, r#"{"access_token":"value"}"#)], "refused: status 201"),
         (vec![(302, "")], "refused: status 302"),
     ] {
         let error = sign_in(&answers).await.result.unwrap_err().to_string();
@@ -222,6 +224,21 @@ async fn an_answer_that_is_none_is_refused() {
         let error = sign_in(&answers).await.result.unwrap_err().to_string();
         assert!(error.contains(expected), "expected `{expected}` in: {error}");
         assert!(!error.contains("gho_abc"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_as_long_as_may_be_is_read_whole() {
+    let empty = r#"{"access_token":""}"#;
+    for (length, fits) in [(65_536, true), (65_537, false)] {
+        let token = "a".repeat(length - empty.len());
+        let answer = format!("{{\"access_token\":\"{token}\"}}");
+        assert_eq!(answer.len(), length);
+        let outcome = sign_in(&[(200, DEVICE), (200, &answer)]).await;
+        match fits {
+            true => assert_eq!(value(&outcome), token),
+            false => assert!(outcome.result.unwrap_err().to_string().contains("64 KiB")),
+        }
     }
 }
 
