@@ -23,7 +23,7 @@ const MOST_BEGUN: usize = 4;
 
 /// A word that is in more chunks than this tells too little to be worth reading them all, if there
 /// are others. Below this many chunks nothing is too common.
-const COMMON: i64 = 4_000;
+const COMMON: i64 = 3_000;
 
 /// The words of a text, each once.
 pub(super) fn words(text: &str) -> Vec<String> {
