@@ -224,3 +224,6 @@ fn remarkable(bytes: &[u8], at_end: bool) -> usize {
     }
     bytes.len()
 }
+
+#[cfg(test)]
+mod tests;
