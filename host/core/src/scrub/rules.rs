@@ -188,13 +188,10 @@ impl Rules {
         }
     }
 
-    /// Tells where keywords are, start and end, that announce a value behind them.
+    /// Tells where keywords are, start and end, and where the value is that they announce.
     pub(super) fn announcements(&self, text: &str, mut tell: impl FnMut(usize, usize, Reach)) {
         for found in self.finder.find_overlapping_iter(text) {
-            let reach = self.keywords[found.pattern().as_usize()].reach;
-            if reach > Reach::Word {
-                tell(found.start(), found.end(), reach);
-            }
+            tell(found.start(), found.end(), self.keywords[found.pattern().as_usize()].reach);
         }
     }
 

@@ -102,10 +102,8 @@ impl Segments {
     pub(super) fn finish(&mut self, tally: &mut Tally) -> String {
         let mut out = String::new();
         let end = self.kept.len();
-        if end > 0 {
-            self.read_line(end);
-            self.end_segment(0, end, &mut out, tally);
-        }
+        self.read_line(end);
+        self.end_segment(0, end, &mut out, tally);
         *self = Self::default();
         out
     }
@@ -181,6 +179,11 @@ fn hold(text: &str, at_end: bool) -> usize {
     let bytes = text.as_bytes();
     let mut hold = remarkable(bytes, at_end);
     RULES.announcements(text, |start, end, reach| {
+        let needs_operator = match reach {
+            Reach::Word => return,
+            Reach::Operator => true,
+            Reach::Line => false,
+        };
         let word = bytes[..start]
             .iter()
             .rposition(|byte| !byte.is_ascii_graphic())
@@ -189,16 +192,11 @@ fn hold(text: &str, at_end: bool) -> usize {
             return;
         }
         let is_flag = bytes[word] == b'-';
-        let announces = match reach {
-            Reach::Word => false,
-            Reach::Line => true,
-            Reach::Operator => {
-                let after = &bytes[end..bytes.len().min(end + OPERATOR_WITHIN)];
-                is_flag
-                    || (!at_end && after.len() < OPERATOR_WITHIN)
-                    || after.iter().any(|byte| b"=:>\"|".contains(byte))
-            }
-        };
+        let after = &bytes[end..bytes.len().min(end + OPERATOR_WITHIN)];
+        let announces = !needs_operator
+            || is_flag
+            || (!at_end && after.len() < OPERATOR_WITHIN)
+            || after.iter().any(|byte| b"=:>\"|".contains(byte));
         if announces {
             hold = word;
         }
