@@ -231,9 +231,13 @@ mod tests {
 
     #[test]
     fn base32_is_that_of_rfc_4648_without_padding() {
-        for (text, expect) in
-            [("f", "MY"), ("fo", "MZXQ"), ("foob", "MZXW6YQ"), ("fooba", "MZXW6YTB"), ("foobar", "MZXW6YTBOI")]
-        {
+        for (text, expect) in [
+            ("f", "MY"),
+            ("fo", "MZXQ"),
+            ("foob", "MZXW6YQ"),
+            ("fooba", "MZXW6YTB"),
+            ("foobar", "MZXW6YTBOI"),
+        ] {
             let mut forms = BTreeSet::new();
             base32(text.as_bytes(), &mut forms);
             assert_eq!(forms, [expect.to_owned(), expect.to_lowercase()].into(), "{text}");
@@ -341,9 +345,8 @@ mod tests {
     #[test]
     fn a_long_value_is_encoded_in_pieces_and_a_longer_one_not() {
         let hexadecimal = |length: usize| "61".repeat(length);
-        let has = |length: usize, piece: usize| {
-            forms(&"a".repeat(length)).contains(&hexadecimal(piece))
-        };
+        let has =
+            |length: usize, piece: usize| forms(&"a".repeat(length)).contains(&hexadecimal(piece));
         assert!(has(4096, 4096) && !has(4096, 48));
         assert!(has(4097, 48) && !has(4097, 4097));
         // What is left behind the last whole piece, unless it is too short to be searched for.

@@ -237,15 +237,52 @@ mod tests {
     #[test]
     fn what_stands_beside_a_word_makes_it_a_part_of_something() {
         for text in [
-            "(•)", "[•]", "{•}", "<•>", "\"•\"", "'•'", "`•`", "=•,", ":•;", "|•|", "!•?", "•.",
-            "•. Next", "•.\n", "a•\n", "? •&",
+            "(•)",
+            "[•]",
+            "{•}",
+            "<•>",
+            "\"•\"",
+            "'•'",
+            "`•`",
+            "=•,",
+            ":•;",
+            "|•|",
+            "!•?",
+            "•.",
+            "•. Next",
+            "•.\n",
+            "a•\n",
+            "? •&",
         ] {
             let text = text.replace("a•", "•").replace('•', RANDOM);
             check(&text, &[RANDOM]);
         }
         for text in [
-            ".•", "@•", "~•", "%•", "#•", "$•", "\\•", "*•", "ü•", "•@", "•~", "•%", "•#", "•$",
-            "•\\", "•*", "•ü", "•.x", "•..", "•(", "•:", "•!", "•[", "•% of it", "•* and",
+            ".•",
+            "@•",
+            "~•",
+            "%•",
+            "#•",
+            "$•",
+            "\\•",
+            "*•",
+            "ü•",
+            "•@",
+            "•~",
+            "•%",
+            "•#",
+            "•$",
+            "•\\",
+            "•*",
+            "•ü",
+            "•.x",
+            "•..",
+            "•(",
+            "•:",
+            "•!",
+            "•[",
+            "•% of it",
+            "•* and",
         ] {
             check(&text.replace('•', RANDOM), &[]);
         }
@@ -253,13 +290,16 @@ mod tests {
 
     #[test]
     fn what_stands_before_a_word_on_its_line_says_that_it_is_public() {
-        for text in ["sha1 •", "MD5: •", "h1:•", "x\ncommit •", "https://•", "https://a/?b=•"] {
+        for text in ["sha1 •", "MD5: •", "h1:•", "x\ncommit •", "https://•", "https://a/?b=•"]
+        {
             check(&text.replace('•', RANDOM), &[]);
         }
-        for text in ["data:text/plain,•", "/a:•", "x\n/a:•", "x \"/a:•", "see (/a:•", "x\t/a:•"] {
+        for text in ["data:text/plain,•", "/a:•", "x\n/a:•", "x \"/a:•", "see (/a:•", "x\t/a:•"]
+        {
             check(&text.replace('•', RANDOM), &[]);
         }
-        for text in ["sha1\n•", "https://a •", "/a:\n•", "\n•", "/a: •", "x/a:•", "xdata:•"] {
+        for text in ["sha1\n•", "https://a •", "/a:\n•", "\n•", "/a: •", "x/a:•", "xdata:•"]
+        {
             check(&text.replace('•', RANDOM), &[RANDOM]);
         }
         let after = |spaces: usize| format!("sha1{}{RANDOM}", " ".repeat(spaces));

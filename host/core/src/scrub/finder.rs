@@ -15,7 +15,7 @@ const LEAST_WITH_GAPS: usize = 8;
 const LONGEST_GAP: usize = 64;
 
 /// Most bytes of all forms together: the automaton takes about thirty times as much memory.
-const MOST_BYTES: usize = 32 << 20;
+pub(super) const MOST_BYTES: usize = 32 << 20;
 
 /// What a value stands for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,13 +46,14 @@ pub(super) struct Finder {
     first: [bool; 256],
 }
 
+/// The error, without any value in it.
+pub(super) fn too_large() -> String {
+    "the known secrets are too large to be searched for; remove secrets that are files".to_owned()
+}
+
 impl Finder {
     /// The error, without any value in it, says that the values together are too large.
     pub(super) fn new(forms: HashMap<String, Value>) -> Result<Self, String> {
-        let too_large = || {
-            "the known secrets are too large to be searched for; remove secrets that are files"
-                .to_owned()
-        };
         if forms.keys().map(String::len).sum::<usize>() > MOST_BYTES {
             return Err(too_large());
         }
@@ -408,14 +409,29 @@ mod tests {
         }
         let more = "1".repeat(32);
         for text in [
-            "x", "é", "日", "😀", "=x", "=\rx", "=3D", "\\x", "\\\rx", "\\\\", "\u{1b}M", "\u{1b}\u{1b}",
+            "x",
+            "é",
+            "日",
+            "😀",
+            "=x",
+            "=\rx",
+            "=3D",
+            "\\x",
+            "\\\rx",
+            "\\\\",
+            "\u{1b}M",
+            "\u{1b}\u{1b}",
             &format!("\u{1b}[{more}"),
             &format!("\u{1b}[{more}m"),
             &format!("\u{9b}{more}"),
             &format!("\u{1b}]{more}"),
             &format!("\u{1b}]{more}\u{7}"),
         ] {
-            assert_eq!((what(text, true), what(text, false)), ("none".into(), "none".into()), "{text:?}");
+            assert_eq!(
+                (what(text, true), what(text, false)),
+                ("none".into(), "none".into()),
+                "{text:?}"
+            );
         }
         assert!(matches!(skipped(b"\x80", false), Skip::Nothing), "the middle of a character");
         for text in ["=", "\\", "\u{1b}", "\u{1b}]8;;\u{1b}"] {

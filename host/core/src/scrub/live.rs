@@ -96,11 +96,15 @@ impl LiveScrubber {
                 return Ok(());
             }
         }
+        let too_large =
+            || format!("what was obtained for `{name}` is too large to be searched for");
+        // Others need not make room for what has none in the end.
+        Scrubber::new(std::slice::from_ref(&learned), &[]).map_err(|_| too_large())?;
         self.0.write(|state| state.past.push_back(learned.clone()))?;
         // Room may have been made until nothing was left of it.
         match holds(&self.0.read().past, &learned) {
             true => Ok(()),
-            false => Err(format!("what was obtained for `{name}` is too large to be searched for")),
+            false => Err(too_large()),
         }
     }
 }
@@ -249,5 +253,48 @@ mod tests {
         source.set(&[("a", "second value")]);
         assert_eq!(shared.refreshed().unwrap().mask_known("second value"), "[secret:a]");
         shared.learn("t", &token).unwrap();
+    }
+
+    /// There is room for nothing beside a value that is too large, and none for it either.
+    #[test]
+    fn what_was_learned_may_be_too_large_though_the_source_is_not() {
+        let (_, shared) = scene();
+        let large = SecretValue::new("a-".repeat(17 << 20));
+        shared.learn("t", &SecretValue::new("a-token-at-run-time".into())).unwrap();
+        let problem = shared.learn("large", &large).unwrap_err();
+        assert!(problem.starts_with("what was obtained for `large` is too large"), "{problem}");
+        assert_eq!(shared.current().mask_known("first value"), "[secret:a]");
+        let masked = shared.current().mask_known("a-token-at-run-time");
+        assert_eq!(masked, "[secret:t]", "it makes no room by forgetting others");
+    }
+
+    #[test]
+    fn a_secret_that_comes_back_is_no_longer_past() {
+        let (source, shared) = scene();
+        for value in ["second value", "first value"] {
+            source.set(&[("a", value)]);
+            shared.refreshed().unwrap();
+        }
+        let state = shared.0.read();
+        let values = |all: &mut dyn Iterator<Item = &KnownSecret>| -> Vec<String> {
+            all.map(|secret| secret.value.expose().to_owned()).collect()
+        };
+        assert_eq!(values(&mut state.present.iter()), ["first value"]);
+        assert_eq!(values(&mut state.past.iter()), ["second value"]);
+    }
+
+    #[test]
+    fn a_value_is_learned_once_under_each_name() {
+        let shared = LiveScrubber::fixed(vec![secret("a", "always there")], Vec::new()).unwrap();
+        let learn = |name: &str, value: &str| {
+            shared.learn(name, &SecretValue::new(value.into())).unwrap();
+            shared.0.read().past.len()
+        };
+        assert_eq!(learn("a", "always there"), 0);
+        assert_eq!(learn("t", "first token"), 1);
+        assert_eq!(learn("t", "first token"), 1);
+        assert_eq!(learn("t", "second token"), 2);
+        assert_eq!(learn("b", "always there"), 3);
+        assert_eq!(format!("{shared:?}"), "LiveScrubber(…)");
     }
 }

@@ -148,7 +148,10 @@ fn a_private_key_is_one_mask_with_its_headers() {
         assert_eq!(pushed(&pieces).concat(), "[redacted:private-key]\n", "{what}, in pieces");
     }
     let sentence = "-----BEGIN RSA PRIVATE KEY-----\nsee the manual\n";
-    assert_eq!(whole(&format!("{sentence}abcdefghijklmnopqrst\n")), format!("{sentence}[redacted:private-key]\n"));
+    assert_eq!(
+        whole(&format!("{sentence}abcdefghijklmnopqrst\n")),
+        format!("{sentence}[redacted:private-key]\n")
+    );
     let sentences = format!("{sentence}it says more\nabcdefghijklmnopqrst\n");
     assert_eq!(whole(&sentences), sentences, "it ends the block");
     let many = format!("-----BEGIN PRIVATE KEY-----\n{}", format!("{line}\n").repeat(300));

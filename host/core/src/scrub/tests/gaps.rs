@@ -32,10 +32,34 @@ fn a_gap_anywhere_in_a_value_is_masked_with_it() {
     let longest = " ".repeat(64);
     let longest_colour = format!("\u{1b}[{}m", "1".repeat(31));
     for gap in [
-        " ", "\t", "\n    ", "\r\n\t", "=\n", "=\r\n", "\\\n", "\\\r\n", "\\n", "\\r\\n", "\\t", "\0",
-        "\u{7f}", "\u{a0}", "\u{ad}", "\u{200b}", "\u{feff}", "\u{202e}", "\u{3164}",
-        "\u{e0041}\u{e007f}", "\u{1b}[m", "\u{1b}[01;31m\u{1b}[K", "\u{9b}1m", "\u{1b}]8;;\u{1b}\\",
-        "\u{1b}]8;;http://x.example/\u{7}", "\u{9d}8;;x\u{9c}", &longest, &longest_colour,
+        " ",
+        "\t",
+        "\n    ",
+        "\r\n\t",
+        "=\n",
+        "=\r\n",
+        "\\\n",
+        "\\\r\n",
+        "\\n",
+        "\\r\\n",
+        "\\t",
+        "\0",
+        "\u{7f}",
+        "\u{a0}",
+        "\u{ad}",
+        "\u{200b}",
+        "\u{feff}",
+        "\u{202e}",
+        "\u{3164}",
+        "\u{e0041}\u{e007f}",
+        "\u{1b}[m",
+        "\u{1b}[01;31m\u{1b}[K",
+        "\u{9b}1m",
+        "\u{1b}]8;;\u{1b}\\",
+        "\u{1b}]8;;http://x.example/\u{7}",
+        "\u{9d}8;;x\u{9c}",
+        &longest,
+        &longest_colour,
     ] {
         for at in 1..SECRET.len() {
             let (first, last) = SECRET.split_at(at);

@@ -111,7 +111,7 @@ fn a_secret_beside_a_path_leaves_it_and_one_inside_wins() {
     check(&["ROOT=/home/x", "#"], &["", "[secret:ENV]#", ""]);
     check(&["a /home/x/ws/secret #"], &["a /home/x[secret:TAIL] #", ""]);
     check(&["a /home/x/ws", "/secret #"], &["a ", "/home/x[secret:TAIL] #", ""]);
-    check(&["a /home/x/ws /ws/secret"], &["a /work [secret:TAIL]", ""]);
+    check(&["a /home/x/ws /ws/secret#"], &["a /work [secret:TAIL]#", ""]);
 }
 
 #[test]
