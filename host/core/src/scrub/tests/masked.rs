@@ -82,7 +82,7 @@ fn values() -> Vec<(String, String)> {
         ("<github-pat>", format!("ghp_{}", &forty[..36])),
         ("<github-pat, too short>", format!("ghp_{}", &forty[..29])),
         ("<sk-, run of 12>", format!("sk-abcdefgh-{}", &forty[..12])),
-        ("<sk-, run of 11>", format!("sk-abcdefgh-i{}", &forty[..11])),
+        ("<sk-, run of 11>", format!("sk-abcdefgh-{}", &forty[..11])),
         ("<sk-, no digit>", "sk-abcdefghijklmnopqrstuvwxyz".to_owned()),
         ("<aws-access-token>", format!("AKIA{}", "IOSFODNN7EXAMPLQ")),
         ("<slack>", format!("xoxb-{}-abcdefghij", "1234567890")),
