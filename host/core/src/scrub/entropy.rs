@@ -327,6 +327,7 @@ mod tests {
         assert!(is_named("aaaaBBBB1122"[..].replace("1122", "11cc").as_str()));
         assert!(is_named("aaaBBBB11cc2"));
         assert!(!is_named("aaaBBB11cc2D"));
+        assert!(!is_named("aaBB11"), "two of five");
     }
 
     #[test]
@@ -336,6 +337,7 @@ mod tests {
             ("Abc1/gH3iJ4/kL5mN6", false),
             ("Abc1/Def2/gH3iJ4/kL5mN6", false),
             ("Abc1/Def2/Ghi3/kL5mN6", true),
+            ("Abc1/Def2/Ghi3/gH3iJ4/kL5mN6", true),
             ("Abc1_Def2-gH3iJ4", true),
             ("Abc1+Def2+gH3iJ4", true),
             ("Ab1/Cd2", false),

@@ -202,7 +202,7 @@ impl Cursor {
                 self.open.drain(..closed);
             }
             self.at += 1;
-            if finder.automaton.is_special(state) && finder.automaton.is_match(state) {
+            if finder.automaton.is_match(state) {
                 self.note(finder, state, note);
             }
         }

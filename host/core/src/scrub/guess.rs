@@ -199,6 +199,9 @@ mod tests {
             assert_eq!(is_more_than_masks(text, &guess, &found), expect, "{start} to {end}");
         };
         check(0, 3, true);
+        check(0, 4, true);
+        check(14, 22, true);
+        check(14, 33, true);
         check(4, 14, false);
         check(4, 22, true);
         check(4, 21, false);

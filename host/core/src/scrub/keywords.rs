@@ -194,7 +194,7 @@ fn is_credential(value: &str, is_password: bool, is_literal: bool) -> bool {
     if digits + symbols == 0 || is_date_or_version(value) {
         return false;
     }
-    (is_password && is_literal) || symbols > 0 || !is_words(value)
+    (is_password && is_literal) || !is_words(value)
 }
 
 fn is_placeholder(value: &str) -> bool {

@@ -269,6 +269,18 @@ mod tests {
     }
 
     #[test]
+    fn the_older_half_of_what_is_past_makes_room_for_the_rest() {
+        let (_, shared) = scene();
+        let large = "a-".repeat(17 << 20);
+        let past = [secret("t", &large), secret("t", "token-1"), secret("t", "token-2")];
+        let scrubber = shared.0.write(|state| state.past.extend(past)).unwrap();
+        assert_eq!(scrubber.mask_known("token-1, token-2"), "token-1, [secret:t]");
+        let past = [secret("t", "token-3"), secret("t", &large)];
+        let scrubber = shared.0.write(|state| state.past.extend(past)).unwrap();
+        assert_eq!(scrubber.mask_known("token-2, first value"), "token-2, [secret:a]");
+    }
+
+    #[test]
     fn a_secret_that_comes_back_is_no_longer_past() {
         let (source, shared) = scene();
         for value in ["second value", "first value"] {
