@@ -156,6 +156,7 @@ impl fmt::Debug for LiveScrubber {
 
 #[cfg(test)]
 mod tests {
+    use super::super::finder::MOST_BYTES;
     use super::*;
     use std::sync::Mutex;
 
@@ -243,7 +244,7 @@ mod tests {
     #[test]
     fn too_large_secrets_are_an_error_each_time_and_not_left_out() {
         let (source, shared) = scene();
-        let large = "a-".repeat(17 << 20);
+        let large = "a-".repeat(MOST_BYTES / 2 + 1);
         source.set(&[("large", &large)]);
         for _ in 0..2 {
             assert!(shared.refreshed().unwrap_err().contains("too large"));
@@ -259,7 +260,7 @@ mod tests {
     #[test]
     fn what_was_learned_may_be_too_large_though_the_source_is_not() {
         let (_, shared) = scene();
-        let large = SecretValue::new("a-".repeat(17 << 20));
+        let large = SecretValue::new("a-".repeat(MOST_BYTES / 2 + 1));
         shared.learn("t", &SecretValue::new("a-token-at-run-time".into())).unwrap();
         let problem = shared.learn("large", &large).unwrap_err();
         assert!(problem.starts_with("what was obtained for `large` is too large"), "{problem}");
@@ -271,7 +272,7 @@ mod tests {
     #[test]
     fn the_older_half_of_what_is_past_makes_room_for_the_rest() {
         let (_, shared) = scene();
-        let large = "a-".repeat(17 << 20);
+        let large = "a-".repeat(MOST_BYTES / 2 + 1);
         let past = [secret("t", &large), secret("t", "token-1"), secret("t", "token-2")];
         let scrubber = shared.0.write(|state| state.past.extend(past)).unwrap();
         assert_eq!(scrubber.mask_known("token-1, token-2"), "token-1, [secret:t]");

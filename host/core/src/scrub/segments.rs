@@ -91,8 +91,8 @@ impl Segments {
         }
         self.looked = self.kept.len();
         let hold = hold(&self.kept, false);
-        if hold > self.shown {
-            out.push_str(&self.kept[self.shown..hold]);
+        if let Some(more) = self.kept.get(self.shown..hold) {
+            out.push_str(more);
             self.shown = hold;
         }
         out
@@ -141,10 +141,7 @@ impl Segments {
         {
             return true;
         }
-        self.lines > 1
-            && segment.len() < LONGEST_DATA
-            && segment.lines().any(is_data)
-            && !line.is_empty()
+        segment.len() < LONGEST_DATA && segment.lines().any(is_data) && !line.is_empty()
     }
 
     /// Where a line that is too long is divided.
