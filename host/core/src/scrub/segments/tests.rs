@@ -1,3 +1,5 @@
+//! Where a text is divided and what of it is held back, at each limit and one beside it.
+
 use super::*;
 
 const RANDOM: &str = "kT9vQ2xWn7LbR4sYd8ZpH3mF";
@@ -49,7 +51,7 @@ fn a_longer_line_is_divided_behind_the_last_separator_near_the_end() {
     assert_eq!(whole(&wide), wide, "not inside a character");
 }
 
-/// A value that is divided is not found: it would not be found in a text that comes in pieces.
+/// A line without a separator near its end is divided inside a value, which is not found then.
 #[test]
 fn a_value_at_the_division_is_found_if_the_line_is_short_enough() {
     for (opening, end) in [(8192 - 24, "[redacted:high-entropy]"), (8192 - 23, RANDOM)] {
