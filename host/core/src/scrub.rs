@@ -214,11 +214,11 @@ impl Scrubber {
             .and_then(|rest| rest.strip_prefix("=\""))
             .and_then(|rest| rest.strip_suffix('"'));
         match value {
-            Some(value) if value != text => {
+            Some(value) => {
                 tally.join(&with_key);
                 value.to_owned()
             }
-            Some(_) | None => masked,
+            None => masked,
         }
     }
 }

@@ -166,7 +166,6 @@ fn base32(bytes: &[u8], forms: &mut BTreeSet<String>) {
             held -= 5;
             encoded.push(char::from(ALPHABET[(bits >> held & 31) as usize]));
         }
-        bits &= (1 << held) - 1;
     }
     if held > 0 {
         encoded.push(char::from(ALPHABET[(bits << (5 - held) & 31) as usize]));
@@ -232,12 +231,134 @@ mod tests {
 
     #[test]
     fn base32_is_that_of_rfc_4648_without_padding() {
-        for (text, expect) in
-            [("f", "MY"), ("fo", "MZXQ"), ("foob", "MZXW6YQ"), ("foobar", "MZXW6YTBOI")]
-        {
+        for (text, expect) in [
+            ("f", "MY"),
+            ("fo", "MZXQ"),
+            ("foob", "MZXW6YQ"),
+            ("fooba", "MZXW6YTB"),
+            ("foobar", "MZXW6YTBOI"),
+        ] {
             let mut forms = BTreeSet::new();
             base32(text.as_bytes(), &mut forms);
             assert_eq!(forms, [expect.to_owned(), expect.to_lowercase()].into(), "{text}");
         }
+    }
+
+    /// Every form of a value with something of each kind in it.
+    #[test]
+    fn a_value_has_these_forms() {
+        let forms = forms("aZ<'\"/= ü");
+        for form in [
+            r#"aZ<'"/= ü"#,
+            r#"aZ<'\"/= ü"#,
+            r#"aZ<'\"\/= ü"#,
+            r#"ü =/"'<Za"#,
+            r#"nM<'"/= ü"#,
+            r#"aZ<'"\/= ü"#,
+            r#"aZ<'\''"/= ü"#,
+            r#"aZ<'"'"'"/= ü"#,
+            r#"aZ<''"/= ü"#,
+            r#"aZ&lt;&#39;&quot;/= ü"#,
+            r#"aZ&lt;&#x27;&#34;/= ü"#,
+            r#"aZ&lt;&apos;"/= ü"#,
+            r#"aZ&lt;'&quot;/= ü"#,
+            r#"aZ&lt;'"/= ü"#,
+            "aZ%3C%27%22%2F%3D%20%C3%BC",
+            "aZ%3c%27%22%2f%3d%20%c3%bc",
+            "aZ%3C%27%22%2F%3D+%C3%BC",
+            "aZ%253C%2527%2522%252F%253D%2520%25C3%25BC",
+            "aZ%3C'%22%2F%3D%20%C3%BC",
+            "aZ%3C%27%22/%3D%20%C3%BC",
+            "aZ%3C'%22/=%20%C3%BC",
+            "&#97;&#90;&#60;&#39;&#34;&#47;&#61;&#32;&#252;",
+            "&#097;&#090;&#060;&#039;&#034;&#047;&#061;&#032;&#252;",
+            "&#x61;&#x5a;&#x3c;&#x27;&#x22;&#x2f;&#x3d;&#x20;&#xfc;",
+            "&#x61;&#x5A;&#x3C;&#x27;&#x22;&#x2F;&#x3D;&#x20;&#xFC;",
+            "&#x0061;&#x005a;&#x003c;&#x0027;&#x0022;&#x002f;&#x003d;&#x0020;&#x00fc;",
+            "&#x0061;&#x005A;&#x003C;&#x0027;&#x0022;&#x002F;&#x003D;&#x0020;&#x00FC;",
+            r"\u{61}\u{5a}\u{3c}\u{27}\u{22}\u{2f}\u{3d}\u{20}\u{fc}",
+            r"\u0061\u005a\u003c\u0027\u0022\u002f\u003d\u0020\u00fc",
+            r"\u0061\u005A\u003C\u0027\u0022\u002F\u003D\u0020\u00FC",
+            r"aZ\u003c\u0027\u0022\u002f=\u0020\u00fc",
+            "aZ<'\"/=3D =C3=BC",
+            r#"aZ<'"/\x3d \xc3\xbc"#,
+            "615a3c27222f3d20c3bc",
+            "615A3C27222F3D20C3BC",
+            "61:5a:3c:27:22:2f:3d:20:c3:bc",
+            "61-5A-3C-27-22-2F-3D-20-C3-BC",
+            "61,5a,3c,27,22,2f,3d,20,c3,bc",
+            r"\x61\x5a\x3c\x27\x22\x2f\x3d\x20\xc3\xbc",
+            "%61%5a%3c%27%22%2f%3d%20%c3%bc",
+            "0x61,0x5a,0x3c,0x27,0x22,0x2f,0x3d,0x20,0xc3,0xbc",
+            "=61=5A=3C=27=22=2F=3D=20=C3=BC",
+            "97,90,60,39,34,47,61,32,195,188",
+            "97 90 60 39 34 47 61 32 195 188",
+            "97, 90, 60, 39, 34, 47, 61, 32, 195, 188",
+            "YVo8JyIvPSDDvA==",
+            "YVo8JyIvPSDDvA",
+            // Behind one byte and behind two.
+            "FaPCciLz0gw7",
+            "hWjwnIi89IMO8",
+            "MFNDYJZCF46SBQ54",
+        ] {
+            assert!(forms.contains(form), "{form} is none of {forms:#?}");
+        }
+    }
+
+    /// The forms of a value are those by which any text with it is recognised.
+    #[test]
+    fn base64_inside_a_longer_text_is_found_wherever_its_groups_begin() {
+        for value in ["secret", "secrets", "secrets!", "secrets!!"] {
+            let forms = forms(value);
+            for before in ["", "a", "ab", "abc"] {
+                for after in ["", "x", "xy", "xyz"] {
+                    let encoded = STANDARD.encode(format!("{before}{value}{after}"));
+                    let found = forms.iter().filter(|form| encoded.contains(form.as_str()));
+                    let longest = found.map(String::len).max().unwrap_or(0);
+                    // All but the characters that depend on a neighbour.
+                    let own = (before.len() * 8).div_ceil(6)..(before.len() + value.len()) * 8 / 6;
+                    assert!(longest >= own.len(), "{value} in {encoded}: {longest}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_has_forms_from_six_characters_on() {
+        assert!(forms("12345").is_empty());
+        assert!(forms("üüüüü").is_empty());
+        assert!(forms("123456").contains("123456"));
+        assert!(forms("üüüüüü").contains("üüüüüü"));
+        assert!(forms("123456").iter().all(|form| form.chars().count() >= 6));
+    }
+
+    #[test]
+    fn a_line_is_a_form_of_its_own_from_sixteen_characters_on() {
+        let text = "first line of it\n  fifteen of them \nüüüüüüüüüüüüüüüü\n-----BEGIN KEY-----\n";
+        let forms = forms(text);
+        assert!(forms.contains("first line of it"));
+        assert!(forms.contains(&"ü".repeat(16)));
+        assert!(!forms.contains("fifteen of them"));
+        assert!(!forms.contains("-----BEGIN KEY-----"));
+    }
+
+    #[test]
+    fn a_long_value_is_encoded_in_pieces_and_a_longer_one_not() {
+        let hexadecimal = |length: usize| "61".repeat(length);
+        let has =
+            |length: usize, piece: usize| forms(&"a".repeat(length)).contains(&hexadecimal(piece));
+        assert!(has(4096, 4096) && !has(4096, 48));
+        assert!(has(4097, 48) && !has(4097, 4097));
+        // What is left behind the last whole piece, unless it is too short to be searched for.
+        assert!(has(48 * 86 + 3, 3) && !has(48 * 86 + 2, 2));
+        assert!(has(65_536, 48) && !has(65_537, 48));
+        assert_eq!(forms(&"a".repeat(65_537)).len(), 1);
+    }
+
+    #[test]
+    fn thirteen_on_is_a_letter_of_the_same_case() {
+        let turned: String = "amnzAMNZ 5ü".chars().map(thirteen_on).collect();
+        assert_eq!(turned, "nzamNZAM 5ü");
+        assert_eq!(path_in_url("/a b/ü~-._"), "/a%20b/%C3%BC~-._");
     }
 }

@@ -218,4 +218,169 @@ mod tests {
         assert!((bits_per_byte(b"abcd") - 2.0).abs() < 1e-9);
         assert!(bits_per_byte(b"aaaa").abs() < 1e-9);
     }
+
+    const RANDOM: &str = "kT9vQ2xWn7LbR4sYd8ZpH3mF";
+
+    #[test]
+    fn a_word_is_random_from_a_length_to_a_length() {
+        check(&RANDOM[1..], &[]);
+        check(&format!("{}==", &RANDOM[2..]), &[&format!("{}==", &RANDOM[2..])]);
+        check(&format!("{}=", &RANDOM[2..]), &[]);
+        check(&format!("{RANDOM}==="), &[&format!("{RANDOM}==")]);
+        let longest = RANDOM.repeat(5);
+        check(&longest, &[&longest]);
+        check(&format!("{longest}k"), &[]);
+        check(&format!("{RANDOM} {RANDOM},{RANDOM}"), &[RANDOM; 3]);
+        check("", &[]);
+    }
+
+    #[test]
+    fn what_stands_beside_a_word_makes_it_a_part_of_something() {
+        for text in [
+            "(•)",
+            "[•]",
+            "{•}",
+            "<•>",
+            "\"•\"",
+            "'•'",
+            "`•`",
+            "=•,",
+            ":•;",
+            "|•|",
+            "!•?",
+            "•.",
+            "•. Next",
+            "•.\n",
+            "a•\n",
+            "? •&",
+        ] {
+            let text = text.replace("a•", "•").replace('•', RANDOM);
+            check(&text, &[RANDOM]);
+        }
+        for text in [
+            ".•",
+            "@•",
+            "~•",
+            "%•",
+            "#•",
+            "$•",
+            "\\•",
+            "*•",
+            "ü•",
+            "•@",
+            "•~",
+            "•%",
+            "•#",
+            "•$",
+            "•\\",
+            "•*",
+            "•ü",
+            "•.x",
+            "•..",
+            "•(",
+            "•:",
+            "•!",
+            "•[",
+            "•% of it",
+            "•* and",
+        ] {
+            check(&text.replace('•', RANDOM), &[]);
+        }
+    }
+
+    #[test]
+    fn what_stands_before_a_word_on_its_line_says_that_it_is_public() {
+        for text in ["sha1 •", "MD5: •", "h1:•", "x\ncommit •", "https://•", "https://a/?b=•"]
+        {
+            check(&text.replace('•', RANDOM), &[]);
+        }
+        for text in ["data:text/plain,•", "/a:•", "x\n/a:•", "x \"/a:•", "see (/a:•", "x\t/a:•"]
+        {
+            check(&text.replace('•', RANDOM), &[]);
+        }
+        for text in ["sha1\n•", "https://a •", "/a:\n•", "\n•", "/a: •", "x/a:•", "xdata:•"]
+        {
+            check(&text.replace('•', RANDOM), &[RANDOM]);
+        }
+        let after = |spaces: usize| format!("sha1{}{RANDOM}", " ".repeat(spaces));
+        check(&after(60), &[]);
+        check(&after(61), &[RANDOM]);
+    }
+
+    #[test]
+    fn a_name_has_few_letters_of_a_kind() {
+        // Two of each, then one of a kind.
+        for random in ["AbCd1e2f", "aBcDe1f2", "AB1a2b3c"] {
+            assert!(!is_named(random), "{random}");
+        }
+        for named in ["AbCd1efg", "Abcd1e2f", "AB1C2DaE", "1a2b3c", "ABCDEF", "abcdef", "A1B2C3"] {
+            assert!(is_named(named), "{named}");
+        }
+        for named in ["/aB1cD2eF3", "-aB1cD2eF3", "+aB1cD2eF3", "==/aB1cD2eF3", "MSG_aB1cD2eF3"] {
+            assert!(is_named(named), "{named}");
+        }
+        for named in ["sha256-aB1cD2", "SHA384-aB1cD2", "sha512-aB1cD2"] {
+            assert!(is_named(named), "{named}");
+        }
+        assert!(!is_named("sha999-aB1cD2"));
+        // Of eleven neighbours four are of different kinds, or five.
+        assert!(is_named("aaaaBBBB1122"[..].replace("1122", "11cc").as_str()));
+        assert!(is_named("aaaBBBB11cc2"));
+        assert!(!is_named("aaaBBB11cc2D"));
+        assert!(!is_named("aaBB11"), "two of five");
+    }
+
+    #[test]
+    fn most_pieces_of_a_path_are_words() {
+        for (path, expect) in [
+            ("Abc1/Def2/gH3iJ4", true),
+            ("Abc1/gH3iJ4/kL5mN6", false),
+            ("Abc1/Def2/gH3iJ4/kL5mN6", false),
+            ("Abc1/Def2/Ghi3/kL5mN6", true),
+            ("Abc1/Def2/Ghi3/gH3iJ4/kL5mN6", true),
+            ("Abc1_Def2-gH3iJ4", true),
+            ("Abc1+Def2+gH3iJ4", true),
+            ("Ab1/Cd2", false),
+        ] {
+            assert_eq!(is_named(path), expect, "{path}");
+        }
+        for word in ["", "aB", "1x", "word", "Word", "Word12", "WORD", "12345", "w"] {
+            assert!(is_word(word), "{word}");
+        }
+        for other in ["aB3", "wORd", "Word1x", "W0RD", "1abC", "12a45B"] {
+            assert!(!is_word(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn changes_are_the_share_of_neighbours_of_different_kinds() {
+        for (word, expect) in [
+            ("", 0.0),
+            ("a", 0.0),
+            ("ab", 0.0),
+            ("aB", 1.0),
+            ("A1", 1.0),
+            ("a1", 1.0),
+            ("a-", 1.0),
+            ("A-", 1.0),
+            ("1-", 1.0),
+            ("-_", 0.0),
+            ("azAZ09-+", 3.0 / 7.0),
+        ] {
+            assert!((changes(word) - expect).abs() < 1e-9, "{word}");
+        }
+    }
+
+    #[test]
+    fn a_word_of_few_letters_is_not_random() {
+        // Of thirteen different letters or fourteen.
+        let few = "aB1cD2eF3gH4i";
+        assert!(bits_per_byte(few.as_bytes()) < 3.8);
+        check(&few.repeat(2), &[]);
+        let more = format!("{few}J");
+        assert!(bits_per_byte(more.as_bytes()) > 3.8);
+        check(&more.repeat(2), &[&more.repeat(2)]);
+        assert!((bits_per_byte(b"aab") - 0.918_295_834).abs() < 1e-6);
+        assert!(bits_per_byte(b"").abs() < 1e-9);
+    }
 }

@@ -14,8 +14,9 @@ const LEAST_WITH_GAPS: usize = 8;
 /// Most bytes of one gap, an indented new line or a colour for example.
 const LONGEST_GAP: usize = 64;
 
-/// Most bytes of all forms together: the automaton takes about thirty times as much memory.
-const MOST_BYTES: usize = 32 << 20;
+/// Most bytes of all forms together, 32 MiB: the automaton takes about thirty times as much memory.
+/// Fewer in tests, where it takes seconds to wipe so large a secret.
+pub(super) const MOST_BYTES: usize = (if cfg!(test) { 4 } else { 32 }) << 20;
 
 /// What a value stands for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,13 +47,14 @@ pub(super) struct Finder {
     first: [bool; 256],
 }
 
+/// The error, without any value in it.
+pub(super) fn too_large() -> String {
+    "the known secrets are too large to be searched for; remove secrets that are files".to_owned()
+}
+
 impl Finder {
     /// The error, without any value in it, says that the values together are too large.
     pub(super) fn new(forms: HashMap<String, Value>) -> Result<Self, String> {
-        let too_large = || {
-            "the known secrets are too large to be searched for; remove secrets that are files"
-                .to_owned()
-        };
         if forms.keys().map(String::len).sum::<usize>() > MOST_BYTES {
             return Err(too_large());
         }
@@ -201,7 +203,7 @@ impl Cursor {
                 self.open.drain(..closed);
             }
             self.at += 1;
-            if finder.automaton.is_special(state) && finder.automaton.is_match(state) {
+            if finder.automaton.is_match(state) {
                 self.note(finder, state, note);
             }
         }
@@ -356,5 +358,95 @@ mod tests {
         assert_eq!(squeezed(links), "abcd\u{1b}]8;;e");
         assert_eq!(squeezed("a\0b\u{8}c\u{7f}d\u{61c}e\u{3164}f\u{e0041}g"), "abcdefg");
         assert_eq!(squeezed("=é\\x= \\"), "=é\\x=\\");
+        assert_eq!(squeezed("a=\r\nb\\\r\nc"), "abc");
+    }
+
+    /// Under each text: how many bytes are left out, when more may follow and at the end.
+    #[test]
+    fn what_is_left_out_may_depend_on_what_follows() {
+        let what = |text: &str, at_end: bool| match skipped(text.as_bytes(), at_end) {
+            Skip::Bytes(count) => count.to_string(),
+            Skip::Nothing => "none".to_owned(),
+            Skip::Unknown => "unknown".to_owned(),
+        };
+        let most = "1".repeat(31);
+        for (text, expect) in [
+            ("", " \t\n\r\0\u{1a}\u{1c}\u{7f}", "1"),
+            ("=", "\n", "2"),
+            ("=\r", "\n", "3"),
+            ("\\", "nrt\n", "2"),
+            ("\\\r", "\n", "3"),
+            ("\u{1b}[", "@m~", "3"),
+            ("\u{1b}[01;31", "mK", "8"),
+            ("\u{9b}31", "m", "5"),
+            (&format!("\u{1b}[{most}"), "m", "34"),
+            ("\u{1b}]8;;", "\u{7}", "6"),
+            ("\u{1b}]8;;\u{1b}", "\\", "7"),
+            ("\u{1b}]", "\u{9c}", "4"),
+            ("\u{9d}x", "\u{7}", "4"),
+            (&format!("\u{1b}]{most}"), "\u{7}", "34"),
+            ("", "\u{a0}\u{ad}\u{85}", "2"),
+            ("", "\u{200b}\u{feff}\u{2003}\u{202e}\u{3164}\u{61c}", "3"),
+            ("", "\u{e0041}", "4"),
+        ]
+        .map(|(start, ends, count)| (start.to_owned(), (ends, count)))
+        {
+            let (ends, count) = expect;
+            for last in ends.chars() {
+                let whole = format!("{text}{last}");
+                let count = match last {
+                    '\u{61c}' => "2",
+                    _ => count,
+                };
+                for (next, at_end) in [("", true), ("", false), ("x", false)] {
+                    assert_eq!(what(&format!("{whole}{next}"), at_end), count, "{whole:?}");
+                }
+            }
+            // Without its last character it is none at the end, and may become one otherwise.
+            if !text.is_empty() {
+                assert_eq!(what(&text, true), "none", "{text:?}");
+                assert_eq!(what(&text, false), "unknown", "{text:?}");
+            }
+        }
+        let more = "1".repeat(32);
+        for text in [
+            "x",
+            "é",
+            "日",
+            "😀",
+            "=x",
+            "=\rx",
+            "=3D",
+            "\\x",
+            "\\\rx",
+            "\\\\",
+            "\u{1b}M",
+            "\u{1b}\u{1b}",
+            &format!("\u{1b}[{more}"),
+            &format!("\u{1b}[{more}m"),
+            &format!("\u{9b}{more}"),
+            &format!("\u{1b}]{more}"),
+            &format!("\u{1b}]{more}\u{7}"),
+        ] {
+            assert_eq!(
+                (what(text, true), what(text, false)),
+                ("none".into(), "none".into()),
+                "{text:?}"
+            );
+        }
+        assert!(matches!(skipped(b"\x80", false), Skip::Nothing), "the middle of a character");
+        for text in ["=", "\\", "\u{1b}", "\u{1b}]8;;\u{1b}"] {
+            assert_eq!((what(text, true), what(text, false)), ("none".into(), "unknown".into()));
+        }
+    }
+
+    #[test]
+    fn only_what_may_be_left_out_is_looked_at() {
+        for byte in [0, 0x1b, b' ', b'=', b'\\', 0x7f, 0xc2, 0xe2, 0xf3] {
+            assert!(may_be_skipped(byte), "{byte}");
+        }
+        for byte in [b'!', b'a', b'~', 0x80, 0xc1] {
+            assert!(!may_be_skipped(byte), "{byte}");
+        }
     }
 }

@@ -199,11 +199,127 @@ mod tests {
             assert_eq!(is_more_than_masks(text, &guess, &found), expect, "{start} to {end}");
         };
         check(0, 3, true);
+        check(0, 4, true);
+        check(14, 22, true);
+        check(14, 33, true);
         check(4, 14, false);
         check(4, 22, true);
         check(4, 21, false);
         // One that would leave a part of a mask, on either side.
         check(6, 22, false);
         check(14, 30, false);
+    }
+
+    #[test]
+    fn masks_are_short_and_one_word() {
+        let text = |inside: usize| format!("[redacted:{}]", "x".repeat(inside));
+        assert_eq!(masks(&text(69)), [(0, 80)]);
+        assert!(masks(&text(70)).is_empty());
+        assert_eq!(masks("[x] [redacted [secret]"), [(14, 22)]);
+        assert!(masks("[secret").is_empty());
+    }
+
+    #[test]
+    fn a_block_is_open_behind_its_first_line_until_its_last() {
+        use Block::{None, Private, Public};
+        const KEY: &str = "-----BEGIN RSA PRIVATE KEY-----\n";
+        const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\n";
+        for (before, text, after) in [
+            (None, "some text\n", None),
+            (None, "-----\n", None),
+            (None, KEY, Private),
+            (None, CERTIFICATE, Public),
+            (Private, CERTIFICATE, Public),
+            (None, "x -----BEGIN PRIVATE KEY----- \r\nMIIE\n", Private),
+            (None, "-----BEGIN PRIVATE KEY----- is how it starts\n", None),
+            (Public, "-----BEGIN CERTIFICATE----- is how it starts\n", None),
+            (None, "-----BEGIN PRIVATE KEY\n", None),
+            (Private, "MIIE\nab+/12==\n", Private),
+            (Private, "MIIE\nand then\n", None),
+            (Private, "\n", None),
+            (Public, "MIIE\n", Public),
+            (Public, "and then\n", Public),
+            (None, "MIIE\n", None),
+            (Private, "-----END RSA PRIVATE KEY-----\n", None),
+            (Public, "MIIE\n-----END CERTIFICATE-----\n", None),
+            (None, "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n", None),
+            (None, "-----END CERTIFICATE-----\n-----BEGIN CERTIFICATE-----\n", Public),
+        ] {
+            assert_eq!(before.after(text), after, "{before:?} and {text:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_of_a_key_is_base64() {
+        for line in ["MIIE", " abYZ09+/==\r\n", "a"] {
+            assert!(is_key_line(line), "{line:?}");
+        }
+        for line in ["", " \n", "MI IE", "MIIE-", "naïve", "."] {
+            assert!(!is_key_line(line), "{line:?}");
+        }
+    }
+
+    fn guess(start: usize, end: usize, kind: &'static str, rank: Rank) -> Guess {
+        Guess { start, end, kind, rank }
+    }
+
+    #[test]
+    fn overlapping_guesses_become_one_of_the_kind_that_knows_best() {
+        use Rank::{Context, Entropy, Provider};
+        let check = |guesses: &[Guess], expect: &[(usize, usize, &str)]| {
+            let merged = merged(guesses.to_vec());
+            let is: Vec<_> = merged.iter().map(|one| (one.start, one.end, one.kind)).collect();
+            assert_eq!(is, expect);
+        };
+        let (first, second) = (guess(0, 4, "a", Context), guess(4, 8, "b", Context));
+        check(&[second.clone(), first.clone()], &[(0, 4, "a"), (4, 8, "b")]);
+        check(&[first.clone(), guess(3, 8, "b", Context)], &[(0, 8, "a")]);
+        check(&[first.clone(), guess(3, 8, "b", Provider)], &[(0, 8, "b")]);
+        check(&[first.clone(), guess(3, 8, "b", Entropy)], &[(0, 8, "a")]);
+        check(&[guess(0, 8, "a", Entropy), guess(2, 4, "b", Context)], &[(0, 8, "b")]);
+        check(&[first.clone(), guess(0, 2, "b", Provider)], &[(0, 4, "b")]);
+        check(&[guess(0, 5, "a", Provider), first, second], &[(0, 8, "a")]);
+        check(&[], &[]);
+    }
+
+    /// The text is shown up to `shown`, and no mask may begin before `hold`.
+    #[track_caller]
+    fn masked(text: &str, shown: usize, hold: usize, block: Block) -> String {
+        let (mut hits, mut out, mut tally) = (Hits::default(), String::new(), Tally::default());
+        RULES.add_hits(text, &mut hits);
+        mask(text, shown, || hold, &hits, block, &mut out, &mut tally);
+        assert_eq!(tally.redactions as usize, out.matches("[redacted:").count());
+        out
+    }
+
+    #[test]
+    fn what_was_shown_already_is_not_masked() {
+        const TEXT: &str = "password=hunter22 x";
+        let whole = "password=[redacted:password] x";
+        assert_eq!(masked(TEXT, 0, 0, Block::None), whole);
+        assert_eq!(masked(TEXT, 9, 9, Block::None), whole[9..]);
+        assert_eq!(masked(TEXT, 0, 12, Block::None), "password=hun[redacted:password] x");
+        assert_eq!(masked(TEXT, 12, 12, Block::None), "[redacted:password] x");
+        assert_eq!(masked(TEXT, 0, 16, Block::None), "password=hunter2[redacted:password] x");
+        assert_eq!(masked(TEXT, 0, 17, Block::None), TEXT);
+        assert_eq!(masked(TEXT, 18, 18, Block::None), "x");
+        assert_eq!(masked("plain words", 6, 6, Block::None), "words");
+    }
+
+    #[test]
+    fn a_block_says_whether_its_lines_are_secret() {
+        const LINE: &str = "  kT9vQ2xWn7LbR4sYd8ZpH3mF \n";
+        const RANDOM: &str = "  [redacted:high-entropy] \n";
+        assert_eq!(masked(LINE, 0, 0, Block::None), RANDOM);
+        assert_eq!(masked(LINE, 0, 0, Block::Public), LINE);
+        assert_eq!(masked(LINE, 0, 0, Block::Private), "  [redacted:private-key] \n");
+        assert_eq!(masked("short\n", 0, 0, Block::Private), "[redacted:private-key]\n");
+        assert_eq!(masked("two words\n", 0, 0, Block::Private), "two words\n");
+        let (public, private) = ("x password=hunter22 y\n", "x password=[redacted:password] y\n");
+        assert_eq!(masked(public, 0, 0, Block::Public), private);
+        assert_eq!(masked(public, 0, 0, Block::Private), private);
+        // One on a single line, with its line ends written as escapes.
+        let line = format!("-----BEGIN CERTIFICATE-----\\n,{}", LINE.trim());
+        assert_eq!(masked(&line, 0, 0, Block::None), line);
     }
 }

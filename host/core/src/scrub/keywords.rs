@@ -164,7 +164,7 @@ fn assignment(text: &str, captures: &Captures<'_>) -> Option<&'static str> {
 fn kind(key: &str) -> &'static str {
     let key = key.to_ascii_lowercase();
     match key.as_str() {
-        _ if key.starts_with("pass") || key == "pwd" => "password",
+        _ if key.contains("pass") || key == "pwd" => "password",
         _ if key.starts_with("api") => "api-key",
         _ if key.starts_with("auth") => "authorization",
         "token" => "token",
@@ -194,7 +194,7 @@ fn is_credential(value: &str, is_password: bool, is_literal: bool) -> bool {
     if digits + symbols == 0 || is_date_or_version(value) {
         return false;
     }
-    (is_password && is_literal) || symbols > 0 || !is_words(value)
+    (is_password && is_literal) || !is_words(value)
 }
 
 fn is_placeholder(value: &str) -> bool {
@@ -260,5 +260,176 @@ mod tests {
         check("postgres://ada:[redacted:password]@db.example/x", false);
         check("Authorization: Bearer a1B2c3D4e5F6g7H8", true);
         check("Authorization: Bearer some-long-name-here", false);
+    }
+
+    #[track_caller]
+    fn found(text: &str) -> Vec<(&str, &'static str)> {
+        let mut guesses = Vec::new();
+        find(text, &mut guesses);
+        guesses.iter().map(|guess| (&text[guess.start..guess.end], guess.kind)).collect()
+    }
+
+    #[test]
+    fn the_name_says_what_kind_it_is() {
+        for (name, kind) in [
+            ("password", "password"),
+            ("passphrase", "password"),
+            ("PWD", "password"),
+            ("db_pass", "password"),
+            ("rootpass", "password"),
+            ("api_key", "api-key"),
+            ("apikey", "api-key"),
+            ("auth", "authorization"),
+            ("auth_token", "token"),
+            ("Authorization", "authorization"),
+            ("token", "token"),
+            ("token_value", "token"),
+            ("client_secret", "secret"),
+            ("private_key", "secret"),
+            ("credentials", "secret"),
+        ] {
+            assert_eq!(found(&format!("{name}=a1b2c3d4")), [("a1b2c3d4", kind)], "{name}");
+        }
+        assert!(found("max_token=a1b2c3d4 pagetoken=a1b2c3d4 name=a1b2c3d4").is_empty());
+    }
+
+    #[test]
+    fn a_weak_password_is_one_however_the_word_is_shortened() {
+        for name in ["PASSWORD", "DB_PASS", "SMTP-PASS", "userpass", "pass", "passwd", "pwd"] {
+            let text = format!("{name}=hunter22");
+            assert_eq!(found(&text), [("hunter22", "password")], "{name}");
+        }
+    }
+
+    #[test]
+    fn what_stands_for_a_password_in_a_url_stays() {
+        for value in ["pass", "password", "PW", "pwd", "secret", "token", "changeme", "[x", "ab"] {
+            assert!(found(&format!("ftp://me:{value}@host")).is_empty(), "{value}");
+        }
+        for value in ["abc", "passw", "hunter"] {
+            let text = format!("ftp://me:{value}@host");
+            assert_eq!(found(&text), [(value, "password")]);
+        }
+    }
+
+    #[test]
+    fn a_scheme_is_followed_by_what_is_no_word() {
+        for value in ["abcdefghijklmnop=", "some-name-that1234", "abcdefghijklmn12345"] {
+            assert_eq!(found(&format!("Bearer {value}")), [(value, "authorization")]);
+        }
+        for value in [
+            "abcdefghijklmnopq",
+            "some-name-that-123",
+            "some-long-example-1234=",
+            "a1b2c3d4e5f6g7h",
+        ] {
+            assert!(found(&format!("Bearer {value}")).is_empty(), "{value}");
+        }
+    }
+
+    #[test]
+    fn only_a_password_may_be_a_name_with_digits() {
+        for (text, is_password) in [
+            ("--password load_token_v2 x", true),
+            ("--token load_token_v2 x", false),
+            ("<password>load_token_v2<", true),
+            ("<token>load_token_v2<", false),
+            ("mysql -pload_token_v2 x", true),
+            ("password=load_token_v2", true),
+            ("f(password=load_token_v2)", false),
+            ("f(password=load_token_v2, x)", false),
+            ("password='load_token_v2'", true),
+            ("password = load_token_v2", false),
+            ("password: load_token_v2", false),
+            ("password==load_token_v2", false),
+            ("token=load_token_v2", false),
+        ] {
+            assert_eq!(!found(text).is_empty(), is_password, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_call_or_an_index_is_no_value_unless_it_is_quoted() {
+        for after in ["(x)", "[x]", "<x>", "{x}", "`x`"] {
+            assert!(found(&format!("password=a1b2c3d4{after}")).is_empty(), "{after}");
+            let quoted = format!("password='a1b2c3d4{after}'");
+            assert_eq!(found(&quoted), [(format!("a1b2c3d4{after}").as_str(), "password")]);
+        }
+        assert_eq!(found("password=a1b2c3d4)"), [("a1b2c3d4", "password")]);
+    }
+
+    #[test]
+    fn the_rest_of_a_value_is_masked_with_it() {
+        assert_eq!(remainder("&x' y", Some("'")), 2);
+        assert_eq!(remainder("&x y", Some("'")), 0);
+        assert_eq!(remainder("&x\n'", Some("'")), 0);
+        assert_eq!(remainder("'", Some("'")), 0);
+        assert_eq!(remainder("&x y", None), 2);
+        assert_eq!(remainder("&x,y", None), 2);
+        assert_eq!(remainder("&x\"y", None), 2);
+        assert_eq!(remainder("&x=1", None), 0);
+        assert_eq!(remainder("(x y", None), 0);
+        assert_eq!(remainder("", None), 0);
+        for (length, expect) in [(200, 200), (201, 0)] {
+            let quoted = format!("{}'", "x".repeat(length));
+            assert_eq!(remainder(&quoted, Some("'")), expect);
+            assert_eq!(
+                remainder(&format!("&{}", &quoted[2..]), None),
+                if expect == 0 { 200 } else { 199 }
+            );
+        }
+        let open = format!("&{}", "x".repeat(199));
+        assert_eq!(remainder(&open, None), 200);
+        assert_eq!(remainder(&format!("{open}x"), None), 0);
+        assert_eq!(found("password=a1b2c3d4&e5 x"), [("a1b2c3d4&e5", "password")]);
+    }
+
+    #[test]
+    fn a_value_has_eight_characters_and_more_than_letters() {
+        // As a password where only a value can stand, as one elsewhere, and as something else.
+        for (value, expect) in [
+            ("hunter2", [false, false, false]),
+            ("hunter22", [true, false, false]),
+            ("hunter2.", [false, false, false]),
+            ("hünter22", [true, false, false]),
+            ("hunter22?!.:", [true, false, false]),
+            ("abcdefgh", [false, false, false]),
+            ("abc+efgh", [true, true, true]),
+            ("a1!bcdef", [true, true, true]),
+            ("a1b2c3d4", [true, true, true]),
+            ("12345678", [true, true, false]),
+            ("1234567+", [false, false, false]),
+            ("1234-678", [false, false, false]),
+            ("1.2-rc3x", [false, false, false]),
+            ("/a1b2c3d", [false, false, false]),
+            ("~a1b2c3d", [false, false, false]),
+            ("sha256a1b2", [false, false, false]),
+            ("sha512a1b2", [false, false, false]),
+            ("sha384a1b2", [true, true, true]),
+            ("a1b2://c3", [false, false, false]),
+            ("TODOa1b2", [false, false, false]),
+        ] {
+            let is = [(true, true), (true, false), (false, true)]
+                .map(|(is_password, is_literal)| is_credential(value, is_password, is_literal));
+            assert_eq!(is, expect, "{value}");
+        }
+    }
+
+    #[test]
+    fn names_dates_and_versions_are_told_from_values() {
+        for words in ["abc123", "12345-abc", "a.b_c-d:e/f", "abCdefgh", "abcdefghIj", "wordWord"] {
+            assert!(is_words(words), "{words}");
+        }
+        for other in ["abc1234", "123456-abc", "abcDef1g", "abCdEfg", "abC", "ab+c", "a1b"] {
+            assert!(!is_words(other), "{other}");
+        }
+        for date in ["1-2", "2024-01-02", "1234:5x", "v1.2", "vv12.3", "10:20"] {
+            assert!(is_date_or_version(date), "{date}");
+        }
+        for other in
+            ["12345-6", ".1", ":1", "v-1", "v", "", "2024x1", "2024-x", "2024-", "2024", "1_2"]
+        {
+            assert!(!is_date_or_version(other), "{other}");
+        }
     }
 }

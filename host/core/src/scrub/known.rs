@@ -2,7 +2,7 @@
 //! Nothing is guessed here, and a text that comes in pieces gives what the whole would.
 
 use super::encodings::{forms, path_in_url};
-use super::finder::{Cursor, Finder, Reading, Value};
+use super::finder::{Cursor, Finder, MOST_BYTES, Reading, Value, too_large};
 use super::{KnownSecret, PathMapping, Tally};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -25,6 +25,10 @@ impl Known {
                 Some(name) => format!("secret:{name}"),
                 None => "secret".to_owned(),
             };
+            // Its forms need not be made to know that.
+            if secret.value.expose().len() > MOST_BYTES {
+                return Err(too_large());
+            }
             for form in forms(secret.value.expose().trim()) {
                 values.entry(form).or_insert(Value::Secret(masks.len()));
             }

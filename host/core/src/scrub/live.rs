@@ -96,11 +96,15 @@ impl LiveScrubber {
                 return Ok(());
             }
         }
+        let too_large =
+            || format!("what was obtained for `{name}` is too large to be searched for");
+        // Others need not make room for what has none in the end.
+        Scrubber::new(std::slice::from_ref(&learned), &[]).map_err(|_| too_large())?;
         self.0.write(|state| state.past.push_back(learned.clone()))?;
         // Room may have been made until nothing was left of it.
         match holds(&self.0.read().past, &learned) {
             true => Ok(()),
-            false => Err(format!("what was obtained for `{name}` is too large to be searched for")),
+            false => Err(too_large()),
         }
     }
 }
@@ -152,6 +156,7 @@ impl fmt::Debug for LiveScrubber {
 
 #[cfg(test)]
 mod tests {
+    use super::super::finder::MOST_BYTES;
     use super::*;
     use std::sync::Mutex;
 
@@ -239,7 +244,7 @@ mod tests {
     #[test]
     fn too_large_secrets_are_an_error_each_time_and_not_left_out() {
         let (source, shared) = scene();
-        let large = "a-".repeat(17 << 20);
+        let large = "a-".repeat(MOST_BYTES / 2 + 1);
         source.set(&[("large", &large)]);
         for _ in 0..2 {
             assert!(shared.refreshed().unwrap_err().contains("too large"));
@@ -249,5 +254,60 @@ mod tests {
         source.set(&[("a", "second value")]);
         assert_eq!(shared.refreshed().unwrap().mask_known("second value"), "[secret:a]");
         shared.learn("t", &token).unwrap();
+    }
+
+    /// There is room for nothing beside a value that is too large, and none for it either.
+    #[test]
+    fn what_was_learned_may_be_too_large_though_the_source_is_not() {
+        let (_, shared) = scene();
+        let large = SecretValue::new("a-".repeat(MOST_BYTES / 2 + 1));
+        shared.learn("t", &SecretValue::new("a-token-at-run-time".into())).unwrap();
+        let problem = shared.learn("large", &large).unwrap_err();
+        assert!(problem.starts_with("what was obtained for `large` is too large"), "{problem}");
+        assert_eq!(shared.current().mask_known("first value"), "[secret:a]");
+        let masked = shared.current().mask_known("a-token-at-run-time");
+        assert_eq!(masked, "[secret:t]", "it makes no room by forgetting others");
+    }
+
+    #[test]
+    fn the_older_half_of_what_is_past_makes_room_for_the_rest() {
+        let (_, shared) = scene();
+        let large = "a-".repeat(MOST_BYTES / 2 + 1);
+        let past = [secret("t", &large), secret("t", "token-1"), secret("t", "token-2")];
+        let scrubber = shared.0.write(|state| state.past.extend(past)).unwrap();
+        assert_eq!(scrubber.mask_known("token-1, token-2"), "token-1, [secret:t]");
+        let past = [secret("t", "token-3"), secret("t", &large)];
+        let scrubber = shared.0.write(|state| state.past.extend(past)).unwrap();
+        assert_eq!(scrubber.mask_known("token-2, first value"), "token-2, [secret:a]");
+    }
+
+    #[test]
+    fn a_secret_that_comes_back_is_no_longer_past() {
+        let (source, shared) = scene();
+        for value in ["second value", "first value"] {
+            source.set(&[("a", value)]);
+            shared.refreshed().unwrap();
+        }
+        let state = shared.0.read();
+        let values = |all: &mut dyn Iterator<Item = &KnownSecret>| -> Vec<String> {
+            all.map(|secret| secret.value.expose().to_owned()).collect()
+        };
+        assert_eq!(values(&mut state.present.iter()), ["first value"]);
+        assert_eq!(values(&mut state.past.iter()), ["second value"]);
+    }
+
+    #[test]
+    fn a_value_is_learned_once_under_each_name() {
+        let shared = LiveScrubber::fixed(vec![secret("a", "always there")], Vec::new()).unwrap();
+        let learn = |name: &str, value: &str| {
+            shared.learn(name, &SecretValue::new(value.into())).unwrap();
+            shared.0.read().past.len()
+        };
+        assert_eq!(learn("a", "always there"), 0);
+        assert_eq!(learn("t", "first token"), 1);
+        assert_eq!(learn("t", "first token"), 1);
+        assert_eq!(learn("t", "second token"), 2);
+        assert_eq!(learn("b", "always there"), 3);
+        assert_eq!(format!("{shared:?}"), "LiveScrubber(…)");
     }
 }

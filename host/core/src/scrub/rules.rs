@@ -188,13 +188,10 @@ impl Rules {
         }
     }
 
-    /// Tells where keywords are, start and end, that announce a value behind them.
+    /// Tells where keywords are, start and end, and where the value is that they announce.
     pub(super) fn announcements(&self, text: &str, mut tell: impl FnMut(usize, usize, Reach)) {
         for found in self.finder.find_overlapping_iter(text) {
-            let reach = self.keywords[found.pattern().as_usize()].reach;
-            if reach > Reach::Word {
-                tell(found.start(), found.end(), reach);
-            }
+            tell(found.start(), found.end(), self.keywords[found.pattern().as_usize()].reach);
         }
     }
 
@@ -253,7 +250,7 @@ impl Rule {
                     ["sha1", "sha256", "sha512", "md5", "checksum", "digest", "integrity"]
                         .iter()
                         .any(|word| lower.contains(word));
-                has_digit(value) && !is_words(value) && !is_hash && !super::entropy::is_named(value)
+                !is_words(value) && !is_hash && !super::entropy::is_named(value)
             }
             // A random part of some length, with a digit in it: names of styles and branches have
             // none.
@@ -314,5 +311,75 @@ mod tests {
     fn rules_widen_what_ends_a_value() {
         let widened = RULES.rules.iter().filter(|rule| rule.entry.regex.contains(ENDS.0)).count();
         assert!(widened > 100, "{widened}: the end of gitleaks' rules is written in another way");
+    }
+
+    fn found(text: &str) -> Vec<(&str, &'static str)> {
+        let (mut hits, mut guesses) = (Hits::default(), Vec::new());
+        RULES.add_hits(text, &mut hits);
+        RULES.find(text, &hits, &mut guesses);
+        guesses.iter().map(|guess| (&text[guess.start..guess.end], guess.kind)).collect()
+    }
+
+    #[test]
+    fn the_most_general_rule_finds_what_looks_random_and_is_no_digest() {
+        let value = "aB3dE5fG7hI9";
+        for text in ["creds = \"•\"", "my key: •\n", "access-token='•',", "x_auth => •"] {
+            let text = text.replace('•', value);
+            assert_eq!(found(&text), [(value, "generic-api-key")], "{text}");
+        }
+        for text in [
+            "noun = \"aB3dE5fG7hI9\"",
+            "creds = \"aB3aB3aB3aB3\"",
+            "creds = \"aBcDeFgHiJkL\"",
+            "creds = \"Ab12.Cd34.Ef56\"",
+            "creds = \"a1b2c3d4e5f6\"",
+            "key_checksum = \"aB3dE5fG7hI9\"",
+            "key-MD5: aB3dE5fG7hI9",
+        ] {
+            assert!(found(text).is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_rule_for_terraform_needs_no_random_value() {
+        let text = "administrator_login_password = \"correct-horse\"";
+        assert_eq!(found(text), [("correct-horse", "hashicorp-tf-password")]);
+    }
+
+    #[test]
+    fn a_key_that_begins_with_sk_has_a_long_part_with_a_digit() {
+        for (rest, is_key) in [
+            ("abcdefgh-abcdefghijk1", true),
+            ("abcdefgh_abcdefghijk1", true),
+            ("abcdefghi-abcdefghij1", false),
+            ("abcdefgh1-abcdefghijkl", false),
+            ("abcdefghijklmnopqrstuv", false),
+        ] {
+            let text = format!("sk-{rest}");
+            assert_eq!(!found(&text).is_empty(), is_key, "{text}");
+        }
+    }
+
+    #[test]
+    fn characters_are_masked_as_a_whole_and_quotes_not_at_all() {
+        let value = "AKIAIOSFODNN7EXAMPLQ";
+        for text in ["«•»", "ü •ü", "'•'", "`•`"] {
+            let text = text.replace('•', value);
+            for (is, _) in found(&text) {
+                assert_eq!(is, value, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_text_calls_for_is_forgotten_with_it() {
+        let mut hits = Hits::default();
+        RULES.add_hits("a PASSWORD here", &mut hits);
+        RULES.add_hits("and nothing here", &mut hits);
+        assert!(hits.is_context && !hits.rules.is_empty());
+        hits.clear();
+        assert!(!hits.is_context && hits.rules.is_empty());
+        RULES.add_hits("ghp_", &mut hits);
+        assert!(!hits.is_context && !hits.rules.is_empty());
     }
 }

@@ -91,8 +91,8 @@ impl Segments {
         }
         self.looked = self.kept.len();
         let hold = hold(&self.kept, false);
-        if hold > self.shown {
-            out.push_str(&self.kept[self.shown..hold]);
+        if let Some(more) = self.kept.get(self.shown..hold) {
+            out.push_str(more);
             self.shown = hold;
         }
         out
@@ -102,10 +102,8 @@ impl Segments {
     pub(super) fn finish(&mut self, tally: &mut Tally) -> String {
         let mut out = String::new();
         let end = self.kept.len();
-        if end > 0 {
-            self.read_line(end);
-            self.end_segment(0, end, &mut out, tally);
-        }
+        self.read_line(end);
+        self.end_segment(0, end, &mut out, tally);
         *self = Self::default();
         out
     }
@@ -143,10 +141,7 @@ impl Segments {
         {
             return true;
         }
-        self.lines > 1
-            && segment.len() < LONGEST_DATA
-            && segment.lines().any(is_data)
-            && !line.is_empty()
+        segment.len() < LONGEST_DATA && segment.lines().any(is_data) && !line.is_empty()
     }
 
     /// Where a line that is too long is divided.
@@ -181,6 +176,11 @@ fn hold(text: &str, at_end: bool) -> usize {
     let bytes = text.as_bytes();
     let mut hold = remarkable(bytes, at_end);
     RULES.announcements(text, |start, end, reach| {
+        let needs_operator = match reach {
+            Reach::Word => return,
+            Reach::Operator => true,
+            Reach::Line => false,
+        };
         let word = bytes[..start]
             .iter()
             .rposition(|byte| !byte.is_ascii_graphic())
@@ -189,16 +189,11 @@ fn hold(text: &str, at_end: bool) -> usize {
             return;
         }
         let is_flag = bytes[word] == b'-';
-        let announces = match reach {
-            Reach::Word => false,
-            Reach::Line => true,
-            Reach::Operator => {
-                let after = &bytes[end..bytes.len().min(end + OPERATOR_WITHIN)];
-                is_flag
-                    || (!at_end && after.len() < OPERATOR_WITHIN)
-                    || after.iter().any(|byte| b"=:>\"|".contains(byte))
-            }
-        };
+        let after = &bytes[end..bytes.len().min(end + OPERATOR_WITHIN)];
+        let announces = !needs_operator
+            || is_flag
+            || (!at_end && after.len() < OPERATOR_WITHIN)
+            || after.iter().any(|byte| b"=:>\"|".contains(byte));
         if announces {
             hold = word;
         }
@@ -224,3 +219,6 @@ fn remarkable(bytes: &[u8], at_end: bool) -> usize {
     }
     bytes.len()
 }
+
+#[cfg(test)]
+mod tests;

@@ -336,4 +336,119 @@ mod tests {
             assert!(!shown.contains(&bytes), "{shown}");
         }
     }
+
+    /// The key is in every text of these, and what is written of them tells what else changed.
+    #[test]
+    fn every_text_of_an_entry_is_masked_and_nothing_else() {
+        let key = || KEY.to_owned();
+        let call = || ToolCall { id: CallId::new("c"), name: "n".into(), arguments: key() };
+        let asked = |preview| Entry::ApprovalAsked {
+            turn: turn(),
+            call_id: CallId::new("c"),
+            call: call(),
+            component: crate::id::ComponentId::new("p"),
+            impact: crate::tool::Impact::ReadOnly,
+            reason: key(),
+            scope: key(),
+            preview,
+        };
+        let decided = |decision| Entry::CallDecided {
+            turn: turn(),
+            call_id: CallId::new("c"),
+            decision,
+            by: crate::entry::DecidedBy::Policy,
+            rule: key(),
+            component: None,
+        };
+        let ended = |outcome| Entry::TurnEnded {
+            turn: turn(),
+            outcome,
+            usage: crate::message::Usage::default(),
+            dollars: None,
+        };
+        let contents = || {
+            vec![
+                Content::text(KEY),
+                Content::Thinking { text: key(), opaque: None },
+                Content::ToolCall { call: call() },
+                Content::Json { json: serde_json::json!({ KEY: [KEY, { "a": KEY }, 1.5, true] }) },
+                Content::Link { uri: key(), title: Some(key()), media_type: Some(key()) },
+                Content::Media { media_type: key(), data: Bytes(vec![0xff]), name: Some(key()) },
+            ]
+        };
+        let label = crate::message::Label::user();
+        let parts = || {
+            let result = Content::ToolResult {
+                call_id: CallId::new("c"),
+                content: contents(),
+                is_error: true,
+            };
+            vec![Part::new(result, label.clone()), Part::new(Content::text(KEY), label.clone())]
+        };
+        let difference = Preview::Difference { text: key(), digest: "d".into() };
+        let copy =
+            Preview::Copy { source: key(), destination: key(), bytes: 1, digest: "d".into() };
+        let message = Message { role: crate::message::Role::User, parts: parts() };
+        for entry in [
+            Entry::TurnStarted { turn: turn(), parts: parts(), key: None },
+            Entry::Steered { turn: turn(), parts: parts(), key: None },
+            Entry::Thinking { turn: turn(), text: key(), opaque: None },
+            Entry::Cited { turn: turn(), uri: key(), title: None },
+            Entry::CallReceived { turn: turn(), call: call(), parent: None },
+            asked(None),
+            asked(Some(difference)),
+            asked(Some(copy)),
+            asked(Some(Preview::Send { host: key(), bytes: 1 })),
+            asked(Some(Preview::Unknown { reason: key() })),
+            Entry::CallEdited { turn: turn(), call_id: CallId::new("c"), arguments: key() },
+            decided(Decision::Allow),
+            decided(Decision::Ask { reason: key() }),
+            decided(Decision::Deny { reason: key() }),
+            Entry::CallStarted {
+                turn: turn(),
+                call_id: CallId::new("c"),
+                component: crate::id::ComponentId::new("p"),
+                call: call(),
+            },
+            Entry::CallFinished {
+                turn: turn(),
+                call_id: CallId::new("c"),
+                output: ToolOutput { content: contents(), is_error: true },
+                label: label.clone(),
+            },
+            Entry::Notice { turn: turn(), text: key() },
+            ended(Outcome::BudgetReached { reason: key() }),
+            ended(Outcome::Repeating { reason: key() }),
+            ended(Outcome::Failed { reason: key() }),
+            ended(Outcome::Cancelled),
+        ] {
+            let expect = serde_json::to_string(&entry).unwrap().replace(KEY, "[secret:key]");
+            let masked = scrubber().known_entries([entry]);
+            assert_eq!(masked.len(), 1);
+            assert_eq!(serde_json::to_string(&masked[0]).unwrap(), expect);
+        }
+        let expect = serde_json::to_string(&message).unwrap().replace(KEY, "[secret:key]");
+        let masked = scrubber().known_message(message);
+        assert_eq!(serde_json::to_string(&masked).unwrap(), expect);
+    }
+
+    #[test]
+    fn a_number_of_a_result_may_be_a_secret() {
+        let value = SecretValue::new("483920".into());
+        let scrubber = Scrubber::new(&[KnownSecret { name: None, value }], &[]).unwrap();
+        let masked = scrubber.known_json(serde_json::json!([483920, 483921]));
+        assert_eq!(masked, serde_json::json!(["[secret]", 483921]));
+    }
+
+    #[test]
+    fn thoughts_and_answers_are_texts_of_their_own() {
+        let thinking =
+            |text: &str| Entry::Thinking { turn: turn(), text: text.into(), opaque: None };
+        let (first, last) = ("correct ho", "rse battery");
+        let apart = [text(first), thinking(last), text(first)];
+        assert_eq!(scrubber().known_entries(apart.clone()), apart);
+        let together = [thinking(first), thinking(last), text("!")];
+        let expect = [thinking(""), thinking("[secret:key]"), text("!")];
+        assert_eq!(scrubber().known_entries(together), expect);
+    }
 }

@@ -412,6 +412,10 @@ fn a_long_secret_costs_no_more_than_it_must() {
     assert_eq!(scrubber.scrub("3: line000000000777"), "3: [secret:FILE]");
 }
 
+mod content;
+mod gaps;
+mod held;
+mod masked;
 mod measures;
 
 #[test]

@@ -151,11 +151,11 @@ fn common_run(text: &str, form: &str) -> usize {
         .unwrap_or(0)
 }
 
-fn lines_of(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn lines_of(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter(|line| !line.starts_with('#') && !line.is_empty())
 }
 
-fn decoded(text: &str) -> String {
+pub(super) fn decoded(text: &str) -> String {
     String::from_utf8(STANDARD.decode(text).unwrap()).unwrap()
 }
 
@@ -224,9 +224,11 @@ fn sources() -> Vec<(PathBuf, String)> {
         collect(&root.join(directory), &mut files);
     }
     files.sort();
+    // Where this copy of the repository lies does not matter.
+    let within = |file: &Path| file.strip_prefix(&root).unwrap_or(file).to_owned();
     files
         .into_iter()
-        .filter_map(|file| fs::read_to_string(&file).ok().map(|text| (file, text)))
+        .filter_map(|file| fs::read_to_string(&file).ok().map(|text| (within(&file), text)))
         .collect()
 }
 
