@@ -205,6 +205,7 @@ mod tests {
     #[test]
     fn a_service_moves_its_token_to_no_other_host() {
         let door = door("https://db.example.com:8443/main");
+        assert_eq!(door.address(), "https://db.example.com:8443/main");
         let target = |named: Option<&str>| {
             door.target(named, "v3/pipeline").map(|target| target.url().to_string())
         };

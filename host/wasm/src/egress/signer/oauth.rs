@@ -424,3 +424,30 @@ impl std::fmt::Debug for Tokens {
         f.debug_struct("Tokens").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    /// Seconds that a token is used, at a time.
+    fn used(more: &Value, now_ms: u64) -> f64 {
+        let mut granted = json!({ "access_token": "a" });
+        granted.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        life(&serde_json::from_value(granted).unwrap(), now_ms).as_secs_f64()
+    }
+
+    #[test]
+    fn a_token_is_used_for_as_long_as_the_service_says_less_a_margin() {
+        assert!((used(&json!({ "expires_in": 3600 }), 0) - 3540.0).abs() < 1e-6);
+        assert!((used(&json!({ "expires_in": "100" }), 0) - 90.0).abs() < 1e-6);
+        assert!((used(&json!({ "expires_at": 1_100 }), 1_000_000) - 90.0).abs() < 1e-6);
+        assert!(used(&json!({ "expires_at": 900 }), 1_000_000).abs() < 1e-6, "it is over");
+        let unsaid = used(&json!({}), 1_000_000);
+        assert!((unsaid - 270.0).abs() < 1e-6);
+        // Without a clock nobody knows how far away a moment is.
+        assert!((used(&json!({ "expires_at": 1_100 }), 0) - unsaid).abs() < 1e-6);
+        let longest = LONGEST_LIFE.as_secs_f64() - 60.0;
+        assert!((used(&json!({ "expires_in": 1e9 }), 0) - longest).abs() < 1e-6);
+    }
+}

@@ -389,6 +389,25 @@ async fn a_refusal_says_where_it_wants_one_to_sign_in() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_as_long_as_may_be_is_read_whole() {
+    let empty = json!({ "access_token": "", "token_type": "Bearer" }).to_string().len();
+    for (length, fits) in [(256 << 10, true), ((256 << 10) + 1, false)] {
+        let long = "t".repeat(length - empty);
+        let service = Service::start(&[
+            ("/.well-known/oauth-protected-resource/mcp", 200, resource()),
+            ("/.well-known/oauth-authorization-server", 200, issuer(json!({}))),
+            ("/register", 201, json!({ "client_id": "c1" })),
+            ("/token", 200, json!({ "access_token": long, "token_type": "Bearer" })),
+        ]);
+        match (fits, service.sign_in(Wanted::default()).await.0) {
+            (true, Ok(authorized)) => assert_eq!(authorized.access.expose().len(), long.len()),
+            (false, Err(error)) => assert!(error.to_string().contains("256 KiB"), "{error}"),
+            (_, ended) => panic!("{length}: {}", ended.is_ok()),
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_the_host_posts_arrives_with_its_headers_and_the_status_comes_back() {
     let service = Service::start(&[("/v1/traces", 202, json!({}))]);
     let target = |path: &str| Target::parse(&format!("http://{}{path}", service.address)).unwrap();
@@ -407,6 +426,8 @@ async fn what_the_host_posts_arrives_with_its_headers_and_the_status_comes_back(
     {
         assert!(head.contains(line), "{line}: {head}");
     }
+    let shown = format!("{post:?}");
+    assert!(shown.starts_with("Post {") && !shown.contains("Bearer"), "{shown}");
     let lost = Post::to("telemetry", target("/lost"), "application/json").unwrap();
     assert_eq!(lost.send(&egress, Vec::new()).await.unwrap(), 404);
     // A secret goes only where it may.
