@@ -59,7 +59,7 @@ fn a_chat_that_is_open_says_so_and_goes_on_after_the_release() {
     chatting.types("say one").shows("everything is stopped");
     home.run(&["stop", "--release"]).code(0);
     std::thread::sleep(Duration::from_millis(250));
-    chatting.types("say two").shows("1 step").control('d');
+    chatting.types("say two").shows("1 step").shows("> ").control('d');
     chatting.ends_with(0);
 }
 
@@ -76,7 +76,7 @@ fn a_question_that_is_open_ends_and_the_next_line_is_no_answer() {
         chatting.shows("the turn ended, so there is nothing to answer").shows("> ");
         home.run(&["stop", "--release"]).code(0);
         std::thread::sleep(Duration::from_millis(250));
-        chatting.types("say two").shows("1 step").control('d');
+        chatting.types("say two").shows("1 step").shows("> ").control('d');
         chatting.ends_with(0);
     }
     assert!(!home.shared("a.txt").exists());
