@@ -53,10 +53,11 @@ impl AuditLog {
             })
             .await?;
         let Some(head) = self.head else { return Ok(()) };
-        // A transaction again, for its lock: whoever is here last writes the last row's hash. A
-        // crash before leaves the file behind the table, which is no alarm.
+        // A transaction again, for its lock: whoever is here last writes the last row's hash. One of
+        // its own, so that the row is stored. A crash before leaves the file behind the table, which
+        // is no alarm.
         self.database
-            .write("keep the head of the audit log", async move |connection| {
+            .write_alone("keep the head of the audit log", async move |connection| {
                 if let Some(last) = last(connection).await? {
                     head.write(&last)?;
                 }

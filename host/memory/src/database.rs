@@ -175,6 +175,20 @@ impl Database {
         self.inner.writer.write(work).await.map_err(|failure: Failure| failure.doing(doing))
     }
 
+    /// Like [`Self::write`], in a transaction of its own: for work that tells somebody else, such
+    /// as another file, what is stored.
+    pub(crate) async fn write_alone<T, W>(
+        &self,
+        doing: &'static str,
+        work: W,
+    ) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: AsyncFnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    {
+        self.inner.writer.write_alone(work).await.map_err(|failure: Failure| failure.doing(doing))
+    }
+
     /// Like [`Self::write`], for what is at a service if there is one: sessions and memory.
     pub(crate) async fn write_memory<T, W>(
         &self,

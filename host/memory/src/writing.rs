@@ -32,6 +32,9 @@ trait Work: Send {
     /// True if nobody waits for it any more.
     fn is_left(&self) -> bool;
 
+    /// True if it goes into a transaction of its own.
+    fn is_alone(&self) -> bool;
+
     fn run<'a>(self: Box<Self>, connection: &'a Connection) -> LocalBoxFuture<'a, Box<dyn Ran>>;
 
     /// Tells that it was not begun.
@@ -48,6 +51,7 @@ trait Ran {
 
 struct Wanted<T, W> {
     work: W,
+    alone: bool,
     teller: oneshot::Sender<Result<T, Failure>>,
 }
 
@@ -73,8 +77,25 @@ impl Writer {
         T: Send + 'static,
         W: AsyncFnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
     {
+        self.queue(work, false).await
+    }
+
+    /// The same in a transaction of its own: what it reads is stored, and not about to be.
+    pub(crate) async fn write_alone<T, W>(&self, work: W) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        W: AsyncFnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    {
+        self.queue(work, true).await
+    }
+
+    async fn queue<T, W>(&self, work: W, alone: bool) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        W: AsyncFnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    {
         let (teller, mut told) = oneshot::channel();
-        self.waiting.lock().push_back(Box::new(Wanted { work, teller }));
+        self.waiting.lock().push_back(Box::new(Wanted { work, alone, teller }));
         loop {
             // Whoever has the connection takes along what others want.
             match select(told, Box::pin(self.lock())).await {
@@ -95,16 +116,25 @@ impl Waiting {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The first that somebody still waits for.
+    /// The first that somebody still waits for and that may go together.
     fn some(&self) -> Vec<Box<dyn Work>> {
         let mut all = self.lock();
-        let mut some = Vec::new();
+        let mut some: Vec<Box<dyn Work>> = Vec::new();
         while some.len() < TOGETHER
             && let Some(work) = all.pop_front()
         {
-            if !work.is_left() {
-                some.push(work);
+            if work.is_left() {
+                continue;
             }
+            if work.is_alone() {
+                if some.is_empty() {
+                    some.push(work);
+                } else {
+                    all.push_front(work);
+                }
+                break;
+            }
+            some.push(work);
         }
         some
     }
@@ -176,8 +206,12 @@ where
         self.teller.is_closed()
     }
 
+    fn is_alone(&self) -> bool {
+        self.alone
+    }
+
     fn run<'a>(self: Box<Self>, connection: &'a Connection) -> LocalBoxFuture<'a, Box<dyn Ran>> {
-        let Self { work, teller } = *self;
+        let Self { work, teller, .. } = *self;
         Box::pin(async move {
             let done = AssertUnwindSafe(work(connection)).catch_unwind().await;
             let done = done.unwrap_or_else(|_| Err(Cause::Left.into()));
@@ -311,5 +345,36 @@ mod tests {
         let told = futures_util::future::join_all((0..count).map(write)).await;
         assert!(told.into_iter().all(|told| told.is_ok()));
         assert_eq!(stored(&connection).await, (0..count).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn what_is_written_alone_sees_only_what_is_stored() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("a.db");
+        let database = libsql::Builder::new_local(&file).build().await.unwrap();
+        let connection = database.connect().unwrap();
+        connection.execute_batch("CREATE TABLE t (a INTEGER UNIQUE)").await.unwrap();
+        let writer = Writer::new(Prepared::new(connection));
+        let held = writer.lock().await;
+        let write = |number: i64| {
+            writer.write(async move |connection: &Connection| insert(connection, &[number]).await)
+        };
+        // What somebody else sees is what survives a sudden end.
+        let look = writer.write_alone(async move |connection: &Connection| {
+            let mut rows = connection.query("SELECT count(*) FROM t", ()).await?;
+            let seen: i64 = rows.next().await?.expect("a count").get(0)?;
+            let other = database.connect()?;
+            Ok((seen, i64::try_from(stored(&other).await.len())?))
+        });
+        let all = async { tokio::join!(write(1), write(2), look, write(3)) };
+        let release = async {
+            while writer.waiting.lock().len() < 4 {
+                tokio::task::yield_now().await;
+            }
+            drop(held);
+        };
+        let ((first, second, seen, third), ()) = tokio::join!(all, release);
+        assert!(first.is_ok() && second.is_ok() && third.is_ok());
+        assert_eq!(seen.unwrap(), (2, 2));
     }
 }
