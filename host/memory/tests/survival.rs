@@ -22,6 +22,9 @@ use std::time::{Duration, Instant};
 /// Set for the process that is to be killed.
 const FILE: &str = "HYDROID_TEST_SURVIVAL_FILE";
 
+/// Records an auditor writes at once, as many calls of one answer do: they are stored together.
+const AT_ONCE: usize = 8;
+
 /// What the rememberer is at.
 const AT: &str = "at ";
 
@@ -145,11 +148,15 @@ async fn audit_log(path: impl AsRef<std::path::Path>) -> AuditLog {
 async fn auditor() {
     let Ok(path) = std::env::var(FILE) else { return };
     let log = audit_log(path).await;
-    for written in 1_u64.. {
-        let user = UserId::new("local");
-        let event =
-            AuditEvent::new(user, AuditAction::Request, written.to_string(), AuditOutcome::Allowed);
-        log.record(event).await.unwrap();
+    for written in (0_u64..).step_by(AT_ONCE).skip(1) {
+        let records = (0..AT_ONCE).map(|number| {
+            let what = format!("{written} {number}");
+            let user = UserId::new("local");
+            log.record(AuditEvent::new(user, AuditAction::Request, what, AuditOutcome::Allowed))
+        });
+        for recorded in futures_util::future::join_all(records).await {
+            recorded.unwrap();
+        }
         let mut out = std::io::stdout().lock();
         writeln!(out, "\n{ACKNOWLEDGED}{written}").unwrap();
         out.flush().unwrap();
