@@ -10,6 +10,7 @@ pub(crate) mod hrana;
 pub(crate) mod hydroid;
 pub(crate) mod manifest;
 pub(crate) mod otlp;
+pub(crate) mod program;
 pub(crate) mod screen;
 pub(crate) mod socket;
 pub(crate) mod sqld;

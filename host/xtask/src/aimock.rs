@@ -1,9 +1,8 @@
 //! The independent scripted model server that some tests talk to: `aimock`, an npm package.
 //! Installed from a lock file into `target/`, never into the system.
 
-use crate::{cargo, packages, paths, test};
+use crate::{cargo, packages, test};
 use anyhow::{Result, bail};
-use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -13,9 +12,6 @@ pub(crate) const VARIABLE: &str = "HYDROID_AIMOCK";
 /// The oldest Node.js that runs it, by major version.
 const NODE: u32 = 20;
 
-/// The files that say which version, with its digest.
-const FILES: [&str; 2] = ["package.json", "package-lock.json"];
-
 /// The program, or `None` where node and npm are missing and a person may go without.
 pub(crate) fn install() -> Result<Option<PathBuf>> {
     if !has_node() {
@@ -24,19 +20,7 @@ pub(crate) fn install() -> Result<Option<PathBuf>> {
         }
         return Ok(None);
     }
-    let source = paths::root().join("tests/fixtures/aimock");
-    let target = paths::root().join("target/aimock");
-    let program = target.join("node_modules/.bin/aimock");
-    if packages::is_current(&FILES, &source, &target) && program.exists() {
-        return Ok(Some(program));
-    }
-    // With the lock file in place and the program gone, it is installed again.
-    drop(fs::remove_file(target.join(FILES[0])));
-    packages::of_npm(&FILES, &source, &target, "aimock")?;
-    if !program.exists() {
-        bail!("aimock was installed, but `{}` is not there", test::relative(&program));
-    }
-    Ok(Some(program))
+    packages::program_of_npm("aimock", ".bin/aimock").map(Some)
 }
 
 /// Major version of the node that is there.

@@ -1,11 +1,14 @@
 //! Packages of npm that tests and suites use, installed from lock files into `target/`, and whether
 //! what is installed is still what a lock file says.
 
-use crate::{cargo, test};
-use anyhow::{Context, Result};
+use crate::{cargo, paths, test};
+use anyhow::{Context, Result, bail};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+/// The files that say which versions, with their digests.
+const NPM: [&str; 2] = ["package.json", "package-lock.json"];
 
 /// Installs what is in a lock file, if something else is there; `what` ends "installing …".
 pub(crate) fn of_npm(files: &[&str], source: &Path, target: &Path, what: &str) -> Result<()> {
@@ -16,6 +19,23 @@ pub(crate) fn of_npm(files: &[&str], source: &Path, target: &Path, what: &str) -
     let mut npm = Command::new("npm");
     npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(target);
     install(files, source, target, &mut npm).context("npm needs its package registry once")
+}
+
+/// The program of a package, by its path below `node_modules`: installed by the lock file in
+/// `tests/fixtures` of this name, if something else is there.
+pub(crate) fn program_of_npm(name: &str, program: &str) -> Result<PathBuf> {
+    let source = paths::root().join("tests/fixtures").join(name);
+    let target = paths::root().join("target").join(name);
+    let program = target.join("node_modules").join(program);
+    if !program.exists() {
+        // With the lock file in place and the program gone, it is installed again.
+        drop(fs::remove_file(target.join(NPM[0])));
+    }
+    of_npm(&NPM, &source, &target, name)?;
+    if !program.exists() {
+        bail!("{name} was installed, but `{}` is not there", test::relative(&program));
+    }
+    Ok(program)
 }
 
 /// Copies the lock files and installs by them; without a marker the next run tries again.

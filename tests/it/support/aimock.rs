@@ -1,5 +1,6 @@
 //! An independent scripted model server from the npm registry, `@copilotkit/aimock`.
 
+use super::program;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
@@ -14,18 +15,8 @@ pub(crate) struct Aimock {
 impl Aimock {
     /// Starts a server that answers by these fixtures; none where it is not installed and that
     /// may be, which is anywhere but in continuous integration.
-    #[expect(clippy::print_stderr, reason = "a test that is left out says so")]
     pub(crate) fn start(fixtures: &serde_json::Value) -> Option<Self> {
-        let Some(program) = std::env::var_os("HYDROID_AIMOCK") else {
-            assert!(
-                std::env::var_os("CI").is_none(),
-                "aimock is not installed; `cargo xtask test` installs it"
-            );
-            eprintln!(
-                "skipped: aimock is not installed; `cargo xtask test` installs it where npm is there"
-            );
-            return None;
-        };
+        let program = program::of_xtask("HYDROID_AIMOCK", "aimock")?;
         let directory = tempfile::tempdir().unwrap();
         let (answers, config) =
             (directory.path().join("answers.json"), directory.path().join("config.json"));

@@ -1,5 +1,6 @@
 //! A real registry, Debian's `docker-registry`, on loopback.
 
+use super::program::or_left_out;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -22,18 +23,9 @@ pub(crate) struct DockerRegistry {
 impl DockerRegistry {
     /// Starts one; with `login`, only `anna` with `open sesame` may do anything. None where it is
     /// not installed and that may be, which is anywhere but in continuous integration.
-    #[expect(clippy::print_stderr, reason = "a test that is left out says so")]
     pub(crate) fn start(login: bool) -> Option<Self> {
-        let Some(program) = program() else {
-            assert!(
-                std::env::var_os("CI").is_none(),
-                "docker-registry is not installed; install the Debian package of this name"
-            );
-            eprintln!(
-                "skipped: docker-registry is not installed; a Debian package of this name has it"
-            );
-            return None;
-        };
+        let remedy = "install the Debian package of this name";
+        let program = or_left_out(program().map(Into::into), "docker-registry", remedy)?;
         let directory = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let address = format!("127.0.0.1:{port}");

@@ -1,6 +1,7 @@
 //! The server of libSQL, as an npm package has it built: a service of others for the tests of
 //! memory at a service. No test.
 
+use super::program;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::{Signer as _, SigningKey};
@@ -20,18 +21,8 @@ pub(crate) struct Sqld {
 impl Sqld {
     /// Starts a server without data; none where it is not installed and that may be, which is
     /// anywhere but in continuous integration.
-    #[expect(clippy::print_stderr, reason = "a test that is left out says so")]
     pub(crate) fn start() -> Option<Self> {
-        let Some(program) = std::env::var_os("HYDROID_SQLD") else {
-            assert!(
-                std::env::var_os("CI").is_none(),
-                "sqld is not installed; `cargo xtask test` installs it"
-            );
-            eprintln!(
-                "skipped: sqld is not installed; `cargo xtask test` installs it where npm is there"
-            );
-            return None;
-        };
+        let program = program::of_xtask("HYDROID_SQLD", "sqld")?;
         let program = PathBuf::from(program);
         let directory = tempfile::tempdir().expect("a directory");
         let key = URL_SAFE_NO_PAD.encode(signing_key().verifying_key().as_bytes());
