@@ -1121,6 +1121,26 @@ export interface EntryCompacted {
   by?: ModelRef;
 }
 
+/** The session took a skill up: from here on the model reads its instructions. */
+export interface EntrySkillLoaded {
+  kind: "skill_loaded";
+  /** The turn; none if the configuration wants it loaded. */
+  turn?: string;
+  /** The call that wanted it. */
+  call_id?: string;
+  /** The skill. */
+  skill: LoadedSkill;
+}
+
+/** The session laid a skill down. */
+export interface EntrySkillUnloaded {
+  kind: "skill_unloaded";
+  /** The turn. */
+  turn?: string;
+  /** Its name. */
+  name: string;
+}
+
 /** The turn ended. */
 export interface EntryTurnEnded {
   kind: "turn_ended";
@@ -1155,6 +1175,8 @@ export type Entry =
   | EntryNotice
   | EntryModelNews
   | EntryCompacted
+  | EntrySkillLoaded
+  | EntrySkillUnloaded
   | EntryTurnEnded;
 
 /** One piece of a message with its origin. */
@@ -1358,6 +1380,11 @@ export interface OriginMemory {
   of: "memory";
 }
 
+/** A skill that the person keeps, by code that came with the release. */
+export interface OriginSkill {
+  of: "skill";
+}
+
 /** Another machine; its name when the arguments name just one. */
 export interface OriginHost {
   of: "host";
@@ -1375,6 +1402,7 @@ export type Origin =
   | OriginComputed
   | OriginFile
   | OriginMemory
+  | OriginSkill
   | OriginHost
   | OriginUnknown;
 
@@ -1594,6 +1622,16 @@ export type ModelNews =
   | ModelNewsRouted
   | ModelNewsKept
   | ModelNewsLeftAlone;
+
+/** What a session has taken up. */
+export interface LoadedSkill {
+  /** Its name. */
+  name: string;
+  /** `sha256:…` of its file. */
+  digest: string;
+  /** The instructions as the model reads them, scrubbed. */
+  text: string;
+}
 
 /** The model gave its final answer. */
 export interface OutcomeCompleted {

@@ -23,6 +23,7 @@ mod recordings;
 mod reliability;
 mod secrets;
 mod server;
+mod skills;
 mod surroundings;
 mod telemetry;
 mod turn;
@@ -46,6 +47,7 @@ fn a_key_without_a_test_fails() {
         keys(prices::TESTED),
         keys(reliability::TESTED),
         keys(secrets::TESTED),
+        keys(skills::TESTED),
         keys(surroundings::TESTED),
         keys(telemetry::TESTED),
         keys(turn::TESTED),

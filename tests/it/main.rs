@@ -27,6 +27,7 @@ mod provider;
 mod retrieval;
 mod secret;
 mod shipping;
+mod skills;
 mod sqld;
 mod stop;
 mod strangers;

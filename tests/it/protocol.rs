@@ -18,7 +18,7 @@ const FROM: &str = "<!-- generated: messages -->";
 const TO: &str = "<!-- end -->";
 
 /// Where the types stand that messages are made of, below `host/core/src`.
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 10] = [
     "entry.rs",
     "message.rs",
     "policy.rs",
@@ -27,6 +27,7 @@ const SOURCES: [&str; 9] = [
     "protocol/server.rs",
     "protocol/session.rs",
     "reliability/news.rs",
+    "skill/loaded.rs",
     "tool.rs",
 ];
 

@@ -164,6 +164,7 @@ fn world_name(profile: Profile) -> &'static str {
         Profile::Memory => "memory-access",
         Profile::Schedule => "schedule-access",
         Profile::Delegate => "delegation",
+        Profile::Skills => "skill-access",
         Profile::Shell => "shell",
         Profile::Media => "media-access",
         Profile::Invoke => "tool-calls",

@@ -63,7 +63,7 @@
 //!
 //! # Reading order
 //!
-//! [`tool`] and [`types`], then what a tool may call: [`fs`], [`invoke`], [`delegate`],
+//! [`tool`] and [`types`], then what a tool may call: [`fs`], [`invoke`], [`delegate`], [`skills`],
 //! [`config`], [`control`], [`log`].
 //! For messages of a service: [`channel`]. For vectors: [`embedder`]. For documents: [`parser`]. For points of the loop: [`hook`].
 //! For a model service: [`provider`], then [`web`], [`answer`], [`arguments`], [`thinking`],
@@ -99,6 +99,7 @@ pub mod delegate;
 pub mod fs;
 pub mod invoke;
 pub mod log;
+pub mod skills;
 
 pub mod bindings;
 mod error;

@@ -20,6 +20,7 @@ use crate::session::{
 };
 use crate::sessions::{AgentParts, Entered, OpenSession};
 use crate::settings;
+use crate::skills::{self, SkillChange, SkillWish};
 use crate::spans::{self, TurnSpans};
 use hydroid_core::compaction::plan_for_a_person;
 use hydroid_core::entry::{self, DecidedBy, Entry};
@@ -28,10 +29,11 @@ use hydroid_core::id::{CallId, ClientKey, ComponentId, SessionId, TurnId, UserId
 use hydroid_core::message::{Content, Label, Part, StopReason};
 use hydroid_core::policy::{Decision, Mode, Policy, PolicyRule, Who};
 use hydroid_core::ports::{
-    ModelError, ModelEvent, NewSession, Saying, StandingApproval, StoreError,
+    ModelError, ModelEvent, NewSession, Saying, SkillError, StandingApproval, StoreError,
 };
 use hydroid_core::protocol::{ApprovalAnswer, SessionMessage, SessionSettings};
 use hydroid_core::scrub::Scrubber;
+use hydroid_core::skill::{self, LoadedSkill};
 use hydroid_core::taint::Taint;
 use hydroid_core::telemetry::{OpenSpan, Trace};
 use hydroid_core::tool::ToolCall;
@@ -417,7 +419,14 @@ impl Actor {
         if let Some(turn) = to.as_ref().filter(|turn| !is_there(turn)) {
             return Err(ChangeError::NoTurn(turn.clone()));
         }
-        self.change(Entry::Rewound { to }).await
+        let before = self.loaded_skills();
+        self.change(Entry::Rewound { to }).await?;
+        let after = self.loaded_skills();
+        for skill in before.iter().filter(|skill| !after.contains(skill)) {
+            let subject = json!({ "skill": skill.name, "by": "rewinding" });
+            self.tell(HookPoint::SkillUnload, None, subject);
+        }
+        Ok(())
     }
 
     async fn set(&mut self, settings: SessionSettings) -> Result<(), ChangeError> {
@@ -598,8 +607,8 @@ impl Actor {
             let about = (&self.user, &self.session, &id);
             let telemetry = self.agent.telemetry.as_ref();
             let mut spans = TurnSpans::begin(telemetry, saying.parent, about);
-            let opening = match self.begin(saying.parts, &spans.of_turn()).await {
-                Ok(opening) => opening,
+            let (opening, told) = match self.begin(saying.parts, &spans.of_turn()).await {
+                Ok(begun) => begun,
                 Err(error) => {
                     spans.never_began();
                     let end = TurnEnd { result: Err(error), shown: self.clients.flushed() };
@@ -615,6 +624,7 @@ impl Actor {
             let Opening { parts, notices, word } = opening;
             let mut events = vec![Event::UserSaid(parts)];
             events.extend(notices.iter().map(|word| Event::Noticed(word.to_string())));
+            events.extend(told.into_iter().map(Event::Noticed));
             match word {
                 Opened::Turn => {}
                 Opened::Denied(word) => {
@@ -633,18 +643,25 @@ impl Actor {
     }
 
     /// Readies the session for a turn about these parts: scrubs them, lets hooks have their word
-    /// before anything of them is kept, and looks for what is known beside.
-    async fn begin(&mut self, parts: Vec<Part>, trace: &Trace) -> Result<Opening, TurnError> {
+    /// before anything of them is kept, and looks for what is known beside. Also returns what a
+    /// person has to know of skills.
+    async fn begin(
+        &mut self,
+        parts: Vec<Part>,
+        trace: &Trace,
+    ) -> Result<(Opening, Vec<String>), TurnError> {
         let parts = self.scrubbed(parts).await?;
         let context = hooks::context(&self.user, &self.session, TurnId::new(""), trace.clone());
         let mut opening = hooks::opening(&self.agent, &self.who, context, parts).await;
         self.make_ready(&opening.parts).await.map_err(TurnError::Journal)?;
+        let mut told = Vec::new();
         if opening.word == Opened::Turn {
+            told = self.load_configured(trace).await.map_err(TurnError::Journal)?;
             let whose = (&self.user, &self.session);
             let recalled = remembering::recalled(&self.agent, whose, &opening.parts, trace).await;
             opening.parts.extend(self.scrubbed(recalled).await?);
         }
-        Ok(opening)
+        Ok((opening, told))
     }
 
     /// Sees to it that the session is in the journal, is known and has no open turn.
@@ -807,6 +824,7 @@ impl Actor {
                 drop(child.reply.send(spent));
                 return;
             }
+            News::Skills(wish) => return self.skills(wish).await,
             News::Noticed(text) => vec![Event::Noticed(text)],
             News::Progress { id, fraction, note } => {
                 if running.tools.contains_key(&id) {
@@ -822,6 +840,79 @@ impl Actor {
             }
         };
         self.handle(events).await;
+    }
+
+    /// Tells a call what skills the session has taken up, after what it wants of them is recorded.
+    async fn skills(&mut self, wish: SkillWish) {
+        let SkillWish { call, change, reply } = wish;
+        let Some(running) = self.running.as_ref().filter(|running| running.turn.runs(&call)) else {
+            return;
+        };
+        let turn = running.context.turn.clone();
+        if parent_of(&call, self.entries.iter().rev()).is_some() {
+            let problem = "skills are taken up by the model of the conversation, and not by a component or a child turn";
+            drop(reply.send(Err(SkillError::Denied(problem.to_owned()))));
+            return;
+        }
+        let entry = match change {
+            None => None,
+            Some(SkillChange::Load(skill)) => {
+                if let Some(problem) = skills::full(&self.agent, &self.loaded_skills(), &skill.name)
+                {
+                    drop(reply.send(Err(problem)));
+                    return;
+                }
+                Some(Entry::SkillLoaded { turn: Some(turn), call_id: Some(call), skill })
+            }
+            Some(SkillChange::Unload(name)) => {
+                Some(Entry::SkillUnloaded { turn: Some(turn), name })
+            }
+        };
+        if let Err(error) = self.record(entry.into_iter().collect()).await {
+            self.stop_unrecorded(error);
+            return;
+        }
+        // The call may be gone.
+        drop(reply.send(Ok(self.loaded_skills())));
+    }
+
+    fn loaded_skills(&self) -> Vec<LoadedSkill> {
+        skill::loaded(&self.entries).into_iter().cloned().collect()
+    }
+
+    /// Loads what the configuration wants loaded, when the first turn since the session was opened
+    /// begins. What was laid down in the session stays so. Returns what a person has to know.
+    async fn load_configured(&mut self, trace: &Trace) -> Result<Vec<String>, StoreError> {
+        let mut told = Vec::new();
+        if self.turns > 0 {
+            return Ok(told);
+        }
+        for name in self.agent.config.skills.always.clone() {
+            let laid_down = |entry: &Entry| matches!(entry, Entry::SkillUnloaded { name: gone, .. } if *gone == name);
+            let loaded = self.loaded_skills();
+            if loaded.iter().any(|skill| skill.name == name) || self.entries.iter().any(laid_down) {
+                continue;
+            }
+            let context = hooks::context(&self.user, &self.session, TurnId::new(""), trace.clone());
+            let ready =
+                match (skills::full(&self.agent, &loaded, &name), self.agent.skills.read(&name)) {
+                    (Some(problem), _) | (None, Err(problem)) => Err(problem),
+                    (None, Ok(found)) => {
+                        skills::ready(&self.agent, context, &found, "configuration").await
+                    }
+                };
+            match ready {
+                Ok((skill, notices)) => {
+                    told.extend(notices.iter().map(ToString::to_string));
+                    let entry = Entry::SkillLoaded { turn: None, call_id: None, skill };
+                    self.record(vec![entry]).await?;
+                }
+                Err(problem) => {
+                    told.push(format!("`skills.always` names `{name}`: {problem}"));
+                }
+            }
+        }
+        Ok(told)
     }
 
     /// Lets the turn decide on the events, records what happened in one append, then acts.
@@ -1001,8 +1092,9 @@ impl Actor {
                     let covers = plan.covers;
                     self.tell_of_summary(covers);
                 }
+                let loaded = self.loaded_skills();
                 let Some(running) = &mut self.running else { return };
-                let job = effects::ask_model(&running.context, messages, plan, trace);
+                let job = effects::ask_model(&running.context, messages, loaded, plan, trace);
                 running.model = Some(job);
             }
             Effect::PreviewCall(checked) => {

@@ -135,6 +135,19 @@ pub(crate) fn of_entry(
                 ..event(AuditAction::ConfigChanged, "session", AuditOutcome::Allowed)
             }
         }
+        Entry::SkillLoaded { turn, call_id, skill } => AuditEvent {
+            turn: turn.clone(),
+            call: call_id.clone(),
+            digest: Some(skill.digest.clone()),
+            bytes: Some(skill.text.len() as u64),
+            rule: if call_id.is_some() { "loaded" } else { "skills.always" }.to_owned(),
+            ..event(AuditAction::SkillChanged, &skill.name, AuditOutcome::Allowed)
+        },
+        Entry::SkillUnloaded { turn, name } => AuditEvent {
+            turn: turn.clone(),
+            rule: "unloaded".to_owned(),
+            ..event(AuditAction::SkillChanged, name, AuditOutcome::Allowed)
+        },
         Entry::TurnStarted { .. }
         | Entry::Steered { .. }
         | Entry::Rewound { .. }

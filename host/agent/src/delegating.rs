@@ -4,8 +4,8 @@
 //! uses is counted as the turn's, so the turn's budgets hold for both.
 
 use crate::answer::AnswerScrubber;
-use crate::effects::{self, News, TurnContext};
-use crate::hooks::{self, LOOKING_ON};
+use crate::effects::{self, Beside, News, TurnContext};
+use crate::hooks;
 use crate::nested::{Asking, failed};
 use crate::settings;
 use crate::spans::AsideSpan;
@@ -21,7 +21,7 @@ use hydroid_core::protocol::SessionSettings;
 use hydroid_core::reliability::ModelRef;
 use hydroid_core::tool::{Impact, ToolCall, ToolOutput};
 use hydroid_core::turn::{ChildStep, ReceivedCalls, Repeated, Repetition, SIDE_BY_SIDE};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -51,7 +51,7 @@ pub(crate) async fn run(asking: &Asking, task: ChildTask) -> NestedAnswer {
             ..SessionSettings::default()
         };
     }
-    tell(&turn, HookPoint::SubagentStart, json!({ "task": task.prompt, "tools": task.tools }));
+    turn.tell(HookPoint::SubagentStart, json!({ "task": task.prompt, "tools": task.tools }));
     let mut cancelled = Cancelled(Some(turn.clone()));
     let mut work = Work {
         asking,
@@ -75,7 +75,7 @@ pub(crate) async fn run(asking: &Asking, task: ChildTask) -> NestedAnswer {
         "usage": work.usage,
         "dollars": work.dollars.map(|money| money.dollars()),
     });
-    tell(&work.turn, HookPoint::SubagentEnd, subject);
+    work.turn.tell(HookPoint::SubagentEnd, subject);
     match result {
         Ok(text) => {
             NestedAnswer { output: ToolOutput::text(text), denied: false, secret: work.secret }
@@ -262,8 +262,13 @@ impl Work<'_> {
 
     fn request(&self, messages: Vec<Message>) -> Result<ModelRequest, ModelError> {
         let agent = &self.turn.agent;
-        let mut request =
-            effects::request(agent, messages, &[], self.turn.headless, &self.turn.own)?;
+        let mut request = effects::request(
+            agent,
+            messages,
+            &Beside::default(),
+            self.turn.headless,
+            &self.turn.own,
+        )?;
         request.tools.retain(|spec| self.tools.contains(&spec.name));
         request.system.push_str(ORDER);
         if let Some(route) = &agent.config.model.route.delegate {
@@ -345,7 +350,7 @@ struct Cancelled(Option<TurnContext>);
 impl Drop for Cancelled {
     fn drop(&mut self) {
         if let Some(turn) = self.0.take() {
-            tell(&turn, HookPoint::SubagentEnd, json!({ "outcome": "cancelled" }));
+            turn.tell(HookPoint::SubagentEnd, json!({ "outcome": "cancelled" }));
         }
     }
 }
@@ -431,18 +436,5 @@ impl Answer {
         let sent = self.calls.iter().map(|(call, _)| Content::ToolCall { call: call.clone() });
         self.parts.extend(sent.map(|content| Part::new(content, label.clone())));
         self
-    }
-}
-
-/// Tells those who only look on; nobody waits for them.
-fn tell(turn: &TurnContext, point: HookPoint, subject: Value) {
-    if turn.agent.hooks.wants(point, None) {
-        // One that is dropped at the end of the process has nobody to tell.
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        let turn = turn.clone();
-        runtime.spawn(async move {
-            let told = turn.ask_hooks(point, None, subject);
-            drop(tokio::time::timeout(LOOKING_ON, told).await);
-        });
     }
 }

@@ -8,6 +8,7 @@ use crate::nested::{self, Nested};
 use crate::secrecy;
 use crate::sessions::AgentParts;
 use crate::settings;
+use crate::skills::{self, SkillWish};
 use futures_util::FutureExt as _;
 use hydroid_core::compaction::{Plan, applied};
 use hydroid_core::entry::Entry;
@@ -22,6 +23,7 @@ use hydroid_core::prompt::{PromptInputs, system_prompt};
 use hydroid_core::protocol::SessionSettings;
 use hydroid_core::reliability::has_image;
 use hydroid_core::scrub::Tally;
+use hydroid_core::skill::{LoadedSkill, Skill};
 use hydroid_core::telemetry::Trace;
 use hydroid_core::tool::{CheckedCall, Hooked, Preview, ToolCall, ToolOutput};
 use hydroid_core::turn::Event;
@@ -79,6 +81,8 @@ pub(crate) enum News {
     CallNested(Nested),
     /// The model of a child turn answered, or is about to be asked.
     Child(Child),
+    /// A call asks about the session's skills, or changes them.
+    Skills(SkillWish),
     Noticed(String),
     Progress {
         id: CallId,
@@ -172,10 +176,13 @@ fn uncheckable(call: &ToolCall) -> String {
 
 /// Asks the model and reports its answer piece by piece.
 ///
+/// `loaded` is what skills the session has taken up.
+///
 /// With a plan, the older part of the conversation is summed up first.
 pub(crate) fn ask_model(
     turn: &TurnContext,
     messages: Vec<Message>,
+    loaded: Vec<LoadedSkill>,
     plan: Option<Plan>,
     trace: Trace,
 ) -> Job {
@@ -184,7 +191,8 @@ pub(crate) fn ask_model(
     let context = turn.call_context(&cancel, None, Arc::new(|_, _| {}));
     let context = CallContext { trace, ..context };
     let task = tokio::spawn(async move {
-        let answer = AssertUnwindSafe(answer(&turn, messages, plan, context)).catch_unwind().await;
+        let answer =
+            AssertUnwindSafe(answer(&turn, messages, loaded, plan, context)).catch_unwind().await;
         let ended = answer.unwrap_or_else(|_| {
             let provider = &turn.agent.config.model.provider;
             Err(model_error(format!("the provider `{provider}` stopped because of a defect; say `go on` to try again, or choose another with `model.provider`")))
@@ -372,6 +380,7 @@ impl TurnContext {
 async fn answer(
     turn: &TurnContext,
     mut messages: Vec<Message>,
+    loaded: Vec<LoadedSkill>,
     plan: Option<Plan>,
     context: CallContext,
 ) -> Result<(), ModelError> {
@@ -397,8 +406,8 @@ async fn answer(
             return Ok(());
         }
     };
-    let files = personal_files(&turn.agent, &turn.user).await;
-    let request = request(&turn.agent, messages, &files, turn.headless, &turn.own)?;
+    let beside = Beside::of(&turn.agent, &turn.user, loaded).await;
+    let request = request(&turn.agent, messages, &beside, turn.headless, &turn.own)?;
     if !turn.agent.hooks.wants(HookPoint::AfterModel, None) {
         let mut completion = turn.agent.model.complete(request, context).await?;
         loop {
@@ -488,22 +497,43 @@ async fn whole(
     }
 }
 
-/// The person's own files, without what is secret in them.
-pub(crate) async fn personal_files(agent: &AgentParts, user: &UserId) -> Vec<PromptFile> {
-    if !agent.config.memory.files {
-        return Vec::new();
+/// What a model reads beside the conversation; nothing secret is in it.
+#[derive(Debug, Default)]
+pub(crate) struct Beside {
+    /// The person's own files.
+    files: Vec<PromptFile>,
+    /// Skills that can be taken up.
+    skills: Vec<Skill>,
+    /// Skills that were taken up.
+    loaded: Vec<LoadedSkill>,
+}
+
+impl Beside {
+    /// What there is now, for a session that has taken these skills up.
+    pub(crate) async fn of(agent: &AgentParts, user: &UserId, loaded: Vec<LoadedSkill>) -> Self {
+        let scrubber = agent.scrubber.current();
+        let mut files = Vec::new();
+        if agent.config.memory.files {
+            files = agent.files.read(user, agent.clock.now_ms()).await;
+        }
+        for file in &mut files {
+            file.text = scrubber.scrub(&file.text);
+        }
+        let mut skills = skills::for_models(agent);
+        for skill in &mut skills {
+            skill.description = scrubber.scrub(&skill.description);
+        }
+        let masked =
+            |skill: LoadedSkill| LoadedSkill { text: scrubber.mask_known(&skill.text), ..skill };
+        Self { files, skills, loaded: loaded.into_iter().map(masked).collect() }
     }
-    let files = agent.files.read(user, agent.clock.now_ms()).await;
-    let scrubber = agent.scrubber.current();
-    let masked = |file: PromptFile| PromptFile { text: scrubber.scrub(&file.text), ..file };
-    files.into_iter().map(masked).collect()
 }
 
 /// The request for a conversation: as much of it as fits beside instructions and tools.
 pub(crate) fn request(
     agent: &AgentParts,
     messages: Vec<Message>,
-    files: &[PromptFile],
+    beside: &Beside,
     headless: bool,
     own: &SessionSettings,
 ) -> Result<ModelRequest, ModelError> {
@@ -520,6 +550,10 @@ pub(crate) fn request(
     let messages = fit_media(messages, name, &facts.takes).map_err(model_error)?;
     // A service refuses tools for a model that calls none.
     let tools = if facts.tool_call == Some(false) { Vec::new() } else { agent.tools.specs() };
+    let has_skills = !beside.skills.is_empty() || !beside.loaded.is_empty();
+    let tools: Vec<ToolSpec> =
+        tools.into_iter().filter(|tool| has_skills || !tool.about_skills).collect();
+    let can_load = tools.iter().any(|tool| tool.about_skills);
     let date = date(agent.clock.now_ms());
     let prompt = |left_out| {
         system_prompt(&PromptInputs {
@@ -528,7 +562,10 @@ pub(crate) fn request(
             headless,
             left_out,
             instructions: model.instructions.as_deref(),
-            files,
+            files: &beside.files,
+            skills: if can_load { &beside.skills } else { &[] },
+            skills_chars: agent.config.skills.index_chars,
+            loaded: &beside.loaded,
         })
     };
     // Measured with the note about turns left out, so that adding it cannot make it too long.

@@ -3,6 +3,7 @@
 //! what is wrong to a list that every test ends by looking at.
 
 pub(crate) mod hooks;
+pub(crate) mod skills;
 pub(crate) mod spans;
 mod whole;
 
@@ -22,8 +23,8 @@ use hydroid_core::ports::{
     AnswerCache, Approvals, Audit, CallContext, ChildTask, Clock, Completion, Hit, Hooks, Journal,
     KeepLimits, KeptAnswer, KnownSecrets, Model, ModelError, ModelEvent, ModelRequest, NewSession,
     Note, PromptFile, PromptFiles, Question, Recall, RecallError, Saying, SecretPlace,
-    SecretPlaces, SecretValue, SessionSummary, Sink, StandingApproval, StoreError, StoredEntry,
-    Telemetry, Tools,
+    SecretPlaces, SecretValue, SessionSummary, Sink, Skills, StandingApproval, StoreError,
+    StoredEntry, Telemetry, Tools,
 };
 use hydroid_core::protocol::{Notification, SessionMessage};
 use hydroid_core::scrub::{KnownSecret, LiveScrubber};
@@ -241,7 +242,7 @@ impl Drop for Guard {
 
 fn impact(tool: &str) -> Option<Impact> {
     match tool {
-        "read" => Some(Impact::ReadOnly),
+        "read" | "skill" => Some(Impact::ReadOnly),
         "write" => Some(Impact::Changes),
         _ => None,
     }
@@ -257,8 +258,9 @@ impl Tools for FakeTools {
             component: ComponentId::new("tool-fake"),
             impact: impact(name).unwrap(),
             claims_read_only: false,
+            about_skills: name == "skill",
         };
-        vec![spec("read"), spec("write")]
+        vec![spec("read"), spec("skill"), spec("write")]
     }
 
     fn check(&self, call: &ToolCall) -> Result<CheckedCall, String> {
@@ -320,10 +322,14 @@ impl Tools for FakeTools {
             self.started.notify_one();
             (context.progress)(Some(f32::NAN), format!("half of {SECRET}"));
             if let (Some(tool), Some(nested)) = (arguments["nested"].as_str(), &context.nested) {
-                let answer = nested.call(tool.to_owned(), "{}".to_owned()).await;
+                let with = arguments.get("with").map_or("{}".to_owned(), ToString::to_string);
+                let answer = nested.call(tool.to_owned(), with).await;
                 let said = texts(&answer.output.content);
                 let how = if answer.denied { "denied:" } else { "said" };
                 return ToolOutput::text(format!("nested {how} {said}"));
+            }
+            if let (true, Some(nested)) = (arguments["skill"].is_string(), &context.nested) {
+                return skills::changed(&**nested, &arguments["skill"]).await;
             }
             if let (Some(task), Some(nested)) = (arguments["delegate"].as_str(), &context.nested) {
                 let tools = arguments["tools"].as_array().into_iter().flatten();
@@ -847,6 +853,7 @@ pub(crate) struct Host {
     pub(crate) client: Arc<FakeClient>,
     pub(crate) records: Arc<FakeRecords>,
     pub(crate) hooks: Arc<hooks::FakeHooks>,
+    pub(crate) skills: Arc<skills::FakeSkills>,
     pub(crate) spans: Arc<spans::FakeTelemetry>,
     pub(crate) secrets: Arc<FakeSecrets>,
     pub(crate) stop: watch::Sender<bool>,
@@ -914,6 +921,7 @@ impl Host {
         let memory = Arc::new(FakeMemory::default());
         let (stop, stopped) = watch::channel(false);
         let hooks = Arc::<hooks::FakeHooks>::default();
+        let skills = Arc::<skills::FakeSkills>::default();
         let spans = Arc::<spans::FakeTelemetry>::default();
         let agent = Agent::new(AgentParts {
             model: layers(model.clone(), &config),
@@ -923,6 +931,7 @@ impl Host {
             approvals: Arc::clone(&records) as Arc<dyn Approvals>,
             recall: Arc::clone(&memory) as Arc<dyn Recall>,
             files: Arc::clone(&memory) as Arc<dyn PromptFiles>,
+            skills: Arc::clone(&skills) as Arc<dyn Skills>,
             secret_places: Arc::clone(&records) as Arc<dyn SecretPlaces>,
             audit: Arc::clone(&records) as Arc<dyn Audit>,
             stop: stopped,
@@ -942,6 +951,7 @@ impl Host {
             client,
             records,
             hooks,
+            skills,
             spans,
             secrets,
             stop,
@@ -1056,6 +1066,8 @@ fn line(entry: &Entry) -> String {
         }
         Entry::StepEnded { .. } => "step ended".into(),
         Entry::ChildAnswered { step, .. } => format!("child step {step}"),
+        Entry::SkillLoaded { skill, .. } => format!("loaded {}: {}", skill.name, skill.text),
+        Entry::SkillUnloaded { name, .. } => format!("unloaded {name}"),
         Entry::Notice { text, .. } => format!("notice {text}"),
         Entry::Compacted { summary, .. } => format!("compacted {summary}"),
         Entry::ModelNews { news, .. } => format!("news {news}"),

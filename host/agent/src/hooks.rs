@@ -3,9 +3,11 @@
 //! hook changed is taken from what comes back.
 
 mod model;
+mod skill;
 mod tool;
 
 pub(crate) use model::{Answered, Asked, Spent, after_model, before_model};
+pub(crate) use skill::skill_load;
 pub(crate) use tool::{Kept, after_tool, before_tool};
 
 use crate::effects::{News, TurnContext};
@@ -202,10 +204,17 @@ impl TurnContext {
 
     /// Tells those who look on that something failed; nobody waits for them.
     pub(crate) fn tell_failure(&self, subject: Value) {
-        if self.agent.hooks.wants(HookPoint::Error, None) {
+        self.tell(HookPoint::Error, subject);
+    }
+
+    /// Tells those who only look on; nobody waits for them.
+    pub(crate) fn tell(&self, point: HookPoint, subject: Value) {
+        if self.agent.hooks.wants(point, None) {
+            // What is dropped at the end of the process has nobody to tell.
+            let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
             let turn = self.clone();
-            tokio::spawn(async move {
-                let told = turn.ask_hooks(HookPoint::Error, None, subject);
+            runtime.spawn(async move {
+                let told = turn.ask_hooks(point, None, subject);
                 drop(tokio::time::timeout(LOOKING_ON, told).await);
             });
         }

@@ -4,7 +4,7 @@
 //!
 //! Read in this order: [`Agent`] opens a [`Session`], `actor` is the task behind it, `effects`
 //! runs models and tools, `answer` keeps secrets out of what streams by, `clients` shows what is
-//! in the journal, `audit` is what of it is written to the audit log, `metered` keeps account of what models cost, `model` asks models reliably, `hub` is all sessions of a user for a listener, `spans` is what is told of a turn to whoever shows traces and `export` hands it over, `nested` is calls that a call asks for, `delegating` the child turns it starts, `caller` is sessions of programs that ask for calls themselves, `history` is what a session remembers and how it goes on after a crash.
+//! in the journal, `audit` is what of it is written to the audit log, `metered` keeps account of what models cost, `model` asks models reliably, `hub` is all sessions of a user for a listener, `spans` is what is told of a turn to whoever shows traces and `export` hands it over, `nested` is calls that a call asks for, `delegating` the child turns it starts, `skills` what a session takes up of the person's skills, `caller` is sessions of programs that ask for calls themselves, `history` is what a session remembers and how it goes on after a crash.
 //!
 //! One owner per session: everything that happens to it goes through one bounded mailbox, so no
 //! state is shared and no lock is held. Nothing is shown that the journal has not accepted.
@@ -31,6 +31,7 @@ mod secrecy;
 mod session;
 mod sessions;
 mod settings;
+mod skills;
 mod spans;
 #[cfg(test)]
 mod tests;

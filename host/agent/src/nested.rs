@@ -9,7 +9,7 @@ use hydroid_core::entry::Entry;
 use hydroid_core::id::CallId;
 use hydroid_core::message::Label;
 use hydroid_core::policy::Decision;
-use hydroid_core::ports::{CallContext, ChildTask, NestedAnswer, NestedCalls};
+use hydroid_core::ports::{CallContext, ChildTask, NestedAnswer, NestedCalls, SessionSkills};
 use hydroid_core::tool::ToolOutput;
 use std::collections::BTreeMap;
 use tokio::sync::oneshot;
@@ -53,6 +53,10 @@ impl NestedCalls for Asking {
 
     fn delegate(&self, task: ChildTask) -> BoxFuture<'_, NestedAnswer> {
         delegating::run(self, task).boxed()
+    }
+
+    fn skills(&self) -> Option<&dyn SessionSkills> {
+        Some(self)
     }
 }
 

@@ -11,7 +11,7 @@ use hydroid_core::models::Models;
 use hydroid_core::policy::{Mode, PolicyRule};
 use hydroid_core::ports::{
     Approvals, Audit, Clock, Hooks, Journal, Model, PromptFiles, Recall, SecretPlaces, Sink,
-    StoreError, Telemetry, Tools,
+    Skills, StoreError, Telemetry, Tools,
 };
 use hydroid_core::scrub::{LiveScrubber, Scrubber};
 use std::collections::BTreeMap;
@@ -38,6 +38,8 @@ pub struct AgentParts {
     pub recall: Arc<dyn Recall>,
     /// The person's own files.
     pub files: Arc<dyn PromptFiles>,
+    /// The person's skills.
+    pub skills: Arc<dyn Skills>,
     /// Where something secret has gone.
     pub secret_places: Arc<dyn SecretPlaces>,
     /// The audit log.

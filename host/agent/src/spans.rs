@@ -171,6 +171,8 @@ impl TurnSpans {
             | Entry::CallEdited { .. }
             | Entry::Notice { .. }
             | Entry::ChildAnswered { .. }
+            | Entry::SkillLoaded { .. }
+            | Entry::SkillUnloaded { .. }
             | Entry::Compacted { .. } => {}
         }
     }

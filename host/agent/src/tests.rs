@@ -12,6 +12,7 @@ mod models;
 mod nested;
 mod remembering;
 mod secrecy;
+mod skills;
 mod spans;
 
 use crate::fakes::{HeldClient, Host, Play, SECRET, calls, said, says, text};

@@ -8,6 +8,7 @@ mod memory;
 mod model;
 mod provider;
 mod shipping;
+mod skill;
 mod tui;
 
 use authoring::{Build, New, RunTool, Test};
@@ -21,6 +22,7 @@ pub(crate) use model::{By, Cost, Model};
 
 pub(crate) use provider::{AddService, Provider};
 pub(crate) use shipping::{Add, IndexFile, Key, Level, Publish, Registry, Update};
+pub(crate) use skill::Skill;
 pub(crate) use tui::Tui;
 
 use crate::exit;
@@ -80,6 +82,9 @@ pub(crate) enum Command {
     /// Look through what is remembered, add to it, and forget.
     #[command(subcommand, arg_required_else_help = true)]
     Memory(Memory),
+    /// Keep instructions for certain work, which sessions load when it fits.
+    #[command(subcommand, arg_required_else_help = true)]
+    Skill(Skill),
     /// Speak the Model Context Protocol: offer tools to its clients, and use those of its servers.
     #[command(subcommand, arg_required_else_help = true)]
     Mcp(Mcp),

@@ -22,6 +22,7 @@ mod registry;
 pub(crate) mod secret;
 mod serve;
 mod session;
+mod skill;
 mod stop;
 mod token;
 mod tui;
@@ -67,6 +68,7 @@ pub(crate) async fn dispatch(
         Command::Component(command) => component::run(command, environment, &settings).await,
         Command::Model(command) => model::run(command, environment, &settings).await,
         Command::Cost(cost) => cost::run(cost, environment, &settings).await,
+        Command::Skill(command) => skill::run(command, environment, &settings).await,
         Command::Session(command) => session::run(command, environment, settings).await,
         Command::Config(command) => config::run(command, environment, &settings).await,
         Command::Key(command) => key::run(command, environment, &settings).await,

@@ -4,7 +4,7 @@
 //!
 //! Read in this order: `args` (what can be typed), `env`, `paths`, `value` and `load` (what it
 //! means), `secrets`, `docker` (credentials for registries), `release` (the components inside the binary), `registry` (what is offered), `models` (the
-//! catalog of models), `servers` (those of the Model Context Protocol), `wire` (the whole host in one
+//! catalog of models), `servers` (those of the Model Context Protocol), `skills` (those the person keeps), `wire` (the whole host in one
 //! visible order), `daemon`, `conversation` with `render` and `approval`, `desk` (for the full screen), `stopped` and `audited`, then `commands`, a
 //! file each.
 
@@ -43,6 +43,7 @@ mod release;
 mod render;
 mod secrets;
 mod servers;
+mod skills;
 mod stopped;
 mod telemetry;
 mod terminal;

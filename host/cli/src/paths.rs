@@ -147,6 +147,11 @@ impl Paths {
         self.user(user).join("history")
     }
 
+    /// The user's skills, a folder each.
+    pub(crate) fn skills(&self) -> PathBuf {
+        self.config.join("skills")
+    }
+
     /// Where a user's master key is, if it is in a file.
     pub(crate) fn master_keys(&self, user: &UserId) -> PathBuf {
         self.user(user)

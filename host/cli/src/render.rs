@@ -196,6 +196,14 @@ impl Renderer {
             Entry::ChildAnswered { usage, dollars, .. } => {
                 state.unpriced += u64::from(dollars.is_none() && usage.total() > 0);
             }
+            Entry::SkillLoaded { skill, .. } => {
+                let text = format!("note: the skill `{}` is loaded", exact(&skill.name));
+                self.line(&mut state, Style::Dim, &text)
+            }
+            Entry::SkillUnloaded { name, .. } => {
+                let text = format!("note: the skill `{}` is unloaded", exact(&name));
+                self.line(&mut state, Style::Dim, &text)
+            }
             Entry::Compacted { covers, by, .. } => {
                 let by = by.map_or("the host".to_owned(), |by| by.to_string());
                 let text = format!("note: the first {covers} turns were summed up by {by}");

@@ -128,6 +128,12 @@ fn passages(entries: &[Entry]) -> Vec<Passage> {
                 "you changed the arguments of {} to {arguments}",
                 name(&names, call_id)
             ))),
+            Entry::SkillLoaded { skill, .. } => {
+                passages.push(Passage::Note(format!("the skill {} was loaded", skill.name)));
+            }
+            Entry::SkillUnloaded { name, .. } => {
+                passages.push(Passage::Note(format!("the skill {name} was unloaded")));
+            }
             Entry::Notice { text, .. } => passages.push(Passage::Note(text.clone())),
             Entry::Compacted { covers, summary, by } => {
                 let by = by.as_ref().map_or("the host".to_owned(), ToString::to_string);

@@ -9,6 +9,7 @@ use crate::secrets::followed::Followed;
 use crate::secrets::master_key::KeyPlaces;
 use crate::secrets::sealed::Sealed;
 use crate::secrets::{Programs, UserSecrets};
+use crate::skills::UserSkills;
 use crate::terminal::{self, Terminal};
 use crate::{audited, log, models, release, servers, stopped, telemetry};
 use anyhow::{Context, Result, anyhow};
@@ -226,6 +227,11 @@ impl Ground {
         files
     }
 
+    /// The person's skills.
+    pub(crate) fn skills(&self) -> UserSkills {
+        UserSkills::new(self.paths.skills())
+    }
+
     /// The same with a catalog that is open already.
     pub(crate) fn memory_of(&self, catalog: &Arc<Catalog>, database: &Database) -> Memory {
         let embedder =
@@ -434,6 +440,7 @@ impl Ground {
             approvals: Arc::new(approvals(database)),
             recall: Arc::new(self.memory_of(catalog, database).indexing(self.user())),
             files: Arc::new(self.personal_files(database).await),
+            skills: Arc::new(self.skills()),
             secret_places: Arc::new(database.clone()),
             audit: Arc::new(audited::log_of(database)),
             clock: Arc::new(SystemClock),

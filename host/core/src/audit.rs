@@ -102,6 +102,8 @@ pub enum AuditAction {
     EmergencyStop,
     /// A person said that a place holds nothing secret any more.
     LabelCleared,
+    /// A session took a skill up, laid one down, or was not let.
+    SkillChanged,
     /// A hook did not simply let something go on, or could not be asked.
     HookAnswered,
 }
@@ -149,7 +151,7 @@ impl AuditEvent {
 
 impl AuditAction {
     /// Every action.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::CallDecided,
         Self::ApprovalAnswered,
         Self::ApprovalGiven,
@@ -175,6 +177,7 @@ impl AuditAction {
         Self::ConfigChanged,
         Self::EmergencyStop,
         Self::LabelCleared,
+        Self::SkillChanged,
         Self::HookAnswered,
     ];
 
@@ -206,6 +209,7 @@ impl AuditAction {
             Self::ConfigChanged => "config-changed",
             Self::EmergencyStop => "emergency-stop",
             Self::LabelCleared => "label-cleared",
+            Self::SkillChanged => "skill-changed",
             Self::HookAnswered => "hook-answered",
         }
     }

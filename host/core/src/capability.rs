@@ -45,6 +45,8 @@ pub enum Profile {
     Shell,
     /// Read attachments, send media.
     Media,
+    /// Take up and lay down the user's skills.
+    Skills,
     /// Call another tool.
     Invoke,
     /// Plaintext of a secret.
@@ -53,7 +55,7 @@ pub enum Profile {
 
 impl Profile {
     /// Every profile, in the order people are shown them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Pure,
         Self::FileReadOnly,
         Self::FileReadWrite,
@@ -67,6 +69,7 @@ impl Profile {
         Self::Delegate,
         Self::Shell,
         Self::Media,
+        Self::Skills,
         Self::Invoke,
         Self::Reveal,
     ];
@@ -87,6 +90,7 @@ impl Profile {
             Self::Delegate => "delegate",
             Self::Shell => "shell",
             Self::Media => "media",
+            Self::Skills => "skills",
             Self::Invoke => "invoke",
             Self::Reveal => "reveal",
         }
@@ -113,6 +117,7 @@ impl Profile {
             Self::Delegate => &["hydroid:cap/delegate"],
             Self::Shell => &["hydroid:cap/jobs"],
             Self::Media => &["hydroid:cap/attachments", "hydroid:cap/media"],
+            Self::Skills => &["hydroid:cap/skills"],
             Self::Invoke => &["hydroid:cap/invoke"],
             Self::Reveal => &["hydroid:cap/secrets", "hydroid:cap/secrets-reveal"],
         }
@@ -134,6 +139,7 @@ impl Profile {
             Self::Delegate => "start bounded child turns",
             Self::Shell => "run commands in the sandbox",
             Self::Media => "read attachments and send media",
+            Self::Skills => "take up and lay down your skills",
             Self::Invoke => "call other tools",
             Self::Reveal => "read the plaintext of a secret",
         }

@@ -12,6 +12,7 @@ mod gateway;
 mod keys;
 mod memory;
 mod reliability;
+mod skills;
 mod telemetry;
 
 pub use budget::{Budget, MoneyBudget, Span};
@@ -19,6 +20,7 @@ pub use gateway::{Gateway, Webhook};
 pub use keys::{KEYS, Key};
 pub use memory::{Memory, MemoryWeights};
 pub use reliability::{Breaker, ModelCache, OtherModel, Retry, Routes, Timeouts};
+pub use skills::Skills;
 pub use telemetry::Telemetry;
 
 /// Largest item a vault copy can be configured for; it is held in memory twice on its way.
@@ -34,6 +36,7 @@ pub struct Config {
     pub workspace: Workspace,
     pub memory: Memory,
     pub hooks: Hooks,
+    pub skills: Skills,
     pub model: Model,
     pub turn: Turn,
     pub policy: Policy,
@@ -370,6 +373,7 @@ impl Config {
         self.telemetry.check()?;
         self.model.check_reliability()?;
         self.memory.check()?;
+        self.skills.check()?;
         if !(0.0..1.0).contains(&self.turn.compact_at) {
             return wrong(format!(
                 "`turn.compact_at` is `{}`; it is a share of the model's window, from 0 (never) to below 1",
@@ -682,6 +686,7 @@ impl Default for Config {
             workspace: Workspace::default(),
             memory: Memory::default(),
             hooks: Hooks::default(),
+            skills: Skills::default(),
             model: Model::default(),
             turn: Turn::default(),
             policy: Policy::default(),

@@ -8,6 +8,7 @@ use crate::money::Money;
 use crate::policy::Decision;
 use crate::protocol::SessionSettings;
 use crate::reliability::ModelNews;
+use crate::skill::LoadedSkill;
 use crate::tool::{Impact, Preview, ToolCall, ToolOutput};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -224,6 +225,25 @@ pub enum Entry {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<crate::reliability::ModelRef>,
     },
+    /// The session took a skill up: from here on the model reads its instructions.
+    SkillLoaded {
+        /// The turn; none if the configuration wants it loaded.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        turn: Option<TurnId>,
+        /// The call that wanted it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        call_id: Option<CallId>,
+        /// The skill.
+        skill: LoadedSkill,
+    },
+    /// The session laid a skill down.
+    SkillUnloaded {
+        /// The turn.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        turn: Option<TurnId>,
+        /// Its name.
+        name: String,
+    },
     /// The turn ended.
     TurnEnded {
         /// The turn.
@@ -435,6 +455,8 @@ impl Rebuild {
             | Entry::CallDecided { .. }
             | Entry::StepEnded { .. }
             | Entry::ChildAnswered { .. }
+            | Entry::SkillLoaded { .. }
+            | Entry::SkillUnloaded { .. }
             | Entry::SettingsChanged { .. }
             | Entry::Compacted { .. }
             | Entry::Notice { .. } => {}

@@ -36,6 +36,10 @@ pub enum HookPoint {
     SubagentStart,
     /// A child turn ended.
     SubagentEnd,
+    /// A session is about to take a skill up.
+    SkillLoad,
+    /// A session laid a skill down.
+    SkillUnload,
 }
 
 /// What came of asking everybody at one point.
@@ -79,7 +83,7 @@ pub struct HookWord {
 
 impl HookPoint {
     /// Every point.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::SessionStart,
         Self::SessionEnd,
         Self::TurnStart,
@@ -92,6 +96,8 @@ impl HookPoint {
         Self::Compaction,
         Self::SubagentStart,
         Self::SubagentEnd,
+        Self::SkillLoad,
+        Self::SkillUnload,
     ];
 
     /// As the contract writes it.
@@ -109,6 +115,8 @@ impl HookPoint {
             Self::Compaction => "compaction",
             Self::SubagentStart => "subagent-start",
             Self::SubagentEnd => "subagent-end",
+            Self::SkillLoad => "skill-load",
+            Self::SkillUnload => "skill-unload",
         }
     }
 
@@ -125,14 +133,16 @@ impl HookPoint {
             | Self::BeforeModel
             | Self::AfterModel
             | Self::BeforeTool
-            | Self::AfterTool => true,
+            | Self::AfterTool
+            | Self::SkillLoad => true,
             Self::SessionStart
             | Self::SessionEnd
             | Self::TurnEnd
             | Self::Error
             | Self::Compaction
             | Self::SubagentStart
-            | Self::SubagentEnd => false,
+            | Self::SubagentEnd
+            | Self::SkillUnload => false,
         }
     }
 
@@ -226,7 +236,14 @@ mod tests {
             .collect();
         assert_eq!(
             gates,
-            ["turn-start", "before-model", "after-model", "before-tool", "after-tool"]
+            [
+                "turn-start",
+                "before-model",
+                "after-model",
+                "before-tool",
+                "after-tool",
+                "skill-load"
+            ]
         );
     }
 }

@@ -3,7 +3,7 @@
 //! events and carry out what comes back.
 //!
 //! Read in this order: [`id`], [`message`], [`tool`], [`entry`], [`turn`], then [`capability`],
-//! [`manifest`], [`policy`], [`taint`], [`fence`], [`hook`], [`injection`], [`audit`], [`reliability`], [`chunk`], [`retrieval`], [`compaction`], [`config`], [`money`], [`models`], [`telemetry`], then the seams [`ports`] and [`protocol`].
+//! [`manifest`], [`policy`], [`taint`], [`fence`], [`hook`], [`skill`], [`injection`], [`audit`], [`reliability`], [`chunk`], [`retrieval`], [`compaction`], [`config`], [`money`], [`models`], [`telemetry`], then the seams [`ports`] and [`protocol`].
 //! One word per thing; the words are in `docs/glossary.md`.
 
 pub mod arguments;
@@ -31,6 +31,7 @@ pub mod recording;
 pub mod reliability;
 pub mod retrieval;
 pub mod scrub;
+pub mod skill;
 pub mod taint;
 pub mod telemetry;
 pub mod tool;

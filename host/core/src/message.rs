@@ -175,6 +175,8 @@ pub enum Origin {
     },
     /// The person's notes and past sessions.
     Memory,
+    /// A skill that the person keeps, by code that came with the release.
+    Skill,
     /// Another machine; its name when the arguments name just one.
     Host {
         /// Name of the host.
@@ -245,9 +247,10 @@ impl Label {
     }
 
     /// Returned by a tool: data, never orders. What came of nothing but its arguments brings
-    /// nothing in and is as trusted as they were.
+    /// nothing in and is as trusted as they were; a skill is there because the person wants it
+    /// followed.
     pub fn tool(component: ComponentId, tool: impl Into<String>, of: Origin) -> Self {
-        let trusted = of == Origin::Computed;
+        let trusted = matches!(of, Origin::Computed | Origin::Skill);
         let source = Source::Tool { component, tool: tool.into(), of };
         if trusted { Self::trusted(source) } else { Self::untrusted(source) }
     }

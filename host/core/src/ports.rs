@@ -22,6 +22,7 @@ mod recall;
 mod remotes;
 mod request_budget;
 mod secret_places;
+mod skills;
 mod store_service;
 mod telemetry;
 mod waiting;
@@ -54,6 +55,7 @@ pub use recall::{
 pub use remotes::{RemoteAnswer, RemoteError, RemoteRequest, Remotes};
 pub use request_budget::{FullWindow, RequestBudget, RequestWindow, Sent, full_window};
 pub use secret_places::{BadPlace, SawSecret, SecretPlace, SecretPlaces};
+pub use skills::{FoundSkill, SessionSkills, SkillError, Skills};
 pub use store_service::{ServiceAnswer, ServiceError, StoreService};
 pub use telemetry::{SpanCounts, Telemetry};
 pub use waiting::WaitingMessages;

@@ -3,6 +3,7 @@
 //! could change.
 
 use crate::ports::PromptFile;
+use crate::skill::{LoadedSkill, Skill};
 
 /// Files of the person at the top of `/shared` that are read into every conversation, in the
 /// order of the prompt.
@@ -37,6 +38,12 @@ pub struct PromptInputs<'a> {
     pub instructions: Option<&'a str>,
     /// The person's own files.
     pub files: &'a [PromptFile],
+    /// Skills that can be taken up.
+    pub skills: &'a [Skill],
+    /// Characters that naming them may take; those that do not fit are counted.
+    pub skills_chars: usize,
+    /// Skills that were taken up.
+    pub loaded: &'a [LoadedSkill],
 }
 
 const IDENTITY: &str = "You are the agent of Hydroid, a host on the user's own machine. Be brief and exact. Say what you did and what you could not do; never claim an action that no tool confirmed.";
@@ -50,6 +57,10 @@ const DENIED_ASKED: &str = "Some calls need the user's approval, which the host 
 const DENIED_HEADLESS: &str = "Nobody can be asked in this session, so calls that need approval are denied. A denied call was not run: do not repeat it or reach the same end by another tool. Do what is possible without it, then say what was denied and how the user can allow it.";
 
 const PERSONAL: &str = "The user keeps these files in `/shared` for every conversation: how you are to work and who you are, who they are, and what is to be remembered. A change you make to one of them is put to the user each time.";
+
+const SKILLS: &str = "Skills are instructions that the user keeps for certain work. When one of these fits what is asked, load it with `skill_load` before you begin, and follow it; unload it with `skill_unload` when that work is done. A skill allows nothing: calls are decided on as ever.";
+
+const LOADED: &str = "These skills are loaded; follow them where they apply.";
 
 /// The system prompt. What changes least comes first, so that a prompt cache can keep it.
 pub fn system_prompt(inputs: &PromptInputs) -> String {
@@ -66,6 +77,16 @@ pub fn system_prompt(inputs: &PromptInputs) -> String {
         let shown = |file: &PromptFile| format!("[file {}]\n{}", file.name, file.text.trim());
         paragraphs.extend(inputs.files.iter().map(shown));
     }
+    if inputs.has_tools && !inputs.skills.is_empty() {
+        paragraphs.push(format!("{SKILLS}\n{}", named(inputs.skills, inputs.skills_chars)));
+    }
+    if !inputs.loaded.is_empty() {
+        paragraphs.push(LOADED.to_owned());
+        let shown = |skill: &LoadedSkill| {
+            format!("[skill {}]\n{}\n[end of skill {}]", skill.name, skill.text.trim(), skill.name)
+        };
+        paragraphs.extend(inputs.loaded.iter().map(shown));
+    }
     paragraphs.push(format!("Today is {}.", inputs.date));
     if inputs.left_out > 0 {
         let turns = if inputs.left_out == 1 { "turn" } else { "turns" };
@@ -75,6 +96,23 @@ pub fn system_prompt(inputs: &PromptInputs) -> String {
         ));
     }
     paragraphs.join("\n\n")
+}
+
+/// A line for each skill, as far as they fit.
+fn named(skills: &[Skill], most: usize) -> String {
+    let mut lines = Vec::new();
+    let mut left = most;
+    for skill in skills {
+        let line = format!("- {}: {}", skill.name, skill.description);
+        let Some(rest) = left.checked_sub(line.chars().count()) else { break };
+        left = rest;
+        lines.push(line);
+    }
+    let more = skills.len() - lines.len();
+    if more > 0 {
+        lines.push(format!("- {more} more, which `skill_list` names"));
+    }
+    lines.join("\n")
 }
 
 #[cfg(test)]
@@ -89,6 +127,9 @@ mod tests {
             left_out: 0,
             instructions: None,
             files: &[],
+            skills: &[],
+            skills_chars: 100,
+            loaded: &[],
         }
     }
 
@@ -128,6 +169,28 @@ mod tests {
             "{IDENTITY}\n\n{PERSONAL}\n\n[file USER.md]\nAnna, likes tea.\n\nToday is Sun, 22 Nov 2026."
         );
         assert_eq!(prompt, expect);
+    }
+
+    #[test]
+    fn skills_are_named_as_far_as_they_fit_and_loaded_ones_stand_whole() {
+        let skill = |name: &str, description: &str| {
+            let file = format!("---\nname: {name}\ndescription: {description}\n---\nx");
+            Skill::parse(name, &file).unwrap()
+        };
+        let skills = [skill("notes", "Tidies."), skill("trip", "Plans."), skill("zoo", "Feeds.")];
+        let loaded =
+            [LoadedSkill { name: "trip".into(), digest: "d".into(), text: "Go.\n".into() }];
+        let with = PromptInputs { skills: &skills, skills_chars: 33, ..inputs() };
+        let expect = format!(
+            "{SKILLS}\n- notes: Tidies.\n- trip: Plans.\n- 1 more, which `skill_list` names\n\nToday is"
+        );
+        assert!(system_prompt(&with).contains(&expect), "{}", system_prompt(&with));
+        let expect = format!("\n\n{LOADED}\n\n[skill trip]\nGo.\n[end of skill trip]\n\nToday is");
+        let with = PromptInputs { loaded: &loaded, ..inputs() };
+        assert!(system_prompt(&with).contains(&expect));
+        let without_tools =
+            PromptInputs { has_tools: false, skills: &skills, loaded: &loaded, ..inputs() };
+        assert!(!system_prompt(&without_tools).contains("skill_load`"));
     }
 
     #[test]

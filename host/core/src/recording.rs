@@ -86,6 +86,8 @@ fn answer(conversation: &[Message], step: &[Entry]) -> Value {
             | Entry::CallStarted { .. }
             | Entry::CallFinished { .. }
             | Entry::ChildAnswered { .. }
+            | Entry::SkillLoaded { .. }
+            | Entry::SkillUnloaded { .. }
             | Entry::Compacted { .. }
             | Entry::Notice { .. }
             | Entry::ModelNews { .. }

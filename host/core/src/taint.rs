@@ -264,6 +264,7 @@ pub fn in_words(source: &Source) -> String {
         }
         Source::Tool { tool, of, .. } => match of {
             Origin::Computed => format!("what `{tool}` computed"),
+            Origin::Skill => "your skills".to_owned(),
             Origin::File { path: Some(path) } => format!("`{path}`"),
             Origin::File { path: None } => format!("files, by `{tool}`"),
             Origin::Memory => "notes or past sessions".to_owned(),

@@ -23,6 +23,8 @@ pub struct ToolSpec {
     pub impact: Impact,
     /// The component claims that this tool changes nothing.
     pub claims_read_only: bool,
+    /// It is about the person's skills, and is offered only where there are some.
+    pub about_skills: bool,
 }
 
 /// What a component says of a tool beside what a model is told: claims, proven by nothing.

@@ -291,10 +291,15 @@ impl Conversation {
                 self.usage += usage;
                 self.dollars = self.dollars.plus(dollars.unwrap_or_default());
             }
+            Entry::SkillLoaded { turn, skill, .. } => {
+                self.notice_of(turn, &format!("the skill {} is loaded", skill.name));
+            }
+            Entry::SkillUnloaded { turn, name } => {
+                self.notice_of(turn, &format!("the skill {name} is unloaded"));
+            }
             Entry::Notice { turn, text } => self.notice(turn, &text),
             Entry::Compacted { covers, .. } => {
-                let turn = self.turn.clone().unwrap_or_else(|| TurnId::new(""));
-                self.notice(turn, &format!("the first {covers} turns were summed up"));
+                self.notice_of(None, &format!("the first {covers} turns were summed up"));
             }
             Entry::ModelNews { turn, news } => {
                 if let Some(by) = news.answers() {
@@ -355,6 +360,12 @@ impl Conversation {
     fn push(&mut self, turn: TurnId, kind: Kind) {
         self.versions += 1;
         self.items.push(Item { turn, kind, version: self.versions });
+    }
+
+    /// The same of what belongs to no turn, or to this one.
+    fn notice_of(&mut self, turn: Option<TurnId>, text: &str) {
+        let turn = turn.or_else(|| self.turn.clone()).unwrap_or_else(|| TurnId::new(""));
+        self.notice(turn, text);
     }
 
     fn notice(&mut self, turn: TurnId, text: &str) {

@@ -453,6 +453,9 @@ fn origin(imports: &[Import], grant: &Grant, first_party: bool, resources: &[Res
     if used("hydroid:cap/memory") || used("hydroid:cap/scratchpad") {
         return Origin::Memory;
     }
+    if used("hydroid:cap/skills") {
+        return if capabilities == 1 && first_party { Origin::Skill } else { Origin::Unknown };
+    }
     if capabilities == 0 && first_party { Origin::Computed } else { Origin::Unknown }
 }
 
@@ -503,6 +506,8 @@ fn import_impact(import: &Import, grant: &Grant) -> Impact {
             | "hydroid:cap/secrets"
             // What it has called is decided on by itself.
             | "hydroid:cap/delegate"
+            // A person keeps them for this; what they say allows nothing.
+            | "hydroid:cap/skills"
             | "hydroid:cap/invoke"
             | "wasi:http/types" => Impact::ReadOnly,
             "hydroid:cap/memory" => uses_only(&["search"]),

@@ -11,7 +11,7 @@ use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Engine, Result};
 
 /// Profiles whose host side is part of this host.
-pub(crate) const BUILT: [Profile; 11] = [
+pub(crate) const BUILT: [Profile; 12] = [
     Profile::Pure,
     Profile::FileReadOnly,
     Profile::FileReadWrite,
@@ -22,6 +22,7 @@ pub(crate) const BUILT: [Profile; 11] = [
     Profile::State,
     Profile::Memory,
     Profile::Delegate,
+    Profile::Skills,
     Profile::Invoke,
 ];
 
@@ -106,6 +107,9 @@ pub(crate) fn link_current(linker: &mut Linker<State>, grant: &Grant) -> Result<
     }
     if grant.links("hydroid:cap/delegate") {
         cap::delegate::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    }
+    if grant.links("hydroid:cap/skills") {
+        cap::skills::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
     }
     if grant.links("hydroid:cap/memory") {
         cap::memory::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;

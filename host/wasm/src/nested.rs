@@ -90,6 +90,11 @@ pub(crate) enum Uncallable {
         "`{tool}` starts child turns, and only the turn itself does: what it would be asked can be done here, or told in the answer"
     )]
     Delegates { tool: String },
+    /// A component or a child turn that would change what the session has taken up.
+    #[error(
+        "`{tool}` is about the skills of the conversation, which only its own model takes up and lays down"
+    )]
+    Skills { tool: String },
     /// Not among the tools a child turn has.
     #[error(
         "a child turn of `{component}` may not have the tool `{tool}`: {}; a person can allow it with `hydroid component grant {component} delegate --tool {tool}`, if its manifest names it",
@@ -237,6 +242,9 @@ impl Caller {
         if vault.iter().any(|step| loaded.grant().profiles.contains(step)) {
             return Err(Uncallable::Vault { tool });
         }
+        if loaded.grant().profiles.contains(&Profile::Skills) {
+            return Err(Uncallable::Skills { tool });
+        }
         let grant = loaded.grant().called_by(&component, &self.grant);
         let more = check::refusals(&component, &loaded.imports, &grant);
         if !more.is_empty() {
@@ -304,6 +312,9 @@ impl Caller {
         let vault = [Profile::VaultReadStep, Profile::VaultWriteStep];
         if vault.iter().any(|step| loaded.grant().profiles.contains(step)) {
             return Err(Uncallable::Vault { tool: tool.to_owned() });
+        }
+        if loaded.grant().profiles.contains(&Profile::Skills) {
+            return Err(Uncallable::Skills { tool: tool.to_owned() });
         }
         if !self.grant.has_tool(tool) {
             let (component, tool) = (self.name().clone(), tool.to_owned());

@@ -361,6 +361,7 @@ fn spec(loaded: &Loaded, index: usize) -> ToolSpec {
         component: loaded.name().clone(),
         impact: loaded.impact(),
         claims_read_only: definition.claims_read_only,
+        about_skills: loaded.grant().profiles.contains(&Profile::Skills),
     }
 }
 

@@ -8,6 +8,7 @@ use hydroid_core::money::Money;
 use hydroid_core::policy::{Decision, Mode};
 use hydroid_core::protocol::*;
 use hydroid_core::reliability::{ModelNews, ModelRef};
+use hydroid_core::skill::LoadedSkill;
 use hydroid_core::tool::{Impact, Preview, ToolCall, ToolOutput};
 use serde_json::{Value, json};
 
@@ -445,6 +446,16 @@ fn entries() -> Vec<Entry> {
             usage: usage(),
             dollars: Money::of_dollars(0.002),
         },
+        Entry::SkillLoaded {
+            turn: Some(turn()),
+            call_id: Some(CallId::new("call_1")),
+            skill: LoadedSkill {
+                name: "tidy-notes".into(),
+                digest: "sha256:ab".into(),
+                text: "Read the notes first.".into(),
+            },
+        },
+        Entry::SkillUnloaded { turn: Some(turn()), name: "tidy-notes".into() },
         Entry::Notice { turn: turn(), text: "the answer was cut off".into() },
         Entry::ModelNews {
             turn: turn(),

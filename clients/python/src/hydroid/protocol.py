@@ -1099,6 +1099,28 @@ class EntryCompacted(TypedDict):
     by: NotRequired[ModelRef]
 
 
+class EntrySkillLoaded(TypedDict):
+    """The session took a skill up: from here on the model reads its instructions."""
+
+    kind: Literal['skill_loaded']
+    # The turn; none if the configuration wants it loaded.
+    turn: NotRequired[str]
+    # The call that wanted it.
+    call_id: NotRequired[str]
+    # The skill.
+    skill: LoadedSkill
+
+
+class EntrySkillUnloaded(TypedDict):
+    """The session laid a skill down."""
+
+    kind: Literal['skill_unloaded']
+    # The turn.
+    turn: NotRequired[str]
+    # Its name.
+    name: str
+
+
 class EntryTurnEnded(TypedDict):
     """The turn ended."""
 
@@ -1337,6 +1359,12 @@ class OriginMemory(TypedDict):
     of: Literal['memory']
 
 
+class OriginSkill(TypedDict):
+    """A skill that the person keeps, by code that came with the release."""
+
+    of: Literal['skill']
+
+
 class OriginHost(TypedDict):
     """Another machine; its name when the arguments name just one."""
 
@@ -1516,6 +1544,17 @@ class ModelNewsLeftAlone(TypedDict):
     failures: int
     # For how long, in milliseconds.
     for_ms: int
+
+
+class LoadedSkill(TypedDict):
+    """What a session has taken up."""
+
+    # Its name.
+    name: str
+    # `sha256:…` of its file.
+    digest: str
+    # The instructions as the model reads them, scrubbed.
+    text: str
 
 
 class OutcomeCompleted(TypedDict):
@@ -1969,6 +2008,8 @@ Entry = Union[
     "EntryNotice",
     "EntryModelNews",
     "EntryCompacted",
+    "EntrySkillLoaded",
+    "EntrySkillUnloaded",
     "EntryTurnEnded",
 ]
 
@@ -2005,6 +2046,7 @@ Origin = Union[
     "OriginComputed",
     "OriginFile",
     "OriginMemory",
+    "OriginSkill",
     "OriginHost",
     "OriginUnknown",
 ]

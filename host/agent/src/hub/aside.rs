@@ -14,6 +14,7 @@ use hydroid_core::ports::{
     CallContext, CancelFlag, ModelError, ModelEvent, ModelRequest, SawSecret,
 };
 use hydroid_core::protocol::{ErrorCode, Reply, RequestError};
+use hydroid_core::skill;
 use hydroid_core::telemetry::Parent;
 use std::sync::Arc;
 
@@ -36,10 +37,12 @@ pub(super) async fn ask(
     let scrubber = refreshed.map_err(|problem| RequestError::new(ErrorCode::Internal, problem))?;
     let entries = parts.entries(&hub.parts.user, session).await.map_err(stored)?;
     let own = history::settings(&entries);
-    let mut messages = entry::conversation(&scrubber.known_entries(entries));
+    let entries = scrubber.known_entries(entries);
+    let loaded = skill::loaded(&entries).into_iter().cloned().collect();
+    let mut messages = entry::conversation(&entries);
     messages.push(Message::user(mask_known(&scrubber, &text)));
-    let files = effects::personal_files(parts, &hub.parts.user).await;
-    let mut request = effects::request(parts, messages, &files, true, &own).map_err(failed)?;
+    let beside = effects::Beside::of(parts, &hub.parts.user, loaded).await;
+    let mut request = effects::request(parts, messages, &beside, true, &own).map_err(failed)?;
     request.system.push_str(BESIDE);
     let _place = Arc::clone(&hub.permits).acquire_owned().await;
     let of = settings::model_of(&parts.config, &own);

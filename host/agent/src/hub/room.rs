@@ -592,6 +592,8 @@ impl Room {
             | Entry::CallEdited { .. }
             | Entry::StepEnded { .. }
             | Entry::ChildAnswered { .. }
+            | Entry::SkillLoaded { .. }
+            | Entry::SkillUnloaded { .. }
             | Entry::Notice { .. }
             | Entry::Compacted { .. }
             | Entry::ModelNews { .. } => {}

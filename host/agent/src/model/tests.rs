@@ -423,6 +423,7 @@ async fn another_model_gets_what_it_has_room_for_and_can_use() {
         component: ComponentId::new("tool"),
         impact: hydroid_core::tool::Impact::ReadOnly,
         claims_read_only: true,
+        about_skills: false,
     };
     let long = |number: usize| Message::user(format!("{number} {}", "word ".repeat(300)));
     let asked = || ModelRequest {

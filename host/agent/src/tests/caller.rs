@@ -19,6 +19,7 @@ fn parts(host: &Host) -> AgentParts {
         approvals: its.approvals.clone(),
         recall: its.recall.clone(),
         files: its.files.clone(),
+        skills: its.skills.clone(),
         secret_places: its.secret_places.clone(),
         audit: its.audit.clone(),
         clock: its.clock.clone(),

@@ -13,7 +13,7 @@ use hydroid_core::config::{Policy, did_you_mean};
 use hydroid_core::harmless::{exact, harmless};
 use hydroid_core::manifest::Manifest;
 use hydroid_core::policy::CallPattern;
-use hydroid_core::ports::{Clock, Embedder, Journal, RateLimits, Tools};
+use hydroid_core::ports::{Clock, Embedder, Journal, RateLimits, Skills, Tools};
 use hydroid_core::reliability::length;
 use hydroid_wasm::check::{CONTRACT, Role};
 use hydroid_wasm::{Catalog, LoadError, Status};
@@ -79,6 +79,7 @@ pub(crate) async fn run(environment: Arc<Environment>, settings: &[Setting]) -> 
             model(&mut findings, &ground, &catalog).await?;
             memory(&mut findings, &ground, &catalog).await?;
             hooks(&mut findings, &ground, &catalog)?;
+            skills(&mut findings, &ground, &catalog)?;
             servers(&mut findings, &ground, &catalog)?;
         }
         Err(error) => findings.broken(&format!("the components: {error:#}"))?,
@@ -215,6 +216,31 @@ fn hooks(findings: &mut Findings, ground: &Ground, catalog: &Catalog) -> Result<
 }
 
 /// Whether the servers a person added can be called, as far as that is seen without calling them.
+/// Whether skills can be used, and those that are always loaded are there.
+fn skills(findings: &mut Findings, ground: &Ground, catalog: &Catalog) -> Result<()> {
+    let folders = match ground.skills().folders() {
+        Ok(folders) => folders,
+        Err(error) => return findings.broken(&format!("the skills: {error:#}")),
+    };
+    let offered = catalog.specs().iter().any(|tool| tool.about_skills);
+    for folder in &folders {
+        let name = exact(&folder.name);
+        match &folder.found {
+            Ok(_) if !offered => findings.note(&format!(
+                "skill `{name}`: no tool loads it; `hydroid component grant tool-skills skills`"
+            ))?,
+            Ok(_) => findings.fine(&format!("skill `{name}`"))?,
+            Err(problem) => findings.note(&format!("skill `{name}` cannot be used: {problem}"))?,
+        }
+    }
+    for name in &ground.config.skills.always {
+        if let Err(problem) = ground.skills().read(name) {
+            findings.broken(&format!("`skills.always`: {problem}"))?;
+        }
+    }
+    Ok(())
+}
+
 fn servers(findings: &mut Findings, ground: &Ground, catalog: &Catalog) -> Result<()> {
     let book = match servers::read_book(&ground.paths) {
         Ok(book) => book,

@@ -330,6 +330,7 @@ mod tests {
             component: ComponentId::new("some"),
             impact: Impact::Edits,
             claims_read_only: false,
+            about_skills: false,
         }]
     }
 

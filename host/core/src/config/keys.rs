@@ -704,6 +704,20 @@ pub const KEYS: &[Key] = &[
         "\"auto\"",
         "Where the key is kept that stored secrets are sealed under: keyring, file, env (`HYDROID_MASTER_KEY`), or auto, which takes the keyring if it answers and else a file. `hydroid secret rotate` moves them to a new key in the place named here.",
     ),
+    key("skills.always", "list", "[]", "Skills that every session loads at its first turn."),
+    key(
+        "skills.index_chars",
+        "number",
+        "8000",
+        "Characters of the names and descriptions of skills that a model reads; of the others it reads how many they are. With 0 none is named.",
+    ),
+    key(
+        "skills.max_chars",
+        "number",
+        "30000",
+        "Longest instructions of a skill, in characters; one with more is not loaded.",
+    ),
+    key("skills.max_loaded", "number", "4", "Skills that a session has loaded at once."),
     key(
         "telemetry.content",
         "bool",

@@ -1,6 +1,7 @@
 //! Calls that a call asks for, and child turns it starts: decided on like those of the model, by
 //! whoever runs the turn.
 
+use super::SessionSkills;
 use crate::message::Label;
 use crate::tool::ToolOutput;
 use futures_core::future::BoxFuture;
@@ -15,6 +16,10 @@ pub trait NestedCalls: Send + Sync {
     /// those of the call that asked. The answer is its last message, or why there is none.
     /// Dropping the future ends it.
     fn delegate(&self, task: ChildTask) -> BoxFuture<'_, NestedAnswer>;
+    /// The skills of the session; none where there is no conversation to take them up.
+    fn skills(&self) -> Option<&dyn SessionSkills> {
+        None
+    }
 }
 
 /// What a child turn is to do, and with what.

@@ -63,6 +63,7 @@ mod tests {
             component: ComponentId::new("tool-x"),
             impact: Impact::ReadOnly,
             claims_read_only: true,
+            about_skills: false,
         };
         let me = UserId::new("me");
         let same = fingerprint(&me, &request(), None);

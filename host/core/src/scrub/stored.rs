@@ -5,6 +5,7 @@ use super::{Scrubber, Stream};
 use crate::entry::{Entry, Outcome};
 use crate::message::{Bytes, Content, Message, Part};
 use crate::policy::Decision;
+use crate::skill::LoadedSkill;
 use crate::tool::{Preview, ToolCall, ToolOutput};
 use serde_json::Value;
 
@@ -113,9 +114,14 @@ impl Scrubber {
             Entry::Compacted { covers, summary, by } => {
                 Entry::Compacted { covers, summary: self.mask_known(&summary), by }
             }
+            Entry::SkillLoaded { turn, call_id, skill } => {
+                let text = self.mask_known(&skill.text);
+                Entry::SkillLoaded { turn, call_id, skill: LoadedSkill { text, ..skill } }
+            }
             Entry::StepStarted { .. }
             | Entry::StepEnded { .. }
             | Entry::ChildAnswered { .. }
+            | Entry::SkillUnloaded { .. }
             | Entry::Rewound { .. }
             | Entry::SettingsChanged { .. } => entry,
         }

@@ -155,6 +155,8 @@ fn render_entry(entry: &Entry) -> String {
         Entry::ChildAnswered { step, stop, .. } => format!("child step {step} {stop:?}"),
         Entry::Notice { text, .. } => format!("notice {text}"),
         Entry::Compacted { summary, .. } => format!("compacted {summary}"),
+        Entry::SkillLoaded { skill, .. } => format!("loaded {}", skill.name),
+        Entry::SkillUnloaded { name, .. } => format!("unloaded {name}"),
         Entry::ModelNews { news, .. } => format!("news {news}"),
         Entry::TurnEnded { outcome, .. } => match outcome {
             Outcome::Completed => "turn completed".into(),

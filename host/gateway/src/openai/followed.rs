@@ -188,6 +188,8 @@ impl Followed {
             | Entry::CallFinished { .. }
             | Entry::StepEnded { .. }
             | Entry::ChildAnswered { .. }
+            | Entry::SkillLoaded { .. }
+            | Entry::SkillUnloaded { .. }
             | Entry::TurnEnded { .. }
             | Entry::Steered { .. }
             | Entry::Rewound { .. }

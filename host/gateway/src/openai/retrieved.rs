@@ -279,6 +279,7 @@ fn turn_of(entry: &Entry) -> Option<&TurnId> {
         | Entry::Notice { turn, .. }
         | Entry::ModelNews { turn, .. }
         | Entry::TurnEnded { turn, .. } => Some(turn),
+        Entry::SkillLoaded { turn, .. } | Entry::SkillUnloaded { turn, .. } => turn.as_ref(),
         Entry::Rewound { .. } | Entry::SettingsChanged { .. } | Entry::Compacted { .. } => None,
     }
 }

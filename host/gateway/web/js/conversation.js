@@ -193,9 +193,14 @@ const ENTRIES = {
   notice(conversation, entry, at) {
     conversation.add(conversation.turn(entry.turn, at), { kind: "notice", text: entry.text ?? "", closed: true });
   },
+  skill_loaded(conversation, entry) {
+    told(conversation, `The skill ${entry.skill?.name} is loaded.`);
+  },
+  skill_unloaded(conversation, entry) {
+    told(conversation, `The skill ${entry.name} is unloaded.`);
+  },
   compacted(conversation, entry) {
-    const turn = conversation.turns.at(-1);
-    if (turn) conversation.add(turn, { kind: "notice", text: `The first ${entry.covers} turns were summed up.`, closed: true });
+    told(conversation, `The first ${entry.covers} turns were summed up.`);
   },
   model_news(conversation, entry, at) {
     conversation.add(conversation.turn(entry.turn, at), { kind: "notice", text: news(entry.news), closed: true });
@@ -216,6 +221,12 @@ const ENTRIES = {
     conversation.changed.add(turn);
   },
 };
+
+/** Says something beside the last turn there is. */
+function told(conversation, text) {
+  const turn = conversation.turns.at(-1);
+  if (turn) conversation.add(turn, { kind: "notice", text, closed: true });
+}
 
 /** What became of a request to a model, in a sentence. */
 export function news(told) {

@@ -298,6 +298,7 @@ impl Tools for ServerTools {
                     component: component(&server),
                     impact: Impact::Changes,
                     claims_read_only: false,
+                    about_skills: false,
                 });
             }
             for (reader, _) in readers(&pinned) {
@@ -310,6 +311,7 @@ impl Tools for ServerTools {
                     component: component(&server),
                     impact: Impact::Network,
                     claims_read_only: true,
+                    about_skills: false,
                 });
             }
         }

@@ -65,6 +65,7 @@ pub(super) fn refused(problem: &Uncallable) -> Error {
         | Uncallable::Depth { .. }
         | Uncallable::Vault { .. }
         | Uncallable::Delegates { .. }
+        | Uncallable::Skills { .. }
         | Uncallable::NotForChildren { .. }
         | Uncallable::More { .. } => ErrorKind::Denied,
         Uncallable::NoTool { .. } => ErrorKind::NotFound,

@@ -14,6 +14,7 @@ mod log;
 mod memory;
 mod scratchpad;
 pub(crate) mod secrets;
+mod skills;
 mod vault_handoff;
 mod vault_names;
 mod vault_offer;

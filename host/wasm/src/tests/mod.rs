@@ -20,6 +20,7 @@ mod preview;
 mod random;
 mod records;
 mod shipping;
+mod skills;
 mod state;
 mod testsuite;
 mod vault;

@@ -250,6 +250,7 @@ fn includes(profiles: &BTreeSet<Profile>) -> String {
         Profile::Memory => "memory-access",
         Profile::Invoke => "tool-calls",
         Profile::Delegate => "delegation",
+        Profile::Skills => "skill-access",
         other => other.id(),
     });
     worlds.map(|world| format!("  include hydroid:cap/{world}@0.1.0;\n")).collect()

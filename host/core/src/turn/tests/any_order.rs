@@ -85,7 +85,9 @@ impl Ledger {
             | Entry::ChildAnswered { .. }
             | Entry::Compacted { .. }
             | Entry::Notice { .. }
-            | Entry::ModelNews { .. } => {}
+            | Entry::ModelNews { .. }
+            | Entry::SkillLoaded { .. }
+            | Entry::SkillUnloaded { .. } => {}
         }
     }
 }

@@ -123,6 +123,16 @@ fn usual(point: HookPoint) -> Value {
             "usage": { "input": 10, "output": 2 },
             "dollars": 0.001,
         }),
+        HookPoint::SkillLoad => json!({
+            "skill": "tidy-notes",
+            "description": "Tidies notes",
+            "version": "1.0.0",
+            "tools": [],
+            "digest": "sha256:00",
+            "by": "model",
+            "text": "Read the notes first.",
+        }),
+        HookPoint::SkillUnload => json!({ "skill": "tidy-notes", "by": "model" }),
         HookPoint::Compaction => json!({ "covers": 2, "summary": "they spoke of fish" }),
     }
 }

@@ -1,0 +1,81 @@
+//! Which skills a session has taken up, by what its journal says.
+
+use crate::entry::Entry;
+use crate::id::TurnId;
+use serde::{Deserialize, Serialize};
+
+/// What a session has taken up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadedSkill {
+    /// Its name.
+    pub name: String,
+    /// `sha256:…` of its file.
+    pub digest: String,
+    /// The instructions as the model reads them, scrubbed.
+    pub text: String,
+}
+
+/// What a session has taken up and not laid down, in that order. What belongs to turns that the
+/// conversation forgot is forgotten with them.
+pub fn loaded(entries: &[Entry]) -> Vec<&LoadedSkill> {
+    let mut loaded: Vec<&LoadedSkill> = Vec::new();
+    let mut before: Vec<(&TurnId, Vec<&LoadedSkill>)> = Vec::new();
+    for entry in entries {
+        match entry {
+            Entry::TurnStarted { turn, .. } => before.push((turn, loaded.clone())),
+            Entry::Rewound { to } => {
+                let first = match to {
+                    Some(to) => before.iter().position(|(turn, _)| *turn == to),
+                    None => (!before.is_empty()).then_some(0),
+                };
+                if let Some(first) = first {
+                    loaded.clone_from(&before[first].1);
+                    before.truncate(first);
+                }
+            }
+            Entry::SkillLoaded { skill, .. } => {
+                loaded.retain(|known| known.name != skill.name);
+                loaded.push(skill);
+            }
+            Entry::SkillUnloaded { name, .. } => loaded.retain(|known| known.name != *name),
+            _ => {}
+        }
+    }
+    loaded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn skill(name: &str, text: &str) -> Entry {
+        let skill = LoadedSkill { name: name.into(), digest: "sha256:1".into(), text: text.into() };
+        Entry::SkillLoaded { turn: None, call_id: None, skill }
+    }
+
+    fn turn(id: &str) -> Entry {
+        Entry::TurnStarted { turn: TurnId::new(id), parts: Vec::new(), key: None }
+    }
+
+    #[track_caller]
+    fn check(entries: &[Entry], expect: &str) {
+        let names: Vec<String> =
+            loaded(entries).iter().map(|skill| format!("{}={}", skill.name, skill.text)).collect();
+        assert_eq!(names.join(" "), expect);
+    }
+
+    #[test]
+    fn what_is_loaded_is_what_was_not_laid_down_or_forgotten() {
+        let unloaded = |name: &str| Entry::SkillUnloaded { turn: None, name: name.into() };
+        let back = |to: Option<&str>| Entry::Rewound { to: to.map(TurnId::new) };
+        check(&[skill("a", "1"), skill("b", "1"), skill("a", "2")], "b=1 a=2");
+        check(&[skill("a", "1"), unloaded("a"), unloaded("b")], "");
+        let entries = [skill("a", "1"), turn("1"), skill("b", "1"), turn("2"), unloaded("a")];
+        check(&entries, "b=1");
+        let with = |more: Entry| [entries.to_vec(), vec![more]].concat();
+        check(&with(back(Some("2"))), "a=1 b=1");
+        check(&with(back(Some("1"))), "a=1");
+        check(&with(back(None)), "a=1");
+        check(&with(back(Some("9"))), "b=1");
+    }
+}
