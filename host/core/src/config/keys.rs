@@ -786,7 +786,7 @@ pub const KEYS: &[Key] = &[
         "workspace.allow_hard_links",
         "bool",
         "false",
-        "Whether tools may open files that have several hard links, which may be files outside the workspace.",
+        "Whether tools may open files that have several hard links, which may be files outside the workspace, and components may make hard links in it.",
     ),
     key(
         "workspace.directory",

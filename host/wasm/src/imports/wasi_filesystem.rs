@@ -1,5 +1,6 @@
 //! `wasi:filesystem`: the standard interface over the granted directories. It is wasmtime's own,
-//! except that files with several hard links are refused, as they are by `hydroid:cap/fs-read`.
+//! except that files with several hard links are refused, as they are by `hydroid:cap/fs-read`, and
+//! that none are made, unless the operator allows them.
 
 use crate::instance::State;
 use std::os::unix::fs::MetadataExt;
@@ -34,12 +35,32 @@ pub(crate) fn link(linker: &mut Linker<State>) -> Result<()> {
             })
         },
     )?;
-    instance
-        .func_wrap("[method]descriptor.link-at", |_: StoreContextMut<'_, State>, _: LinkAt| {
-            Ok((Err::<(), _>(ErrorCode::NotPermitted),))
-        })?;
+    instance.func_wrap_async(
+        "[method]descriptor.link-at",
+        |mut store: StoreContextMut<'_, State>, link: LinkAt| {
+            Box::new(async move { Ok((link_at(store.data_mut(), link).await?,)) })
+        },
+    )?;
     linker.allow_shadowing(false);
     Ok(())
+}
+
+fn allows_hard_links(state: &State) -> bool {
+    state.equipment.workspace.as_ref().is_some_and(|workspace| workspace.allows_hard_links())
+}
+
+/// Makes a second name of a file, where files with several may be opened.
+async fn link_at(
+    state: &mut State,
+    (fd, path_flags, path, other, name): LinkAt,
+) -> Result<Result<(), ErrorCode>> {
+    if !allows_hard_links(state) {
+        return Ok(Err(ErrorCode::NotPermitted));
+    }
+    match state.filesystem().link_at(fd, path_flags, path, other, name).await {
+        Ok(()) => Ok(Ok(())),
+        Err(error) => Ok(Err(error.downcast()?)),
+    }
 }
 
 /// Opens first and truncates only once the file turned out to be the workspace's alone.
@@ -69,8 +90,7 @@ async fn open_at(
         Ok(opened) => opened,
         Err(error) => return Ok(Err(error.downcast()?)),
     };
-    let allowed =
-        state.equipment.workspace.as_ref().is_some_and(|workspace| workspace.allows_hard_links());
+    let allowed = allows_hard_links(state);
     let file = match state.table.get(&opened)? {
         Descriptor::File(file) => file.file.clone(),
         Descriptor::Dir(_) => return Ok(Ok(opened)),
