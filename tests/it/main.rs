@@ -16,6 +16,7 @@ mod configurator;
 mod delegation;
 mod escape;
 mod gateway;
+mod hooks;
 mod label;
 mod mcp;
 mod memory;
