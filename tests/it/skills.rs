@@ -21,7 +21,7 @@ fn a_skill_is_made_checked_kept_shown_and_removed() {
     home.run(&["skill", "new", "Bad Name"]).code(2).tells("lower case letters");
     home.run(&["skill", "new", "walks"]).code(0).says("walks/SKILL.md");
     home.run(&["skill", "new", "walks"]).code(2).tells("there is a skill `walks` already");
-    home.run(&["skill", "list"]).code(0).says("walks  model");
+    home.run(&["skill", "list"]).code(0).says("walks  nobody");
     home.write("mine/SKILL.md", TRIP);
     home.write("mine/lists/cold.md", "wool");
     let mine = home.path("mine");
@@ -31,8 +31,9 @@ fn a_skill_is_made_checked_kept_shown_and_removed() {
         .says("shell; that allows none")
         .says("lists/cold.md");
     home.run(&["skill", "add", mine]).code(2).tells("add `--yes`").says("Pack socks first.");
-    home.run(&["skill", "list"]).code(0).says("walks  model");
+    home.run(&["skill", "list"]).code(0).says("walks  nobody");
     home.run(&["skill", "add", mine, "--yes"]).code(0).says("trip is kept in");
+    home.run(&["skill", "add", mine]).code(0).tells("file by file the same");
     home.run(&["skill", "show", "trip"]).code(0).says("Pack socks first.").says("1.2");
     // What is there is replaced as a whole, and the difference is shown.
     home.write("mine/SKILL.md", &TRIP.replace("socks", "boots"));
@@ -101,9 +102,7 @@ fn a_session_loads_reads_and_unloads_and_has_it_again() {
 #[test]
 fn without_its_grant_no_tool_loads_a_skill() {
     let home = home();
-    home.run(&["component", "inspect", "tool-skills"])
-        .code(0)
-        .says("take up and lay down your skills");
+    home.run(&["component", "inspect", "tool-skills"]).code(0).says("load and unload your skills");
     home.run(&["component", "revoke", "tool-skills", "skills"]).code(0);
     home.run(&["doctor"]).says("hydroid component grant tool-skills skills");
     home.run(&["ask", "call skill_load {\"name\":\"trip\"}"])

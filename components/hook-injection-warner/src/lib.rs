@@ -1,5 +1,5 @@
-//! A hook that looks at what tools return, and says so when a text reads like orders to the
-//! agent. A list of phrases is never complete, so nothing should rest on it alone.
+//! A hook that looks at what tools return and at skills before they are loaded, and says so when a
+//! text reads like orders to the agent. A list of phrases is never complete, so nothing should rest on it alone.
 
 mod phrases;
 
@@ -26,10 +26,12 @@ enum Action {
     Withhold,
 }
 
+/// What a tool returned, or a skill.
 #[derive(Deserialize)]
-struct Subject {
-    tool: String,
-    content: Value,
+#[serde(untagged)]
+enum Subject {
+    Result { tool: String, content: Value },
+    Skill { skill: String, text: Value },
 }
 
 struct InjectionWarner;
@@ -38,18 +40,21 @@ impl Hook for InjectionWarner {
     fn points() -> Result<Vec<Point>, Error> {
         let settings: Settings = config::read()?;
         Phrases::new(&settings.phrases)?;
-        Ok(vec![Point::new("after-tool").for_tools(settings.tools)])
+        Ok(vec![Point::new("after-tool").for_tools(settings.tools), Point::new("skill-load")])
     }
 
     fn decide(question: Question) -> Result<Answer, Error> {
         let settings: Settings = config::read()?;
         let subject: Subject = question.read()?;
-        let Some(found) = Phrases::new(&settings.phrases)?.find(&subject.content) else {
+        let (text, what) = match &subject {
+            Subject::Result { tool, content } => (content, format!("what `{tool}` returned")),
+            Subject::Skill { skill, text } => (text, format!("the skill `{skill}`")),
+        };
+        let Some(found) = Phrases::new(&settings.phrases)?.find(text) else {
             return Ok(Answer::Proceed);
         };
         let found: String = found.chars().take(SHOWN).collect();
-        let text =
-            format!("what `{}` returned reads like orders to the agent: “{found}”", subject.tool);
+        let text = format!("{what} reads like orders to the agent: “{found}”");
         Ok(match settings.action {
             Action::Warn => Answer::Notice(text),
             Action::Withhold => Answer::Deny(text),

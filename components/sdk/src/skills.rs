@@ -1,4 +1,4 @@
-//! The user's skills: instructions that the session takes up and lays down. Only the calls of a
+//! The user's skills: instructions that the session loads and unloads. Only the calls of a
 //! conversation's own model can; a file of a skill is data like any other.
 
 use crate::bindings::imports::hydroid::cap::skills;
@@ -9,22 +9,22 @@ pub use crate::bindings::imports::hydroid::cap::skills::Skill;
 /// Bytes that one piece of a file has.
 const PIECE: u32 = 256 << 10;
 
-/// Every skill a model may take up, by name.
+/// Every skill a model may load, by name.
 pub fn list() -> Result<Vec<Skill>, Error> {
     skills::list()
 }
 
-/// Takes a skill up. Returns the paths of the other files in its folder.
+/// Loads a skill. Returns the paths of the other files in its folder.
 pub fn load(name: &str) -> Result<Vec<String>, Error> {
     skills::load(name)
 }
 
-/// Lays a skill down.
+/// Unloads a skill.
 pub fn unload(name: &str) -> Result<(), Error> {
     skills::unload(name)
 }
 
-/// Reads a file of a skill that is taken up, as far as `most` bytes.
+/// Reads a file of a skill that is loaded, as far as `most` bytes.
 pub fn read(name: &str, path: &str, most: usize) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     while bytes.len() < most {

@@ -423,6 +423,10 @@ impl Actor {
         self.change(Entry::Rewound { to }).await?;
         let after = self.loaded_skills();
         for skill in before.iter().filter(|skill| !after.contains(skill)) {
+            let event = audit::skill_rewound(&self.user, &self.session, skill);
+            if let Err(error) = self.agent.audit.record(event).await {
+                tracing::error!(session = %self.session, %error, "an unloaded skill could not be audited");
+            }
             let subject = json!({ "skill": skill.name, "by": "rewinding" });
             self.tell(HookPoint::SkillUnload, None, subject);
         }
@@ -850,7 +854,7 @@ impl Actor {
         };
         let turn = running.context.turn.clone();
         if parent_of(&call, self.entries.iter().rev()).is_some() {
-            let problem = "skills are taken up by the model of the conversation, and not by a component or a child turn";
+            let problem = "skills are loaded by the model of the conversation, and not by a component or a child turn";
             drop(reply.send(Err(SkillError::Denied(problem.to_owned()))));
             return;
         }

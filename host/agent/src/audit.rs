@@ -8,7 +8,23 @@ use hydroid_core::message::{Content, Label, Source};
 use hydroid_core::policy::Decision;
 use hydroid_core::ports::StandingApproval;
 use hydroid_core::reliability::{ModelNews, in_words as in_words_of};
+use hydroid_core::skill::LoadedSkill;
 use hydroid_core::taint::in_words;
+
+/// The event of a skill that is forgotten with the turn that loaded it.
+pub(crate) fn skill_rewound(user: &UserId, session: &SessionId, skill: &LoadedSkill) -> AuditEvent {
+    AuditEvent {
+        session: Some(session.clone()),
+        digest: Some(skill.digest.clone()),
+        rule: "unloaded by rewinding".to_owned(),
+        ..AuditEvent::new(
+            user.clone(),
+            AuditAction::SkillChanged,
+            &skill.name,
+            AuditOutcome::Allowed,
+        )
+    }
+}
 
 /// The event of an entry; none for what is no decision and no call. `ran_ms` is how long the call
 /// of an entry has run, `tool` is what the call that is decided on calls.

@@ -91,8 +91,11 @@ impl Asking {
         }
         let found = agent.skills.read(&name)?;
         if found.skill.by_person_only {
+            let mut always = agent.config.skills.always.clone();
+            always.push(name.clone());
             return Err(SkillError::Denied(format!(
-                "`{name}` is not for a model to load; a person has it loaded in every session with `hydroid config set skills.always '[\"{name}\"]'`"
+                "`{name}` is not for a model to load; a person has it loaded in every session with `hydroid config set skills.always '{}'`",
+                serde_json::Value::from(always)
             )));
         }
         let context = CallContext { nested: None, ..self.context.clone() };

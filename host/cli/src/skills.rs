@@ -42,6 +42,10 @@ impl UserSkills {
 
     /// Every folder there, by name. A directory that is not there has none.
     pub(crate) fn folders(&self) -> Result<Vec<Folder>> {
+        Ok(self.names()?.into_iter().map(|name| self.folder(name)).collect())
+    }
+
+    fn names(&self) -> Result<Vec<String>> {
         let mut names = Vec::new();
         let entries = match fs::read_dir(&self.directory) {
             Ok(entries) => entries,
@@ -61,7 +65,7 @@ impl UserSkills {
         }
         names.sort();
         names.truncate(MOST_SKILLS);
-        Ok(names.into_iter().map(|name| self.folder(name)).collect())
+        Ok(names)
     }
 
     fn folder(&self, name: String) -> Folder {
@@ -75,8 +79,8 @@ impl UserSkills {
     }
 
     fn unknown(&self, name: &str) -> String {
-        let folders = self.folders().unwrap_or_default();
-        let hint = did_you_mean(name, folders.iter().map(|folder| folder.name.as_str()));
+        let names = self.names().unwrap_or_default();
+        let hint = did_you_mean(name, names.iter().map(String::as_str));
         let name: String = name.chars().take(64).collect();
         format!("there is no skill `{name}`{hint}; `hydroid skill list` shows them")
     }
@@ -84,11 +88,12 @@ impl UserSkills {
 
 impl Skills for UserSkills {
     fn list(&self) -> Vec<Skill> {
-        let folders = self.folders().unwrap_or_else(|error| {
+        let names = self.names().unwrap_or_else(|error| {
             tracing::warn!(error = format!("{error:#}"), "skills cannot be listed");
             Vec::new()
         });
-        folders.into_iter().filter_map(|folder| Some(folder.found.ok()?.skill)).collect()
+        let read = |name: &String| read_skill(&self.place(name), Some(name)).ok();
+        names.iter().filter_map(read).collect()
     }
 
     fn read(&self, name: &str) -> Result<FoundSkill, SkillError> {
@@ -133,6 +138,14 @@ impl Skills for UserSkills {
 
 /// What is in a folder. `name` is what it has to be called; its own word counts where there is none.
 pub(crate) fn read_folder(folder: &Path, name: Option<&str>) -> Result<FoundSkill> {
+    let skill = read_skill(folder, name)?;
+    let files = files(folder)?;
+    let digest = digest(folder, &files)?;
+    Ok(FoundSkill { files, skill, digest })
+}
+
+/// The skill alone: this is read for each request to a model.
+fn read_skill(folder: &Path, name: Option<&str>) -> Result<Skill> {
     let path = folder.join(skill::FILE);
     let about = fs::symlink_metadata(&path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => anyhow!("it has no `{}`", skill::FILE),
@@ -145,17 +158,46 @@ pub(crate) fn read_folder(folder: &Path, name: Option<&str>) -> Result<FoundSkil
         bail!("its `{}` has {} bytes, and {LARGEST_FILE} are the most", skill::FILE, about.len());
     }
     let bytes = fs::read(&path).with_context(|| format!("its `{}` cannot be read", skill::FILE))?;
-    let digest = format!("sha256:{}", hex::encode(Sha256::digest(&bytes)));
     let text =
         String::from_utf8(bytes).map_err(|_| anyhow!("its `{}` is not UTF-8", skill::FILE))?;
-    let skill = match name {
+    Ok(match name {
         Some(name) => Skill::parse(name, &text)?,
         None => match Skill::parse("", &text) {
             Err(BadSkill::Folder { name, .. }) => Skill::parse(&name, &text)?,
             other => other?,
         },
-    };
-    Ok(FoundSkill { files: files(folder)?, skill, digest })
+    })
+}
+
+/// `sha256:…` of all files of a folder with their paths.
+fn digest(folder: &Path, files: &[String]) -> Result<String> {
+    let mut all = Sha256::new();
+    for file in std::iter::once(skill::FILE).chain(files.iter().map(String::as_str)) {
+        let bytes =
+            fs::read(folder.join(file)).with_context(|| format!("its `{file}` cannot be read"))?;
+        all.update(Sha256::digest(file.as_bytes()));
+        all.update(Sha256::digest(&bytes));
+    }
+    Ok(format!("sha256:{}", hex::encode(all.finalize())))
+}
+
+/// Links in a folder, which are no part of its skill.
+pub(crate) fn links(folder: &Path) -> Result<Vec<String>> {
+    let mut links = Vec::new();
+    let mut waiting = vec![fs::canonicalize(folder)?];
+    let top = waiting[0].clone();
+    while let Some(directory) = waiting.pop() {
+        for entry in fs::read_dir(&directory)? {
+            let (entry, kind) = entry.and_then(|entry| Ok((entry.path(), entry.file_type()?)))?;
+            if kind.is_symlink() {
+                links.push(entry.strip_prefix(&top)?.display().to_string());
+            } else if kind.is_dir() && links.len() < MOST_FILES {
+                waiting.push(entry);
+            }
+        }
+    }
+    links.sort();
+    Ok(links)
 }
 
 /// The other files of a folder, by their paths in it.
@@ -252,7 +294,17 @@ mod tests {
             .unwrap();
         std::os::unix::fs::symlink(directory.path(), root.join("trip/links")).unwrap();
         let skills = UserSkills::new(root.clone());
-        assert_eq!(skills.read("trip").unwrap().files, ["a.md"]);
+        let found = skills.read("trip").unwrap();
+        assert_eq!(found.files, ["a.md"]);
+        assert_eq!(links(&root.join("trip")).unwrap(), ["link.md", "links"]);
+        fs::write(root.join("trip/a.md"), "9876543210").unwrap();
+        assert_ne!(
+            skills.read("trip").unwrap().digest,
+            found.digest,
+            "another file, another skill"
+        );
+        fs::write(root.join("trip/a.md"), "0123456789").unwrap();
+        assert_eq!(skills.read("trip").unwrap().digest, found.digest);
         assert_eq!(skills.read_file("trip", "a.md", 2, 3).unwrap(), b"234");
         assert_eq!(skills.read_file("trip", "a.md", 10, 3).unwrap(), b"");
         for path in

@@ -45,7 +45,7 @@ pub enum Profile {
     Shell,
     /// Read attachments, send media.
     Media,
-    /// Take up and lay down the user's skills.
+    /// Load and unload the user's skills.
     Skills,
     /// Call another tool.
     Invoke,
@@ -139,7 +139,7 @@ impl Profile {
             Self::Delegate => "start bounded child turns",
             Self::Shell => "run commands in the sandbox",
             Self::Media => "read attachments and send media",
-            Self::Skills => "take up and lay down your skills",
+            Self::Skills => "load and unload your skills",
             Self::Invoke => "call other tools",
             Self::Reveal => "read the plaintext of a secret",
         }

@@ -116,7 +116,7 @@ impl Skill {
             return Err(BadSkill::LongHead(head.len()));
         }
         let head: Head = serde_saphyr::from_str_with_options(head, limits())
-            .map_err(|error| BadSkill::Head(first_line(&error.to_string())))?;
+            .map_err(|error| BadSkill::Head(unread(&error)))?;
         if !is_name(&head.name) {
             return Err(BadSkill::Name(head.name.chars().take(LONGEST_NAME).collect()));
         }
@@ -237,8 +237,22 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().chars().take(LONGEST_LINE).collect()
+/// What is wrong with a head, and in which line of the file.
+fn unread(error: &serde_saphyr::Error) -> String {
+    let text = error.without_snippet().to_string();
+    let said = text.lines().next().unwrap_or_default();
+    let said = said.strip_prefix("error: ").unwrap_or(said);
+    // Its first line is the second of the file.
+    let place = error.location().map(|place| place.line().saturating_add(1));
+    let said = match said.split_once(": ").filter(|(before, _)| before.starts_with("line ")) {
+        Some((_, said)) => said,
+        None => said,
+    };
+    let said: String = said.chars().take(LONGEST_LINE).collect();
+    match place.filter(|line| *line > 2) {
+        Some(line) => format!("{said}, in line {line}"),
+        None => said,
+    }
 }
 
 #[cfg(test)]

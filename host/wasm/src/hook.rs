@@ -128,8 +128,7 @@ impl Catalog {
 
     fn hook(&self, name: &str) -> Result<Arc<Loaded>, String> {
         let snapshot = self.snapshot();
-        let instead =
-            "; a person can take it out of `hooks.use`, which `hydroid config get hooks.use` shows";
+        let instead = "; a person can take it out of `hooks.use`, which `hydroid config explain hooks.use` shows";
         match snapshot.by_name.get(name).map(|installed| &installed.status) {
             Some(Status::Ready(loaded)) if matches!(loaded.pre, Pre::Hook(_)) => Ok(loaded.clone()),
             Some(Status::Ready(_)) => Err(format!("`{name}` in `hooks.use` is no hook{instead}")),

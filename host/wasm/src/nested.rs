@@ -92,7 +92,7 @@ pub(crate) enum Uncallable {
     Delegates { tool: String },
     /// A component or a child turn that would change what the session has taken up.
     #[error(
-        "`{tool}` is about the skills of the conversation, which only its own model takes up and lays down"
+        "`{tool}` is about the skills of the conversation, which only its own model loads and unloads"
     )]
     Skills { tool: String },
     /// Not among the tools a child turn has.

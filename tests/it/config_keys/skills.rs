@@ -28,7 +28,10 @@ fn always(home: &Home) {
     run(home, &always, &["skill", "list"]).says("walks  always");
     let gone = ["skills.always=[\"walk\"]"];
     run(home, &gone, &["ask", "say hello"]).code(0).tells("did you mean `walks`");
-    run(home, &gone, &["doctor"]).code(1).says("`skills.always`: there is no skill `walk`");
+    run(home, &gone, &["doctor"])
+        .code(1)
+        .says("`skills.always` names `walk`: there is no skill `walk`")
+        .says("hydroid config set skills.always '[]'");
     run(home, &["skills.always=[\"a/b\"]"], &["ask", "say hello"])
         .code(2)
         .tells("no name of a skill");

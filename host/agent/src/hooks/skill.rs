@@ -33,7 +33,15 @@ pub(crate) async fn skill_load(
     match outcome.verdict {
         HookVerdict::Proceed if !outcome.replaced => Ok((text, outcome.notices)),
         HookVerdict::Proceed => match outcome.subject.get("text") {
-            Some(Value::String(text)) => Ok((scrubber.scrub(text), outcome.notices)),
+            Some(Value::String(text)) => {
+                let mut notices = outcome.notices;
+                let text = scrubber.scrub(text);
+                notices.push(HookWord {
+                    by: hydroid_core::id::ComponentId::new("hooks"),
+                    text: format!("the instructions of `{}` were changed", found.skill.name),
+                });
+                Ok((text, notices))
+            }
             _ => Err("a hook changed the skill into none; take it out of `hooks.use`, or mend it"
                 .to_owned()),
         },

@@ -227,7 +227,7 @@ async fn neither_components_nor_child_turns_take_anything_up() {
     let transcript = host.transcript();
     assert!(!transcript.iter().any(|line| line.starts_with("loaded zoo")), "{transcript:#?}");
     let refused =
-        transcript.iter().filter(|line| line.contains("taken up by the model of the conversation"));
+        transcript.iter().filter(|line| line.contains("loaded by the model of the conversation"));
     assert!(refused.count() >= 2, "{transcript:#?}");
     let child = &systems(&host)[2];
     assert!(child.contains("delegated to you") && !child.contains("Pack socks"), "{child}");

@@ -2,6 +2,7 @@
 //! and what to do. It repairs nothing.
 
 use crate::commands::provider::how_to_store;
+use crate::commands::skill;
 use crate::env::Environment;
 use crate::exit::Exit;
 use crate::load::Setting;
@@ -223,19 +224,35 @@ fn skills(findings: &mut Findings, ground: &Ground, catalog: &Catalog) -> Result
         Err(error) => return findings.broken(&format!("the skills: {error:#}")),
     };
     let offered = catalog.specs().iter().any(|tool| tool.about_skills);
+    if !offered && !folders.is_empty() {
+        findings.note(
+            "no model loads a skill: no tool for it is granted; `hydroid component grant tool-skills skills`",
+        )?;
+    }
     for folder in &folders {
         let name = exact(&folder.name);
-        match &folder.found {
-            Ok(_) if !offered => findings.note(&format!(
-                "skill `{name}`: no tool loads it; `hydroid component grant tool-skills skills`"
+        let found = match &folder.found {
+            Ok(found) => found,
+            Err(problem) => {
+                findings.note(&format!("skill `{name}` cannot be used: {problem}"))?;
+                continue;
+            }
+        };
+        let always = ground.config.skills.always.contains(&folder.name);
+        match skill::too_long(ground, &found.skill) {
+            Some(problem) => {
+                findings.note(&format!("skill `{name}` cannot be loaded: {problem}"))?;
+            }
+            None if found.skill.by_person_only && !always => findings.note(&format!(
+                "skill `{name}` is loaded by nobody: its head keeps it from models, and `skills.always` does not name it"
             ))?,
-            Ok(_) => findings.fine(&format!("skill `{name}`"))?,
-            Err(problem) => findings.note(&format!("skill `{name}` cannot be used: {problem}"))?,
+            None => findings.fine(&format!("skill `{name}`"))?,
         }
     }
     for name in &ground.config.skills.always {
         if let Err(problem) = ground.skills().read(name) {
-            findings.broken(&format!("`skills.always`: {problem}"))?;
+            let remedy = skill::without(ground, name);
+            findings.broken(&format!("`skills.always` names `{name}`: {problem}; {remedy}"))?;
         }
     }
     Ok(())

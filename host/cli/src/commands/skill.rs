@@ -8,7 +8,7 @@ use crate::env::Environment;
 use crate::exit::{Exit, usage};
 use crate::load::Setting;
 use crate::paths::private_directory;
-use crate::skills::read_folder;
+use crate::skills::{links, read_folder};
 use crate::terminal::{self, table};
 use crate::wire::Ground;
 use anyhow::{Context, Result, bail};
@@ -51,6 +51,7 @@ fn list(ground: &Ground, as_json: bool) -> Result<Exit> {
                 "loaded_by": loaded_by(ground, &found.skill),
                 "digest": found.digest,
                 "files": found.files,
+                "problem": too_long(ground, &found.skill),
             }),
             Err(problem) => json!({ "name": folder.name, "problem": problem }),
         });
@@ -66,7 +67,10 @@ fn list(ground: &Ground, as_json: bool) -> Result<Exit> {
     let head = ["NAME", "LOADED BY", "FOR"].map(str::to_owned).to_vec();
     let rows = folders.iter().map(|folder| {
         let (by, what) = match &folder.found {
-            Ok(found) => (loaded_by(ground, &found.skill), exact(&found.skill.description)),
+            Ok(found) => match too_long(ground, &found.skill) {
+                Some(problem) => ("-", format!("cannot be loaded: {problem}")),
+                None => (loaded_by(ground, &found.skill), exact(&found.skill.description)),
+            },
             Err(problem) => ("-", format!("cannot be used: {}", exact(problem))),
         };
         vec![exact(&folder.name), by.to_owned(), what]
@@ -86,10 +90,18 @@ fn loaded_by(ground: &Ground, skill: &Skill) -> &'static str {
     }
 }
 
+/// Why no session can load it.
+pub(crate) fn too_long(ground: &Ground, skill: &Skill) -> Option<String> {
+    let (characters, most) = (skill.text.chars().count(), ground.config.skills.max_chars);
+    (characters > most).then(|| {
+        format!("its instructions have {characters} characters, and `skills.max_chars` is {most}")
+    })
+}
+
 fn show(ground: &Ground, name: &str) -> Result<Exit> {
     let skills = ground.skills();
     let found = skills.read(name)?;
-    terminal::print(&portrait(ground, &found))?;
+    terminal::print(&portrait(ground, &found, &skills.place(name)))?;
     terminal::print_line(&format!("folder       {}", skills.place(name).display()))?;
     terminal::print_line("")?;
     terminal::print_line(&harmless(&found.skill.text))?;
@@ -97,7 +109,7 @@ fn show(ground: &Ground, name: &str) -> Result<Exit> {
 }
 
 /// What a person has to know of a skill.
-fn portrait(ground: &Ground, found: &FoundSkill) -> String {
+fn portrait(ground: &Ground, found: &FoundSkill, folder: &Path) -> String {
     let FoundSkill { skill, digest, files } = found;
     let characters = skill.text.chars().count();
     let mut lines = vec![
@@ -122,36 +134,56 @@ fn portrait(ground: &Ground, found: &FoundSkill) -> String {
         lines.push(("needs", format!("{}; it is given none", exact(&skill.needs.join(", ")))));
     }
     let lines = lines.iter().map(|(label, text)| format!("{label:<12} {text}\n"));
-    lines.collect::<String>() + &warnings(ground, found)
+    lines.collect::<String>() + &warnings(ground, found, folder)
 }
 
 /// What is odd about a skill.
-fn warnings(ground: &Ground, found: &FoundSkill) -> String {
+fn warnings(ground: &Ground, found: &FoundSkill, folder: &Path) -> String {
     let mut warnings = Vec::new();
     let skill = &found.skill;
-    if reads_like_orders(&[Content::text(format!("{}\n{}", skill.description, skill.text))]) {
-        warnings.push(
-            "something in it reads like the orders of a stranger: read it as a whole".to_owned(),
-        );
+    let odd = |what: &str, text: &str| {
+        let mut odd = Vec::new();
+        if reads_like_orders(&[Content::text(text)]) {
+            odd.push(format!(
+                "something in {what} reads like the orders of a stranger: read it as a whole"
+            ));
+        }
+        if harmless(text) != text {
+            odd.push(format!("{what} has characters that a terminal does not show as they are"));
+        }
+        odd
+    };
+    warnings.extend(odd("it", &format!("{}\n{}", skill.description, skill.text)));
+    for file in &found.files {
+        match fs::read(folder.join(file)).map(String::from_utf8) {
+            Ok(Ok(text)) => warnings.extend(odd(&format!("`{}`", exact(file)), &text)),
+            Ok(Err(_)) => warnings.push(format!("`{}` is no text: no model reads it", exact(file))),
+            Err(error) => warnings.push(format!("`{}` cannot be read: {error}", exact(file))),
+        }
     }
-    let (characters, most) = (skill.text.chars().count(), ground.config.skills.max_chars);
-    if characters > most {
-        warnings.push(format!(
-            "its instructions have {characters} characters, and `skills.max_chars` is {most}: it cannot be loaded"
-        ));
+    if let Some(problem) = too_long(ground, skill) {
+        warnings.push(format!("{problem}: it cannot be loaded"));
     }
-    if harmless(&skill.text) != skill.text {
-        warnings.push("it has characters that a terminal does not show as they are".to_owned());
+    let links = links(folder).unwrap_or_default();
+    if !links.is_empty() {
+        warnings.push(format!("links are left out: {}", exact(&links.join(", "))));
     }
     warnings.iter().map(|warning| format!("WARNING      {warning}\n")).collect()
 }
 
 fn check(ground: &Ground, typed: &Path) -> Result<Exit> {
-    let found = read_folder(&folder_of(typed)?, None)
+    let folder = folder_of(typed)?;
+    let found = read_folder(&folder, None)
         .with_context(|| format!("`{}` is no skill that can be used", typed.display()))?;
-    terminal::print(&portrait(ground, &found))?;
-    let fits = found.skill.text.chars().count() <= ground.config.skills.max_chars;
-    Ok(if fits { Exit::Done } else { Exit::Error })
+    terminal::print(&portrait(ground, &found, &folder))?;
+    let name = &found.skill.name;
+    let called = fs::canonicalize(&folder)?;
+    if called.file_name().is_none_or(|called| called.to_str() != Some(name)) {
+        terminal::say(&format!(
+            "the folder is not called `{name}`: `hydroid skill add` keeps it under that name, and laid into the configuration by hand it has to have it"
+        ));
+    }
+    Ok(if too_long(ground, &found.skill).is_none() { Exit::Done } else { Exit::Error })
 }
 
 /// The folder that is meant.
@@ -162,7 +194,11 @@ fn folder_of(typed: &Path) -> Result<PathBuf> {
     let is_file = typed.file_name().is_some_and(|name| name == skill::FILE) && typed.is_file();
     let folder = typed.parent().filter(|_| is_file);
     let folder = folder.ok_or_else(|| {
-        usage(format!("`{}` is neither a folder nor a `{}`", typed.display(), skill::FILE))
+        usage(format!(
+            "`{}` is neither a folder of this machine nor a `{}` in one; one that is kept is shown by `hydroid skill show NAME`",
+            typed.display(),
+            skill::FILE
+        ))
     })?;
     Ok(if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() })
 }
@@ -177,21 +213,23 @@ async fn add(ground: &Ground, typed: &Path, yes: bool) -> Result<Exit> {
     if place.exists() && same_place(&place, &folder) {
         bail!("`{}` is where the skill `{name}` is kept already", folder.display());
     }
-    terminal::print(&portrait(ground, &found))?;
+    terminal::print(&portrait(ground, &found, &folder))?;
     terminal::print_line("")?;
-    match fs::read_to_string(place.join(skill::FILE)) {
-        Ok(old) => {
-            let new = fs::read_to_string(folder.join(skill::FILE))?;
-            let difference = similar::TextDiff::from_lines(&old, &new);
-            let difference = difference.unified_diff().header("kept", "new").to_string();
-            let difference = if difference.is_empty() {
-                format!("its `{}` is the one that is kept\n", skill::FILE)
-            } else {
-                difference
-            };
-            terminal::print(&harmless(&difference))?;
+    if place.exists() {
+        let kept = read_folder(&place, Some(&name)).ok();
+        if kept.is_some_and(|kept| kept.digest == found.digest) {
+            terminal::say(&format!("`{name}` is kept already, file by file the same"));
+            return Ok(Exit::Done);
         }
-        Err(_) => terminal::print_line(&harmless(&found.skill.text))?,
+        terminal::print(&harmless(&differences(&place, &folder, &found)))?;
+    } else {
+        terminal::print_line(&harmless(&found.skill.text))?;
+        if !found.files.is_empty() {
+            terminal::say(&format!(
+                "its other files are to be read in {}: what a model reads of them counts as yours",
+                folder.display()
+            ));
+        }
     }
     let question = if place.exists() {
         format!("keep it in place of the skill `{name}` that is there?")
@@ -206,6 +244,27 @@ async fn add(ground: &Ground, typed: &Path, yes: bool) -> Result<Exit> {
     keep(&folder, &found, &place)?;
     terminal::print_line(&format!("{name} is kept in {}", place.display()))?;
     Ok(Exit::Done)
+}
+
+/// What is kept, and what would be, file by file.
+fn differences(kept: &Path, new: &Path, found: &FoundSkill) -> String {
+    let text = |folder: &Path, file: &str| match fs::read(folder.join(file)) {
+        Ok(bytes) => String::from_utf8(bytes).unwrap_or_else(|_| "(no text)\n".to_owned()),
+        Err(_) => String::new(),
+    };
+    let gone = read_folder(kept, Some(&found.skill.name)).map(|kept| kept.files);
+    let files: std::collections::BTreeSet<String> = std::iter::once(skill::FILE.to_owned())
+        .chain(found.files.iter().cloned())
+        .chain(gone.unwrap_or_default())
+        .collect();
+    let mut all = String::new();
+    for file in files {
+        let (old, new) = (text(kept, &file), text(new, &file));
+        let difference = similar::TextDiff::from_lines(&old, &new);
+        let (before, after) = (format!("kept/{file}"), format!("new/{file}"));
+        all.push_str(&difference.unified_diff().header(&before, &after).to_string());
+    }
+    all
 }
 
 fn same_place(one: &Path, other: &Path) -> bool {
@@ -267,7 +326,17 @@ async fn remove(ground: &Ground, name: &str, yes: bool) -> Result<Exit> {
     audit(ground, deed(format!("remove {name}"), None, "skill remove")).await?;
     gone(&skills.place(name)).with_context(|| format!("the skill `{name}` cannot be removed"))?;
     terminal::print_line(&format!("{name} is removed"))?;
+    if ground.config.skills.always.iter().any(|always| always == name) {
+        terminal::say(&format!("`skills.always` still names `{name}`; {}", without(ground, name)));
+    }
     Ok(Exit::Done)
+}
+
+/// The command that takes a skill out of those that are always loaded.
+pub(crate) fn without(ground: &Ground, name: &str) -> String {
+    let always = ground.config.skills.always.iter().filter(|always| *always != name);
+    let always = serde_json::Value::from_iter(always.cloned());
+    format!("take it out with `hydroid config set skills.always '{always}'`")
 }
 
 async fn new(ground: &Ground, name: &str) -> Result<Exit> {
@@ -285,7 +354,7 @@ async fn new(ground: &Ground, name: &str) -> Result<Exit> {
     audit(ground, deed(format!("new {name}"), None, "skill new")).await?;
     private_directory(&place)?;
     let text = format!(
-        "---\nname: {name}\ndescription: Say here what it does and when it is to be used; a model reads nothing else before it loads it.\n---\n\n# {name}\n\nWrite here what is to be done, step by step. Longer texts go into files beside this one, named here, so that they are read when they are needed.\n"
+        "---\nname: {name}\ndescription: Say here what it does and when it is to be used; a model reads nothing else before it loads it.\n# No model loads it before you take this line out.\ndisable-model-invocation: true\n---\n\n# {name}\n\nWrite here what is to be done, step by step. Longer texts go into files beside this one, named here, so that they are read when they are needed.\n"
     );
     let path = place.join(skill::FILE);
     fs::write(&path, text).with_context(|| format!("`{}` cannot be written", path.display()))?;

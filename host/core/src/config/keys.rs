@@ -709,7 +709,7 @@ pub const KEYS: &[Key] = &[
         "skills.index_chars",
         "number",
         "8000",
-        "Characters of the names and descriptions of skills that a model reads; of the others it reads how many they are. With 0 none is named.",
+        "Characters of the names and descriptions of skills that a model reads; of the others it reads how many they are. With 0 none is named, and the tools for skills are offered only while one is loaded.",
     ),
     key(
         "skills.max_chars",

@@ -6,6 +6,7 @@ export class Conversation {
   constructor(session) {
     this.session = session;
     this.turns = [];
+    this.untold = [];
     this.last = 0;
     this.settings = {};
     /** Turns and items that changed since they were last shown. */
@@ -29,6 +30,8 @@ export class Conversation {
     const turn = { id, at, ended: null, parts: [], items: [], outcome: null, usage: null, dollars: null, running: true };
     this.turns.push(turn);
     this.changed.add(turn);
+    // What was said before it began.
+    for (const text of this.untold.splice(0)) this.add(turn, { kind: "notice", text, closed: true });
     return turn;
   }
 
@@ -194,7 +197,9 @@ const ENTRIES = {
     conversation.add(conversation.turn(entry.turn, at), { kind: "notice", text: entry.text ?? "", closed: true });
   },
   skill_loaded(conversation, entry) {
-    told(conversation, `The skill ${entry.skill?.name} is loaded.`);
+    const text = `The skill ${entry.skill?.name} is loaded.`;
+    if (entry.turn) told(conversation, text);
+    else conversation.untold.push(text);
   },
   skill_unloaded(conversation, entry) {
     told(conversation, `The skill ${entry.name} is unloaded.`);

@@ -91,7 +91,7 @@ fn fits(name: &str) -> Result<(), Error> {
 
 fn of(session: Option<&dyn NestedCalls>) -> Result<&dyn SessionSkills, Error> {
     let elsewhere = || {
-        let problem = "there is no conversation here that could take a skill up: only the calls of its model can";
+        let problem = "there is no conversation here that could load a skill: only the calls of its model can";
         error(ErrorKind::Unavailable, problem)
     };
     session.and_then(NestedCalls::skills).ok_or_else(elsewhere)

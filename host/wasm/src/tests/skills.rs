@@ -173,5 +173,5 @@ async fn no_component_and_no_child_turn_is_given_them() {
     assert!(!session.asked.lock().unwrap().iter().any(|asked| asked == "load trip"), "{said}");
     let task = json!({ "task": "x", "tools": ["skill_load"] });
     let said = call(&scene, Some(&session), "delegate", task).await;
-    assert!(said.contains("only its own model takes up and lays down"), "{said}");
+    assert!(said.contains("only its own model loads and unloads"), "{said}");
 }
