@@ -7,3 +7,5 @@ mod hostile;
 mod packages;
 mod serving;
 mod using;
+mod versions;
+mod web;

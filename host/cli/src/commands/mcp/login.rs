@@ -17,7 +17,7 @@ use hydroid_core::id::ComponentId;
 use hydroid_core::manifest::ClientAuth;
 use hydroid_core::ports::{SecretValue, Secrets};
 use hydroid_gateway::Redirect;
-use hydroid_mcp::{ConnectError, Declines, OAuthClient, Place, Protocol, Server};
+use hydroid_mcp::{ConnectError, Declines, OAuthClient, Place, Server};
 use hydroid_wasm::egress::{Authorize, Authorized};
 use std::sync::Arc;
 use std::time::Duration;
@@ -115,7 +115,7 @@ pub(crate) async fn challenge_of(ground: &Ground, name: &str, server: &Server) -
     let database = ground.database().await?;
     let candidate = Some((name.to_owned(), server.clone()));
     let client = crate::servers::tools(ground, &database, Arc::new(Declines), candidate)?;
-    match client.look_at(name, server, Protocol::Handshake).await {
+    match client.look_at(name, server).await {
         Err(ConnectError::SignIn { challenge, .. }) => Ok(challenge),
         Err(error) => Err(error.into()),
         // Some let anybody look and want to know who calls.
