@@ -4,6 +4,7 @@
 mod asking;
 mod client;
 mod hostile;
+mod login;
 mod packages;
 mod serving;
 mod using;

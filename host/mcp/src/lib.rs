@@ -7,7 +7,8 @@
 //! call; `server::input` is for tools that need something of the client first. `client` speaks with
 //! servers of others: `client::book` is what a person added, `client::pinned` what they allowed a
 //! model to be told, `client::process` and `client::door` are the two ways to a server,
-//! `client::connection` is one of them in use, `client::questions` is what it asks a person meanwhile,
+//! `client::connection` is one of them in use, `client::wanted` what a person is told where it
+//! wants more than it was shown, `client::questions` is what it asks a person meanwhile,
 //! `client::tools` what a model is offered.
 
 #![expect(

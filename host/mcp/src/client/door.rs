@@ -70,7 +70,11 @@ fn with_session(
 
 /// What the service wants to be shown, if it refused for that.
 fn challenged(answer: &dyn RemoteAnswer) -> Option<Failed> {
-    let challenge = answer.challenges().into_iter().next();
+    let challenges = answer.challenges();
+    let is_bearer = |challenge: &&String| {
+        challenge.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer"))
+    };
+    let challenge = challenges.iter().find(is_bearer).or(challenges.first()).cloned();
     match answer.status() {
         401 => Some(StreamableHttpError::AuthRequired(AuthRequiredError::new(
             challenge.unwrap_or_default(),
