@@ -125,6 +125,23 @@ fn whatever_a_client_sends_the_server_goes_on() {
 }
 
 #[test]
+fn a_tool_that_works_only_in_the_turn_of_a_model_is_not_offered() {
+    let home = Home::new();
+    home.run(&["component", "list"]).code(0).says("tool-delegate");
+    let mut client = Client::of(&home, &[]);
+    let tools = names(&client.request("tools/list", json!({})), "tools", "name");
+    assert!(tools.contains(&"time_now".to_owned()), "{tools:?}");
+    assert!(!tools.contains(&"delegate".to_owned()), "{tools:?}");
+    let arguments = json!({ "task": "say hello" });
+    let hidden =
+        client.request("tools/call", json!({ "name": "delegate", "arguments": arguments }));
+    assert_eq!(hidden["error"]["code"], -32602, "{hidden}");
+    client.leaves();
+    home.run(&["mcp", "serve", "--component", "tool-delegate"]).code(2).tells("turn of a model");
+    home.run(&["mcp", "serve", "--allow", "delegate"]).code(2).tells("names no tool");
+}
+
+#[test]
 fn without_a_handshake_a_client_of_the_newest_protocol_is_served() {
     let home = Home::new();
     let mut client = Client::unshaken(&home, &["--component", "tool-time"]);
