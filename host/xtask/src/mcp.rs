@@ -21,6 +21,10 @@ const FILES: [&str; 4] = ["package.json", "package-lock.json", "client.mjs", "pr
 /// Revisions of the protocol, and whether everything they require must be there.
 const REVISIONS: [(&str, bool); 2] = [("2025-11-25", true), ("2026-07-28", false)];
 
+/// How long a client may take for a scenario, in ms. The suite starts those of all scenarios at
+/// once, and a machine with few processors has not driven each within its half a minute.
+const PATIENCE: &str = "120000";
+
 /// The component that has what the suite looks for.
 const COMPONENT: &str = "test-mcp";
 
@@ -171,7 +175,15 @@ impl Suite {
         );
         fs::write(&script, text)?;
         let command = format!("sh {}", script.display());
-        self.suite(&["client", "--command", &command, "--requirements", revision])
+        self.suite(&[
+            "client",
+            "--command",
+            &command,
+            "--timeout",
+            PATIENCE,
+            "--requirements",
+            revision,
+        ])
     }
 
     fn suite(&self, arguments: &[&str]) -> Result<Figure> {
