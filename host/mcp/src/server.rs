@@ -39,6 +39,9 @@ const LOOKED_AT: Duration = Duration::from_secs(1);
 /// answered; most clients kill a server that is still there after two seconds.
 const LEFT_BEHIND: Duration = Duration::from_secs(1);
 
+/// How long the server of a client is still there that is gone, whatever does not end.
+const AT_LAST: Duration = Duration::from_secs(3);
+
 /// Resources one client may watch; each costs a name.
 const MOST_WATCHED: usize = 1_000;
 
@@ -108,13 +111,17 @@ impl Offering {
         W: AsyncWrite + Send + Unpin + 'static,
     {
         let largest = self.shared.settings.largest;
-        let transport = Lines::of(read, write, largest, self.gone.clone());
+        let gone = self.gone.clone();
+        let transport = Lines::of(read, write, largest, gone.clone());
         let running = match self.serve(transport).await {
             Ok(running) => running,
             Err(rmcp::service::ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
             Err(error) => return Err(error.to_string()),
         };
-        running.waiting().await.map(drop).map_err(|error| error.to_string())
+        tokio::select! {
+            ended = running.waiting() => ended.map(drop).map_err(|error| error.to_string()),
+            () = past(&gone, AT_LAST) => Ok(()),
+        }
     }
 
     /// The same as a service of HTTP, a session for each client. Whose requests reach it is
@@ -162,6 +169,8 @@ impl Offering {
         loop {
             let output = self.run(&tool.spec.name, rounds.arguments(), context).await?;
             let next = tokio::select! {
+                // What needs nobody is not lost with the client.
+                biased;
                 next = rounds.next(output, context) => next?,
                 () = self.gone.cancelled() => return Err(nobody()),
             };
@@ -171,12 +180,6 @@ impl Offering {
                 Next::Again => {}
             }
         }
-    }
-
-    /// Ends when the client is gone and a call of it has had its time since.
-    async fn left_behind(&self) {
-        self.gone.cancelled().await;
-        tokio::time::sleep(LEFT_BEHIND).await;
     }
 
     /// Runs a call for a client. The error is one of the protocol: the call was never decided on.
@@ -200,23 +203,27 @@ impl Offering {
         let calling = caller.call(asked, Arc::new(watch));
         tokio::pin!(calling);
         let ran = tokio::select! {
+            biased;
             ran = &mut calling => ran,
             () = context.ct.cancelled() => {
                 cancel.cancel();
                 calling.await
             }
-            () = self.left_behind() => {
+            () = past(&self.gone, LEFT_BEHIND) => {
                 cancel.cancel();
                 calling.await
             }
         };
-        // What was told of it comes before its result, if anybody hears it.
-        tokio::select! {
-            () = told => {}
-            () = self.gone.cancelled() => {}
-        }
+        // What was told of it comes before its result.
+        told.await;
         ran.map_err(|problem| ErrorData::internal_error(problem, None))
     }
+}
+
+/// Ends so long after the client is gone.
+async fn past(gone: &CancelFlag, time: Duration) {
+    gone.cancelled().await;
+    tokio::time::sleep(time).await;
 }
 
 /// There is nobody to ask any more.

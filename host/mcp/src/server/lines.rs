@@ -1,16 +1,19 @@
 //! One client over its input and output, a message a line. A line that is no message is answered,
-//! and the end of the input is told to whoever works for the client. What a message asks for is
-//! not known here.
+//! and the end of the input is told to whoever works for the client; it is the end once all it
+//! asked for is answered. What a message asks for is not known here.
 
 use hydroid_core::ports::CancelFlag;
 use rmcp::RoleServer;
 use rmcp::model::{
-    ClientJsonRpcMessage, ErrorData, JsonRpcMessage, RequestId, ServerJsonRpcMessage,
+    ClientJsonRpcMessage, ClientNotification, ErrorData, JsonRpcMessage, RequestId,
+    ServerJsonRpcMessage,
 };
 use rmcp::transport::Transport;
 use rmcp::transport::async_rw::AsyncRwTransport;
 use serde_json::Value;
+use std::collections::HashSet;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, BufReader, Empty, empty};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// Some programs begin what they write with it.
@@ -26,6 +29,9 @@ pub(super) struct Lines<R, W: AsyncWrite> {
     largest: usize,
     /// The client has asked for something.
     has_asked: bool,
+    /// What it asked for that is not answered.
+    open: watch::Sender<HashSet<RequestId>>,
+    is_over: bool,
     /// Answers a line that is no message. Nothing more is read before that is written, so who
     /// sends such lines and reads no answers holds up nobody else.
     answering: Option<JoinHandle<()>>,
@@ -55,6 +61,8 @@ where
             is_too_long: false,
             largest,
             has_asked: false,
+            open: watch::Sender::new(HashSet::new()),
+            is_over: false,
             answering: None,
             write: AsyncRwTransport::new_server(empty(), write),
             gone,
@@ -101,6 +109,35 @@ where
         self.has_asked |= matches!(message, JsonRpcMessage::Request(_));
         !self.has_asked
     }
+
+    /// Keeps in mind what waits for an answer.
+    fn note(&self, message: &ClientJsonRpcMessage) {
+        match message {
+            JsonRpcMessage::Request(request) => {
+                self.open.send_modify(|open| {
+                    open.insert(request.id.clone());
+                });
+            }
+            JsonRpcMessage::Notification(told) => {
+                if let ClientNotification::CancelledNotification(cancelled) = &told.notification
+                    && let Some(id) = &cancelled.params.request_id
+                {
+                    self.open.send_modify(|open| {
+                        open.remove(id);
+                    });
+                }
+            }
+            JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => {}
+        }
+    }
+}
+
+fn answered(message: &ServerJsonRpcMessage) -> Option<RequestId> {
+    match message {
+        JsonRpcMessage::Response(response) => Some(response.id.clone()),
+        JsonRpcMessage::Error(error) => error.id.clone(),
+        JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => None,
+    }
 }
 
 impl<R, W> Transport<RoleServer> for Lines<R, W>
@@ -114,7 +151,17 @@ where
         &mut self,
         message: ServerJsonRpcMessage,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
-        self.write.send(message)
+        let (answered, open) = (answered(&message), self.open.clone());
+        let sending = self.write.send(message);
+        async move {
+            let sent = sending.await;
+            if let Some(id) = answered {
+                open.send_modify(|open| {
+                    open.remove(&id);
+                });
+            }
+            sent
+        }
     }
 
     async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
@@ -123,9 +170,13 @@ where
                 drop(answering.await);
                 self.answering = None;
             }
-            match self.next().await {
+            let line = if self.is_over { None } else { self.next().await };
+            match line {
                 Some(Line::Message(message)) if self.is_early(&message) => {}
-                Some(Line::Message(message)) => return Some(*message),
+                Some(Line::Message(message)) => {
+                    self.note(&message);
+                    return Some(*message);
+                }
                 Some(Line::Nothing) => {}
                 Some(Line::Wrong(error, id)) => {
                     let sending = self.write.send(JsonRpcMessage::error(error, id));
@@ -133,7 +184,11 @@ where
                     self.answering = Some(tokio::spawn(async move { drop(sending.await) }));
                 }
                 None => {
+                    self.is_over = true;
                     self.gone.cancel();
+                    // What is under way may have something to tell, which is told only while
+                    // there is more to come. Its sender is here, so this waits for nothing else.
+                    drop(self.open.subscribe().wait_for(HashSet::is_empty).await);
                     return None;
                 }
             }
@@ -188,6 +243,7 @@ fn understood(line: &[u8]) -> Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rmcp::model::ServerResult;
     use serde_json::json;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 
@@ -208,6 +264,8 @@ mod tests {
         let mut came = Vec::new();
         while let Some(message) = lines.receive().await {
             if let JsonRpcMessage::Request(request) = message {
+                let result = ServerResult::empty(());
+                lines.send(JsonRpcMessage::response(result, request.id.clone())).await.unwrap();
                 came.push(request.id);
             }
         }
@@ -216,9 +274,9 @@ mod tests {
         drop(lines);
         let mut said = String::new();
         read.read_to_string(&mut said).await.unwrap();
-        let said = said.lines().map(|line| {
+        let said = said.lines().filter_map(|line| {
             let value: Value = serde_json::from_str(line).unwrap();
-            (value["error"]["code"].as_i64().unwrap(), value["id"].clone())
+            Some((value["error"]["code"].as_i64()?, value["id"].clone()))
         });
         let shown = String::from_utf8_lossy(input);
         assert_eq!(said.collect::<Vec<_>>(), answers, "{shown}");
@@ -273,6 +331,29 @@ mod tests {
         check(&marked, &[1], &[]).await;
         check(PING.as_bytes(), &[1], &[]).await;
         check(format!("{PING}\n{{\"id\":").as_bytes(), &[1], &[(-32700, Value::Null)]).await;
+    }
+
+    #[tokio::test]
+    async fn the_input_is_over_once_what_was_asked_for_is_answered_or_taken_back() {
+        let call = r#"{"jsonrpc":"2.0","id":2,"method":"tools/list"}"#;
+        let back =
+            r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":2}}"#;
+        let (mut lines, _read) = lines(format!("{PING}\n{call}\n{back}\n").as_bytes(), 1_000);
+        for _ in 0..3 {
+            assert!(lines.receive().await.is_some());
+        }
+        // Turned away from at any time, it comes back to the same.
+        for _ in 0..3 {
+            tokio::select! {
+                biased;
+                message = lines.receive() => panic!("it is over before an answer: {message:?}"),
+                () = tokio::task::yield_now() => {}
+            }
+        }
+        assert!(lines.gone.is_cancelled(), "nobody was told");
+        let answer = JsonRpcMessage::response(ServerResult::empty(()), RequestId::Number(1));
+        lines.send(answer).await.unwrap();
+        assert!(lines.receive().await.is_none());
     }
 
     #[tokio::test]
