@@ -106,7 +106,7 @@ fn nothing_is_asked_for_before_it_is_known_whether_the_server_can_be_listened_to
             .with("mcp-session-id", "one"),
         "GET" => {
             // What is called before this would be answered here.
-            std::thread::sleep(Duration::from_millis(300));
+            std::thread::sleep(Duration::from_millis(900));
             Answered::empty(405)
         }
         "tools/list" => asked.result(json!({
