@@ -4,6 +4,9 @@
 mod asking;
 mod client;
 mod hostile;
+mod login;
 mod packages;
 mod serving;
 mod using;
+mod versions;
+mod web;

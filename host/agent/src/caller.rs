@@ -17,7 +17,6 @@ use hydroid_core::ports::{
 };
 use hydroid_core::protocol::{ApprovalAnswer, SessionMessage};
 use hydroid_core::tool::{CheckedCall, Preview, ToolCall, ToolDetails, ToolOutput, ToolSpec};
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 
@@ -53,18 +52,21 @@ pub struct ProgramParts {
     pub channel: String,
     /// Calls that need not be asked about.
     pub allow: Vec<PolicyRule>,
-    /// The components whose tools are offered; all if empty.
-    pub components: BTreeSet<ComponentId>,
+    /// Whether the tools of a component are offered, asked each time: it may have another grant.
+    pub offers: Offers,
     /// Keeps other processes out of a session.
     pub occupy: Occupy,
 }
+
+/// Says whether the tools of a component are offered to programs.
+pub type Offers = Arc<dyn Fn(&ComponentId) -> bool + Send + Sync>;
 
 impl Programs {
     /// Of these parts, of which neither the model nor its configuration is used.
     pub fn new(agent: AgentParts, parts: ProgramParts) -> Self {
         let asked = Arc::new(Slots::default());
         let tools: Arc<dyn Tools> =
-            Arc::new(Chosen { inner: agent.tools, components: parts.components.clone() });
+            Arc::new(Chosen { inner: agent.tools, offers: Arc::clone(&parts.offers) });
         let agent = Agent::new(AgentParts {
             model: asked.clone(),
             tools: Arc::clone(&tools),
@@ -391,19 +393,13 @@ fn without_a_model(config: &Config) -> Config {
 /// grant names it.
 struct Chosen {
     inner: Arc<dyn Tools>,
-    components: BTreeSet<ComponentId>,
-}
-
-impl Chosen {
-    fn has(&self, component: &ComponentId) -> bool {
-        self.components.is_empty() || self.components.contains(component)
-    }
+    offers: Offers,
 }
 
 impl Tools for Chosen {
     fn specs(&self) -> Vec<ToolSpec> {
         let mut specs = self.inner.specs();
-        specs.retain(|spec| self.has(&spec.component));
+        specs.retain(|spec| (self.offers)(&spec.component));
         specs
     }
 

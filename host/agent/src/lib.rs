@@ -36,7 +36,7 @@ mod spans;
 #[cfg(test)]
 mod tests;
 
-pub use caller::{ProgramParts, Programs};
+pub use caller::{Offers, ProgramParts, Programs};
 pub use clients::{Shown, Subscription, SubscriptionEnd};
 pub use export::{Drawn, ExportParts, Exporter, Offer, Offered};
 pub use hub::{Export, Hub, HubLimits, HubParts, Occupy};

@@ -150,6 +150,12 @@ impl Profile {
         matches!(self, Self::Invoke | Self::Delegate)
     }
 
+    /// True if what it lets a component do is done to the turn of a model: without one, as where a
+    /// program asks for a call itself, it comes to nothing.
+    pub fn needs_a_turn(self) -> bool {
+        matches!(self, Self::Delegate)
+    }
+
     /// The profiles that add this interface.
     pub fn granting(interface: &str) -> Vec<Self> {
         Self::ALL.into_iter().filter(|profile| profile.interfaces().contains(&interface)).collect()

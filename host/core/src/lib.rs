@@ -9,6 +9,7 @@
 pub mod arguments;
 pub mod audit;
 pub mod capability;
+pub mod challenge;
 pub mod chunk;
 pub mod compaction;
 pub mod config;

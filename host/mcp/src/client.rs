@@ -12,6 +12,7 @@ mod pinned;
 mod process;
 mod questions;
 mod tools;
+mod wanted;
 
 pub use book::{BadBook, Book, OAuthClient, Place, Server, is_server_name};
 pub use connection::{About, ConnectError, Protocol};

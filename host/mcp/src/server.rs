@@ -2,6 +2,7 @@
 //! of its own, and a call of it goes the way of a call in a turn, behind [`Callers`].
 
 mod input;
+mod lines;
 mod offered;
 mod results;
 mod watch;
@@ -9,6 +10,7 @@ mod watch;
 use hydroid_core::ports::{AskedCall, Caller, Callers, CancelFlag};
 use hydroid_core::tool::ToolOutput;
 use input::{Next, Rounds};
+use lines::Lines;
 use offered::{Offer, Offered};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, CompletionInfo,
@@ -32,6 +34,13 @@ use watch::Watch;
 
 /// How often is looked whether other tools are there. A person who installs one waits no longer.
 const LOOKED_AT: Duration = Duration::from_secs(1);
+
+/// How long a call goes on whose client is gone. One that closes its side right after it asked is
+/// answered; most clients kill a server that is still there after two seconds.
+const LEFT_BEHIND: Duration = Duration::from_secs(1);
+
+/// How long the server of a client is still there that is gone, whatever does not end.
+const AT_LAST: Duration = Duration::from_secs(3);
 
 /// Resources one client may watch; each costs a name.
 const MOST_WATCHED: usize = 1_000;
@@ -64,6 +73,8 @@ pub struct Offering {
     caller: OnceCell<Arc<dyn Caller>>,
     level: Arc<Mutex<LoggingLevel>>,
     watched: Mutex<BTreeSet<String>>,
+    /// The client's side of its stream is closed.
+    gone: CancelFlag,
 }
 
 /// What all clients share.
@@ -89,6 +100,7 @@ impl Offering {
             caller: OnceCell::new(),
             level: Arc::new(Mutex::new(LoggingLevel::Info)),
             watched: Mutex::default(),
+            gone: CancelFlag::default(),
         }
     }
 
@@ -99,14 +111,17 @@ impl Offering {
         W: AsyncWrite + Send + Unpin + 'static,
     {
         let largest = self.shared.settings.largest;
-        let transport = rmcp::transport::async_rw::AsyncRwTransport::new_server(read, write)
-            .with_max_line_length(largest);
+        let gone = self.gone.clone();
+        let transport = Lines::of(read, write, largest, gone.clone());
         let running = match self.serve(transport).await {
             Ok(running) => running,
             Err(rmcp::service::ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
             Err(error) => return Err(error.to_string()),
         };
-        running.waiting().await.map(drop).map_err(|error| error.to_string())
+        tokio::select! {
+            ended = running.waiting() => ended.map(drop).map_err(|error| error.to_string()),
+            () = past(&gone, AT_LAST) => Ok(()),
+        }
     }
 
     /// The same as a service of HTTP, a session for each client. Whose requests reach it is
@@ -153,7 +168,13 @@ impl Offering {
         let mut rounds = Rounds::begin(&self.shared.seal, tool, arguments, answers, state)?;
         loop {
             let output = self.run(&tool.spec.name, rounds.arguments(), context).await?;
-            match rounds.next(output, context).await? {
+            let next = tokio::select! {
+                // What needs nobody is not lost with the client.
+                biased;
+                next = rounds.next(output, context) => next?,
+                () = self.gone.cancelled() => return Err(nobody()),
+            };
+            match next {
                 Next::Done(output) => return Ok(Ended::Done(output)),
                 Next::Ask(wanted) => return Ok(Ended::Ask(wanted)),
                 Next::Again => {}
@@ -182,8 +203,13 @@ impl Offering {
         let calling = caller.call(asked, Arc::new(watch));
         tokio::pin!(calling);
         let ran = tokio::select! {
+            biased;
             ran = &mut calling => ran,
             () = context.ct.cancelled() => {
+                cancel.cancel();
+                calling.await
+            }
+            () = past(&self.gone, LEFT_BEHIND) => {
                 cancel.cancel();
                 calling.await
             }
@@ -192,6 +218,17 @@ impl Offering {
         told.await;
         ran.map_err(|problem| ErrorData::internal_error(problem, None))
     }
+}
+
+/// Ends so long after the client is gone.
+async fn past(gone: &CancelFlag, time: Duration) {
+    gone.cancelled().await;
+    tokio::time::sleep(time).await;
+}
+
+/// There is nobody to ask any more.
+fn nobody() -> ErrorData {
+    ErrorData::internal_error("the client is gone", None)
 }
 
 /// How the rounds of a call end.
@@ -420,6 +457,7 @@ impl ServerHandler for Offering {
         loop {
             tokio::select! {
                 () = context.cancelled() => return Ok(()),
+                () = self.gone.cancelled() => return Ok(()),
                 () = tokio::time::sleep(LOOKED_AT) => {}
             }
             let now = self.offered().digest();

@@ -249,6 +249,16 @@ impl Catalog {
         self.snapshot().by_name.get(name).cloned()
     }
 
+    /// True if this component works only within the turn of a model.
+    pub fn needs_a_turn(&self, name: &str) -> bool {
+        match self.get(name).as_deref().map(|its| &its.status) {
+            Some(Status::Ready(loaded)) => {
+                loaded.grant().profiles.iter().any(|profile| profile.needs_a_turn())
+            }
+            Some(Status::Refused(_)) | None => false,
+        }
+    }
+
     /// Looks at a component that is not installed, without granting or calling anything.
     /// `name` is used if it brings no manifest.
     pub fn examine(&self, wasm: Vec<u8>, name: &str) -> Result<Examined, LoadError> {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The longest a line is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -94,6 +94,17 @@ impl Client {
         }
     }
 
+    /// Waits until it is told or asked this, which it does not answer.
+    pub(super) fn is_told(&mut self, method: &str) {
+        loop {
+            let line = self.lines.recv_timeout(PATIENCE).expect("a word in time");
+            if line["method"] == method {
+                return;
+            }
+            assert_eq!(line["error"], Value::Null, "{line}");
+        }
+    }
+
     /// Calls a tool; its text, and whether it failed.
     pub(super) fn call(&mut self, tool: &str, arguments: Value) -> (String, bool) {
         let answer = self.request("tools/call", json!({ "name": tool, "arguments": arguments }));
@@ -105,16 +116,22 @@ impl Client {
     }
 
     /// Goes, and sees that the server goes too.
-    pub(super) fn leaves(mut self) {
+    pub(super) fn leaves(self) {
+        self.leaves_within(PATIENCE);
+    }
+
+    /// The same in so much time.
+    pub(super) fn leaves_within(mut self, time: Duration) {
         self.input = None;
-        for _ in 0..600 {
+        let left = Instant::now();
+        while left.elapsed() < time {
             if let Some(status) = self.child.try_wait().expect("it is ours") {
                 assert!(status.success(), "{status}");
                 return;
             }
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::sleep(Duration::from_millis(20));
         }
-        panic!("the server did not end with its client");
+        panic!("the server did not end with its client within {} s", time.as_secs());
     }
 }
 

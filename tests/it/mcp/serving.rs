@@ -3,6 +3,10 @@
 use super::client::Client;
 use crate::support::hydroid::{Home, test_component};
 use serde_json::{Value, json};
+use std::time::Duration;
+
+/// A call has a second left once its client is gone; the library would wait for five.
+const SOON: Duration = Duration::from_secs(4);
 
 fn names(answer: &Value, of: &str, key: &str) -> Vec<String> {
     let listed = answer["result"][of].as_array().unwrap_or_else(|| panic!("{answer}"));
@@ -69,7 +73,7 @@ fn prompts_resources_and_other_tools_come_from_components() {
         if told {
             break;
         }
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(50));
     }
     assert!(told, "no word of other tools: {:?}", client.told);
     let prompts = names(&client.request("prompts/list", json!({})), "prompts", "name");
@@ -125,14 +129,85 @@ fn whatever_a_client_sends_the_server_goes_on() {
 }
 
 #[test]
-fn without_a_handshake_a_client_of_the_newest_protocol_is_served() {
+fn a_line_that_is_no_message_is_answered() {
     let home = Home::new();
     let mut client = Client::unshaken(&home, &["--component", "tool-time"]);
-    let meta = json!({
+    // Before anything else, too.
+    client.write(b"nonsense\n{\"jsonrpc\":\"2.0\",\"id\":9,\"result\":{}}\n");
+    drop(client.request("ping", json!({})));
+    client.write(b"{\"jsonrpc\":\"2.0\",\"id\":70,\"method\":\"tools/call\",\"params\":[]}\n{\n");
+    drop(client.request("ping", json!({})));
+    let answers = client.told.iter().map(|line| (&line["error"]["code"], &line["id"]));
+    let expect = [(-32700, Value::Null), (-32600, json!(70)), (-32700, Value::Null)];
+    let expect = expect.map(|(code, id)| (json!(code), id));
+    assert_eq!(answers.collect::<Vec<_>>(), expect.each_ref().map(|(code, id)| (code, id)));
+    client.leaves();
+}
+
+#[test]
+fn a_tool_that_works_only_in_the_turn_of_a_model_is_not_offered() {
+    let home = Home::new();
+    home.run(&["component", "list"]).code(0).says("tool-delegate");
+    let mut client = Client::of(&home, &[]);
+    let tools = names(&client.request("tools/list", json!({})), "tools", "name");
+    assert!(tools.contains(&"time_now".to_owned()), "{tools:?}");
+    assert!(!tools.contains(&"delegate".to_owned()), "{tools:?}");
+    let arguments = json!({ "task": "say hello" });
+    let hidden =
+        client.request("tools/call", json!({ "name": "delegate", "arguments": arguments }));
+    assert_eq!(hidden["error"]["code"], -32602, "{hidden}");
+    client.leaves();
+    home.run(&["mcp", "serve", "--component", "tool-delegate"]).code(2).tells("turn of a model");
+    home.run(&["mcp", "serve", "--allow", "delegate"]).code(2).tells("names no tool");
+}
+
+#[test]
+fn the_server_ends_soon_after_its_client_whatever_is_under_way() {
+    let home = Home::new();
+    let mut asked = Client::of(&home, &["--component", "tool-files-write", "--ask"]);
+    let arguments = json!({ "path": "a.txt", "content": "one" });
+    let call = json!({ "name": "file_write", "arguments": arguments });
+    asked.send(&json!({ "jsonrpc": "2.0", "id": 50, "method": "tools/call", "params": call }));
+    asked.is_told("elicitation/create");
+    asked.leaves_within(SOON);
+    assert!(!home.shared("a.txt").exists());
+
+    let mut listening = Client::unshaken(&home, &["--component", "tool-time"]);
+    let wanted = json!({ "notifications": { "toolsListChanged": true }, "_meta": meta() });
+    listening.send(
+        &json!({ "jsonrpc": "2.0", "id": 50, "method": "subscriptions/listen", "params": wanted }),
+    );
+    listening.is_told("notifications/subscriptions/acknowledged");
+    listening.leaves_within(SOON);
+
+    // Who asks and closes its side at once is answered.
+    let hello = json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "a", "version": "1" } });
+    let hello = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello });
+    let call = json!({ "name": "time_now", "arguments": { "zone": "UTC" } });
+    let call = json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": call });
+    let answered = || {
+        let ran = home.run_with(&["mcp", "serve"], format!("{hello}\n{call}").as_bytes()).code(0);
+        let lines = ran.json_lines();
+        assert_eq!((lines.len(), &lines[1]["id"]), (2, &json!(2)), "{ran:?}");
+        lines[1]["result"]["content"].is_array()
+    };
+    // A machine that is busy may not have done it in the time there is.
+    assert!((0..5).any(|_| answered()), "never in time");
+}
+
+fn meta() -> Value {
+    json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientInfo": { "name": "a test", "version": "1" },
         "io.modelcontextprotocol/clientCapabilities": {},
-    });
+    })
+}
+
+#[test]
+fn without_a_handshake_a_client_of_the_newest_protocol_is_served() {
+    let home = Home::new();
+    let mut client = Client::unshaken(&home, &["--component", "tool-time"]);
+    let meta = meta();
     let found = client.request("server/discover", json!({ "_meta": meta }));
     assert!(found["result"]["supportedVersions"].to_string().contains("2026-07-28"), "{found}");
     let params = json!({ "name": "time_now", "arguments": { "zone": "UTC" }, "_meta": meta });

@@ -6,7 +6,6 @@ use crate::{ProgramParts, Programs};
 use futures_util::future::BoxFuture;
 use hydroid_core::ports::{AskedCall, CallQuestion, CallWatch, Caller, Callers, CancelFlag};
 use hydroid_core::tool::ToolOutput;
-use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 fn parts(host: &Host) -> AgentParts {
@@ -41,7 +40,7 @@ async fn program(host: &Host, headless: bool) -> Arc<dyn Caller> {
             headless,
             channel: "mcp".into(),
             allow: Vec::new(),
-            components: BTreeSet::new(),
+            offers: Arc::new(|_| true),
             occupy: Box::new(|_| Ok(Box::new(()))),
         },
     );

@@ -55,7 +55,8 @@ pub(crate) enum Mcp {
         /// The stored secret that is the client's.
         #[arg(long, value_name = "NAME", requires = "client_id")]
         client_secret: Option<String>,
-        /// Ask for this scope beside those the service asks for; may be given several times.
+        /// Ask for this scope beside those the service asks for, now and at each later sign-in; may
+        /// be given several times.
         #[arg(long, value_name = "SCOPE")]
         scope: Vec<String>,
         /// Allow what it offers without being asked.

@@ -124,6 +124,10 @@ pub struct OAuthClient {
     pub resource: String,
     /// There is a refresh token; otherwise what is stored is the access token itself.
     pub refreshes: bool,
+    /// What the person asked for beside what the service asks for, and asks for again each time
+    /// they sign in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
 }
 
 /// A file that cannot be used.
@@ -182,6 +186,23 @@ mod tests {
             tools: "sha256:00".into(),
             only: vec!["find".into()],
         };
+        let signed_in = Server {
+            place: Place::Http {
+                url: "https://mcp.example/mcp".into(),
+                secret: None,
+                attach: None,
+                oauth: Some(OAuthClient {
+                    token_url: "https://as.example/token".into(),
+                    client_id: "c".into(),
+                    client_auth: None,
+                    resource: "https://mcp.example/mcp".into(),
+                    refreshes: true,
+                    scopes: vec!["files:write".into()],
+                }),
+            },
+            tools: "sha256:00".into(),
+            only: Vec::new(),
+        };
         let stdio = Server {
             place: Place::Stdio {
                 command: vec!["/bin/server".into(), "stdio".into()],
@@ -191,7 +212,8 @@ mod tests {
             tools: "sha256:22".into(),
             only: Vec::new(),
         };
-        let servers = BTreeMap::from([("docs".to_owned(), http), ("local".to_owned(), stdio)]);
+        let servers = [("docs", http), ("local", stdio), ("signed", signed_in)];
+        let servers = servers.map(|(name, server)| (name.to_owned(), server)).into();
         let book = Book { servers };
         assert_eq!(Book::parse(&book.to_text()).unwrap(), book);
     }

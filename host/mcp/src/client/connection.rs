@@ -6,6 +6,7 @@ use super::handler::{Answerer, Handler};
 use super::pinned::{PinError, Pinned};
 use super::process::{Program, Started};
 use super::questions::Questions;
+use super::wanted::wanted;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use hydroid_core::ports::{CallContext, CancelFlag, Remotes};
@@ -55,8 +56,8 @@ pub enum ConnectError {
     /// The program cannot be started.
     #[error("{0}")]
     Start(String),
-    /// It wants to know who asks.
-    #[error("the server `{server}` wants you to sign in: `hydroid mcp login {server}`")]
+    /// It wants to know who asks, or to be allowed more.
+    #[error("the server `{server}` {}", wanted(.server, .challenge))]
     SignIn {
         /// The server.
         server: String,
@@ -426,10 +427,8 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 fn failure(server: &str, error: &ServiceError) -> String {
-    if error.auth_challenge().is_some() {
-        return format!(
-            "`{server}` wants its person to sign in, or to allow more: `hydroid mcp login {server}`"
-        );
+    if let Some(challenge) = error.auth_challenge() {
+        return format!("`{server}` {}", wanted(server, challenge));
     }
     match error {
         ServiceError::McpError(error) => {

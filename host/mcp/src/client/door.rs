@@ -70,7 +70,11 @@ fn with_session(
 
 /// What the service wants to be shown, if it refused for that.
 fn challenged(answer: &dyn RemoteAnswer) -> Option<Failed> {
-    let challenge = answer.challenges().into_iter().next();
+    let challenges = answer.challenges();
+    let is_bearer = |challenge: &&String| {
+        challenge.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer"))
+    };
+    let challenge = challenges.iter().find(is_bearer).or(challenges.first()).cloned();
     match answer.status() {
         401 => Some(StreamableHttpError::AuthRequired(AuthRequiredError::new(
             challenge.unwrap_or_default(),
@@ -110,14 +114,23 @@ fn events(answer: Box<dyn RemoteAnswer>) -> BoxStream<'static, Result<Sse, SseEr
     SseStream::from_bytes_stream(pieces.boxed()).boxed()
 }
 
-/// A server of before 2026-07-28 refuses to be discovered in some way of HTTP; to the client it is
-/// a method that is not there.
-fn undiscovered(message: &ClientJsonRpcMessage, status: u16) -> Option<ServerJsonRpcMessage> {
+/// What a refusal to be discovered is to the client, which goes on by it. An error of the protocol
+/// is that error: it may name the versions the server speaks. A server of before 2026-07-28 refuses
+/// in some way of HTTP, which is a method that is not there.
+fn undiscovered(
+    message: &ClientJsonRpcMessage,
+    status: u16,
+    body: &[u8],
+) -> Option<ServerJsonRpcMessage> {
     let ClientJsonRpcMessage::Request(request) = message else { return None };
     let refused = matches!(request.request, ClientRequest::DiscoverRequest(_))
         && (400..500).contains(&status);
     refused.then(|| {
-        let error = ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "server/discover", None);
+        let error = match serde_json::from_slice::<ServerJsonRpcMessage>(body) {
+            Ok(JsonRpcMessage::Error(refusal)) => refusal.error,
+            Ok(_) | Err(_) => ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "server/discover", None),
+        };
+        // Whoever refuses before the request is read cannot say which one it was.
         JsonRpcMessage::error(error, Some(request.id.clone()))
     })
 }
@@ -169,7 +182,7 @@ impl StreamableHttpClient for Door {
         if !(200..300).contains(&status) {
             let is_json = is(&*answer, JSON);
             let body = whole(&mut *answer, limits.max_json_response_size).await?;
-            if let Some(refused) = undiscovered(&message, status) {
+            if let Some(refused) = undiscovered(&message, status, &body) {
                 return Ok(StreamableHttpPostResponse::Json(refused, session));
             }
             if is_json
@@ -245,5 +258,52 @@ impl StreamableHttpClient for Door {
                 "status {status}"
             )))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rmcp::model::{DiscoverRequest, DiscoverRequestParams, PingRequest, RequestId};
+
+    fn discover() -> ClientJsonRpcMessage {
+        let request = DiscoverRequest::new(DiscoverRequestParams {});
+        JsonRpcMessage::request(ClientRequest::DiscoverRequest(request), RequestId::Number(7))
+    }
+
+    #[track_caller]
+    fn check(body: &str, expect: (ErrorCode, Option<serde_json::Value>)) {
+        let refused = undiscovered(&discover(), 400, body.as_bytes());
+        let Some(JsonRpcMessage::Error(refused)) = refused else { panic!("{refused:?}") };
+        assert_eq!(refused.id, Some(RequestId::Number(7)), "{body}");
+        assert_eq!((refused.error.code, refused.error.data), expect, "{body}");
+    }
+
+    #[test]
+    fn a_refusal_in_words_of_the_protocol_is_what_it_says() {
+        let data = serde_json::json!({ "supported": ["2026-07-28"], "requested": "x" });
+        let refusal = |id: &str| {
+            format!(
+                r#"{{"jsonrpc":"2.0",{id}"error":{{"code":-32022,"message":"m","data":{data}}}}}"#
+            )
+        };
+        for id in ["", r#""id":null,"#, r#""id":7,"#, r#""id":"server-error","#] {
+            check(&refusal(id), (ErrorCode::UNSUPPORTED_PROTOCOL_VERSION, Some(data.clone())));
+        }
+    }
+
+    #[test]
+    fn any_other_refusal_is_a_method_that_is_not_there() {
+        for body in ["", "Bad Request", "{}", r#"{"jsonrpc":"2.0","id":7,"result":{}}"#] {
+            check(body, (ErrorCode::METHOD_NOT_FOUND, None));
+        }
+    }
+
+    #[test]
+    fn only_discovery_is_refused_so() {
+        let ping = ClientRequest::PingRequest(PingRequest::default());
+        let ping = JsonRpcMessage::request(ping, RequestId::Number(7));
+        assert!(undiscovered(&ping, 400, b"").is_none());
+        assert!(undiscovered(&discover(), 500, b"").is_none());
     }
 }

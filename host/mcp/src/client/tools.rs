@@ -92,9 +92,8 @@ impl ServerTools {
         &self,
         name: &str,
         server: &Server,
-        protocol: Protocol,
     ) -> Result<(About, Pinned), ConnectError> {
-        let connection = self.connect(name, server, protocol).await?;
+        let connection = self.reach(name, server).await?;
         let pinned = connection.pinned(&server.only).await;
         let about = connection.about();
         connection.close().await;
@@ -106,11 +105,10 @@ impl ServerTools {
         &self,
         name: &str,
         server: &Server,
-        protocol: Protocol,
         tool: &str,
         arguments: JsonObject,
     ) -> Result<ToolOutput, ConnectError> {
-        let connection = self.connect(name, server, protocol).await?;
+        let connection = self.reach(name, server).await?;
         drop(connection.tools().await?);
         let never = hydroid_core::ports::CancelFlag::default();
         let within = (self.parts.call_time, &never);
@@ -139,6 +137,17 @@ impl ServerTools {
         }
         connection.close().await;
         Ok(outputs)
+    }
+
+    /// Connects in the way the server knows.
+    async fn reach(&self, name: &str, server: &Server) -> Result<Connection, ConnectError> {
+        match self.connect(name, server, Protocol::Handshake).await {
+            // One that knows no handshake is of the protocol without sessions.
+            Err(ConnectError::Begin { .. }) => {
+                self.connect(name, server, Protocol::Sessionless).await
+            }
+            other => other,
+        }
     }
 
     async fn connect(
@@ -183,14 +192,8 @@ impl ServerTools {
             }
         }
         *slot = Slot::default();
-        let connection = match self.connect(name, &server, Protocol::Handshake).await {
-            // One that knows no handshake is of the protocol without sessions.
-            Err(ConnectError::Begin { .. }) => {
-                self.connect(name, &server, Protocol::Sessionless).await
-            }
-            other => other,
-        };
-        let connection = Arc::new(connection.map_err(|error| error.to_string())?);
+        let connection = self.reach(name, &server).await.map_err(|error| error.to_string())?;
+        let connection = Arc::new(connection);
         self.same(name, &server, &connection).await?;
         *slot = Slot { made_to: Some(server), connection: Some(Arc::clone(&connection)) };
         Ok(connection)

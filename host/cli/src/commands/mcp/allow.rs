@@ -11,9 +11,7 @@ use crate::terminal;
 use crate::wire::Ground;
 use anyhow::{Context, Result};
 use hydroid_core::harmless::harmless;
-use hydroid_mcp::{
-    About, ConnectError, Declines, Pinned, PinnedTool, Place, Protocol, Server, tool_name,
-};
+use hydroid_mcp::{About, ConnectError, Declines, Pinned, PinnedTool, Place, Server, tool_name};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -76,13 +74,7 @@ pub(super) async fn look(ground: &Ground, name: &str, server: &Server) -> Result
     let database = ground.database().await?;
     let candidate = Some((name.to_owned(), server.clone()));
     let client = servers::tools(ground, &database, Arc::new(Declines), candidate)?;
-    let looked = match client.look_at(name, server, Protocol::Handshake).await {
-        Err(ConnectError::Begin { .. }) => {
-            client.look_at(name, server, Protocol::Sessionless).await
-        }
-        other => other,
-    };
-    match looked {
+    match client.look_at(name, server).await {
         Ok((about, pinned)) => Ok(Looked::Offers(about, pinned)),
         Err(ConnectError::SignIn { .. }) if has_no_credential(server) => Ok(Looked::WantsSignIn),
         Err(error) => Err(error.into()),

@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 use hydroid_core::harmless::harmless;
 use hydroid_core::message::Content;
 use hydroid_core::tool::ToolOutput;
-use hydroid_mcp::{Answerer, Declines, Elicitation, Elicited, Protocol};
+use hydroid_mcp::{Answerer, Declines, Elicitation, Elicited};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -32,8 +32,7 @@ pub(super) async fn run(ground: &Ground, wish: CallServer) -> Result<Exit> {
     };
     let database = ground.database().await?;
     let client = servers::tools(ground, &database, answerer, None)?;
-    let output =
-        client.try_out(&wish.name, server, Protocol::Handshake, &wish.tool, arguments).await?;
+    let output = client.try_out(&wish.name, server, &wish.tool, arguments).await?;
     print(ground, output)
 }
 

@@ -17,7 +17,7 @@ use hydroid_core::id::ComponentId;
 use hydroid_core::manifest::ClientAuth;
 use hydroid_core::ports::{SecretValue, Secrets};
 use hydroid_gateway::Redirect;
-use hydroid_mcp::{ConnectError, Declines, OAuthClient, Place, Protocol, Server};
+use hydroid_mcp::{ConnectError, Declines, OAuthClient, Place, Server};
 use hydroid_wasm::egress::{Authorize, Authorized};
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,12 +29,11 @@ pub(super) async fn run(
     ground: &Ground,
     name: &str,
     client: Option<(String, Option<String>)>,
-    scopes: &[String],
+    asked: &[String],
     yes: bool,
 ) -> Result<Exit> {
     refuse_if_stopped(&ground.paths)?;
-    let mut book = read_book(&ground.paths)?;
-    let mut server = known(&book, name)?.clone();
+    let mut server = known(&read_book(&ground.paths)?, name)?.clone();
     let Place::Http { url, secret, oauth, .. } = &mut server.place else {
         return Err(usage(format!("`{name}` is a program; nobody signs in to it")));
     };
@@ -48,7 +47,7 @@ pub(super) async fn run(
         let fits = |c: u8| c.is_ascii_graphic() && c != b'"' && c != b'\\';
         !scope.is_empty() && scope.bytes().all(fits)
     };
-    if let Some(scope) = scopes.iter().find(|scope| !is_scope(scope)) {
+    if let Some(scope) = asked.iter().find(|scope| !is_scope(scope)) {
         return Err(usage(format!(
             "`{}` is no scope; give each with a `--scope` of its own",
             exact(scope)
@@ -63,7 +62,12 @@ pub(super) async fn run(
         Some((_, None)) | None => None,
     };
     let url = url.clone();
-    *oauth = None;
+    let mut scopes = oauth.take().map(|client| client.scopes).unwrap_or_default();
+    for scope in asked {
+        if !scopes.contains(scope) {
+            scopes.push(scope.clone());
+        }
+    }
     let challenge = challenge_of(ground, name, &server).await?;
     let redirect = Redirect::listen().await.context("no address of this machine is free")?;
     let back = redirect.url();
@@ -75,14 +79,17 @@ pub(super) async fn run(
         redirect: &back,
         client: client.as_ref().map(|(id, _)| (id.as_str(), client_secret.as_ref())),
         described_at: None,
-        scopes,
+        scopes: &scopes,
     };
     let egress = ground.egress(None)?;
     let authorized = authorize
         .run(&egress, |to| browse(to, redirect).boxed())
         .await
         .context("you are not signed in")?;
-    let kept = keep(ground, name, authorized).await?;
+    // Others may have changed it while a person was at their browser.
+    let mut book = read_book(&ground.paths)?;
+    known(&book, name)?;
+    let kept = keep(ground, name, authorized, scopes).await?;
     if let Place::Http { oauth, .. } = &mut server.place {
         *oauth = Some(kept);
     }
@@ -115,7 +122,7 @@ pub(crate) async fn challenge_of(ground: &Ground, name: &str, server: &Server) -
     let database = ground.database().await?;
     let candidate = Some((name.to_owned(), server.clone()));
     let client = crate::servers::tools(ground, &database, Arc::new(Declines), candidate)?;
-    match client.look_at(name, server, Protocol::Handshake).await {
+    match client.look_at(name, server).await {
         Err(ConnectError::SignIn { challenge, .. }) => Ok(challenge),
         Err(error) => Err(error.into()),
         // Some let anybody look and want to know who calls.
@@ -134,7 +141,12 @@ async fn browse(to: String, redirect: Redirect) -> Result<String, String> {
 }
 
 /// Seals what was obtained, and says what is to be written of it.
-async fn keep(ground: &Ground, name: &str, authorized: Authorized) -> Result<OAuthClient> {
+async fn keep(
+    ground: &Ground,
+    name: &str,
+    authorized: Authorized,
+    scopes: Vec<String>,
+) -> Result<OAuthClient> {
     let refreshes = authorized.refresh.is_some();
     let token = authorized.refresh.unwrap_or(authorized.access);
     let mut secrets = vec![(token_of(name), token)];
@@ -152,6 +164,7 @@ async fn keep(ground: &Ground, name: &str, authorized: Authorized) -> Result<OAu
         client_auth,
         resource: authorized.resource,
         refreshes,
+        scopes,
     })
 }
 

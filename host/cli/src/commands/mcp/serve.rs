@@ -15,9 +15,11 @@ use anyhow::{Context, Result, anyhow};
 use hydroid_agent::ProgramParts;
 use hydroid_core::config::did_you_mean;
 use hydroid_core::id::ComponentId;
-use hydroid_core::ports::{SecretValue, Tools};
+use hydroid_core::ports::{SecretValue, Tools as _};
+use hydroid_core::tool::ToolSpec;
 use hydroid_gateway::{Gateway, GatewayParts, NoHousehold, ServeError};
 use hydroid_mcp::{Offering, ServeSettings};
+use hydroid_wasm::Catalog;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -45,7 +47,11 @@ pub(super) async fn run(
     refuse_if_stopped(&ground.paths)?;
     let database = ground.database().await?;
     let catalog = ground.catalog(&database)?;
-    let allow = crate::commands::ask::allowed(&catalog.specs(), &how.allow)?;
+    let mut specs = catalog.specs();
+    specs.retain(|spec| !catalog.needs_a_turn(spec.component.as_str()));
+    let allow = crate::commands::ask::allowed(&specs, &how.allow)?;
+    let components = chosen(&catalog, &specs, &how.component)?;
+    let offering = Arc::clone(&catalog);
     let (paths, user) = (ground.paths.clone(), ground.user());
     let parts = ProgramParts {
         user: ground.user(),
@@ -53,7 +59,10 @@ pub(super) async fn run(
         headless: !how.ask,
         channel: CHANNEL.to_owned(),
         allow,
-        components: chosen(&catalog.specs(), &how.component)?,
+        offers: Arc::new(move |component| {
+            (components.is_empty() || components.contains(component))
+                && !offering.needs_a_turn(component.as_str())
+        }),
         occupy: Box::new(move |session| {
             let occupied = Occupied::take(&paths, &user, session);
             let held: Box<dyn Send + Sync> =
@@ -111,12 +120,18 @@ async fn over_http(ground: &Ground, offering: Offering) -> Result<Exit> {
 
 /// The components that were chosen; an error names those that offer tools.
 fn chosen(
-    specs: &[hydroid_core::tool::ToolSpec],
+    catalog: &Catalog,
+    specs: &[ToolSpec],
     names: &[String],
 ) -> Result<BTreeSet<ComponentId>> {
     let known: BTreeSet<&str> = specs.iter().map(|spec| spec.component.as_str()).collect();
     let mut chosen = BTreeSet::new();
     for name in names {
+        if catalog.needs_a_turn(name) {
+            return Err(usage(format!(
+                "`--component {name}` names a component that works only within the turn of a model, and a call of a program is in none"
+            )));
+        }
         if !known.contains(name.as_str()) {
             return Err(usage(format!(
                 "`--component {name}` names no component whose tools can be offered{}; there are: {}",

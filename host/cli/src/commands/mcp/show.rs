@@ -8,6 +8,7 @@ use crate::stopped::refuse_if_stopped;
 use crate::terminal::{self, table};
 use crate::wire::Ground;
 use anyhow::Result;
+use hydroid_core::harmless::exact;
 use hydroid_mcp::{Place, Server};
 use serde_json::json;
 
@@ -56,6 +57,10 @@ pub(super) async fn run(ground: &Ground, name: &str, changes: bool) -> Result<Ex
                 (None, None) => "nothing".to_owned(),
             };
             terminal::print_line(&format!("shown   {shown}"))?;
+            if let Some(client) = oauth.as_ref().filter(|client| !client.scopes.is_empty()) {
+                let scopes: Vec<String> = client.scopes.iter().map(|its| exact(its)).collect();
+                terminal::print_line(&format!("scopes  {}", scopes.join(" ")))?;
+            }
         }
         Place::Stdio { files, env, .. } => {
             for (file, digest) in files {

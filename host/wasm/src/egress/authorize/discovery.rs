@@ -2,6 +2,7 @@
 //! is believed only of what it is.
 
 use super::{Authorize, AuthorizeError, Egress, read, secure, wrong};
+use hydroid_core::challenge::parameter;
 use hydroid_core::manifest::ClientAuth;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -161,40 +162,9 @@ fn covers(resource: &str, server: &Url) -> bool {
         && path.strip_prefix(of).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// A parameter of a `WWW-Authenticate` line.
-fn parameter(challenge: &str, name: &str) -> Option<String> {
-    let mut rest = challenge;
-    while let Some(place) = rest.find(name) {
-        let (before, found) = rest.split_at(place);
-        let after = found.strip_prefix(name)?;
-        let starts = before.chars().next_back().is_none_or(|c| c == ' ' || c == ',');
-        match after.trim_start().strip_prefix('=').map(str::trim_start) {
-            Some(value) if starts => {
-                let quoted = value.strip_prefix('"').and_then(|value| value.split_once('"'));
-                let plain = || value.split([',', ' ']).next().unwrap_or_default();
-                return Some(quoted.map_or_else(plain, |(value, _)| value).to_owned());
-            }
-            _ => rest = after,
-        }
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_challenge_is_read_by_its_names() {
-        let line =
-            r#"Bearer error="x", resource_metadata="https://a/b", scope="one two", my_scope="no""#;
-        assert_eq!(parameter(line, "resource_metadata").unwrap(), "https://a/b");
-        assert_eq!(parameter(line, "scope").unwrap(), "one two");
-        assert_eq!(parameter("Bearer my_scope=\"no\"", "scope"), None);
-        assert_eq!(parameter("Bearer scope=a", "scope").unwrap(), "a");
-        assert_eq!(parameter("é scope", "scope"), None);
-        assert_eq!(parameter("", "scope"), None);
-    }
 
     #[test]
     fn a_document_is_about_this_server_or_what_it_is_part_of() {
