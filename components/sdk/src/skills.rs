@@ -24,13 +24,13 @@ pub fn unload(name: &str) -> Result<(), Error> {
     skills::unload(name)
 }
 
-/// Reads a file of a skill that is loaded, as far as `most` bytes.
-pub fn read(name: &str, path: &str, most: usize) -> Result<Vec<u8>, Error> {
+/// Reads a file of a skill that is loaded from a byte on, as far as `most` bytes.
+pub fn read(name: &str, path: &str, offset: u32, most: usize) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     while bytes.len() < most {
-        let offset = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let at = offset.saturating_add(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
         let left = u32::try_from(most - bytes.len()).unwrap_or(PIECE).min(PIECE);
-        let piece = skills::read(name, path, offset, left)?;
+        let piece = skills::read(name, path, at, left)?;
         if piece.is_empty() {
             break;
         }

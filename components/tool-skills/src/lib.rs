@@ -7,8 +7,8 @@ use hydroid_component::types::Error;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Most bytes of a file that are read at once; a model reads no more of one result.
-const MOST_READ: usize = 256 << 10;
+/// Most bytes of a file that are read at once; of one result a model is shown little more.
+const MOST_READ: usize = 24 << 10;
 
 struct Skills;
 
@@ -34,6 +34,9 @@ struct File {
     name: String,
     /// Path of the file in the skill's folder, as loading it named it.
     file: String,
+    /// The byte to begin at, where an earlier answer said that the file goes on.
+    #[serde(default)]
+    offset: u32,
 }
 
 impl Toolset for Skills {
@@ -79,7 +82,8 @@ fn load(Named { name }: Named) -> Result<String, ToolError> {
     let files = skills::load(&name)?;
     let mut text = format!("`{name}` is loaded; its instructions are among yours from now on.");
     if !files.is_empty() {
-        text.push_str(&format!("\nIts other files, for `skill_read`: {}", files.join(", ")));
+        text.push_str("\nIts other files, for `skill_read`:");
+        files.iter().for_each(|file| text.push_str(&format!("\n- {file}")));
     }
     Ok(text)
 }
@@ -89,24 +93,32 @@ fn unload(Named { name }: Named) -> Result<String, ToolError> {
     Ok(format!("`{name}` is unloaded."))
 }
 
-fn read(File { name, file }: File) -> Result<String, ToolError> {
-    let bytes = skills::read(&name, &file, MOST_READ)?;
-    let whole = bytes.len() < MOST_READ;
-    match String::from_utf8(bytes) {
-        Ok(text) if whole => Ok(text),
-        // A character may have been cut in half.
-        Err(error) if !whole && error.utf8_error().valid_up_to() + 4 > MOST_READ => {
-            Ok(cut(String::from_utf8_lossy(error.as_bytes()).trim_end_matches('\u{fffd}')))
-        }
-        Ok(text) => Ok(cut(&text)),
-        Err(_) => Err(ToolError::failed(format!(
-            "`{file}` is no text; only texts of a skill can be read"
-        ))),
+fn read(File { name, file, offset }: File) -> Result<String, ToolError> {
+    // One more tells whether the file goes on.
+    let mut bytes = skills::read(&name, &file, offset, MOST_READ + 1)?;
+    let goes_on = bytes.len() > MOST_READ;
+    bytes.truncate(MOST_READ);
+    if bytes.is_empty() && offset > 0 {
+        return Err(ToolError::failed(format!("`{file}` has no byte {offset}")));
     }
-}
-
-fn cut(text: &str) -> String {
-    format!("{text}\n[the file goes on; its first {MOST_READ} bytes were read]")
+    let text = match String::from_utf8(bytes) {
+        Ok(text) => text,
+        // The last character may have been cut in two.
+        Err(error) if goes_on && error.utf8_error().error_len().is_none() => {
+            let whole = error.utf8_error().valid_up_to();
+            String::from_utf8_lossy(error.as_bytes().get(..whole).unwrap_or_default()).into_owned()
+        }
+        Err(_) => {
+            return Err(ToolError::failed(format!(
+                "`{file}` is no text from byte {offset} on; only texts of a skill can be read"
+            )));
+        }
+    };
+    if !goes_on {
+        return Ok(text);
+    }
+    let next = offset.saturating_add(u32::try_from(text.len()).unwrap_or(u32::MAX));
+    Ok(format!("{text}\n[the file goes on; call again with `offset` {next}]"))
 }
 
 fn list(Listed { words }: Listed) -> Result<String, ToolError> {

@@ -24,7 +24,7 @@ use crate::skills::{self, SkillChange, SkillWish};
 use crate::spans::{self, TurnSpans};
 use hydroid_core::compaction::plan_for_a_person;
 use hydroid_core::entry::{self, DecidedBy, Entry};
-use hydroid_core::hook::HookPoint;
+use hydroid_core::hook::{HookPoint, HookWord};
 use hydroid_core::id::{CallId, ClientKey, ComponentId, SessionId, TurnId, UserId};
 use hydroid_core::message::{Content, Label, Part, StopReason};
 use hydroid_core::policy::{Decision, Mode, Policy, PolicyRule, Who};
@@ -90,6 +90,8 @@ pub(crate) struct Actor {
     clients: Clients,
     queue: VecDeque<Said>,
     closed: bool,
+    /// What the configuration wants loaded is yet to be loaded.
+    loads_configured: bool,
     /// Close as soon as nothing but a question is open.
     leaving: bool,
     /// Who waits for the session to have closed.
@@ -196,6 +198,7 @@ impl Actor {
             clients: Clients::of(client),
             queue: VecDeque::new(),
             closed: false,
+            loads_configured: true,
             leaving: false,
             closers: Vec::new(),
             turns: 0,
@@ -421,6 +424,7 @@ impl Actor {
         }
         let before = self.loaded_skills();
         self.change(Entry::Rewound { to }).await?;
+        self.loads_configured = true;
         let after = self.loaded_skills();
         for skill in before.iter().filter(|skill| !after.contains(skill)) {
             let event = audit::skill_rewound(&self.user, &self.session, skill);
@@ -884,39 +888,48 @@ impl Actor {
         skill::loaded(&self.entries).into_iter().cloned().collect()
     }
 
-    /// Loads what the configuration wants loaded, when the first turn since the session was opened
-    /// begins. What was laid down in the session stays so. Returns what a person has to know.
+    /// Loads what the configuration wants loaded, when the first turn begins since the session was
+    /// opened or taken back. What was laid down in the session stays so. Returns what a person has
+    /// to know.
     async fn load_configured(&mut self, trace: &Trace) -> Result<Vec<String>, StoreError> {
         let mut told = Vec::new();
-        if self.turns > 0 {
+        if !std::mem::take(&mut self.loads_configured) {
             return Ok(told);
         }
         for name in self.agent.config.skills.always.clone() {
-            let laid_down = |entry: &Entry| matches!(entry, Entry::SkillUnloaded { name: gone, .. } if *gone == name);
             let loaded = self.loaded_skills();
-            if loaded.iter().any(|skill| skill.name == name) || self.entries.iter().any(laid_down) {
+            let laid_down = skill::unloaded(&self.entries).contains(name.as_str());
+            if laid_down || loaded.iter().any(|skill| skill.name == name) {
                 continue;
             }
-            let context = hooks::context(&self.user, &self.session, TurnId::new(""), trace.clone());
-            let ready =
-                match (skills::full(&self.agent, &loaded, &name), self.agent.skills.read(&name)) {
-                    (Some(problem), _) | (None, Err(problem)) => Err(problem),
-                    (None, Ok(found)) => {
-                        skills::ready(&self.agent, context, &found, "configuration").await
-                    }
-                };
-            match ready {
+            match self.ready_skill(&name, &loaded, trace).await {
                 Ok((skill, notices)) => {
                     told.extend(notices.iter().map(ToString::to_string));
                     let entry = Entry::SkillLoaded { turn: None, call_id: None, skill };
                     self.record(vec![entry]).await?;
                 }
-                Err(problem) => {
-                    told.push(format!("`skills.always` names `{name}`: {problem}"));
-                }
+                Err(problem) => told.push(self.agent.scrubber.current().scrub(&format!(
+                    "`skills.always` names `{name}`, which is not loaded: {problem}"
+                ))),
             }
         }
         Ok(told)
+    }
+
+    /// A skill that the configuration wants loaded beside these.
+    async fn ready_skill(
+        &self,
+        name: &str,
+        loaded: &[LoadedSkill],
+        trace: &Trace,
+    ) -> Result<(LoadedSkill, Vec<HookWord>), SkillError> {
+        if let Some(problem) = skills::full(&self.agent, loaded, name) {
+            return Err(problem);
+        }
+        let found = skills::found(&self.agent, name).await?;
+        let context = hooks::context(&self.user, &self.session, TurnId::new(""), trace.clone());
+        let of = settings::model_of(&self.agent.config, &self.own);
+        skills::ready(&self.agent, of, loaded, context, &found, "configuration").await
     }
 
     /// Lets the turn decide on the events, records what happened in one append, then acts.

@@ -519,7 +519,7 @@ impl Beside {
         for file in &mut files {
             file.text = scrubber.scrub(&file.text);
         }
-        let mut skills = skills::for_models(agent);
+        let mut skills = skills::for_models(agent).await;
         for skill in &mut skills {
             skill.description = scrubber.scrub(&skill.description);
         }
@@ -571,7 +571,18 @@ pub(crate) fn request(
     // Measured with the note about turns left out, so that adding it cannot make it too long.
     let fixed = prompt(1).chars().count() + tools.iter().map(spec_length).sum::<usize>();
     let room = AnswerRoom::of(&facts, model.max_output_tokens);
-    let fitted = context::fit(messages, fixed, room.window, room.reserve).map_err(model_error)?;
+    let fitted = context::fit(messages, fixed, room.window, room.reserve);
+    let fitted = fitted.map_err(|problem| {
+        let loaded: Vec<&str> = beside.loaded.iter().map(|skill| skill.name.as_str()).collect();
+        let skills = match loaded.is_empty() {
+            true => String::new(),
+            false => format!(
+                "; of the instructions, these loaded skills are a part: {}",
+                loaded.join(", ")
+            ),
+        };
+        model_error(format!("{problem}{skills}"))
+    })?;
     let options = model.options.as_ref().map(serde_json::to_value).transpose();
     let options = options
         .map_err(|error| model_error(format!("`model.options` cannot be sent as JSON: {error}")))?;

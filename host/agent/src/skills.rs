@@ -2,18 +2,26 @@
 //! from the start. What was taken up is in the journal with its text, so a session has it again
 //! after a crash, and no change of a file reaches a conversation that goes on.
 
-use crate::effects::{News, TurnContext};
+use crate::effects::{AnswerRoom, News, TurnContext};
 use crate::hooks;
 use crate::nested::Asking;
 use crate::sessions::AgentParts;
+use crate::settings;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use hydroid_core::hook::{HookPoint, HookWord};
 use hydroid_core::id::CallId;
-use hydroid_core::ports::{CallContext, FoundSkill, SessionSkills, SkillError};
+use hydroid_core::ports::{CallContext, FoundSkill, SessionSkills, SkillError, Skills};
 use hydroid_core::skill::{LoadedSkill, Skill};
 use serde_json::json;
+use std::sync::Arc;
 use tokio::sync::oneshot;
+
+/// Characters that are a token at least.
+const CHARACTERS_PER_TOKEN: usize = 4;
+
+/// The part of a model's window that loaded skills may fill is one of so many.
+const SHARE: usize = 4;
 
 /// What a call wants of the session's skills.
 #[derive(Debug)]
@@ -32,16 +40,40 @@ pub(crate) enum SkillChange {
 }
 
 /// The skills that a model may take up by itself.
-pub(crate) fn for_models(agent: &AgentParts) -> Vec<Skill> {
+pub(crate) async fn for_models(agent: &AgentParts) -> Vec<Skill> {
     if agent.config.skills.index_chars == 0 {
         return Vec::new();
     }
-    agent.skills.list().into_iter().filter(|skill| !skill.by_person_only).collect()
+    all(agent).await.into_iter().filter(|skill| !skill.by_person_only).collect()
 }
 
-/// A skill, ready to be taken up: its text fits, and no hook is against it.
+/// Reads the person's files on a thread that may wait for them.
+async fn reading<T: Send + 'static>(
+    agent: &AgentParts,
+    read: impl FnOnce(&dyn Skills) -> T + Send + 'static,
+) -> Result<T, SkillError> {
+    let skills = Arc::clone(&agent.skills);
+    tokio::task::spawn_blocking(move || read(&*skills))
+        .await
+        .map_err(|_| SkillError::Unavailable("skills cannot be read now".to_owned()))
+}
+
+async fn all(agent: &AgentParts) -> Vec<Skill> {
+    reading(agent, |skills| skills.list()).await.unwrap_or_default()
+}
+
+/// One of them.
+pub(crate) async fn found(agent: &AgentParts, name: &str) -> Result<FoundSkill, SkillError> {
+    let name = name.to_owned();
+    reading(agent, move |skills| skills.read(&name)).await?
+}
+
+/// A skill, ready to be taken up beside these: its text fits, and no hook is against it. `of` is the
+/// model that would read it.
 pub(crate) async fn ready(
     agent: &AgentParts,
+    of: (&str, &str),
+    loaded: &[LoadedSkill],
     context: CallContext,
     found: &FoundSkill,
     by: &str,
@@ -56,6 +88,16 @@ pub(crate) async fn ready(
             "the instructions of `{name}` have {count} characters, and `skills.max_chars` is {most}; put what is not always needed into files beside `SKILL.md`, or raise it"
         )));
     }
+    let facts = agent.models.facts(of.0, of.1).unwrap_or_default();
+    let window = AnswerRoom::of(&facts, agent.config.model.max_output_tokens).window;
+    let others = loaded.iter().filter(|skill| skill.name != *name);
+    let all: usize = others.map(|skill| skill.text.chars().count()).sum::<usize>() + count;
+    if all / CHARACTERS_PER_TOKEN > window as usize / SHARE {
+        return Err(SkillError::Unfit(format!(
+            "with `{name}` the loaded skills would have {all} characters, more than a quarter of what the model `{}` can read; unload others, or put what is not always needed into files beside `SKILL.md`",
+            of.1
+        )));
+    }
     Ok((LoadedSkill { name: name.clone(), digest: found.digest.clone(), text }, notices))
 }
 
@@ -66,7 +108,7 @@ pub(crate) fn full(agent: &AgentParts, loaded: &[LoadedSkill], name: &str) -> Op
         loaded.iter().map(|skill| skill.name.as_str()).filter(|known| *known != name).collect();
     (others.len() >= most).then(|| {
         SkillError::Denied(format!(
-            "{} are loaded, and `skills.max_loaded` is {most}; unload one of them, or raise it",
+            "`skills.max_loaded` is {most}, and these are loaded: {}; unload one of them, or raise it",
             others.join(", ")
         ))
     })
@@ -89,7 +131,7 @@ impl Asking {
         if let Some(problem) = full(agent, &loaded, &name) {
             return Err(problem);
         }
-        let found = agent.skills.read(&name)?;
+        let found = found(agent, &name).await?;
         if found.skill.by_person_only {
             let mut always = agent.config.skills.always.clone();
             always.push(name.clone());
@@ -99,7 +141,8 @@ impl Asking {
             )));
         }
         let context = CallContext { nested: None, ..self.context.clone() };
-        let (skill, notices) = ready(agent, context, &found, "model").await?;
+        let of = settings::model_of(&agent.config, &self.turn.own);
+        let (skill, notices) = ready(agent, of, &loaded, context, &found, "model").await?;
         for word in notices {
             self.turn.report(News::Noticed(word.to_string())).await;
         }
@@ -120,7 +163,7 @@ fn is_loaded(loaded: &[LoadedSkill], name: &str) -> Result<(), SkillError> {
         return Ok(());
     }
     let names: Vec<&str> = loaded.iter().map(|skill| skill.name.as_str()).collect();
-    let names = if names.is_empty() { "none is".to_owned() } else { names.join(", ") };
+    let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     let name: String = name.chars().take(64).collect();
     Err(SkillError::NotFound(format!("the skill `{name}` is not loaded; loaded: {names}")))
 }
@@ -130,12 +173,18 @@ impl SessionSkills for Asking {
         async move {
             let loaded = self.wish(None).await?;
             let has = |skill: &Skill| loaded.iter().any(|known| known.name == skill.name);
-            let skills = self.turn.agent.skills.list().into_iter();
-            let skills = skills.map(|skill| (has(&skill), skill));
-            Ok(skills
+            let mut skills: Vec<(Skill, bool)> = all(&self.turn.agent)
+                .await
+                .into_iter()
+                .map(|skill| (has(&skill), skill))
                 .filter(|(has, skill)| *has || !skill.by_person_only)
                 .map(|(has, skill)| (skill, has))
-                .collect())
+                .collect();
+            let gone =
+                |known: &&LoadedSkill| !skills.iter().any(|(skill, _)| skill.name == known.name);
+            let gone: Vec<Skill> = loaded.iter().filter(gone).map(Skill::of_loaded).collect();
+            skills.extend(gone.into_iter().map(|skill| (skill, true)));
+            Ok(skills)
         }
         .boxed()
     }
@@ -157,7 +206,8 @@ impl SessionSkills for Asking {
     ) -> BoxFuture<'_, Result<Vec<u8>, SkillError>> {
         async move {
             is_loaded(&self.wish(None).await?, &name)?;
-            self.turn.agent.skills.read_file(&name, &path, offset, length)
+            reading(&self.turn.agent, move |skills| skills.read_file(&name, &path, offset, length))
+                .await?
         }
         .boxed()
     }

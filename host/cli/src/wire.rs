@@ -229,7 +229,7 @@ impl Ground {
 
     /// The person's skills.
     pub(crate) fn skills(&self) -> UserSkills {
-        UserSkills::new(self.paths.skills())
+        UserSkills::new(self.paths.skills(), self.loaded.workspace.clone())
     }
 
     /// The same with a catalog that is open already.

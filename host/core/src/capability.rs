@@ -153,7 +153,7 @@ impl Profile {
     /// True if what it lets a component do is done to the turn of a model: without one, as where a
     /// program asks for a call itself, it comes to nothing.
     pub fn needs_a_turn(self) -> bool {
-        matches!(self, Self::Delegate)
+        matches!(self, Self::Delegate | Self::Skills)
     }
 
     /// The profiles that add this interface.

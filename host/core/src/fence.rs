@@ -72,14 +72,16 @@ fn fenced_file(media_type: String, data: Bytes, name: Option<String>, from: &str
 
 /// One text between its marks.
 fn fence(text: &str, from: &str) -> String {
-    let mark: String = Sha256::digest(text)
-        .iter()
-        .take(MARK_DIGITS / 2)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let mark = mark(text);
     // A name out of an argument must not break the line it stands in.
     let from: String = from.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     format!("[data {mark} from {from}]\n{text}\n[end of data {mark}]")
+}
+
+/// What stands in the marks around a text.
+pub(crate) fn mark(text: &str) -> String {
+    let digest = Sha256::digest(text);
+    digest.iter().take(MARK_DIGITS / 2).map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! It does not read a clock, a file or a configuration, and it holds no rule that a component
 //! could change.
 
+use crate::fence;
 use crate::ports::PromptFile;
 use crate::skill::{LoadedSkill, Skill};
 
@@ -83,7 +84,10 @@ pub fn system_prompt(inputs: &PromptInputs) -> String {
     if !inputs.loaded.is_empty() {
         paragraphs.push(LOADED.to_owned());
         let shown = |skill: &LoadedSkill| {
-            format!("[skill {}]\n{}\n[end of skill {}]", skill.name, skill.text.trim(), skill.name)
+            let (name, text) = (&skill.name, skill.text.trim());
+            // No text has its own hash inside, so none ends before its end.
+            let mark = fence::mark(text);
+            format!("[skill {name} {mark}]\n{text}\n[end of skill {name} {mark}]")
         };
         paragraphs.extend(inputs.loaded.iter().map(shown));
     }
@@ -104,7 +108,7 @@ fn named(skills: &[Skill], most: usize) -> String {
     let mut left = most;
     for skill in skills {
         let line = format!("- {}: {}", skill.name, skill.description);
-        let Some(rest) = left.checked_sub(line.chars().count()) else { break };
+        let Some(rest) = left.checked_sub(line.chars().count()) else { continue };
         left = rest;
         lines.push(line);
     }
@@ -185,7 +189,10 @@ mod tests {
             "{SKILLS}\n- notes: Tidies.\n- trip: Plans.\n- 1 more, which `skill_list` names\n\nToday is"
         );
         assert!(system_prompt(&with).contains(&expect), "{}", system_prompt(&with));
-        let expect = format!("\n\n{LOADED}\n\n[skill trip]\nGo.\n[end of skill trip]\n\nToday is");
+        let expect = format!(
+            "\n\n{LOADED}\n\n[skill trip {0}]\nGo.\n[end of skill trip {0}]\n\nToday is",
+            fence::mark("Go.")
+        );
         let with = PromptInputs { loaded: &loaded, ..inputs() };
         assert!(system_prompt(&with).contains(&expect));
         let without_tools =

@@ -4,8 +4,9 @@
 
 mod loaded;
 
-pub use loaded::{LoadedSkill, loaded};
+pub use loaded::{LoadedSkill, loaded, unloaded};
 
+use crate::harmless;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -59,13 +60,15 @@ pub enum BadSkill {
     #[error("its head has {0} bytes, and {LONGEST_HEAD} are the most; instructions stand below it")]
     LongHead(usize),
     /// A head that is no YAML, or not of the fields it has to have.
-    #[error("its head cannot be read: {0}")]
+    #[error(
+        "its front matter cannot be read{0}; each line is `name: value`, and a value with `: ` or `#` in it stands in quotes"
+    )]
     Head(String),
     /// The name is not one.
     #[error(
-        "its name is `{0}`; a name is lower case letters, digits and single `-` between them, at most 64 of them"
+        "its name is none: that is lower case letters, digits and single `-` between them, at most 64 of them"
     )]
-    Name(String),
+    Name,
     /// The name is not that of the folder.
     #[error("it is called `{name}` and its folder `{folder}`; give both the same name")]
     Folder {
@@ -109,6 +112,20 @@ struct Head {
 }
 
 impl Skill {
+    /// What is known of one that a session has loaded and whose folder is gone.
+    pub fn of_loaded(loaded: &LoadedSkill) -> Self {
+        Self {
+            name: loaded.name.clone(),
+            description: "its folder is gone, or is no skill any more".to_owned(),
+            version: None,
+            license: None,
+            tools: Vec::new(),
+            needs: Vec::new(),
+            by_person_only: false,
+            text: loaded.text.clone(),
+        }
+    }
+
     /// Reads the file of a folder. Fields of the head that mean nothing here are left alone.
     pub fn parse(folder: &str, file: &str) -> Result<Self, BadSkill> {
         let (head, text) = split(file).ok_or(BadSkill::NoHead)?;
@@ -118,7 +135,7 @@ impl Skill {
         let head: Head = serde_saphyr::from_str_with_options(head, limits())
             .map_err(|error| BadSkill::Head(unread(&error)))?;
         if !is_name(&head.name) {
-            return Err(BadSkill::Name(head.name.chars().take(LONGEST_NAME).collect()));
+            return Err(BadSkill::Name);
         }
         if head.name != folder {
             let folder = folder.chars().take(LONGEST_NAME).collect();
@@ -129,6 +146,7 @@ impl Skill {
         if length == 0 || length > LONGEST_DESCRIPTION {
             return Err(BadSkill::Description(length));
         }
+        let text = cleaned(text);
         let text = text.trim();
         if text.is_empty() {
             return Err(BadSkill::Empty);
@@ -152,8 +170,8 @@ impl Skill {
 /// What reading a head may cost: it is a page of text and refers to itself seldom.
 fn limits() -> serde_saphyr::Options {
     serde_saphyr::options! {
-        budget: serde_saphyr::budget! { max_depth: 32, max_nodes: 10_000 },
-        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 10_000 },
+        budget: serde_saphyr::budget! { max_depth: 32, max_nodes: 1_000 },
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 1_000 },
     }
 }
 
@@ -234,25 +252,27 @@ fn listed(value: Option<&Value>) -> Vec<String> {
 }
 
 fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    cleaned(text).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// What is wrong with a head, and in which line of the file.
+/// A text without what a person who keeps it does not see, and without what a terminal acts on.
+pub fn cleaned(text: &str) -> String {
+    let seen = harmless::seen(&text.replace("\r\n", "\n"));
+    seen.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
+}
+
+/// What is wrong with a head, and where. Nothing of it is repeated: it may be anything.
 fn unread(error: &serde_saphyr::Error) -> String {
-    let text = error.without_snippet().to_string();
-    let said = text.lines().next().unwrap_or_default();
-    let said = said.strip_prefix("error: ").unwrap_or(said);
-    // Its first line is the second of the file.
-    let place = error.location().map(|place| place.line().saturating_add(1));
-    let said = match said.split_once(": ").filter(|(before, _)| before.starts_with("line ")) {
-        Some((_, said)) => said,
-        None => said,
-    };
-    let said: String = said.chars().take(LONGEST_LINE).collect();
-    match place.filter(|line| *line > 2) {
-        Some(line) => format!("{said}, in line {line}"),
-        None => said,
+    let said = error.without_snippet().to_string();
+    let missing = ["name", "description"]
+        .into_iter()
+        .find(|field| said.contains(&format!("missing field `{field}`")));
+    if let Some(field) = missing {
+        return format!(": it has no `{field}`");
     }
+    // Its first line is the second of the file.
+    let line = error.location().map(|place| place.line().saturating_add(1));
+    line.map(|line| format!(" in line {line}")).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -301,9 +321,10 @@ mod tests {
     fn what_cannot_be_used_says_what_to_write() {
         bad("a", "# no head", "does not begin with a head");
         bad("a", "---\nname: a\ndescription: b\n", "does not begin with a head");
-        bad("a", "---\nname: a\n---\nx", "description");
+        bad("a", "---\nname: a\n---\nx", "it has no `description`");
+        bad("a", "---\nname: a\ndescription: use when: b\n---\nx", "cannot be read in line 3");
         bad("a", "---\nname: [\n---\nx", "cannot be read");
-        bad("a", "---\nname: A b\ndescription: c\n---\nx", "a name is lower case");
+        bad("a", "---\nname: A b\ndescription: c\n---\nx", "that is lower case");
         bad("b", PLAIN, "its folder `b`");
         bad("a", "---\nname: a\ndescription: ' '\n---\nx", "has 0 characters");
         let long = format!("---\nname: a\ndescription: {}\n---\nx", "d".repeat(1025));
@@ -311,6 +332,22 @@ mod tests {
         bad("a", "---\nname: a\ndescription: b\n---\n \n", "no instructions");
         for name in ["", "-a", "a-", "a--b", "Ä", "a_b", "../a", &"a".repeat(65)] {
             assert!(!is_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_sees_is_in_no_skill_and_errors_repeat_nothing() {
+        let file =
+            "---\nname: a\ndescription: \"d \\e[31m\\u202E end\"\n---\nx\u{e0041}\u{202e}\x1b[2Jy";
+        let skill = Skill::parse("a", file).unwrap();
+        assert_eq!((skill.description.as_str(), skill.text.as_str()), ("d [31m end", "x[2Jy"));
+        for file in [
+            "---\nname: hush hush\ndescription: d\n---\nx",
+            "---\nhush: 1\nhush: 1\n---\nx",
+            "---\nname: a\ndescription: [hush]\n---\nx",
+        ] {
+            let said = Skill::parse("a", file).unwrap_err().to_string();
+            assert!(!said.contains("hush"), "{said}");
         }
     }
 

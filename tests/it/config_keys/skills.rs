@@ -51,6 +51,6 @@ fn max_chars(home: &Home) {
 
 fn max_loaded(home: &Home) {
     let one = ["skills.max_loaded=1", "skills.always=[\"walks\"]"];
-    run(home, &one, &LOAD).tells("walks are loaded, and `skills.max_loaded` is 1");
+    run(home, &one, &LOAD).tells("`skills.max_loaded` is 1, and these are loaded: walks");
     run(home, &["skills.max_loaded=0"], &LOAD).code(2).tells("`skills.max_loaded` is from 1");
 }

@@ -4,6 +4,7 @@ use super::scrubbed;
 use crate::sessions::AgentParts;
 use hydroid_core::hook::{HookPoint, HookVerdict, HookWord};
 use hydroid_core::ports::{CallContext, FoundSkill};
+use hydroid_core::skill::cleaned;
 use serde_json::{Value, json};
 
 /// Asks whether a session may take a skill up; `by` is who wants it. Returns its instructions, which
@@ -33,9 +34,9 @@ pub(crate) async fn skill_load(
     match outcome.verdict {
         HookVerdict::Proceed if !outcome.replaced => Ok((text, outcome.notices)),
         HookVerdict::Proceed => match outcome.subject.get("text") {
-            Some(Value::String(text)) => {
+            Some(Value::String(text)) if !text.trim().is_empty() => {
                 let mut notices = outcome.notices;
-                let text = scrubber.scrub(text);
+                let text = cleaned(&scrubber.scrub(text));
                 notices.push(HookWord {
                     by: hydroid_core::id::ComponentId::new("hooks"),
                     text: format!("the instructions of `{}` were changed", found.skill.name),

@@ -46,7 +46,7 @@ async fn a_model_takes_a_skill_up_and_lays_it_down() {
     completes(&host).await;
     let systems = systems(&host);
     assert!(systems[0].contains("- trip: Does trip.") && !systems[0].contains("Pack socks"));
-    assert!(systems[1].contains("[skill trip]\nPack socks.\n[end of skill trip]"));
+    assert!(systems[1].contains("]\nPack socks.\n[end of skill trip "));
     assert!(systems[2].contains("Pack socks") && !systems[3].contains("Pack socks"));
     assert_eq!(line(&host, "loaded trip"), "loaded trip: Pack socks.");
     assert_eq!(line(&host, " a: "), "result a: more.md");
@@ -172,12 +172,15 @@ async fn configured_skills_are_loaded_before_the_first_request_and_stay_laid_dow
     let host = host("[skills]\nalways = [\"mine\", \"gone\"]\n", script);
     host.skills.keep("mine", "disable-model-invocation: true\n", "Go.");
     let session = completes(&host).await;
-    assert!(systems(&host)[0].contains("[skill mine]\nGo."));
-    assert_eq!(line(&host, "notice"), "notice `skills.always` names `gone`: no `gone`");
+    assert!(systems(&host)[0].contains("]\nGo.\n[end of skill mine "));
+    assert_eq!(
+        line(&host, "notice"),
+        "notice `skills.always` names `gone`, which is not loaded: no `gone`"
+    );
     session.close().await;
     let session = host.open(SessionChoice::Existing(SessionId::new("s"))).await.unwrap();
     assert_eq!(turn(&session, "more").await, Outcome::Completed);
-    assert!(!systems(&host)[2].contains("[skill mine]"));
+    assert!(!systems(&host)[2].contains("[skill mine "));
 }
 
 #[tokio::test(start_paused = true)]
@@ -186,7 +189,7 @@ async fn a_hook_keeps_configured_skills_out_and_the_turn_goes_on() {
     host.hooks.at(HookPoint::SkillLoad, HookVerdict::Deny(word("no")));
     completes(&host).await;
     assert!(line(&host, "notice").contains("`trip` is not loaded: the hook `hook-fake` says: no"));
-    assert!(!systems(&host)[0].contains("[skill trip]"));
+    assert!(!systems(&host)[0].contains("[skill trip "));
     let asked = host.hooks.asked.lock().unwrap();
     assert_eq!(asked[0].1["by"], "configuration");
 }
@@ -200,7 +203,7 @@ async fn a_session_has_its_skills_again_whatever_became_of_the_folder() {
     host.skills.remove("trip");
     let session = host.open(SessionChoice::Existing(SessionId::new("s"))).await.unwrap();
     assert_eq!(turn(&session, "more").await, Outcome::Completed);
-    assert!(systems(&host)[2].contains("[skill trip]\nPack socks."));
+    assert!(systems(&host)[2].contains("]\nPack socks.\n[end of skill trip "));
     // What is forgotten with its turn is laid down, and that is told.
     host.hooks.at(HookPoint::SkillUnload, HookVerdict::Proceed);
     session.rewind(None).await.unwrap();
@@ -240,4 +243,24 @@ async fn secrets_of_a_skill_reach_neither_journal_nor_model() {
     completes(&host).await;
     assert!(!line(&host, "loaded trip").contains(SECRET));
     assert!(!systems(&host)[1].contains(SECRET));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_laid_down_in_a_forgotten_turn_is_loaded_again() {
+    let script = vec![calls(&[&skill("a", "unload trip")]), says("done"), says("again")];
+    let host = host("[skills]\nalways = [\"trip\"]\n", script);
+    let session = completes(&host).await;
+    session.rewind(None).await.unwrap();
+    assert_eq!(turn(&session, "more").await, Outcome::Completed);
+    assert!(systems(&host)[2].contains("[end of skill trip "));
+}
+
+#[tokio::test(start_paused = true)]
+async fn skills_fill_no_more_than_a_quarter_of_what_the_model_can_read() {
+    let config = "[model]\ncatalog = \"acme\"\nname = \"small\"\n";
+    let host = Host::with(config, vec![calls(&[&skill("a", "load trip")]), says("done")]);
+    host.skills.keep("trip", "", &"Pack socks. ".repeat(200));
+    completes(&host).await;
+    let told = line(&host, "error a: ");
+    assert!(told.contains("more than a quarter of what the model `small` can read"), "{told}");
 }

@@ -7,6 +7,7 @@ use crate::env::Environment;
 use crate::exit::Exit;
 use crate::load::Setting;
 use crate::secrets::master_key::KeptIn;
+use crate::skills::MOST_SKILLS;
 use crate::wire::{Ground, SystemClock, read_grants};
 use crate::{audited, models, release, servers, stopped, terminal};
 use anyhow::Result;
@@ -228,6 +229,10 @@ fn skills(findings: &mut Findings, ground: &Ground, catalog: &Catalog) -> Result
         findings.note(
             "no model loads a skill: no tool for it is granted; `hydroid component grant tool-skills skills`",
         )?;
+    }
+    let more = ground.skills().names().map_or(0, |names| names.len()).saturating_sub(MOST_SKILLS);
+    if more > 0 {
+        findings.note(&format!("{more} skills are not looked at: {MOST_SKILLS} are the most"))?;
     }
     for folder in &folders {
         let name = exact(&folder.name);

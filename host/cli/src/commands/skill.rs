@@ -8,7 +8,7 @@ use crate::env::Environment;
 use crate::exit::{Exit, usage};
 use crate::load::Setting;
 use crate::paths::private_directory;
-use crate::skills::{links, read_folder};
+use crate::skills::{inside, open, read_below, read_folder};
 use crate::terminal::{self, table};
 use crate::wire::Ground;
 use anyhow::{Context, Result, bail};
@@ -20,8 +20,10 @@ use hydroid_core::ports::{FoundSkill, Skills};
 use hydroid_core::skill::{self, Skill};
 use serde_json::json;
 use std::fs;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Runs the command.
 pub(crate) async fn run(
@@ -148,25 +150,39 @@ fn warnings(ground: &Ground, found: &FoundSkill, folder: &Path) -> String {
                 "something in {what} reads like the orders of a stranger: read it as a whole"
             ));
         }
-        if harmless(text) != text {
-            odd.push(format!("{what} has characters that a terminal does not show as they are"));
+        if skill::cleaned(text) != text.replace("\r\n", "\n") {
+            odd.push(format!("{what} has characters that cannot be seen"));
         }
         odd
     };
     warnings.extend(odd("it", &format!("{}\n{}", skill.description, skill.text)));
+    let (dir, raw) = match open(folder).and_then(|dir| {
+        let raw = read_below(&dir, skill::FILE, u64::MAX - 1)?;
+        Ok((dir, raw))
+    }) {
+        Ok(opened) => opened,
+        Err(error) => return format!("WARNING      it cannot be read: {error:#}\n"),
+    };
+    let raw = String::from_utf8_lossy(&raw).replace("\r\n", "\n");
+    if skill::cleaned(&raw) != raw {
+        warnings.push(format!(
+            "its `{}` has characters that cannot be seen; they are left out of what a model reads",
+            skill::FILE
+        ));
+    }
     for file in &found.files {
-        match fs::read(folder.join(file)).map(String::from_utf8) {
+        match read_below(&dir, file, u64::MAX - 1).map(String::from_utf8) {
             Ok(Ok(text)) => warnings.extend(odd(&format!("`{}`", exact(file)), &text)),
             Ok(Err(_)) => warnings.push(format!("`{}` is no text: no model reads it", exact(file))),
-            Err(error) => warnings.push(format!("`{}` cannot be read: {error}", exact(file))),
+            Err(error) => warnings.push(format!("`{}` cannot be read: {error:#}", exact(file))),
         }
     }
     if let Some(problem) = too_long(ground, skill) {
         warnings.push(format!("{problem}: it cannot be loaded"));
     }
-    let links = links(folder).unwrap_or_default();
-    if !links.is_empty() {
-        warnings.push(format!("links are left out: {}", exact(&links.join(", "))));
+    let left_out = inside(&dir).unwrap_or_default().left_out;
+    if !left_out.is_empty() {
+        warnings.push(format!("left out: {}", exact(&left_out.join(", "))));
     }
     warnings.iter().map(|warning| format!("WARNING      {warning}\n")).collect()
 }
@@ -210,12 +226,14 @@ async fn add(ground: &Ground, typed: &Path, yes: bool) -> Result<Exit> {
     let skills = ground.skills();
     let name = found.skill.name.clone();
     let place = skills.place(&name);
-    if place.exists() && same_place(&place, &folder) {
+    if let (Ok(kept), Ok(source)) = (fs::canonicalize(&place), fs::canonicalize(&folder))
+        && source.starts_with(&kept)
+    {
         bail!("`{}` is where the skill `{name}` is kept already", folder.display());
     }
     terminal::print(&portrait(ground, &found, &folder))?;
     terminal::print_line("")?;
-    if place.exists() {
+    if fs::symlink_metadata(&place).is_ok() {
         let kept = read_folder(&place, Some(&name)).ok();
         if kept.is_some_and(|kept| kept.digest == found.digest) {
             terminal::say(&format!("`{name}` is kept already, file by file the same"));
@@ -231,7 +249,7 @@ async fn add(ground: &Ground, typed: &Path, yes: bool) -> Result<Exit> {
             ));
         }
     }
-    let question = if place.exists() {
+    let question = if fs::symlink_metadata(&place).is_ok() {
         format!("keep it in place of the skill `{name}` that is there?")
     } else {
         "keep it? A session's model follows it where it fits.".to_owned()
@@ -246,9 +264,14 @@ async fn add(ground: &Ground, typed: &Path, yes: bool) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// Most bytes of a file whose difference is shown.
+const SHOWN: u64 = 1 << 20;
+
 /// What is kept, and what would be, file by file.
 fn differences(kept: &Path, new: &Path, found: &FoundSkill) -> String {
-    let text = |folder: &Path, file: &str| match fs::read(folder.join(file)) {
+    let text = |folder: &Path, file: &str| match open(folder)
+        .and_then(|dir| read_below(&dir, file, SHOWN))
+    {
         Ok(bytes) => String::from_utf8(bytes).unwrap_or_else(|_| "(no text)\n".to_owned()),
         Err(_) => String::new(),
     };
@@ -267,49 +290,68 @@ fn differences(kept: &Path, new: &Path, found: &FoundSkill) -> String {
     all
 }
 
-fn same_place(one: &Path, other: &Path) -> bool {
-    matches!((fs::canonicalize(one), fs::canonicalize(other)), (Ok(one), Ok(other)) if one == other)
-}
-
-/// Copies a folder: a reader sees the old skill or the new one.
+/// Copies a folder: a reader sees the old skill or the new one, also if this is killed.
 fn keep(folder: &Path, found: &FoundSkill, place: &Path) -> Result<()> {
     let directory = place.parent().context("a skill is in a directory")?;
     private_directory(directory)?;
-    let own = std::process::id();
-    let partial = directory.join(format!(".{}.{own}.partial", found.skill.name));
-    let old = directory.join(format!(".{}.{own}.old", found.skill.name));
+    sweep(directory);
+    // A name that nothing has, so that nothing is found in it.
+    let partial = directory.join(format!(".{}{PARTIAL}", uuid::Uuid::now_v7()));
+    fs::DirBuilder::new().mode(0o700).create(&partial)?;
+    let from = open(folder)?;
     let copy = || -> Result<()> {
         for file in found.files.iter().map(String::as_str).chain([skill::FILE]) {
             let to = partial.join(file);
             private_directory(to.parent().unwrap_or(&partial))?;
-            fs::write(&to, fs::read(folder.join(file))?)?;
+            fs::write(&to, read_below(&from, file, u64::MAX - 1)?)?;
         }
         // What is kept is what was shown.
-        let copied = read_folder(&partial, Some(&found.skill.name))?;
-        if copied.digest != found.digest {
+        if read_folder(&partial, Some(&found.skill.name))?.digest != found.digest {
             bail!("`{}` changed meanwhile; nothing was kept", folder.display());
         }
-        if place.exists() {
-            fs::rename(place, &old)?;
+        if fs::symlink_metadata(place).is_err() {
+            return Ok(fs::rename(&partial, place)?);
         }
-        fs::rename(&partial, place)?;
-        Ok(())
+        // Both change places at once, so at no moment there is none.
+        let swapped = rustix::fs::renameat_with(
+            rustix::fs::CWD,
+            &partial,
+            rustix::fs::CWD,
+            place,
+            rustix::fs::RenameFlags::EXCHANGE,
+        );
+        swapped.context("the skill that is there could not be replaced")
     };
     let copied = copy().with_context(|| format!("`{}` cannot be kept", folder.display()));
-    drop(fs::remove_dir_all(&partial));
-    if copied.is_err() && old.exists() && !place.exists() {
-        drop(fs::rename(&old, place));
-    }
-    drop(gone(&old));
+    drop(gone(&partial));
     copied
 }
 
-/// Removes a folder, or the link that stands for one.
-fn gone(place: &Path) -> std::io::Result<()> {
-    if fs::symlink_metadata(place)?.is_symlink() {
-        return fs::remove_file(place);
+/// How the name ends of what is not yet a skill.
+const PARTIAL: &str = ".partial";
+
+/// After so long nobody copies it any more.
+const ABANDONED: Duration = Duration::from_secs(3600);
+
+/// Removes what was left by copying that was killed.
+fn sweep(directory: &Path) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let old = |about: fs::Metadata| {
+            about.modified().is_ok_and(|at| at.elapsed().is_ok_and(|since| since > ABANDONED))
+        };
+        if name.starts_with('.') && name.ends_with(PARTIAL) && entry.metadata().is_ok_and(old) {
+            drop(gone(&entry.path()));
+        }
     }
-    fs::remove_dir_all(place)
+}
+
+/// Removes a folder, or whatever stands in its place.
+fn gone(place: &Path) -> std::io::Result<()> {
+    if fs::symlink_metadata(place)?.is_dir() {
+        return fs::remove_dir_all(place);
+    }
+    fs::remove_file(place)
 }
 
 async fn remove(ground: &Ground, name: &str, yes: bool) -> Result<Exit> {
@@ -354,7 +396,7 @@ async fn new(ground: &Ground, name: &str) -> Result<Exit> {
     audit(ground, deed(format!("new {name}"), None, "skill new")).await?;
     private_directory(&place)?;
     let text = format!(
-        "---\nname: {name}\ndescription: Say here what it does and when it is to be used; a model reads nothing else before it loads it.\n# No model loads it before you take this line out.\ndisable-model-invocation: true\n---\n\n# {name}\n\nWrite here what is to be done, step by step. Longer texts go into files beside this one, named here, so that they are read when they are needed.\n"
+        "---\nname: \"{name}\"\ndescription: Say here what it does and when it is to be used; a model reads nothing else before it loads it.\n# No model loads it before you take this line out.\ndisable-model-invocation: true\n---\n\n# {name}\n\nWrite here what is to be done, step by step. Longer texts go into files beside this one, named here, so that they are read when they are needed.\n"
     );
     let path = place.join(skill::FILE);
     fs::write(&path, text).with_context(|| format!("`{}` cannot be written", path.display()))?;

@@ -3,6 +3,7 @@
 use crate::entry::Entry;
 use crate::id::TurnId;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// What a session has taken up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,30 +19,51 @@ pub struct LoadedSkill {
 /// What a session has taken up and not laid down, in that order. What belongs to turns that the
 /// conversation forgot is forgotten with them.
 pub fn loaded(entries: &[Entry]) -> Vec<&LoadedSkill> {
-    let mut loaded: Vec<&LoadedSkill> = Vec::new();
-    let mut before: Vec<(&TurnId, Vec<&LoadedSkill>)> = Vec::new();
-    for entry in entries {
-        match entry {
-            Entry::TurnStarted { turn, .. } => before.push((turn, loaded.clone())),
-            Entry::Rewound { to } => {
-                let first = match to {
-                    Some(to) => before.iter().position(|(turn, _)| *turn == to),
-                    None => (!before.is_empty()).then_some(0),
-                };
-                if let Some(first) = first {
-                    loaded.clone_from(&before[first].1);
-                    before.truncate(first);
+    Remembered::of(entries).loaded
+}
+
+/// Names of skills that a session has laid down, as far as the conversation remembers it.
+pub fn unloaded(entries: &[Entry]) -> BTreeSet<&str> {
+    Remembered::of(entries).unloaded
+}
+
+#[derive(Clone, Default)]
+struct Remembered<'a> {
+    loaded: Vec<&'a LoadedSkill>,
+    unloaded: BTreeSet<&'a str>,
+}
+
+impl<'a> Remembered<'a> {
+    fn of(entries: &'a [Entry]) -> Self {
+        let mut now = Self::default();
+        let mut before: Vec<(&TurnId, Self)> = Vec::new();
+        for entry in entries {
+            match entry {
+                Entry::TurnStarted { turn, .. } => before.push((turn, now.clone())),
+                Entry::Rewound { to } => {
+                    let first = match to {
+                        Some(to) => before.iter().position(|(turn, _)| *turn == to),
+                        None => (!before.is_empty()).then_some(0),
+                    };
+                    if let Some(first) = first {
+                        now = before[first].1.clone();
+                        before.truncate(first);
+                    }
                 }
+                Entry::SkillLoaded { skill, .. } => {
+                    now.loaded.retain(|known| known.name != skill.name);
+                    now.loaded.push(skill);
+                    now.unloaded.remove(skill.name.as_str());
+                }
+                Entry::SkillUnloaded { name, .. } => {
+                    now.loaded.retain(|known| known.name != *name);
+                    now.unloaded.insert(name);
+                }
+                _ => {}
             }
-            Entry::SkillLoaded { skill, .. } => {
-                loaded.retain(|known| known.name != skill.name);
-                loaded.push(skill);
-            }
-            Entry::SkillUnloaded { name, .. } => loaded.retain(|known| known.name != *name),
-            _ => {}
         }
+        now
     }
-    loaded
 }
 
 #[cfg(test)]
@@ -77,5 +99,8 @@ mod tests {
         check(&with(back(Some("1"))), "a=1");
         check(&with(back(None)), "a=1");
         check(&with(back(Some("9"))), "b=1");
+        let forgotten = with(back(Some("2")));
+        assert_eq!(super::unloaded(&entries).len(), 1);
+        assert!(super::unloaded(&forgotten).is_empty(), "forgotten with its turn");
     }
 }

@@ -114,11 +114,12 @@ async fn the_tools_of_the_release_do_what_they_say() {
     };
     assert_eq!(file("a.md").await, "socks");
     let long = file("long.md").await;
-    assert!(
-        long.starts_with("€€")
-            && long.ends_with("[the file goes on; its first 262144 bytes were read]")
-    );
-    assert!(!long.contains('\u{fffd}'));
+    assert!(long.starts_with("€€") && !long.contains('\u{fffd}'));
+    assert!(long.ends_with("[the file goes on; call again with `offset` 24576]"), "{long}");
+    let rest = json!({ "name": "trip", "file": "long.md", "offset": 299_997 });
+    assert_eq!(call(&scene, Some(&session), "skill_read", rest).await, "€");
+    let beyond = json!({ "name": "trip", "file": "a.md", "offset": 9 });
+    assert!(call(&scene, Some(&session), "skill_read", beyond).await.contains("has no byte 9"));
     assert!(file("picture").await.contains("is no text"));
     let unloaded = call(&scene, Some(&session), "skill_unload", named("trip")).await;
     assert_eq!(unloaded, "`trip` is unloaded.");
