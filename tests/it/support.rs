@@ -7,6 +7,7 @@ pub(crate) mod database_service;
 pub(crate) mod docker_registry;
 #[expect(dead_code, reason = "the tests of memory use it too, and count")]
 pub(crate) mod hrana;
+pub(crate) mod http;
 pub(crate) mod hydroid;
 pub(crate) mod manifest;
 pub(crate) mod otlp;

@@ -6,10 +6,13 @@
 //! taken first, so a cancel never waits behind an answer that streams. Reports are left where they
 //! are while the client the session was opened with is far behind, so that nothing outruns it.
 
+mod compacting;
+mod skills;
+
 use crate::answer::{AnswerScrubber, mask_known, progress};
 use crate::audit;
 use crate::clients::{Client, Clients, Shown};
-use crate::compacting;
+use crate::compacting as summing;
 use crate::effects::{self, Job, News, Report, TurnContext};
 use crate::history;
 use crate::hooks::{self, Opened, Opening};
@@ -20,20 +23,17 @@ use crate::session::{
 };
 use crate::sessions::{AgentParts, Entered, OpenSession};
 use crate::settings;
-use crate::skills::{self, SkillChange, SkillWish};
 use crate::spans::{self, TurnSpans};
-use hydroid_core::compaction::plan_for_a_person;
 use hydroid_core::entry::{self, DecidedBy, Entry};
-use hydroid_core::hook::{HookPoint, HookWord};
+use hydroid_core::hook::HookPoint;
 use hydroid_core::id::{CallId, ClientKey, ComponentId, SessionId, TurnId, UserId};
 use hydroid_core::message::{Content, Label, Part, StopReason};
 use hydroid_core::policy::{Decision, Mode, Policy, PolicyRule, Who};
 use hydroid_core::ports::{
-    ModelError, ModelEvent, NewSession, Saying, SkillError, StandingApproval, StoreError,
+    ModelError, ModelEvent, NewSession, Saying, StandingApproval, StoreError,
 };
 use hydroid_core::protocol::{ApprovalAnswer, SessionMessage, SessionSettings};
 use hydroid_core::scrub::Scrubber;
-use hydroid_core::skill::{self, LoadedSkill};
 use hydroid_core::taint::Taint;
 use hydroid_core::telemetry::{OpenSpan, Trace};
 use hydroid_core::tool::ToolCall;
@@ -425,15 +425,7 @@ impl Actor {
         let before = self.loaded_skills();
         self.change(Entry::Rewound { to }).await?;
         self.loads_configured = true;
-        let after = self.loaded_skills();
-        for skill in before.iter().filter(|skill| !after.contains(skill)) {
-            let event = audit::skill_rewound(&self.user, &self.session, skill);
-            if let Err(error) = self.agent.audit.record(event).await {
-                tracing::error!(session = %self.session, %error, "an unloaded skill could not be audited");
-            }
-            let subject = json!({ "skill": skill.name, "by": "rewinding" });
-            self.tell(HookPoint::SkillUnload, None, subject);
-        }
+        self.tell_of_forgotten(&before).await;
         Ok(())
     }
 
@@ -459,83 +451,6 @@ impl Actor {
             return Ok(());
         }
         self.record(vec![entry]).await.map_err(ChangeError::Journal)
-    }
-
-    /// Begins to sum the older part of the conversation up, if nothing else runs. Who asks
-    /// meanwhile waits for the same summary.
-    async fn compact(&mut self, reply: oneshot::Sender<Result<u32, CompactError>>) {
-        if let Some(wish) = &mut self.compacting {
-            wish.replies.push(reply);
-            return;
-        }
-        let busy = self.running.is_some() || !self.queue.is_empty();
-        if busy || *self.stop.borrow() {
-            drop(reply.send(Err(CompactError::Busy)));
-            return;
-        }
-        if self.stored == Stored::Unknown
-            && let Err(error) = self.resume().await
-        {
-            drop(reply.send(Err(CompactError::Journal(error))));
-            return;
-        }
-        let Some(plan) = plan_for_a_person(&self.entries) else {
-            drop(reply.send(Ok(0)));
-            return;
-        };
-        self.turns += 1;
-        let turn = TurnId::new((self.agent.new_turn_id)());
-        let (number, covers) = (self.turns, plan.covers);
-        self.tell_of_summary(covers);
-        let job = effects::compact(&self.turn_context(turn, Trace::default()), plan);
-        let replies = vec![reply];
-        self.compacting = Some(Compacting { number, covers, recorded: false, _job: job, replies });
-    }
-
-    /// A summary takes a while, and until it is there nothing else is to be seen.
-    fn tell_of_summary(&mut self, covers: u32) {
-        let turns = if covers == 1 { "turn is".to_owned() } else { format!("{covers} turns are") };
-        self.clients.show(&SessionMessage::Progress {
-            session: self.session.clone(),
-            call_id: None,
-            fraction: None,
-            note: format!("the first {turns} being summed up"),
-        });
-    }
-
-    /// Takes what came of a summary, of a turn or of a person's wish.
-    async fn compacted(&mut self, number: u64, entry: Entry) {
-        let wished = self.compacting.as_ref().is_some_and(|wish| wish.number == number);
-        let needed = self.running.as_ref().is_some_and(|turn| turn.context.number == number);
-        if !wished && !needed {
-            return;
-        }
-        if let Entry::Compacted { covers, summary, .. } = &entry {
-            let subject = json!({ "covers": covers, "summary": summary });
-            self.tell(HookPoint::Compaction, None, subject);
-        }
-        match (self.record(vec![entry]).await, &mut self.compacting) {
-            (Ok(()), Some(wish)) => wish.recorded = true,
-            (Ok(()), None) => {}
-            (Err(error), Some(_)) => {
-                self.stored = Stored::Unknown;
-                // Those who joined are told that it was not made.
-                let first = self.compacting.take().and_then(|mut wish| wish.replies.pop());
-                if let Some(reply) = first {
-                    drop(reply.send(Err(CompactError::Journal(error))));
-                }
-            }
-            (Err(error), None) => self.stop_unrecorded(error),
-        }
-    }
-
-    fn compacting_ended(&mut self, number: u64) {
-        if let Some(wish) = self.compacting.take_if(|wish| wish.number == number) {
-            let turns = if wish.recorded { wish.covers } else { 0 };
-            for reply in wish.replies {
-                drop(reply.send(Ok(turns)));
-            }
-        }
     }
 
     /// Cuts everything at once: no grace, and nothing new until it is released.
@@ -850,88 +765,6 @@ impl Actor {
         self.handle(events).await;
     }
 
-    /// Tells a call what skills the session has taken up, after what it wants of them is recorded.
-    async fn skills(&mut self, wish: SkillWish) {
-        let SkillWish { call, change, reply } = wish;
-        let Some(running) = self.running.as_ref().filter(|running| running.turn.runs(&call)) else {
-            return;
-        };
-        let turn = running.context.turn.clone();
-        if parent_of(&call, self.entries.iter().rev()).is_some() {
-            let problem = "skills are loaded by the model of the conversation, and not by a component or a child turn";
-            drop(reply.send(Err(SkillError::Denied(problem.to_owned()))));
-            return;
-        }
-        let entry = match change {
-            None => None,
-            Some(SkillChange::Load(skill)) => {
-                if let Some(problem) = skills::full(&self.agent, &self.loaded_skills(), &skill.name)
-                {
-                    drop(reply.send(Err(problem)));
-                    return;
-                }
-                Some(Entry::SkillLoaded { turn: Some(turn), call_id: Some(call), skill })
-            }
-            Some(SkillChange::Unload(name)) => {
-                Some(Entry::SkillUnloaded { turn: Some(turn), name })
-            }
-        };
-        if let Err(error) = self.record(entry.into_iter().collect()).await {
-            self.stop_unrecorded(error);
-            return;
-        }
-        // The call may be gone.
-        drop(reply.send(Ok(self.loaded_skills())));
-    }
-
-    fn loaded_skills(&self) -> Vec<LoadedSkill> {
-        skill::loaded(&self.entries).into_iter().cloned().collect()
-    }
-
-    /// Loads what the configuration wants loaded, when the first turn begins since the session was
-    /// opened or taken back. What was laid down in the session stays so. Returns what a person has
-    /// to know.
-    async fn load_configured(&mut self, trace: &Trace) -> Result<Vec<String>, StoreError> {
-        let mut told = Vec::new();
-        if !std::mem::take(&mut self.loads_configured) {
-            return Ok(told);
-        }
-        for name in self.agent.config.skills.always.clone() {
-            let loaded = self.loaded_skills();
-            let laid_down = skill::unloaded(&self.entries).contains(name.as_str());
-            if laid_down || loaded.iter().any(|skill| skill.name == name) {
-                continue;
-            }
-            match self.ready_skill(&name, &loaded, trace).await {
-                Ok((skill, notices)) => {
-                    told.extend(notices.iter().map(ToString::to_string));
-                    let entry = Entry::SkillLoaded { turn: None, call_id: None, skill };
-                    self.record(vec![entry]).await?;
-                }
-                Err(problem) => told.push(self.agent.scrubber.current().scrub(&format!(
-                    "`skills.always` names `{name}`, which is not loaded: {problem}"
-                ))),
-            }
-        }
-        Ok(told)
-    }
-
-    /// A skill that the configuration wants loaded beside these.
-    async fn ready_skill(
-        &self,
-        name: &str,
-        loaded: &[LoadedSkill],
-        trace: &Trace,
-    ) -> Result<(LoadedSkill, Vec<HookWord>), SkillError> {
-        if let Some(problem) = skills::full(&self.agent, loaded, name) {
-            return Err(problem);
-        }
-        let found = skills::found(&self.agent, name).await?;
-        let context = hooks::context(&self.user, &self.session, TurnId::new(""), trace.clone());
-        let of = settings::model_of(&self.agent.config, &self.own);
-        skills::ready(&self.agent, of, loaded, context, &found, "configuration").await
-    }
-
     /// Lets the turn decide on the events, records what happened in one append, then acts.
     async fn handle(&mut self, events: Vec<Event>) {
         self.carry_out(Vec::new(), VecDeque::from(events)).await;
@@ -1102,7 +935,7 @@ impl Actor {
             Effect::AskModel => {
                 running.answer = AnswerScrubber::new(self.agent.scrubber.current());
                 let messages = entry::conversation(&self.entries);
-                let plan = compacting::due(&self.agent, &self.entries, &messages);
+                let plan = summing::due(&self.agent, &self.entries, &messages);
                 running.spans.asked(&messages);
                 let trace = running.spans.of_step();
                 if let Some(plan) = &plan {

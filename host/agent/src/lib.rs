@@ -2,7 +2,7 @@
 //! carries out what it asks for. This crate names no component, opens no database and reads no
 //! configuration file; models, tools, journal and clients come in through `core::ports`.
 //!
-//! Read in this order: [`Agent`] opens a [`Session`], `actor` is the task behind it, `effects`
+//! Read in this order: [`Agent`] opens a [`Session`], `actor` is the task behind it, with what it does about summaries and skills below it, `effects`
 //! runs models and tools, `answer` keeps secrets out of what streams by, `clients` shows what is
 //! in the journal, `audit` is what of it is written to the audit log, `metered` keeps account of what models cost, `model` asks models reliably, `hub` is all sessions of a user for a listener, `spans` is what is told of a turn to whoever shows traces and `export` hands it over, `nested` is calls that a call asks for, `delegating` the child turns it starts, `skills` what a session takes up of the person's skills, `caller` is sessions of programs that ask for calls themselves, `history` is what a session remembers and how it goes on after a crash.
 //!

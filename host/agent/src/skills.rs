@@ -82,12 +82,12 @@ pub(crate) async fn ready(
     let (text, notices) = hooks::skill_load(agent, context, found, by)
         .await
         .map_err(|problem| SkillError::Denied(format!("`{name}` is not loaded: {problem}")))?;
-    let (count, most) = (text.chars().count(), agent.config.skills.max_chars);
-    if count > most {
+    if let Some(problem) = agent.config.skills.too_long(&text) {
         return Err(SkillError::Unfit(format!(
-            "the instructions of `{name}` have {count} characters, and `skills.max_chars` is {most}; put what is not always needed into files beside `SKILL.md`, or raise it"
+            "`{name}` is not loaded: {problem}; put what is not always needed into files beside `SKILL.md`, or raise it"
         )));
     }
+    let count = text.chars().count();
     let facts = agent.models.facts(of.0, of.1).unwrap_or_default();
     let window = AnswerRoom::of(&facts, agent.config.model.max_output_tokens).window;
     let others = loaded.iter().filter(|skill| skill.name != *name);

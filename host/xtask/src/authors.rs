@@ -60,8 +60,9 @@ pub(crate) fn missing() -> Vec<(&'static str, String)> {
         ),
         (
             "authors_c",
-            "clang, lld, wasi-libc or `wit-bindgen`",
+            "clang, lld, wasi-libc, libclang-rt-dev-wasm32 or `wit-bindgen`",
             wit_bindgen
+                && has_builtins()
                 && Path::new(WASI_LIBC).is_dir()
                 && cargo::works("clang", &["--version"])
                 && cargo::works("wasm-ld", &["--version"]),
@@ -73,6 +74,13 @@ pub(crate) fn missing() -> Vec<(&'static str, String)> {
         format!("because {what} is not there; `cargo xtask authors` installs what registries have")
     };
     absent.map(|(name, what, _)| (name, say(what))).collect()
+}
+
+/// True if clang has the part of its own library that every program for WASI is linked with.
+fn has_builtins() -> bool {
+    let mut clang = Command::new("clang");
+    let asked = clang.args(["--target=wasm32-wasi", "--print-libgcc-file-name"]).output();
+    asked.is_ok_and(|said| Path::new(String::from_utf8_lossy(&said.stdout).trim()).is_file())
 }
 
 fn place() -> PathBuf {

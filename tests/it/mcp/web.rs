@@ -1,9 +1,10 @@
 //! A service over HTTP that a test answers for, request by request. It knows nothing of the
 //! protocol.
 
+use crate::support::http;
 use crate::support::hydroid::Home;
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
@@ -124,22 +125,10 @@ impl Service {
 }
 
 fn read(stream: &TcpStream) -> std::io::Result<Asked> {
-    let mut reader = BufReader::new(stream);
-    let mut line = String::new();
-    reader.read_line(&mut line)?;
+    let request = http::read(&mut BufReader::new(stream))?;
+    let http::Request { line, headers, body } = request.ok_or(std::io::ErrorKind::UnexpectedEof)?;
     let mut words = line.split(' ').map(str::to_owned);
     let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let mut headers = Vec::new();
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line)?;
-        let Some((name, value)) = line.trim_end().split_once(':') else { break };
-        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
-    }
-    let length = headers.iter().find(|(name, _)| name == "content-length");
-    let length = length.and_then(|(_, value)| value.parse().ok()).unwrap_or(0);
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body)?;
     let body = String::from_utf8_lossy(&body).into_owned();
     Ok(Asked { method, path, headers, body })
 }

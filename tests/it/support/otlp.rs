@@ -1,11 +1,12 @@
 //! A service that takes spans as OTLP has them, read with the messages that OpenTelemetry
 //! publishes for Rust. No test.
 
+use crate::support::http;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value as Any};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -105,22 +106,9 @@ fn serve(stream: TcpStream, status: u16, kept: &Mutex<Vec<Received>>) -> std::io
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut writer = stream;
     loop {
-        let mut request = String::new();
-        if reader.read_line(&mut request)? == 0 {
+        let Some(http::Request { line: request, headers, body }) = http::read(&mut reader)? else {
             return Ok(());
-        }
-        let mut headers = Vec::new();
-        loop {
-            let mut line = String::new();
-            reader.read_line(&mut line)?;
-            let Some((name, value)) = line.trim_end().split_once(':') else { break };
-            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
-        }
-        let length = headers.iter().find(|(name, _)| name == "content-length");
-        let length = length.and_then(|(_, value)| value.parse().ok()).unwrap_or(0);
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body)?;
-        let request = request.trim_end().to_owned();
+        };
         kept.lock().expect("no holder panics").push(Received { request, headers, body });
         if status == 0 {
             std::thread::sleep(LONGEST);

@@ -244,7 +244,7 @@ fn skills(findings: &mut Findings, ground: &Ground, catalog: &Catalog) -> Result
             }
         };
         let always = ground.config.skills.always.contains(&folder.name);
-        match skill::too_long(ground, &found.skill) {
+        match ground.config.skills.too_long(&found.skill.text) {
             Some(problem) => {
                 findings.note(&format!("skill `{name}` cannot be loaded: {problem}"))?;
             }

@@ -53,7 +53,7 @@ fn list(ground: &Ground, as_json: bool) -> Result<Exit> {
                 "loaded_by": loaded_by(ground, &found.skill),
                 "digest": found.digest,
                 "files": found.files,
-                "problem": too_long(ground, &found.skill),
+                "problem": ground.config.skills.too_long(&found.skill.text),
             }),
             Err(problem) => json!({ "name": folder.name, "problem": problem }),
         });
@@ -69,7 +69,7 @@ fn list(ground: &Ground, as_json: bool) -> Result<Exit> {
     let head = ["NAME", "LOADED BY", "FOR"].map(str::to_owned).to_vec();
     let rows = folders.iter().map(|folder| {
         let (by, what) = match &folder.found {
-            Ok(found) => match too_long(ground, &found.skill) {
+            Ok(found) => match ground.config.skills.too_long(&found.skill.text) {
                 Some(problem) => ("-", format!("cannot be loaded: {problem}")),
                 None => (loaded_by(ground, &found.skill), exact(&found.skill.description)),
             },
@@ -90,14 +90,6 @@ fn loaded_by(ground: &Ground, skill: &Skill) -> &'static str {
     } else {
         "model"
     }
-}
-
-/// Why no session can load it.
-pub(crate) fn too_long(ground: &Ground, skill: &Skill) -> Option<String> {
-    let (characters, most) = (skill.text.chars().count(), ground.config.skills.max_chars);
-    (characters > most).then(|| {
-        format!("its instructions have {characters} characters, and `skills.max_chars` is {most}")
-    })
 }
 
 fn show(ground: &Ground, name: &str) -> Result<Exit> {
@@ -177,7 +169,7 @@ fn warnings(ground: &Ground, found: &FoundSkill, folder: &Path) -> String {
             Err(error) => warnings.push(format!("`{}` cannot be read: {error:#}", exact(file))),
         }
     }
-    if let Some(problem) = too_long(ground, skill) {
+    if let Some(problem) = ground.config.skills.too_long(&skill.text) {
         warnings.push(format!("{problem}: it cannot be loaded"));
     }
     let left_out = inside(&dir).unwrap_or_default().left_out;
@@ -199,7 +191,11 @@ fn check(ground: &Ground, typed: &Path) -> Result<Exit> {
             "the folder is not called `{name}`: `hydroid skill add` keeps it under that name, and laid into the configuration by hand it has to have it"
         ));
     }
-    Ok(if too_long(ground, &found.skill).is_none() { Exit::Done } else { Exit::Error })
+    Ok(if ground.config.skills.too_long(&found.skill.text).is_none() {
+        Exit::Done
+    } else {
+        Exit::Error
+    })
 }
 
 /// The folder that is meant.

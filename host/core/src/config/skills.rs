@@ -28,6 +28,17 @@ impl Default for Skills {
 }
 
 impl Skills {
+    /// Why instructions cannot be loaded, if they are too long.
+    pub fn too_long(&self, text: &str) -> Option<String> {
+        let count = text.chars().count();
+        (count > self.max_chars).then(|| {
+            format!(
+                "its instructions have {count} characters, and `skills.max_chars` is {}",
+                self.max_chars
+            )
+        })
+    }
+
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         let wrong = |text: String| Err(ConfigError::Value(text));
         if let Some(name) = self.always.iter().find(|name| !is_name(name)) {
