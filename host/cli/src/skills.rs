@@ -25,7 +25,7 @@ pub(crate) const MOST_SKILLS: usize = 500;
 
 /// Most files of one skill, and bytes of all of them.
 const MOST_FILES: usize = 500;
-const LARGEST_SKILL: u64 = 16 << 20;
+pub(crate) const LARGEST_SKILL: u64 = 16 << 20;
 
 /// Most entries of a folder that are looked at, whatever they are, and how deep.
 const MOST_ENTRIES: usize = 5_000;

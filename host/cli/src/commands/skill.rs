@@ -8,7 +8,7 @@ use crate::env::Environment;
 use crate::exit::{Exit, usage};
 use crate::load::Setting;
 use crate::paths::private_directory;
-use crate::skills::{inside, open, read_below, read_folder};
+use crate::skills::{LARGEST_SKILL, inside, open, read_below, read_folder};
 use crate::terminal::{self, table};
 use crate::wire::Ground;
 use anyhow::{Context, Result, bail};
@@ -149,7 +149,7 @@ fn warnings(ground: &Ground, found: &FoundSkill, folder: &Path) -> String {
     };
     warnings.extend(odd("it", &format!("{}\n{}", skill.description, skill.text)));
     let (dir, raw) = match open(folder).and_then(|dir| {
-        let raw = read_below(&dir, skill::FILE, u64::MAX - 1)?;
+        let raw = read_below(&dir, skill::FILE, LARGEST_SKILL)?;
         Ok((dir, raw))
     }) {
         Ok(opened) => opened,
@@ -163,7 +163,7 @@ fn warnings(ground: &Ground, found: &FoundSkill, folder: &Path) -> String {
         ));
     }
     for file in &found.files {
-        match read_below(&dir, file, u64::MAX - 1).map(String::from_utf8) {
+        match read_below(&dir, file, LARGEST_SKILL).map(String::from_utf8) {
             Ok(Ok(text)) => warnings.extend(odd(&format!("`{}`", exact(file)), &text)),
             Ok(Err(_)) => warnings.push(format!("`{}` is no text: no model reads it", exact(file))),
             Err(error) => warnings.push(format!("`{}` cannot be read: {error:#}", exact(file))),
@@ -261,16 +261,14 @@ async fn add(ground: &Ground, typed: &Path, yes: bool) -> Result<Exit> {
 }
 
 /// Most bytes of a file whose difference is shown.
-const SHOWN: u64 = 1 << 20;
+const SHOWN: usize = 1 << 20;
 
 /// What is kept, and what would be, file by file.
 fn differences(kept: &Path, new: &Path, found: &FoundSkill) -> String {
-    let text = |folder: &Path, file: &str| match open(folder)
-        .and_then(|dir| read_below(&dir, file, SHOWN))
-    {
-        Ok(bytes) => String::from_utf8(bytes).unwrap_or_else(|_| "(no text)\n".to_owned()),
-        Err(_) => String::new(),
+    let bytes = |folder: &Path, file: &str| {
+        open(folder).and_then(|dir| read_below(&dir, file, LARGEST_SKILL)).unwrap_or_default()
     };
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).ok().filter(|text| text.len() <= SHOWN);
     let gone = read_folder(kept, Some(&found.skill.name)).map(|kept| kept.files);
     let files: std::collections::BTreeSet<String> = std::iter::once(skill::FILE.to_owned())
         .chain(found.files.iter().cloned())
@@ -278,7 +276,16 @@ fn differences(kept: &Path, new: &Path, found: &FoundSkill) -> String {
         .collect();
     let mut all = String::new();
     for file in files {
-        let (old, new) = (text(kept, &file), text(new, &file));
+        let (old, new) = (bytes(kept, &file), bytes(new, &file));
+        if old == new {
+            continue;
+        }
+        let (Some(old), Some(new)) = (text(old), text(new)) else {
+            all.push_str(&format!(
+                "kept/{file} and new/{file} differ, and are no text to be shown\n"
+            ));
+            continue;
+        };
         let difference = similar::TextDiff::from_lines(&old, &new);
         let (before, after) = (format!("kept/{file}"), format!("new/{file}"));
         all.push_str(&difference.unified_diff().header(&before, &after).to_string());
@@ -299,7 +306,7 @@ fn keep(folder: &Path, found: &FoundSkill, place: &Path) -> Result<()> {
         for file in found.files.iter().map(String::as_str).chain([skill::FILE]) {
             let to = partial.join(file);
             private_directory(to.parent().unwrap_or(&partial))?;
-            fs::write(&to, read_below(&from, file, u64::MAX - 1)?)?;
+            fs::write(&to, read_below(&from, file, LARGEST_SKILL)?)?;
         }
         // What is kept is what was shown.
         if read_folder(&partial, Some(&found.skill.name))?.digest != found.digest {
