@@ -155,13 +155,13 @@ fn draw_picker(
     let width = usize::from(inner.width);
     let filter = format!("⌕ {}", excerpt(&picker.filter, 200));
     let shown = fit(&filter, width.saturating_sub(1));
-    frame.buffer_mut().set_stringn(inner.x, inner.y, &shown, width, theme.style(Tone::Ask));
     let at = u16::try_from(cells(&shown)).unwrap_or(0).min(inner.width.saturating_sub(1));
-    if inner.height > 0 {
-        frame.set_cursor_position(Position::new(inner.x + at, inner.y));
+    let row = Rect { height: inner.height.min(1), ..inner };
+    paint(frame, row, &[Line::styled(shown, theme.style(Tone::Ask))]);
+    if !row.is_empty() {
+        frame.set_cursor_position(Position::new(row.x + at, row.y));
     }
-    let list =
-        Rect { y: inner.y + inner.height.min(1), height: inner.height.saturating_sub(1), ..inner };
+    let list = Rect { y: inner.y + row.height, height: inner.height - row.height, ..inner };
     let seen = usize::from(list.height);
     let chosen = picker.chosen.min(rows.len().saturating_sub(1));
     let top = (chosen + 1).saturating_sub(seen);

@@ -5,9 +5,10 @@
 
 use super::*;
 use crate::app::tests::Rig;
-use crate::app::{Begin, Input, Link};
+use crate::app::{Begin, Input, Link, Overlay};
 use crate::desk::Attachment;
 use crate::scripted::{ScriptedHost, write_call};
+use crate::slash::COMMANDS;
 use crate::theme::Theme;
 use crossterm::event::{KeyCode, KeyModifiers};
 use hydroid_core::entry::Entry;
@@ -339,6 +340,39 @@ fn a_found_place_is_gone_to() {
     rig.key(KeyCode::Enter);
     let shown = screen(&mut rig, 80, 24);
     assert!(shown.lines().next().is_some_and(|line| line.contains("said 20")), "{shown}");
+}
+
+#[test]
+fn each_thing_that_is_shown_fits_each_small_screen() {
+    let scrolled = || {
+        let mut rig = talked();
+        screen(&mut rig, 40, 8);
+        rig.key(KeyCode::PageUp);
+        rig
+    };
+    let mut shown = vec![Rig::new(), talked(), asked(), scrolled()];
+    let of_commands = COMMANDS.iter().map(|slash| {
+        let mut rig = talked();
+        rig.says(&format!("/{}", slash.name));
+        rig
+    });
+    shown.extend(of_commands.filter(|rig| rig.app.overlay.is_some()));
+    assert!(shown.len() > 10, "commands show things");
+    let line = |shown: &Option<Overlay>| matches!(shown, Some(Overlay::Line(_)));
+    let mut searched = talked();
+    searched.control('f');
+    assert!(line(&searched.app.overlay));
+    shown.push(searched);
+    let mut completed = talked();
+    completed.types("/ca");
+    shown.push(completed);
+    for mut rig in shown {
+        for width in (0..5).chain([27, 28, 29, 30, 60]) {
+            for height in (0..10).chain([14]) {
+                frame(&mut rig, width, height);
+            }
+        }
+    }
 }
 
 fn any_key() -> impl Strategy<Value = (KeyCode, KeyModifiers)> {
