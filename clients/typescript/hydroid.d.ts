@@ -3,7 +3,8 @@
 import type {
   ApprovalAnswer, EntryApprovalAsked, ExportFormat, Found, InstalledComponent, KeptNote, ModelOffer,
   NumberedEntry, Outcome, Reply, ReplyAccepted, ReplyCost, ReplyPolicy, ReplyStatus, ReplyWelcome,
-  Request, ServerMessage, SessionInfo, SessionMessage, SessionSettings, ToolOffer, Usage,
+  Request, ServerMessage, SessionInfo, SessionMessage, SessionSettings, SkillOffer, ToolOffer,
+  Usage,
 } from "./protocol.js";
 
 export * as protocol from "./protocol.js";
@@ -134,6 +135,11 @@ export class Session {
   rewind(before?: string): Promise<void>;
   /** Sums the older part up; the number of turns that the summary stands for. */
   compact(): Promise<number>;
+  /** Skills there are, those it has loaded marked. */
+  skills(): Promise<SkillOffer[]>;
+  /** From the next turn on the model reads it; returns what hooks have to say. */
+  loadSkill(name: string): Promise<string[]>;
+  unloadSkill(name: string): Promise<void>;
   delete(): Promise<void>;
   export(format?: ExportFormat): Promise<string>;
   policy(): Promise<ReplyPolicy>;

@@ -156,6 +156,28 @@ export interface RequestCompact {
   id?: number;
 }
 
+/** Has a session take a skill up: from its next turn on the model reads what it says. One that is loaded is read anew. Refused while a turn runs, and by hooks. Answered by `skill_loaded`. */
+export interface RequestLoadSkill {
+  type: "load_skill";
+  /** The session. */
+  session: string;
+  /** The skill's name. */
+  skill: string;
+  /** The client's own number for it, repeated in the reply. */
+  id?: number;
+}
+
+/** Has a session lay a skill down. Refused while a turn runs. Answered by `done`. */
+export interface RequestUnloadSkill {
+  type: "unload_skill";
+  /** The session. */
+  session: string;
+  /** The skill's name. */
+  skill: string;
+  /** The client's own number for it, repeated in the reply. */
+  id?: number;
+}
+
 /** Removes a session for good. Refused while a turn runs. Answered by `done`. */
 export interface RequestDelete {
   type: "delete";
@@ -353,6 +375,15 @@ export interface RequestPolicy {
   id?: number;
 }
 
+/** Skills that can be loaded. Answered by `skills`. */
+export interface RequestSkills {
+  type: "skills";
+  /** The session whose loaded skills are marked. */
+  session?: string;
+  /** The client's own number for it, repeated in the reply. */
+  id?: number;
+}
+
 /** Takes back what was allowed for good. Answered by `done`. */
 export interface RequestRevoke {
   type: "revoke";
@@ -378,6 +409,8 @@ export type Request =
   | RequestFork
   | RequestRewind
   | RequestCompact
+  | RequestLoadSkill
+  | RequestUnloadSkill
   | RequestDelete
   | RequestExport
   | RequestSearch
@@ -397,6 +430,7 @@ export type Request =
   | RequestNotes
   | RequestForgetNote
   | RequestPolicy
+  | RequestSkills
   | RequestRevoke;
 
 /** The program that speaks. */
@@ -731,6 +765,18 @@ export interface ReplyCompacted {
   type?: "reply";
 }
 
+/** To `load_skill`. */
+export interface ReplySkillLoaded {
+  reply: "skill_loaded";
+  /** The session. */
+  session: string;
+  /** What hooks have to say of it. */
+  notices?: string[];
+  /** The request. */
+  id?: number;
+  type?: "reply";
+}
+
 /** To `aside`. */
 export interface ReplyAsideEnded {
   reply: "aside_ended";
@@ -811,6 +857,16 @@ export interface ReplyNotes {
   type?: "reply";
 }
 
+/** To `skills`. */
+export interface ReplySkills {
+  reply: "skills";
+  /** Skills, by name. */
+  skills: SkillOffer[];
+  /** The request. */
+  id?: number;
+  type?: "reply";
+}
+
 /** To `policy`. */
 export interface ReplyPolicy {
   reply: "policy";
@@ -836,6 +892,7 @@ export type Reply =
   | ReplyFound
   | ReplyAccepted
   | ReplyCompacted
+  | ReplySkillLoaded
   | ReplyAsideEnded
   | ReplyUpload
   | ReplyModels
@@ -843,6 +900,7 @@ export type Reply =
   | ReplyComponents
   | ReplyCost
   | ReplyNotes
+  | ReplySkills
   | ReplyPolicy;
 
 /** What there is to know of a session. */
@@ -1124,10 +1182,12 @@ export interface EntryCompacted {
 /** The session took a skill up: from here on the model reads its instructions. */
 export interface EntrySkillLoaded {
   kind: "skill_loaded";
-  /** The turn; none if the configuration wants it loaded. */
+  /** The turn; none if no model wants it loaded. */
   turn?: string;
   /** The call that wanted it. */
   call_id?: string;
+  /** Who wants it. */
+  by: SkillBy;
   /** The skill. */
   skill: LoadedSkill;
 }
@@ -1135,8 +1195,10 @@ export interface EntrySkillLoaded {
 /** The session laid a skill down. */
 export interface EntrySkillUnloaded {
   kind: "skill_unloaded";
-  /** The turn. */
+  /** The turn; none if no model wants it. */
   turn?: string;
+  /** Who wants it. */
+  by: SkillBy;
   /** Its name. */
   name: string;
 }
@@ -1623,6 +1685,15 @@ export type ModelNews =
   | ModelNewsKept
   | ModelNewsLeftAlone;
 
+/** Who wants a session to take a skill up or to lay it down. */
+export type SkillBy =
+  /** The model, with a call. */
+  | "model"
+  /** `skills.always`. */
+  | "configuration"
+  /** A person. */
+  | "person";
+
 /** What a session has taken up. */
 export interface LoadedSkill {
   /** Its name. */
@@ -1764,6 +1835,20 @@ export interface KeptNote {
   tags: string[];
   /** When it was last written, in milliseconds since 1970-01-01 UTC. */
   at_ms: number;
+}
+
+/** A skill. */
+export interface SkillOffer {
+  /** Name. */
+  name: string;
+  /** What it is for. */
+  description: string;
+  /** The session that was asked about has taken it up. */
+  loaded: boolean;
+  /** Sessions load it at their first turn, by `skills.always`. */
+  always: boolean;
+  /** No model loads it. */
+  by_person_only: boolean;
 }
 
 /** A rule in force. */

@@ -168,6 +168,18 @@ export class Session {
     return (await this.#request("compact")).turns;
   }
 
+  async skills() {
+    return (await this.#request("skills")).skills;
+  }
+
+  async loadSkill(skill) {
+    return (await this.#request("load_skill", { skill })).notices ?? [];
+  }
+
+  async unloadSkill(skill) {
+    await this.#request("unload_skill", { skill });
+  }
+
   async delete() {
     await this.#request("delete");
   }

@@ -96,7 +96,7 @@ fn embedded(names: &[String], components: &Path, out: &Path) -> String {
             .expect("cargo's own directory can be written to");
         writeln!(
             table,
-            "Embedded {{ manifest: {manifest:?}, digest: \"sha256:{}\", length: {}, compressed: include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{file}\")) }},",
+            "Embedded {{ name: {name:?}, manifest: {manifest:?}, digest: \"sha256:{}\", length: {}, compressed: include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{file}\")) }},",
             hex::encode(Sha256::digest(&wasm)),
             wasm.len(),
         )

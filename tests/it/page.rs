@@ -8,6 +8,8 @@ use crate::support::browser::{Host, Scenario};
 fn a_first_minute_and_a_chat_in_chromium() {
     let Some(scenario) = Scenario::new("chat.mjs") else { return };
     let host = Host::start("");
+    host.home
+        .write("skills/trip/SKILL.md", "---\nname: trip\ndescription: Plans trips.\n---\nPack.");
     scenario.run(&host, &[]);
     let shared = std::fs::read_to_string(host.home.shared("hello.txt")).unwrap();
     assert_eq!(shared.trim_end(), "good morning", "what was denied was written");

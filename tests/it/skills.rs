@@ -1,6 +1,7 @@
 //! Skills through the built binary: keeping them, loading them in a session, what a model reads, and
 //! hooks at their points.
 
+use crate::support::daemon::Daemon;
 use crate::support::hydroid::Home;
 use serde_json::Value;
 
@@ -21,7 +22,7 @@ fn a_skill_is_made_checked_kept_shown_and_removed() {
     home.run(&["skill", "new", "Bad Name"]).code(2).tells("lower case letters");
     home.run(&["skill", "new", "walks"]).code(0).says("walks/SKILL.md");
     home.run(&["skill", "new", "walks"]).code(2).tells("there is a skill `walks` already");
-    home.run(&["skill", "list"]).code(0).says("walks  nobody");
+    home.run(&["skill", "list"]).code(0).says("walks  person");
     home.write("mine/SKILL.md", TRIP);
     home.write("mine/lists/cold.md", "wool");
     let mine = home.path("mine");
@@ -31,10 +32,13 @@ fn a_skill_is_made_checked_kept_shown_and_removed() {
         .says("shell; that allows none")
         .says("lists/cold.md");
     home.run(&["skill", "add", mine]).code(2).tells("add `--yes`").says("Pack socks first.");
-    home.run(&["skill", "list"]).code(0).says("walks  nobody");
+    home.run(&["skill", "list"]).code(0).says("walks  person");
     home.run(&["skill", "add", mine, "--yes"]).code(0).says("trip is kept in");
     home.run(&["skill", "add", mine]).code(0).tells("file by file the same");
     home.run(&["skill", "show", "trip"]).code(0).says("Pack socks first.").says("1.2");
+    let shown = home.run(&["skill", "show", "trip", "--json"]).code(0).json_lines();
+    assert_eq!(shown[0]["text"], "# Trips\n\nPack socks first.");
+    assert_eq!(shown[0]["loaded_by"], "model");
     // What is there is replaced as a whole, and the difference is shown.
     home.write("mine/SKILL.md", &TRIP.replace("socks", "boots"));
     std::fs::remove_file(home.path("mine/lists/cold.md")).unwrap();
@@ -161,4 +165,38 @@ fn a_secret_in_a_head_is_shown_by_nobody() {
     let wal = std::fs::read(home.path("users/local/journal.db-wal")).unwrap_or_default();
     let has = |bytes: &[u8]| bytes.windows(20).any(|window| window == b"zq8W7kPx2LmN9vTb4RfY");
     assert!(!has(&journal) && !has(&wal));
+}
+
+#[test]
+fn a_person_loads_and_unloads_one_with_and_without_a_daemon() {
+    let home = home();
+    home.write(
+        "skills/mine/SKILL.md",
+        "---\nname: mine\ndescription: d\ndisable-model-invocation: true\n---\nWalk.",
+    );
+    let lines = home.run(&["ask", "hi", "--json"]).code(0).json_lines();
+    let session = lines[0]["session"].as_str().unwrap().to_owned();
+    let load = |what: &str, name: &str| home.run(&["skill", what, name, "--session", &session]);
+    let loaded = || {
+        let rows = home.run(&["skill", "list", "--session", &session, "--json"]).code(0);
+        let rows = rows.json_lines().remove(0);
+        let rows = rows.as_array().unwrap().iter().filter(|row| row["loaded"] == true);
+        rows.map(|row| row["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    load("load", "mine").code(0).tells("`mine` is loaded");
+    load("load", "trap").code(1).tells("did you mean `trip`");
+    load("unload", "trip").code(1).tells("`trip` is not loaded; loaded: mine");
+    assert_eq!(loaded(), ["mine"]);
+    let daemon = Daemon::start(&home, &[]);
+    load("load", "trip").code(0).tells("`trip` is loaded");
+    assert_eq!(loaded(), ["mine", "trip"]);
+    load("unload", "mine").code(0).tells("`mine` is unloaded");
+    drop(daemon);
+    home.run(&["skill", "remove", "trip", "--yes"]).code(0);
+    home.run(&["skill", "list", "--session", &session])
+        .code(0)
+        .says("trip  yes")
+        .says("it is no longer there");
+    home.run(&["audit", "query", "--action", "skill-changed"]).says("loaded by the person");
+    home.run(&["session", "show", &session]).code(0).says("the skill mine was unloaded");
 }

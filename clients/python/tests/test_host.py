@@ -117,6 +117,11 @@ class Host(unittest.IsolatedAsyncioTestCase):
             self.assertNotIn("two", await copy.export("markdown"))
             await session.rewind(second.turn)
             self.assertEqual(await session.compact(), 0)
+            self.assertEqual(await session.skills(), [])
+            for refused in (session.load_skill, session.unload_skill):
+                with self.assertRaises(Refused) as raised:
+                    await refused("none")
+                self.assertEqual(raised.exception.code, "not_found")
             await session.set({"mode": "plan"})
             self.assertEqual((await session.policy())["mode"], "plan")
             await copy.delete()

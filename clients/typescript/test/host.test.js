@@ -90,6 +90,9 @@ test("sessions are changed, found and removed", async () => {
   assert.ok(!(await copy.export()).includes("two"));
   await session.rewind(second.turn);
   assert.equal(await session.compact(), 0);
+  assert.deepEqual(await session.skills(), []);
+  await assert.rejects(session.loadSkill("none"), { code: "not_found" });
+  await assert.rejects(session.unloadSkill("none"), { code: "not_found" });
   await session.set({ mode: "plan" });
   assert.equal((await session.policy()).mode, "plan");
   await copy.delete();

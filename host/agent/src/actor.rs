@@ -363,6 +363,8 @@ impl Actor {
                 let _ = reply.send(self.steer(parts, key).await);
             }
             Command::Rewind { to, reply } => drop(reply.send(self.rewind(to).await)),
+            Command::LoadSkill { name, reply } => drop(reply.send(self.load_skill(&name).await)),
+            Command::UnloadSkill { name, reply } => drop(reply.send(self.unload_skill(name).await)),
             Command::Set { settings, reply } => drop(reply.send(self.set(settings).await)),
             Command::Subscribe(client) => self.clients.add(client),
             Command::Close { closed } => {
@@ -409,11 +411,7 @@ impl Actor {
     }
 
     async fn rewind(&mut self, to: Option<TurnId>) -> Result<(), ChangeError> {
-        // A summary on its way would stand for turns that are forgotten.
-        if self.running.is_some() || self.compacting.is_some() || !self.queue.is_empty() {
-            return Err(ChangeError::TurnRuns);
-        }
-        self.read_again().await?;
+        self.quiet().await?;
         let is_there = |turn: &TurnId| {
             self.entries.iter().any(
                 |entry| matches!(entry, Entry::TurnStarted { turn: known, .. } if known == turn),
@@ -427,6 +425,15 @@ impl Actor {
         self.loads_configured = true;
         self.tell_of_forgotten(&before).await;
         Ok(())
+    }
+
+    /// Sees to it that no turn runs or waits, and that the session is known.
+    async fn quiet(&mut self) -> Result<(), ChangeError> {
+        // A summary on its way would stand for turns that are forgotten.
+        if self.running.is_some() || self.compacting.is_some() || !self.queue.is_empty() {
+            return Err(ChangeError::TurnRuns);
+        }
+        self.read_again().await
     }
 
     async fn set(&mut self, settings: SessionSettings) -> Result<(), ChangeError> {
@@ -594,14 +601,7 @@ impl Actor {
             Stored::Known => Ok(()),
             Stored::Unknown => self.resume().await,
             Stored::No => {
-                let new = NewSession {
-                    id: self.session.clone(),
-                    user: self.user.clone(),
-                    title: history::title(parts),
-                    created_ms: self.agent.clock.now_ms(),
-                };
-                self.agent.journal.create(new).await?;
-                self.stored = Stored::Known;
+                self.create(history::title(parts)).await?;
                 if self.agent.config.model.route.title.is_some() {
                     let turn = TurnId::new((self.agent.new_turn_id)());
                     let context = self.turn_context(turn, Trace::default());
@@ -611,6 +611,18 @@ impl Actor {
                 Ok(())
             }
         }
+    }
+
+    async fn create(&mut self, title: String) -> Result<(), StoreError> {
+        let new = NewSession {
+            id: self.session.clone(),
+            user: self.user.clone(),
+            title,
+            created_ms: self.agent.clock.now_ms(),
+        };
+        self.agent.journal.create(new).await?;
+        self.stored = Stored::Known;
+        Ok(())
     }
 
     fn new_turn(&self, id: TurnId) -> Turn {

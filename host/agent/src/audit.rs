@@ -151,17 +151,17 @@ pub(crate) fn of_entry(
                 ..event(AuditAction::ConfigChanged, "session", AuditOutcome::Allowed)
             }
         }
-        Entry::SkillLoaded { turn, call_id, skill } => AuditEvent {
+        Entry::SkillLoaded { turn, call_id, by, skill } => AuditEvent {
             turn: turn.clone(),
             call: call_id.clone(),
             digest: Some(skill.digest.clone()),
             bytes: Some(skill.text.len() as u64),
-            rule: if call_id.is_some() { "loaded" } else { "skills.always" }.to_owned(),
+            rule: format!("loaded by the {}", by.id()),
             ..event(AuditAction::SkillChanged, &skill.name, AuditOutcome::Allowed)
         },
-        Entry::SkillUnloaded { turn, name } => AuditEvent {
+        Entry::SkillUnloaded { turn, by, name } => AuditEvent {
             turn: turn.clone(),
-            rule: "unloaded".to_owned(),
+            rule: format!("unloaded by the {}", by.id()),
             ..event(AuditAction::SkillChanged, name, AuditOutcome::Allowed)
         },
         Entry::TurnStarted { .. }

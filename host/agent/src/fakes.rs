@@ -453,6 +453,9 @@ impl FakeJournal {
                 Entry::Compacted { .. } => None,
                 Entry::SettingsChanged { .. } => None,
                 Entry::Rewound { .. } => open.then_some("taken back in a turn"),
+                Entry::SkillLoaded { turn: None, .. } | Entry::SkillUnloaded { turn: None, .. } => {
+                    open.then_some("a skill that is no turn's in a turn")
+                }
                 _ => (!open).then_some("outside of a turn"),
             };
             if let Some(fault) = fault {

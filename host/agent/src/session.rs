@@ -5,7 +5,7 @@ use hydroid_core::entry::Outcome;
 use hydroid_core::id::{CallId, ClientKey, SessionId, TurnId, UserId};
 use hydroid_core::message::{Content, Part, Usage};
 use hydroid_core::money::Money;
-use hydroid_core::ports::{Saying, Sink, StoreError};
+use hydroid_core::ports::{Saying, Sink, SkillError, StoreError};
 use hydroid_core::protocol::{ApprovalAnswer, SessionSettings};
 use std::io;
 use std::sync::Arc;
@@ -78,6 +78,9 @@ pub enum ChangeError {
     /// No such turn is in the conversation.
     #[error("no turn `{0}` is in this conversation")]
     NoTurn(TurnId),
+    /// A skill cannot be taken up or laid down.
+    #[error(transparent)]
+    Skill(SkillError),
     /// The journal did not accept it.
     #[error("the session could not be changed")]
     Journal(#[source] StoreError),
@@ -169,6 +172,15 @@ pub(crate) enum Command {
     },
     Set {
         settings: SessionSettings,
+        reply: oneshot::Sender<Result<(), ChangeError>>,
+    },
+    /// Takes a skill up. Tells what hooks have to say of it.
+    LoadSkill {
+        name: String,
+        reply: oneshot::Sender<Result<Vec<String>, ChangeError>>,
+    },
+    UnloadSkill {
+        name: String,
         reply: oneshot::Sender<Result<(), ChangeError>>,
     },
     /// Sums the older part of the conversation up. Tells how many turns the summary stands for;
@@ -278,6 +290,23 @@ impl Session {
         let command = Command::Set { settings, reply };
         self.commands.send(command).await.map_err(|_| ChangeError::Closed)?;
         set.await.map_err(|_| ChangeError::Closed)?
+    }
+
+    /// Takes a skill up for a person: from the next turn on the model reads what it says. Returns
+    /// what hooks have to say of it.
+    pub async fn load_skill(&self, name: String) -> Result<Vec<String>, ChangeError> {
+        let (reply, loaded) = oneshot::channel();
+        let command = Command::LoadSkill { name, reply };
+        self.commands.send(command).await.map_err(|_| ChangeError::Closed)?;
+        loaded.await.map_err(|_| ChangeError::Closed)?
+    }
+
+    /// Lays a skill down for a person.
+    pub async fn unload_skill(&self, name: String) -> Result<(), ChangeError> {
+        let (reply, unloaded) = oneshot::channel();
+        let command = Command::UnloadSkill { name, reply };
+        self.commands.send(command).await.map_err(|_| ChangeError::Closed)?;
+        unloaded.await.map_err(|_| ChangeError::Closed)?
     }
 
     /// Stops the running turn, if there is one. Messages that are queued stay so.

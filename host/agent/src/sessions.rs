@@ -4,6 +4,7 @@
 use crate::actor::Actor;
 use crate::clients::Client;
 use crate::session::Session;
+use crate::skills;
 use hydroid_core::config::Config;
 use hydroid_core::entry::Entry;
 use hydroid_core::id::{CallId, SessionId, UserId};
@@ -13,7 +14,9 @@ use hydroid_core::ports::{
     Approvals, Audit, Clock, Hooks, Journal, Model, PromptFiles, Recall, SecretPlaces, Sink,
     Skills, StoreError, Telemetry, Tools,
 };
+use hydroid_core::protocol::SkillOffer;
 use hydroid_core::scrub::{LiveScrubber, Scrubber};
+use hydroid_core::skill;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -154,6 +157,32 @@ impl Agent {
         }
         tokio::spawn(actor.run());
         Ok(Session::new(id, commands))
+    }
+
+    /// Skills a person can have loaded, and which of them a session has taken up; one that is not
+    /// in the journal yet has none.
+    pub async fn skills(
+        &self,
+        user: &UserId,
+        session: Option<&SessionId>,
+    ) -> Result<Vec<SkillOffer>, StoreError> {
+        let entries = match session {
+            Some(session) => match self.parts.entries(user, session).await {
+                Err(StoreError::NoSession(_)) => Vec::new(),
+                entries => entries?,
+            },
+            None => Vec::new(),
+        };
+        let always = &self.parts.config.skills.always;
+        let offers = skills::beside(&self.parts, &skill::loaded(&entries)).await.into_iter();
+        let offers = offers.map(|(skill, loaded)| SkillOffer {
+            loaded,
+            always: always.contains(&skill.name),
+            by_person_only: skill.by_person_only,
+            name: skill.name,
+            description: skill.description,
+        });
+        Ok(offers.collect())
     }
 
     /// Two tasks for one session would write over each other.

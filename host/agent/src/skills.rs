@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 use hydroid_core::hook::{HookPoint, HookWord};
 use hydroid_core::id::CallId;
 use hydroid_core::ports::{CallContext, FoundSkill, SessionSkills, SkillError, Skills};
-use hydroid_core::skill::{LoadedSkill, Skill};
+use hydroid_core::skill::{LoadedSkill, Skill, SkillBy};
 use serde_json::json;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -62,6 +62,19 @@ async fn all(agent: &AgentParts) -> Vec<Skill> {
     reading(agent, |skills| skills.list()).await.unwrap_or_default()
 }
 
+/// All there are, and whether they are among those that a session has taken up; what is gone from
+/// the folder since comes last.
+pub(crate) async fn beside(agent: &AgentParts, loaded: &[&LoadedSkill]) -> Vec<(Skill, bool)> {
+    let has = |skill: &Skill| loaded.iter().any(|known| known.name == skill.name);
+    let mut skills: Vec<(Skill, bool)> =
+        all(agent).await.into_iter().map(|skill| (skill.clone(), has(&skill))).collect();
+    let gone = |known: &&&LoadedSkill| !skills.iter().any(|(skill, _)| skill.name == known.name);
+    let gone: Vec<Skill> =
+        loaded.iter().filter(gone).map(|known| Skill::of_loaded(known)).collect();
+    skills.extend(gone.into_iter().map(|skill| (skill, true)));
+    skills
+}
+
 /// One of them.
 pub(crate) async fn found(agent: &AgentParts, name: &str) -> Result<FoundSkill, SkillError> {
     let name = name.to_owned();
@@ -76,7 +89,7 @@ pub(crate) async fn ready(
     loaded: &[LoadedSkill],
     context: CallContext,
     found: &FoundSkill,
-    by: &str,
+    by: SkillBy,
 ) -> Result<(LoadedSkill, Vec<HookWord>), SkillError> {
     let name = &found.skill.name;
     let (text, notices) = hooks::skill_load(agent, context, found, by)
@@ -142,7 +155,7 @@ impl Asking {
         }
         let context = CallContext { nested: None, ..self.context.clone() };
         let of = settings::model_of(&agent.config, &self.turn.own);
-        let (skill, notices) = ready(agent, of, &loaded, context, &found, "model").await?;
+        let (skill, notices) = ready(agent, of, &loaded, context, &found, SkillBy::Model).await?;
         for word in notices {
             self.turn.report(News::Noticed(word.to_string())).await;
         }
@@ -153,12 +166,12 @@ impl Asking {
     async fn lay_down(&self, name: String) -> Result<(), SkillError> {
         is_loaded(&self.wish(None).await?, &name)?;
         self.wish(Some(SkillChange::Unload(name.clone()))).await?;
-        self.turn.tell(HookPoint::SkillUnload, json!({ "skill": name, "by": "model" }));
+        self.turn.tell(HookPoint::SkillUnload, json!({ "skill": name, "by": SkillBy::Model.id() }));
         Ok(())
     }
 }
 
-fn is_loaded(loaded: &[LoadedSkill], name: &str) -> Result<(), SkillError> {
+pub(crate) fn is_loaded(loaded: &[LoadedSkill], name: &str) -> Result<(), SkillError> {
     if loaded.iter().any(|skill| skill.name == name) {
         return Ok(());
     }
@@ -172,18 +185,8 @@ impl SessionSkills for Asking {
     fn list(&self) -> BoxFuture<'_, Result<Vec<(Skill, bool)>, SkillError>> {
         async move {
             let loaded = self.wish(None).await?;
-            let has = |skill: &Skill| loaded.iter().any(|known| known.name == skill.name);
-            let mut skills: Vec<(Skill, bool)> = all(&self.turn.agent)
-                .await
-                .into_iter()
-                .map(|skill| (has(&skill), skill))
-                .filter(|(has, skill)| *has || !skill.by_person_only)
-                .map(|(has, skill)| (skill, has))
-                .collect();
-            let gone =
-                |known: &&LoadedSkill| !skills.iter().any(|(skill, _)| skill.name == known.name);
-            let gone: Vec<Skill> = loaded.iter().filter(gone).map(Skill::of_loaded).collect();
-            skills.extend(gone.into_iter().map(|skill| (skill, true)));
+            let mut skills = beside(&self.turn.agent, &loaded.iter().collect::<Vec<_>>()).await;
+            skills.retain(|(skill, has)| *has || !skill.by_person_only);
             Ok(skills)
         }
         .boxed()

@@ -10,7 +10,9 @@ use crate::terminal::{self, Terminal};
 use anyhow::{Context, Result, bail};
 use futures_util::FutureExt;
 use futures_util::future::maybe_done;
-use hydroid_agent::{Agent, AnswerError, OpenSession, Session, SessionChoice, TurnHandle};
+use hydroid_agent::{
+    Agent, AnswerError, ChangeError, OpenSession, Session, SessionChoice, TurnHandle,
+};
 use hydroid_core::entry::Outcome;
 use hydroid_core::harmless::harmless;
 use hydroid_core::id::{CallId, SessionId, UserId};
@@ -165,6 +167,16 @@ impl Conversation {
                 Ok("the conversation is as it was".to_owned())
             }
         }
+    }
+
+    /// Loads a skill in the session, and says what hooks have to say of it.
+    pub(crate) async fn load_skill(&self, name: String) -> Result<Vec<String>, ChangeError> {
+        self.session.load_skill(name).await
+    }
+
+    /// Unloads one.
+    pub(crate) async fn unload_skill(&self, name: String) -> Result<(), ChangeError> {
+        self.session.unload_skill(name).await
     }
 
     /// Goes on with the turn that waited for a person when the session was opened; none if there

@@ -26,6 +26,7 @@ enum Source {
 
 /// One component in this binary.
 struct Embedded {
+    name: &'static str,
     manifest: &'static str,
     digest: &'static str,
     length: usize,
@@ -96,17 +97,22 @@ pub(crate) fn release() -> Result<Release> {
             let components = all.iter().map(Embedded::first_party).collect::<Result<_>>()?;
             Ok(Release { components, problems: Vec::new() })
         }
-        Source::Directory(directory) => Ok(of_directory(directory, &bundle()?)),
+        Source::Directory(directory) => Ok(all_of_directory(directory, &bundle()?)),
     }
 }
 
 /// The bytes of a component of the release.
 pub(crate) fn wasm(name: &str) -> Result<Vec<u8>> {
-    let release = release()?;
-    let found = release.components.iter().find(|first| first.manifest.name.as_str() == name);
-    let found =
-        found.with_context(|| format!("no component of this release is called `{name}`"))?;
-    (found.wasm)().map_err(anyhow::Error::msg)
+    let wasm = match SOURCE {
+        Source::Embedded(all) => {
+            all.iter().find(|embedded| embedded.name == name).map(Embedded::decompress)
+        }
+        Source::Directory(directory) => {
+            bundle()?.contains(name).then(|| of_directory(directory, name).map(|(_, wasm)| wasm))
+        }
+    };
+    wasm.with_context(|| format!("no component of this release is called `{name}`"))?
+        .map_err(anyhow::Error::msg)
 }
 
 impl Embedded {
@@ -135,28 +141,29 @@ impl Embedded {
     }
 }
 
-fn of_directory(directory: &str, bundle: &BTreeSet<String>) -> Release {
+/// What a development build made of a component, with its manifest.
+fn of_directory(directory: &str, name: &str) -> Result<(Manifest, Vec<u8>), String> {
+    let path = std::path::Path::new(directory).join(format!("{name}.wasm"));
+    let read = || {
+        let wasm = std::fs::read(&path).map_err(|error| error.to_string())?;
+        let manifest = component::embedded_manifest(&wasm).map_err(|error| error.to_string())?;
+        Ok((manifest.ok_or("it has no manifest inside")?, wasm))
+    };
+    read().map_err(|problem: String| {
+        format!("`{name}` is not built: {problem}; run `cargo xtask components`")
+    })
+}
+
+fn all_of_directory(directory: &str, bundle: &BTreeSet<String>) -> Release {
     let mut release = Release { components: Vec::new(), problems: Vec::new() };
     for name in bundle {
-        let path = std::path::Path::new(directory).join(format!("{name}.wasm"));
-        let read = std::fs::read(&path).map_err(|error| error.to_string());
-        let found = read.and_then(|wasm| {
-            let manifest =
-                component::embedded_manifest(&wasm).map_err(|error| error.to_string())?;
-            Ok((manifest.ok_or("it has no manifest inside")?, wasm))
-        });
-        match found {
+        match of_directory(directory, name) {
             Ok((manifest, wasm)) => {
                 let digest = component::digest(&wasm);
-                release.components.push(FirstParty {
-                    manifest,
-                    digest,
-                    wasm: Box::new(move || Ok(wasm.clone())),
-                });
+                let wasm = Box::new(move || Ok(wasm.clone()));
+                release.components.push(FirstParty { manifest, digest, wasm });
             }
-            Err(problem) => release
-                .problems
-                .push(format!("`{name}` is not built: {problem}; run `cargo xtask components`")),
+            Err(problem) => release.problems.push(problem),
         }
     }
     release
@@ -174,6 +181,7 @@ mod tests {
         encoder.write_all(wasm).unwrap();
         let compressed = encoder.finish().unwrap().leak();
         Box::leak(Box::new(Embedded {
+            name: "x",
             manifest: "name = \"x\"\nversion = \"1.0.0\"\n",
             digest: digest.leak(),
             length,

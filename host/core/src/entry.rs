@@ -8,7 +8,7 @@ use crate::money::Money;
 use crate::policy::Decision;
 use crate::protocol::SessionSettings;
 use crate::reliability::ModelNews;
-use crate::skill::LoadedSkill;
+use crate::skill::{LoadedSkill, SkillBy};
 use crate::tool::{Impact, Preview, ToolCall, ToolOutput};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -227,20 +227,26 @@ pub enum Entry {
     },
     /// The session took a skill up: from here on the model reads its instructions.
     SkillLoaded {
-        /// The turn; none if the configuration wants it loaded.
+        /// The turn; none if no model wants it loaded.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         turn: Option<TurnId>,
         /// The call that wanted it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         call_id: Option<CallId>,
+        /// Who wants it.
+        #[serde(default)]
+        by: SkillBy,
         /// The skill.
         skill: LoadedSkill,
     },
     /// The session laid a skill down.
     SkillUnloaded {
-        /// The turn.
+        /// The turn; none if no model wants it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         turn: Option<TurnId>,
+        /// Who wants it.
+        #[serde(default)]
+        by: SkillBy,
         /// Its name.
         name: String,
     },

@@ -4,7 +4,7 @@
 
 mod loaded;
 
-pub use loaded::{LoadedSkill, loaded, unloaded};
+pub use loaded::{LoadedSkill, SkillBy, loaded, unloaded};
 
 use crate::harmless;
 use serde::Deserialize;

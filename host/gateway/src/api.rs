@@ -300,6 +300,7 @@ fn scope_of(request: &Request) -> Scope {
         | Request::Components
         | Request::Cost { .. }
         | Request::Notes { .. }
+        | Request::Skills { .. }
         | Request::Policy { .. } => Scope::Read,
         Request::Create { .. }
         | Request::Rename { .. }
@@ -307,6 +308,8 @@ fn scope_of(request: &Request) -> Scope {
         | Request::Fork { .. }
         | Request::Rewind { .. }
         | Request::Compact { .. }
+        | Request::LoadSkill { .. }
+        | Request::UnloadSkill { .. }
         | Request::Delete { .. }
         | Request::Settings { .. }
         | Request::Say { .. }

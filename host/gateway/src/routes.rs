@@ -56,6 +56,7 @@ const fn field(name: &'static str, place: Place, kind: Kind, required: bool) -> 
 }
 
 const SESSION: Field = field("session", Place::Path, Kind::Text, true);
+const SKILL: Field = field("skill", Place::Path, Kind::Text, true);
 const TITLE: Field = field("title", Place::Body, Kind::Text, false);
 const TEXT: Field = field("text", Place::Body, Kind::Words, true);
 const LIMIT: Field = field("limit", Place::Query, Kind::Count, false);
@@ -214,6 +215,22 @@ pub(crate) const ROUTES: &[Route] = &[
         fields: &[SESSION],
     },
     Route {
+        method: "PUT",
+        path: "/api/v1/sessions/{session}/skills/{skill}",
+        request: "load_skill",
+        reply: "skill_loaded",
+        summary: "Has a session take a skill up",
+        fields: &[SESSION, SKILL],
+    },
+    Route {
+        method: "DELETE",
+        path: "/api/v1/sessions/{session}/skills/{skill}",
+        request: "unload_skill",
+        reply: "done",
+        summary: "Has a session lay a skill down",
+        fields: &[SESSION, SKILL],
+    },
+    Route {
         method: "GET",
         path: "/api/v1/sessions/{session}/export",
         request: "export",
@@ -296,6 +313,14 @@ pub(crate) const ROUTES: &[Route] = &[
         reply: "done",
         summary: "Forgets a note",
         fields: &[field("note", Place::Path, Kind::Text, true)],
+    },
+    Route {
+        method: "GET",
+        path: "/api/v1/skills",
+        request: "skills",
+        reply: "skills",
+        summary: "Skills that can be loaded, and those that a session has loaded",
+        fields: &[field("session", Place::Query, Kind::Text, false)],
     },
     Route {
         method: "DELETE",

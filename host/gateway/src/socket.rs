@@ -50,7 +50,7 @@ const AT_ONCE: usize = 16;
 const FOLLOWED: usize = 64;
 
 /// Requests that are understood.
-const FEATURES: [&str; 34] = [
+const FEATURES: [&str; 37] = [
     "aside",
     "answer",
     "archive",
@@ -66,6 +66,7 @@ const FEATURES: [&str; 34] = [
     "export",
     "forget_note",
     "fork",
+    "load_skill",
     "models",
     "notes",
     "open",
@@ -79,9 +80,11 @@ const FEATURES: [&str; 34] = [
     "seen",
     "sessions",
     "settings",
+    "skills",
     "status",
     "steer",
     "tools",
+    "unload_skill",
     "upload_begin",
     "upload_part",
     "hello",
@@ -484,6 +487,8 @@ impl Client {
             }
             request @ (Request::Answer { .. }
             | Request::Compact { .. }
+            | Request::LoadSkill { .. }
+            | Request::Skills { .. }
             | Request::Export { .. }
             | Request::Search { .. }
             | Request::Models

@@ -294,7 +294,7 @@ impl Conversation {
             Entry::SkillLoaded { turn, skill, .. } => {
                 self.notice_of(turn, &format!("the skill {} is loaded", skill.name));
             }
-            Entry::SkillUnloaded { turn, name } => {
+            Entry::SkillUnloaded { turn, name, .. } => {
                 self.notice_of(turn, &format!("the skill {name} is unloaded"));
             }
             Entry::Notice { turn, text } => self.notice(turn, &text),

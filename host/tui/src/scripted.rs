@@ -9,8 +9,9 @@ use hydroid_core::policy::{Decision, Mode};
 use hydroid_core::protocol::{
     Activity, ApprovalAnswer, ClientMessage, CostRow, ErrorCode, Found, Limits, ModelOffer,
     NumberedEntry, PROTOCOL_VERSION, PolicyLine, Reply, Request, RequestError, ServerMessage,
-    SessionInfo, SessionMessage, SessionSettings, Status, ToolOffer, Welcome,
+    SessionInfo, SessionMessage, SessionSettings, SkillOffer, Status, ToolOffer, Welcome,
 };
+use hydroid_core::skill::{self, LoadedSkill, SkillBy};
 use hydroid_core::tool::{Impact, Preview, ToolCall, ToolOutput};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -70,6 +71,19 @@ impl ScriptedHost {
         info.last_seq = entries.len() as u64;
         self.sessions.insert(session.clone(), Kept { info, entries });
         session
+    }
+
+    fn skills(&self, session: Option<SessionId>) -> Vec<SkillOffer> {
+        let kept = session.and_then(|session| self.sessions.get(&session));
+        let loaded = kept.map(|kept| skill::loaded(&kept.entries)).unwrap_or_default();
+        let offer = |name: &str, description: &str| SkillOffer {
+            name: name.into(),
+            description: description.into(),
+            loaded: loaded.iter().any(|skill| skill.name == name),
+            always: false,
+            by_person_only: false,
+        };
+        vec![offer("tidy-notes", "Tidies notes."), offer("trip", "Plans trips.")]
     }
 
     /// Something happens in a session.
@@ -231,6 +245,20 @@ impl ScriptedHost {
                 self.append(&session, Entry::Compacted { covers: 1, summary, by: None });
                 Ok(Reply::Compacted { session, turns: 1 })
             }
+            Request::LoadSkill { session, skill } => {
+                self.info(&session)?;
+                let by = SkillBy::Person;
+                let skill = LoadedSkill { name: skill, digest: String::new(), text: "x".into() };
+                let entry = Entry::SkillLoaded { turn: None, call_id: None, by, skill };
+                self.append(&session, entry);
+                Ok(Reply::SkillLoaded { session, notices: vec!["a hook looked at it".into()] })
+            }
+            Request::UnloadSkill { session, skill } => {
+                self.info(&session)?;
+                let by = SkillBy::Person;
+                self.append(&session, Entry::SkillUnloaded { turn: None, by, name: skill });
+                Ok(Reply::Done)
+            }
             Request::Delete { session } => {
                 self.sessions.remove(&session);
                 self.out.push(ServerMessage::SessionDeleted { session });
@@ -281,6 +309,7 @@ impl ScriptedHost {
                 Ok(Reply::Upload { upload, received, complete: received == *bytes })
             }
             Request::Models => Ok(Reply::Models { models: models() }),
+            Request::Skills { session } => Ok(Reply::Skills { skills: self.skills(session) }),
             Request::Tools => Ok(Reply::Tools { tools: tools() }),
             Request::Components => Ok(Reply::Components { components: Vec::new() }),
             Request::Cost { .. } => Ok(Reply::Cost {

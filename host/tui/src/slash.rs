@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Rewind,
     Search,
     Sessions,
+    Skill,
+    Skills,
     Status,
     Steer,
     Switch,
@@ -57,7 +59,7 @@ const fn slash(
 }
 
 /// The table, by name.
-pub(crate) const COMMANDS: [Slash; 29] = [
+pub(crate) const COMMANDS: [Slash; 31] = [
     slash(
         "approve",
         "[once|session|always [PATTERN]|deny [REASON]]",
@@ -117,6 +119,8 @@ pub(crate) const COMMANDS: [Slash; 29] = [
     ),
     slash("search", "[WORDS]", Command::Search, "search all sessions"),
     slash("sessions", "[archived]", Command::Sessions, "choose a session"),
+    slash("skill", "NAME|off NAME", Command::Skill, "load a skill in this session, or unload it"),
+    slash("skills", "", Command::Skills, "choose a skill to load or to unload"),
     slash("status", "", Command::Status, "how the host is"),
     slash("steer", "TEXT", Command::Steer, "say something into the running turn"),
     slash(

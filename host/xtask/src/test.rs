@@ -71,6 +71,7 @@ pub(crate) fn run(filters: &[String]) -> Result<()> {
         )),
     }
     host.env(clients::PACKAGES, &clients.packages);
+    at_once(&mut host);
     if !clients.has_node {
         left_out
             .push((NEEDS_NODE, "because `npm` and Node.js 20 or newer are not there".to_owned()));
@@ -104,6 +105,17 @@ pub(crate) fn run(filters: &[String]) -> Result<()> {
         println!("\nskipped: tests named `{name}`, {why}");
     }
     conclude(reports)
+}
+
+/// Runs two tests for each processor: half of the time of most is spent waiting for a process or a
+/// socket. Whoever says how many keeps that.
+fn at_once(host: &mut Command) {
+    let count = 2 * std::thread::available_parallelism().map_or(1, usize::from);
+    for variable in ["RUST_TEST_THREADS", "NEXTEST_TEST_THREADS"] {
+        if std::env::var_os(variable).is_none() {
+            host.env(variable, count.to_string());
+        }
+    }
 }
 
 /// True if a registry of components can be started.

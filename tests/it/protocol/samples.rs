@@ -8,7 +8,7 @@ use hydroid_core::money::Money;
 use hydroid_core::policy::{Decision, Mode};
 use hydroid_core::protocol::*;
 use hydroid_core::reliability::{ModelNews, ModelRef};
-use hydroid_core::skill::LoadedSkill;
+use hydroid_core::skill::{LoadedSkill, SkillBy};
 use hydroid_core::tool::{Impact, Preview, ToolCall, ToolOutput};
 use serde_json::{Value, json};
 
@@ -96,6 +96,8 @@ fn requests() -> Vec<Request> {
         Request::Fork { session: session.clone(), before: Some(turn()), title, key: Some(key()) },
         Request::Rewind { session: session.clone(), before: Some(turn()) },
         Request::Compact { session: session.clone() },
+        Request::LoadSkill { session: session.clone(), skill: "tidy-notes".into() },
+        Request::UnloadSkill { session: session.clone(), skill: "tidy-notes".into() },
         Request::Delete { session: session.clone() },
         Request::Export { session: session.clone(), format: ExportFormat::Markdown },
         Request::Search { text: "rhine".into(), session: None, limit: Some(5) },
@@ -135,6 +137,7 @@ fn requests() -> Vec<Request> {
         Request::Cost { session: Some(session.clone()) },
         Request::Notes { text: String::new() },
         Request::ForgetNote { note: "n1".into() },
+        Request::Skills { session: Some(session.clone()) },
         Request::Policy { session },
         Request::Revoke { approval: "a1b2c3d4".into() },
     ]
@@ -253,6 +256,7 @@ fn replies() -> Vec<Reply> {
         Reply::Accepted { session: session(), queued: 0, repeated: false },
         Reply::Accepted { session: session(), queued: 0, repeated: true },
         Reply::Compacted { session: session(), turns: 12 },
+        Reply::SkillLoaded { session: session(), notices: vec!["a hook changed it".into()] },
         Reply::AsideEnded { text: "About 766 miles.".into(), usage: usage() },
         Reply::Upload { upload: "u1".into(), received: 3, complete: true },
         Reply::Models {
@@ -286,6 +290,15 @@ fn replies() -> Vec<Reply> {
             total: cost(""),
             days: vec![cost("2026-11-22")],
             models: vec![cost("gpt-5")],
+        },
+        Reply::Skills {
+            skills: vec![SkillOffer {
+                name: "tidy-notes".into(),
+                description: "Tidies notes.".into(),
+                loaded: true,
+                always: false,
+                by_person_only: false,
+            }],
         },
         Reply::Notes {
             notes: vec![KeptNote {
@@ -449,13 +462,14 @@ fn entries() -> Vec<Entry> {
         Entry::SkillLoaded {
             turn: Some(turn()),
             call_id: Some(CallId::new("call_1")),
+            by: SkillBy::Model,
             skill: LoadedSkill {
                 name: "tidy-notes".into(),
                 digest: "sha256:ab".into(),
                 text: "Read the notes first.".into(),
             },
         },
-        Entry::SkillUnloaded { turn: Some(turn()), name: "tidy-notes".into() },
+        Entry::SkillUnloaded { turn: Some(turn()), by: SkillBy::Model, name: "tidy-notes".into() },
         Entry::Notice { turn: turn(), text: "the answer was cut off".into() },
         Entry::ModelNews {
             turn: turn(),

@@ -171,6 +171,30 @@ class RequestCompact(TypedDict):
     id: NotRequired[int]
 
 
+class RequestLoadSkill(TypedDict):
+    """Has a session take a skill up: from its next turn on the model reads what it says. One that is loaded is read anew. Refused while a turn runs, and by hooks. Answered by `skill_loaded`."""
+
+    type: Literal['load_skill']
+    # The session.
+    session: str
+    # The skill's name.
+    skill: str
+    # The client's own number for it, repeated in the reply.
+    id: NotRequired[int]
+
+
+class RequestUnloadSkill(TypedDict):
+    """Has a session lay a skill down. Refused while a turn runs. Answered by `done`."""
+
+    type: Literal['unload_skill']
+    # The session.
+    session: str
+    # The skill's name.
+    skill: str
+    # The client's own number for it, repeated in the reply.
+    id: NotRequired[int]
+
+
 class RequestDelete(TypedDict):
     """Removes a session for good. Refused while a turn runs. Answered by `done`."""
 
@@ -383,6 +407,16 @@ class RequestPolicy(TypedDict):
     type: Literal['policy']
     # The session.
     session: str
+    # The client's own number for it, repeated in the reply.
+    id: NotRequired[int]
+
+
+class RequestSkills(TypedDict):
+    """Skills that can be loaded. Answered by `skills`."""
+
+    type: Literal['skills']
+    # The session whose loaded skills are marked.
+    session: NotRequired[str]
     # The client's own number for it, repeated in the reply.
     id: NotRequired[int]
 
@@ -715,6 +749,19 @@ class ReplyCompacted(TypedDict):
     type: NotRequired[Literal['reply']]
 
 
+class ReplySkillLoaded(TypedDict):
+    """To `load_skill`."""
+
+    reply: Literal['skill_loaded']
+    # The session.
+    session: str
+    # What hooks have to say of it.
+    notices: NotRequired[list[str]]
+    # The request.
+    id: NotRequired[int]
+    type: NotRequired[Literal['reply']]
+
+
 class ReplyAsideEnded(TypedDict):
     """To `aside`."""
 
@@ -797,6 +844,17 @@ class ReplyNotes(TypedDict):
     reply: Literal['notes']
     # The notes.
     notes: list[KeptNote]
+    # The request.
+    id: NotRequired[int]
+    type: NotRequired[Literal['reply']]
+
+
+class ReplySkills(TypedDict):
+    """To `skills`."""
+
+    reply: Literal['skills']
+    # Skills, by name.
+    skills: list[SkillOffer]
     # The request.
     id: NotRequired[int]
     type: NotRequired[Literal['reply']]
@@ -1103,10 +1161,12 @@ class EntrySkillLoaded(TypedDict):
     """The session took a skill up: from here on the model reads its instructions."""
 
     kind: Literal['skill_loaded']
-    # The turn; none if the configuration wants it loaded.
+    # The turn; none if no model wants it loaded.
     turn: NotRequired[str]
     # The call that wanted it.
     call_id: NotRequired[str]
+    # Who wants it.
+    by: SkillBy
     # The skill.
     skill: LoadedSkill
 
@@ -1115,8 +1175,10 @@ class EntrySkillUnloaded(TypedDict):
     """The session laid a skill down."""
 
     kind: Literal['skill_unloaded']
-    # The turn.
+    # The turn; none if no model wants it.
     turn: NotRequired[str]
+    # Who wants it.
+    by: SkillBy
     # Its name.
     name: str
 
@@ -1693,6 +1755,21 @@ class KeptNote(TypedDict):
     at_ms: int
 
 
+class SkillOffer(TypedDict):
+    """A skill."""
+
+    # Name.
+    name: str
+    # What it is for.
+    description: str
+    # The session that was asked about has taken it up.
+    loaded: bool
+    # Sessions load it at their first turn, by `skills.always`.
+    always: bool
+    # No model loads it.
+    by_person_only: bool
+
+
 # A rule in force.
 PolicyLine = TypedDict(
     "PolicyLine",
@@ -1898,6 +1975,8 @@ Request = Union[
     "RequestFork",
     "RequestRewind",
     "RequestCompact",
+    "RequestLoadSkill",
+    "RequestUnloadSkill",
     "RequestDelete",
     "RequestExport",
     "RequestSearch",
@@ -1917,6 +1996,7 @@ Request = Union[
     "RequestNotes",
     "RequestForgetNote",
     "RequestPolicy",
+    "RequestSkills",
     "RequestRevoke",
 ]
 
@@ -1969,6 +2049,7 @@ Reply = Union[
     "ReplyFound",
     "ReplyAccepted",
     "ReplyCompacted",
+    "ReplySkillLoaded",
     "ReplyAsideEnded",
     "ReplyUpload",
     "ReplyModels",
@@ -1976,6 +2057,7 @@ Reply = Union[
     "ReplyComponents",
     "ReplyCost",
     "ReplyNotes",
+    "ReplySkills",
     "ReplyPolicy",
 ]
 
@@ -2104,6 +2186,12 @@ ModelNews = Union[
     "ModelNewsKept",
     "ModelNewsLeftAlone",
 ]
+
+# Who wants a session to take a skill up or to lay it down.
+# `model`: The model, with a call.
+# `configuration`: `skills.always`.
+# `person`: A person.
+SkillBy = Literal["model", "configuration", "person"]
 
 # How a turn ended.
 Outcome = Union[

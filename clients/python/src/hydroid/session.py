@@ -353,6 +353,19 @@ class Session:
         """Sums the older part up; the number of turns that the summary stands for."""
         return cast(protocol.ReplyCompacted, await self._request("compact"))["turns"]
 
+    async def skills(self) -> list[protocol.SkillOffer]:
+        """Skills there are, those it has loaded marked."""
+        return cast(protocol.ReplySkills, await self._request("skills"))["skills"]
+
+    async def load_skill(self, name: str) -> list[str]:
+        """From the next turn on the model reads it; returns what hooks have to say."""
+        reply = cast(protocol.ReplySkillLoaded, await self._request("load_skill", skill=name))
+        return reply.get("notices", [])
+
+    async def unload_skill(self, name: str) -> None:
+        """Lays it down."""
+        await self._request("unload_skill", skill=name)
+
     async def delete(self) -> None:
         """Removes it for good."""
         await self._request("delete")

@@ -1,14 +1,15 @@
-//! Skills of the session an actor owns: what a call wants of them, what the configuration wants
-//! loaded, and what is forgotten when a conversation is taken back.
+//! Skills of the session an actor owns: what a call, a person and the configuration want of them, and
+//! what is forgotten when a conversation is taken back.
 
-use super::{Actor, parent_of};
+use super::{Actor, Stored, parent_of};
+use crate::session::ChangeError;
 use crate::skills::{self, SkillChange, SkillWish};
 use crate::{audit, hooks, settings};
 use hydroid_core::entry::Entry;
 use hydroid_core::hook::{HookPoint, HookWord};
 use hydroid_core::id::TurnId;
 use hydroid_core::ports::{SkillError, StoreError};
-use hydroid_core::skill::{self, LoadedSkill};
+use hydroid_core::skill::{self, LoadedSkill, SkillBy};
 use hydroid_core::telemetry::Trace;
 use serde_json::json;
 
@@ -33,10 +34,15 @@ impl Actor {
                     drop(reply.send(Err(problem)));
                     return;
                 }
-                Some(Entry::SkillLoaded { turn: Some(turn), call_id: Some(call), skill })
+                Some(Entry::SkillLoaded {
+                    turn: Some(turn),
+                    call_id: Some(call),
+                    by: SkillBy::Model,
+                    skill,
+                })
             }
             Some(SkillChange::Unload(name)) => {
-                Some(Entry::SkillUnloaded { turn: Some(turn), name })
+                Some(Entry::SkillUnloaded { turn: Some(turn), by: SkillBy::Model, name })
             }
         };
         if let Err(error) = self.record(entry.into_iter().collect()).await {
@@ -68,10 +74,11 @@ impl Actor {
             if laid_down || loaded.iter().any(|skill| skill.name == name) {
                 continue;
             }
-            match self.ready_skill(&name, &loaded, trace).await {
+            let by = SkillBy::Configuration;
+            match self.ready_skill(&name, &loaded, by, trace).await {
                 Ok((skill, notices)) => {
                     told.extend(notices.iter().map(ToString::to_string));
-                    let entry = Entry::SkillLoaded { turn: None, call_id: None, skill };
+                    let entry = Entry::SkillLoaded { turn: None, call_id: None, by, skill };
                     self.record(vec![entry]).await?;
                 }
                 Err(problem) => told.push(self.agent.scrubber.current().scrub(&format!(
@@ -82,11 +89,42 @@ impl Actor {
         Ok(told)
     }
 
-    /// A skill that the configuration wants loaded beside these.
+    /// Takes a skill up because a person wants it, between turns. Returns what hooks have to say.
+    pub(super) async fn load_skill(&mut self, name: &str) -> Result<Vec<String>, ChangeError> {
+        self.quiet().await?;
+        let (loaded, by) = (self.loaded_skills(), SkillBy::Person);
+        let ready = self.ready_skill(name, &loaded, by, &Trace::default()).await;
+        let (skill, notices) = ready.map_err(|problem| self.refused(problem))?;
+        if self.stored == Stored::No {
+            self.create(skill.name.clone()).await.map_err(ChangeError::Journal)?;
+        }
+        self.change(Entry::SkillLoaded { turn: None, call_id: None, by, skill }).await?;
+        let scrubber = self.agent.scrubber.current();
+        Ok(notices.iter().map(|word| scrubber.scrub(&word.to_string())).collect())
+    }
+
+    /// Lays a skill down because a person wants it, between turns.
+    pub(super) async fn unload_skill(&mut self, name: String) -> Result<(), ChangeError> {
+        self.quiet().await?;
+        let loaded = self.loaded_skills();
+        skills::is_loaded(&loaded, &name).map_err(|problem| self.refused(problem))?;
+        let by = SkillBy::Person;
+        self.change(Entry::SkillUnloaded { turn: None, by, name: name.clone() }).await?;
+        self.tell(HookPoint::SkillUnload, None, json!({ "skill": name, "by": by.id() }));
+        Ok(())
+    }
+
+    fn refused(&self, problem: SkillError) -> ChangeError {
+        let scrubber = self.agent.scrubber.current();
+        ChangeError::Skill(problem.said(|text| scrubber.scrub(text)))
+    }
+
+    /// A skill that no model wants loaded beside these.
     async fn ready_skill(
         &self,
         name: &str,
         loaded: &[LoadedSkill],
+        by: SkillBy,
         trace: &Trace,
     ) -> Result<(LoadedSkill, Vec<HookWord>), SkillError> {
         if let Some(problem) = skills::full(&self.agent, loaded, name) {
@@ -95,7 +133,7 @@ impl Actor {
         let found = skills::found(&self.agent, name).await?;
         let context = hooks::context(&self.user, &self.session, TurnId::new(""), trace.clone());
         let of = settings::model_of(&self.agent.config, &self.own);
-        skills::ready(&self.agent, of, loaded, context, &found, "configuration").await
+        skills::ready(&self.agent, of, loaded, context, &found, by).await
     }
 
     /// Tells of skills that were taken up before and are forgotten now.

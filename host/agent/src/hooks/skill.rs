@@ -4,7 +4,7 @@ use super::scrubbed;
 use crate::sessions::AgentParts;
 use hydroid_core::hook::{HookPoint, HookVerdict, HookWord};
 use hydroid_core::ports::{CallContext, FoundSkill};
-use hydroid_core::skill::cleaned;
+use hydroid_core::skill::{SkillBy, cleaned};
 use serde_json::{Value, json};
 
 /// Asks whether a session may take a skill up; `by` is who wants it. Returns its instructions, which
@@ -13,7 +13,7 @@ pub(crate) async fn skill_load(
     agent: &AgentParts,
     context: CallContext,
     found: &FoundSkill,
-    by: &str,
+    by: SkillBy,
 ) -> Result<(String, Vec<HookWord>), String> {
     let scrubber = agent.scrubber.current();
     let text = scrubber.scrub(&found.skill.text);
@@ -26,7 +26,7 @@ pub(crate) async fn skill_load(
         "version": found.skill.version,
         "tools": found.skill.tools,
         "digest": found.digest,
-        "by": by,
+        "by": by.id(),
         "text": text,
     });
     let subject = scrubbed(&scrubber, subject);

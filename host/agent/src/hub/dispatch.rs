@@ -2,7 +2,7 @@
 
 use super::refusal::{internal, not_recalled, stored, unanswered, unchanged};
 use super::{Hub, Inner, mode_of};
-use crate::{AnswerError, ChangeError, history, session_policy};
+use crate::{AnswerError, ChangeError, Session, history, session_policy};
 use hydroid_core::id::{CallId, ClientKey, SessionId, TurnId};
 use hydroid_core::message::{Content, Label, Part};
 use hydroid_core::policy::{PolicyRule, RuleOrigin, Who};
@@ -44,6 +44,8 @@ impl Hub {
             }
             Request::Rewind { session, before } => hub.rewind(session, before).await,
             Request::Compact { session } => hub.compact(session).await,
+            Request::LoadSkill { session, skill } => hub.load_skill(session, skill).await,
+            Request::UnloadSkill { session, skill } => hub.unload_skill(session, skill).await,
             Request::Delete { session } => hub.remove(session).await,
             Request::Export { session, format } => hub.export(session, format).await,
             Request::Search { text, session, limit } => hub.search(text, session, limit).await,
@@ -75,6 +77,7 @@ impl Hub {
                 hub.parts.recall.delete(&hub.parts.user, &note).await.map_err(not_recalled)?;
                 Ok(Reply::Done)
             }
+            Request::Skills { session } => hub.skills(session).await,
             Request::Policy { session } => hub.policy(session).await,
             Request::Revoke { approval } => hub.revoke(approval).await,
             Request::Hello { .. }
@@ -204,13 +207,44 @@ impl Inner {
         to: Option<TurnId>,
     ) -> Answered {
         let session = self.named(&session).await?;
-        let room = self.room(&session);
-        let open = room.wake().await?;
-        if room.activity().1 > 0 {
-            return Err(unchanged(&ChangeError::TurnRuns));
-        }
+        let open = self.quiet(&session).await?;
         open.rewind(to).await.map_err(|error| unchanged(&error))?;
         self.announce(&session).await;
+        Ok(Reply::Done)
+    }
+
+    /// A session for whose turns nothing waits, in memory.
+    async fn quiet(
+        self: &std::sync::Arc<Self>,
+        session: &SessionId,
+    ) -> Result<Session, RequestError> {
+        let room = self.room(session);
+        let open = room.wake().await?;
+        match room.activity().1 {
+            0 => Ok(open),
+            _ => Err(unchanged(&ChangeError::TurnRuns)),
+        }
+    }
+
+    async fn load_skill(
+        self: &std::sync::Arc<Self>,
+        session: SessionId,
+        skill: String,
+    ) -> Answered {
+        let session = self.named(&session).await?;
+        let open = self.quiet(&session).await?;
+        let notices = open.load_skill(skill).await.map_err(|error| unchanged(&error))?;
+        Ok(Reply::SkillLoaded { session, notices })
+    }
+
+    async fn unload_skill(
+        self: &std::sync::Arc<Self>,
+        session: SessionId,
+        skill: String,
+    ) -> Answered {
+        let session = self.named(&session).await?;
+        let open = self.quiet(&session).await?;
+        open.unload_skill(skill).await.map_err(|error| unchanged(&error))?;
         Ok(Reply::Done)
     }
 
@@ -523,6 +557,15 @@ impl Inner {
             })
         });
         Ok(Reply::Notes { notes: notes.collect() })
+    }
+
+    async fn skills(&self, session: Option<SessionId>) -> Answered {
+        let session = match session {
+            Some(session) => Some(self.named(&session).await?),
+            None => None,
+        };
+        let skills = self.parts.agent.skills(&self.parts.user, session.as_ref()).await;
+        Ok(Reply::Skills { skills: skills.map_err(stored)? })
     }
 
     async fn policy(&self, session: SessionId) -> Answered {

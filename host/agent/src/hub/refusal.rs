@@ -2,7 +2,7 @@
 //! and the client is told no more than that.
 
 use crate::{AnswerError, ChangeError, CompactError, OpenError, SayError};
-use hydroid_core::ports::{RecallError, StoreError};
+use hydroid_core::ports::{RecallError, SkillError, StoreError};
 use hydroid_core::protocol::{ErrorCode, RequestError};
 
 /// A failure inside the host.
@@ -59,6 +59,14 @@ pub(super) fn unchanged(error: &ChangeError) -> RequestError {
     match error {
         ChangeError::TurnRuns => RequestError::new(ErrorCode::TurnRuns, error.to_string()),
         ChangeError::NoTurn(_) => RequestError::new(ErrorCode::NotFound, error.to_string()),
+        ChangeError::Skill(problem) => {
+            let code = match problem {
+                SkillError::NotFound(_) => ErrorCode::NotFound,
+                SkillError::Denied(_) | SkillError::Unfit(_) => ErrorCode::Invalid,
+                SkillError::Unavailable(_) => ErrorCode::Busy,
+            };
+            RequestError::new(code, error.to_string())
+        }
         ChangeError::Closed => RequestError::new(ErrorCode::ShuttingDown, error.to_string()),
         ChangeError::Journal(_) => internal(error),
     }

@@ -294,6 +294,42 @@ async fn what_is_said_into_a_turn_is_read_before_the_next_step() {
 }
 
 #[tokio::test]
+async fn a_person_sees_loads_and_unloads_skills() {
+    let host = Host::new(vec![says("a")]);
+    host.skills.keep("trip", "", "Pack socks.");
+    let hub = hub(&host, LIMITS);
+    let session = create(&hub).await;
+    let loaded = async |session: Option<SessionId>| match hub
+        .request(Request::Skills { session })
+        .await
+        .unwrap()
+    {
+        Reply::Skills { skills } => {
+            skills.iter().map(|it| (it.name.clone(), it.loaded)).collect::<Vec<_>>()
+        }
+        reply => panic!("{reply:?}"),
+    };
+    let trip = |is_loaded| vec![("trip".to_owned(), is_loaded)];
+    assert_eq!(loaded(None).await, trip(false));
+    let (_, mut following) = follow(&hub, &session, 0).await;
+    let load = |skill: &str| Request::LoadSkill { session: session.clone(), skill: skill.into() };
+    let reply = Reply::SkillLoaded { session: session.clone(), notices: Vec::new() };
+    assert_eq!(hub.request(load("trip")).await.unwrap(), reply);
+    assert!(matches!(entry(&mut following).await.unwrap().1, Entry::SkillLoaded { .. }));
+    assert_eq!(loaded(Some(session.clone())).await, trip(true));
+    host.skills.remove("trip");
+    assert_eq!(loaded(Some(session.clone())).await, trip(true));
+    assert_eq!(hub.request(load("other")).await.unwrap_err().code, ErrorCode::NotFound);
+    let unload = || Request::UnloadSkill { session: session.clone(), skill: "trip".into() };
+    assert_eq!(hub.request(unload()).await.unwrap(), Reply::Done);
+    assert!(matches!(entry(&mut following).await.unwrap().1, Entry::SkillUnloaded { .. }));
+    assert_eq!(hub.request(unload()).await.unwrap_err().code, ErrorCode::NotFound);
+    let nobodys = Request::Skills { session: Some(SessionId::new("other")) };
+    assert_eq!(hub.request(nobodys).await.unwrap_err().code, ErrorCode::NotFound);
+    host.no_faults();
+}
+
+#[tokio::test]
 async fn a_conversation_is_taken_back_and_settings_are_its_own() {
     let host = Host::new(vec![says("a"), says("b"), says("c")]);
     let hub = hub(&host, LIMITS);

@@ -56,7 +56,7 @@ async fn a_model_takes_a_skill_up_and_lays_it_down() {
     let changed = audited.iter().filter(|event| event.action == AuditAction::SkillChanged);
     let changed: Vec<(&str, &str)> =
         changed.map(|event| (event.resource.as_str(), event.rule.as_str())).collect();
-    assert_eq!(changed, [("trip", "loaded"), ("trip", "unloaded")]);
+    assert_eq!(changed, [("trip", "loaded by the model"), ("trip", "unloaded by the model")]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -263,4 +263,70 @@ async fn skills_fill_no_more_than_a_quarter_of_what_the_model_can_read() {
     completes(&host).await;
     let told = line(&host, "error a: ");
     assert!(told.contains("more than a quarter of what the model `small` can read"), "{told}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_person_takes_a_skill_up_and_lays_it_down_between_turns() {
+    let host = host("", vec![says("one"), says("two"), says("three"), says("four")]);
+    host.skills.keep("mine", "disable-model-invocation: true\n", "Walk slowly.");
+    host.hooks.at(HookPoint::SkillUnload, HookVerdict::Proceed);
+    let session = host.new_session().await;
+    // Before anything was said, and one that no model may load.
+    assert_eq!(session.load_skill("mine".into()).await.unwrap(), Vec::<String>::new());
+    assert_eq!(turn(&session, "go").await, Outcome::Completed);
+    session.load_skill("trip".into()).await.unwrap();
+    assert_eq!(turn(&session, "on").await, Outcome::Completed);
+    session.unload_skill("mine".into()).await.unwrap();
+    assert_eq!(turn(&session, "further").await, Outcome::Completed);
+    let has = |system: &String| (system.contains("Walk slowly"), system.contains("Pack socks"));
+    let seen: Vec<_> = systems(&host).iter().map(has).collect();
+    assert_eq!(seen, [(true, false), (true, true), (false, true)]);
+    let offers = host.agent.skills(&UserId::new("me"), Some(session.id())).await.unwrap();
+    let offers: Vec<_> =
+        offers.iter().map(|it| (&*it.name, it.loaded, it.by_person_only)).collect();
+    assert_eq!(offers, [("mine", false, true), ("trip", true, false)]);
+    // Taking the conversation back takes back what was done since.
+    session.rewind(None).await.unwrap();
+    assert_eq!(turn(&session, "again").await, Outcome::Completed);
+    assert_eq!(has(&systems(&host)[3]), (true, false));
+    let events = host.records.events.lock().unwrap();
+    let changed = events.iter().filter(|event| event.action == AuditAction::SkillChanged);
+    let changed: Vec<_> = changed.map(|event| event.rule.as_str()).collect();
+    let (loaded, unloaded) = ("loaded by the person", "unloaded by the person");
+    assert_eq!(changed, [loaded, loaded, unloaded, "unloaded by rewinding"]);
+    let asked = host.hooks.asked.lock().unwrap();
+    let told = asked.iter().filter(|(point, _)| *point == HookPoint::SkillUnload);
+    let by: Vec<_> = told.map(|(_, subject)| subject["by"].as_str().unwrap()).collect();
+    assert_eq!(by, ["person", "rewinding"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_person_cannot_load_or_unload_is_said_and_nothing_changes() {
+    let host = host("[skills]\nmax_loaded = 1\n", vec![vec![Play::Hang], says("done")]);
+    host.skills.keep("zoo", "", "Feed.");
+    host.hooks.at(HookPoint::SkillLoad, HookVerdict::Deny(word(&format!("no {SECRET}"))));
+    let session = host.new_session().await;
+    let refused =
+        |refused: Result<Vec<String>, crate::ChangeError>| refused.unwrap_err().to_string();
+    let denied = refused(session.load_skill("trip".into()).await);
+    assert!(denied.contains("the hook `hook-fake` says: no"), "{denied}");
+    assert!(!denied.contains(SECRET), "{denied}");
+    assert!(refused(session.load_skill("none".into()).await).contains("no `none`"));
+    let problem = session.unload_skill("trip".into()).await.unwrap_err().to_string();
+    assert!(problem.contains("`trip` is not loaded; loaded: none"), "{problem}");
+    assert!(host.transcript().is_empty(), "{:#?}", host.transcript());
+    session.load_skill("trip".into()).await.unwrap();
+    assert!(refused(session.load_skill("zoo".into()).await).contains("skills.max_loaded"));
+    let running = session.say(said("go")).await.unwrap();
+    host.model.hangs.notified().await;
+    for problem in [
+        session.unload_skill("trip".into()).await.unwrap_err().to_string(),
+        refused(session.load_skill("trip".into()).await),
+    ] {
+        assert!(problem.contains("a turn runs"), "{problem}");
+    }
+    session.cancel().await;
+    assert_eq!(running.ended().await.unwrap().outcome, Outcome::Cancelled);
+    assert_eq!(turn(&session, "on").await, Outcome::Completed);
+    assert!(systems(&host)[1].contains("Pack socks"));
 }

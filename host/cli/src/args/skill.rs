@@ -7,6 +7,9 @@ use std::path::PathBuf;
 pub(crate) enum Skill {
     /// List skills, and what is wrong with those that cannot be used.
     List {
+        /// Mark those that this session has loaded: its identifier or the beginning of it.
+        #[arg(long, value_name = "ID")]
+        session: Option<String>,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -15,6 +18,25 @@ pub(crate) enum Skill {
     Show {
         /// Its name.
         name: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have a session load a skill: from its next turn on the model reads its instructions.
+    Load {
+        /// Its name.
+        name: String,
+        /// The session: its identifier or the beginning of it.
+        #[arg(long, value_name = "ID")]
+        session: String,
+    },
+    /// Have a session unload a skill.
+    Unload {
+        /// Its name.
+        name: String,
+        /// The session: its identifier or the beginning of it.
+        #[arg(long, value_name = "ID")]
+        session: String,
     },
     /// Say whether a folder is a skill that can be used, and what is to be known of it.
     Check {

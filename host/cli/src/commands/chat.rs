@@ -13,10 +13,11 @@ use crate::wire::Ground;
 use anyhow::{Context, Result};
 use hydroid_agent::{Agent, SessionChoice};
 use hydroid_core::config::did_you_mean;
-use hydroid_core::harmless::{excerpt, harmless};
+use hydroid_core::harmless::{exact, excerpt, harmless};
 use hydroid_core::message::Message;
 use hydroid_core::policy;
 use hydroid_core::ports::Tools;
+use hydroid_core::protocol::SkillOffer;
 use hydroid_wasm::Catalog;
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
@@ -28,13 +29,16 @@ use std::sync::Arc;
 const HISTORY: usize = 1_000;
 
 /// What can be typed besides something to say.
-const COMMANDS: [(&str, &str); 7] = [
+const COMMANDS: [(&str, &str); 10] = [
     ("/compact", "sum up the older part of this session"),
     ("/cost", "tokens and money of this session, and of today"),
     ("/help", "this list"),
     ("/new", "begin a new session"),
     ("/quit", "end, like Ctrl-D"),
     ("/session", "the identifier of this session"),
+    ("/skill NAME", "load a skill: from the next turn on the model reads its instructions"),
+    ("/skill off NAME", "unload it"),
+    ("/skills", "the skills there are, and which are loaded"),
     ("/tools", "the tools on offer"),
 ];
 
@@ -49,6 +53,9 @@ enum Line {
     New,
     Quit,
     Session,
+    LoadSkill(String),
+    UnloadSkill(String),
+    Skills,
     Tools,
     Unknown,
 }
@@ -113,6 +120,19 @@ pub(crate) async fn run(
                 Ok(said) => terminal::say(&said),
                 Err(error) => terminal::say(&format!("error: {}", harmless(&format!("{error:#}")))),
             },
+            Line::LoadSkill(name) => match conversation.load_skill(name).await {
+                Ok(notices) => notices.iter().for_each(|notice| terminal::say(&harmless(notice))),
+                Err(error) => terminal::say(&format!("error: {}", harmless(&error.to_string()))),
+            },
+            Line::UnloadSkill(name) => {
+                if let Err(error) = conversation.unload_skill(name).await {
+                    terminal::say(&format!("error: {}", harmless(&error.to_string())));
+                }
+            }
+            Line::Skills => {
+                let skills = agent.skills(&ground.user(), Some(conversation.id())).await?;
+                terminal::print(&offered(skills))?;
+            }
             Line::Cost => {
                 let spent = cost::of_session(&database, &ground.user(), conversation.id()).await?;
                 terminal::print_line(&spent)?;
@@ -199,6 +219,13 @@ impl Keyboard {
 
 fn meaning(line: &str) -> Line {
     let line = line.trim();
+    if let Some(named) = line.strip_prefix("/skill ") {
+        return match named.split_whitespace().collect::<Vec<_>>()[..] {
+            [name] => Line::LoadSkill(name.to_owned()),
+            ["off", name] => Line::UnloadSkill(name.to_owned()),
+            _ => Line::Unknown,
+        };
+    }
     match line {
         "" => Line::Nothing,
         "/compact" => Line::Compact,
@@ -207,6 +234,7 @@ fn meaning(line: &str) -> Line {
         "/new" => Line::New,
         "/quit" => Line::Quit,
         "/session" => Line::Session,
+        "/skills" => Line::Skills,
         "/tools" => Line::Tools,
         // A path that begins a sentence is not a command.
         _ if line.starts_with('/')
@@ -231,6 +259,17 @@ fn unknown(line: &str) -> String {
     )
 }
 
+fn offered(skills: Vec<SkillOffer>) -> String {
+    if skills.is_empty() {
+        return "there are no skills; `hydroid skill` keeps some\n".to_owned();
+    }
+    let row = |skill: SkillOffer| {
+        let loaded = if skill.loaded { "loaded" } else { "" };
+        vec![exact(&skill.name), loaded.to_owned(), exact(&excerpt(&skill.description, 80))]
+    };
+    terminal::table(&skills.into_iter().map(row).collect::<Vec<_>>())
+}
+
 fn tools(catalog: &Catalog) -> String {
     let row = |spec: hydroid_core::tool::ToolSpec| {
         vec![spec.name, spec.component.to_string(), excerpt(&spec.description, 80)]
@@ -249,6 +288,11 @@ mod tests {
         assert_eq!(meaning("/shared/a.txt is what?"), Line::Say);
         assert_eq!(meaning("/shared/a.txt"), Line::Say);
         assert_eq!(meaning("  "), Line::Nothing);
+        assert_eq!(meaning("/skill  trip "), Line::LoadSkill("trip".into()));
+        assert_eq!(meaning("/skill off trip"), Line::UnloadSkill("trip".into()));
+        assert_eq!(meaning("/skill off"), Line::LoadSkill("off".into()));
+        assert_eq!(meaning("/skill"), Line::Unknown);
+        assert_eq!(meaning("/skill a b c"), Line::Unknown);
         assert!(unknown("/hlep").contains("did you mean `/help`"));
     }
 

@@ -1,6 +1,6 @@
 //! `hydroid session`: what was said and done before, and going on with it.
 
-mod change;
+pub(super) mod change;
 
 use super::{chat, model_settings};
 use crate::args::{Chat, ExportFormat, ModelChoice, Session};

@@ -4,21 +4,26 @@
 use crate::args::Skill as Command;
 use crate::audited::{Deed, audit};
 use crate::commands::component::question;
+use crate::commands::session::change::done;
+use crate::conversation::find_session;
 use crate::env::Environment;
 use crate::exit::{Exit, usage};
 use crate::load::Setting;
 use crate::paths::private_directory;
-use crate::skills::{LARGEST_SKILL, inside, open, read_below, read_folder};
+use crate::skills::{Folder, LARGEST_SKILL, inside, open, read_below, read_folder};
 use crate::terminal::{self, table};
 use crate::wire::Ground;
 use anyhow::{Context, Result, bail};
 use hydroid_core::audit::AuditAction;
+use hydroid_core::entry::Entry;
 use hydroid_core::harmless::{exact, harmless};
 use hydroid_core::injection::reads_like_orders;
 use hydroid_core::message::Content;
-use hydroid_core::ports::{FoundSkill, Skills};
+use hydroid_core::ports::{FoundSkill, Journal as _, Skills};
+use hydroid_core::protocol::{Reply, Request};
 use hydroid_core::skill::{self, Skill};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -31,10 +36,27 @@ pub(crate) async fn run(
     environment: Arc<Environment>,
     settings: &[Setting],
 ) -> Result<Exit> {
-    let ground = Ground::lay_to_look(environment, settings)?;
+    let ground = Ground::lay_to_look(Arc::clone(&environment), settings)?;
     match command {
-        Command::List { json } => list(&ground, json),
-        Command::Show { name } => show(&ground, &name),
+        Command::List { session, json } => list(&ground, session, json).await,
+        Command::Show { name, json } => show(&ground, &name, json),
+        Command::Load { name, session } => {
+            let session = find_session(&ground.database().await?, &ground.user(), &session).await?;
+            let request = Request::LoadSkill { session, skill: name.clone() };
+            let reply = done(&ground, environment, settings, request).await?;
+            if let Reply::SkillLoaded { notices, .. } = reply {
+                notices.iter().for_each(|notice| terminal::say(&harmless(notice)));
+            }
+            terminal::say(&format!("`{}` is loaded", exact(&name)));
+            Ok(Exit::Done)
+        }
+        Command::Unload { name, session } => {
+            let session = find_session(&ground.database().await?, &ground.user(), &session).await?;
+            let request = Request::UnloadSkill { session, skill: name.clone() };
+            done(&ground, environment, settings, request).await?;
+            terminal::say(&format!("`{}` is unloaded", exact(&name)));
+            Ok(Exit::Done)
+        }
         Command::Check { folder } => check(&ground, &folder),
         Command::Add { folder, yes } => add(&ground, &folder, yes).await,
         Command::Remove { name, yes } => remove(&ground, &name, yes).await,
@@ -42,8 +64,18 @@ pub(crate) async fn run(
     }
 }
 
-fn list(ground: &Ground, as_json: bool) -> Result<Exit> {
-    let folders = ground.skills().folders()?;
+async fn list(ground: &Ground, session: Option<String>, as_json: bool) -> Result<Exit> {
+    let mut folders = ground.skills().folders()?;
+    let loaded = match session {
+        Some(session) => Some(loaded_in(ground, &session).await?),
+        None => None,
+    };
+    let has = |name: &str| loaded.as_ref().map(|loaded| loaded.contains(name));
+    let kept: BTreeSet<String> = folders.iter().map(|folder| folder.name.clone()).collect();
+    folders.extend(loaded.iter().flatten().filter(|name| !kept.contains(*name)).map(|name| {
+        let found = Err("it is no longer there; the session has what it loaded".to_owned());
+        Folder { name: name.clone(), found }
+    }));
     if as_json {
         let rows = folders.iter().map(|folder| match &folder.found {
             Ok(found) => json!({
@@ -54,8 +86,11 @@ fn list(ground: &Ground, as_json: bool) -> Result<Exit> {
                 "digest": found.digest,
                 "files": found.files,
                 "problem": ground.config.skills.too_long(&found.skill.text),
+                "loaded": has(&folder.name),
             }),
-            Err(problem) => json!({ "name": folder.name, "problem": problem }),
+            Err(problem) => {
+                json!({ "name": folder.name, "problem": problem, "loaded": has(&folder.name) })
+            }
         });
         terminal::print_json(&rows.collect())?;
         return Ok(Exit::Done);
@@ -66,7 +101,11 @@ fn list(ground: &Ground, as_json: bool) -> Result<Exit> {
         );
         return Ok(Exit::Done);
     }
-    let head = ["NAME", "LOADED BY", "FOR"].map(str::to_owned).to_vec();
+    let head = match loaded {
+        Some(_) => vec!["NAME", "LOADED", "LOADED BY", "FOR"],
+        None => vec!["NAME", "LOADED BY", "FOR"],
+    };
+    let head: Vec<String> = head.into_iter().map(str::to_owned).collect();
     let rows = folders.iter().map(|folder| {
         let (by, what) = match &folder.found {
             Ok(found) => match ground.config.skills.too_long(&found.skill.text) {
@@ -75,10 +114,20 @@ fn list(ground: &Ground, as_json: bool) -> Result<Exit> {
             },
             Err(problem) => ("-", format!("cannot be used: {}", exact(problem))),
         };
-        vec![exact(&folder.name), by.to_owned(), what]
+        let is_loaded = has(&folder.name).map(|has| if has { "yes" } else { "no" }.to_owned());
+        [exact(&folder.name)].into_iter().chain(is_loaded).chain([by.to_owned(), what]).collect()
     });
     terminal::print(&table(&std::iter::once(head).chain(rows).collect::<Vec<_>>()))?;
     Ok(Exit::Done)
+}
+
+/// Names of the skills a session has loaded.
+async fn loaded_in(ground: &Ground, session: &str) -> Result<BTreeSet<String>> {
+    let database = ground.database().await?;
+    let session = find_session(&database, &ground.user(), session).await?;
+    let stored = database.entries(&ground.user(), &session, 0).await?;
+    let entries: Vec<Entry> = stored.into_iter().map(|stored| stored.entry).collect();
+    Ok(skill::loaded(&entries).into_iter().map(|skill| skill.name.clone()).collect())
 }
 
 /// Who has it loaded.
@@ -86,15 +135,33 @@ fn loaded_by(ground: &Ground, skill: &Skill) -> &'static str {
     if ground.config.skills.always.contains(&skill.name) {
         "always"
     } else if skill.by_person_only {
-        "nobody"
+        "person"
     } else {
         "model"
     }
 }
 
-fn show(ground: &Ground, name: &str) -> Result<Exit> {
+fn show(ground: &Ground, name: &str, as_json: bool) -> Result<Exit> {
     let skills = ground.skills();
     let found = skills.read(name)?;
+    if as_json {
+        let FoundSkill { skill, digest, files } = &found;
+        terminal::print_json(&json!({
+            "name": skill.name,
+            "description": skill.description,
+            "version": skill.version,
+            "license": skill.license,
+            "loaded_by": loaded_by(ground, skill),
+            "digest": digest,
+            "files": files,
+            "names_tools": skill.tools,
+            "needs": skill.needs,
+            "problem": ground.config.skills.too_long(&skill.text),
+            "folder": skills.place(name),
+            "text": skill.text,
+        }))?;
+        return Ok(Exit::Done);
+    }
     terminal::print(&portrait(ground, &found, &skills.place(name)))?;
     terminal::print_line(&format!("folder       {}", skills.place(name).display()))?;
     terminal::print_line("")?;

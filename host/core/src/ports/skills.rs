@@ -48,6 +48,19 @@ pub enum SkillError {
     Unavailable(String),
 }
 
+impl SkillError {
+    /// The same, said otherwise.
+    #[must_use]
+    pub fn said(self, how: impl FnOnce(&str) -> String) -> Self {
+        match self {
+            Self::NotFound(text) => Self::NotFound(how(&text)),
+            Self::Denied(text) => Self::Denied(how(&text)),
+            Self::Unfit(text) => Self::Unfit(how(&text)),
+            Self::Unavailable(text) => Self::Unavailable(how(&text)),
+        }
+    }
+}
+
 /// What a call of a session can do about its skills.
 pub trait SessionSkills: Send + Sync {
     /// What there is for a model, by name, and whether the session has taken it up.

@@ -141,6 +141,21 @@ pub enum Request {
         /// The session.
         session: SessionId,
     },
+    /// Has a session take a skill up: from its next turn on the model reads what it says. One that
+    /// is loaded is read anew. Refused while a turn runs, and by hooks. Answered by `skill_loaded`.
+    LoadSkill {
+        /// The session.
+        session: SessionId,
+        /// The skill's name.
+        skill: String,
+    },
+    /// Has a session lay a skill down. Refused while a turn runs. Answered by `done`.
+    UnloadSkill {
+        /// The session.
+        session: SessionId,
+        /// The skill's name.
+        skill: String,
+    },
     /// Removes a session for good. Refused while a turn runs. Answered by `done`.
     Delete {
         /// The session.
@@ -279,6 +294,12 @@ pub enum Request {
     Policy {
         /// The session.
         session: SessionId,
+    },
+    /// Skills that can be loaded. Answered by `skills`.
+    Skills {
+        /// The session whose loaded skills are marked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<SessionId>,
     },
     /// Takes back what was allowed for good. Answered by `done`.
     Revoke {

@@ -21,8 +21,8 @@ pub use answer::ApprovalAnswer;
 pub use client::{ClientMessage, ClientProgram, ExportFormat, Request, Resume};
 pub use server::{
     CostRow, Degraded, ErrorCode, Found, InstalledComponent, KeptNote, Limits, ModelOffer,
-    Notification, PolicyLine, Reply, RequestError, RunningCall, RunningTurn, ServerMessage, Status,
-    ToolOffer, Welcome,
+    Notification, PolicyLine, Reply, RequestError, RunningCall, RunningTurn, ServerMessage,
+    SkillOffer, Status, ToolOffer, Welcome,
 };
 pub use session::{Activity, NumberedEntry, SessionInfo, SessionMessage, SessionSettings, Stopped};
 

@@ -147,6 +147,14 @@ pub enum Reply {
         /// Turns that the summary stands for; 0 when there was nothing to sum up.
         turns: u32,
     },
+    /// To `load_skill`.
+    SkillLoaded {
+        /// The session.
+        session: SessionId,
+        /// What hooks have to say of it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        notices: Vec<String>,
+    },
     /// To `aside`.
     AsideEnded {
         /// The whole answer.
@@ -191,6 +199,11 @@ pub enum Reply {
     Notes {
         /// The notes.
         notes: Vec<KeptNote>,
+    },
+    /// To `skills`.
+    Skills {
+        /// Skills, by name.
+        skills: Vec<SkillOffer>,
     },
     /// To `policy`.
     Policy {
@@ -460,6 +473,21 @@ pub struct KeptNote {
     pub tags: Vec<String>,
     /// When it was last written, in milliseconds since 1970-01-01 UTC.
     pub at_ms: u64,
+}
+
+/// A skill.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SkillOffer {
+    /// Name.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// The session that was asked about has taken it up.
+    pub loaded: bool,
+    /// Sessions load it at their first turn, by `skills.always`.
+    pub always: bool,
+    /// No model loads it.
+    pub by_person_only: bool,
 }
 
 /// A rule in force.

@@ -114,9 +114,9 @@ impl Scrubber {
             Entry::Compacted { covers, summary, by } => {
                 Entry::Compacted { covers, summary: self.mask_known(&summary), by }
             }
-            Entry::SkillLoaded { turn, call_id, skill } => {
+            Entry::SkillLoaded { turn, call_id, by, skill } => {
                 let text = self.mask_known(&skill.text);
-                Entry::SkillLoaded { turn, call_id, skill: LoadedSkill { text, ..skill } }
+                Entry::SkillLoaded { turn, call_id, by, skill: LoadedSkill { text, ..skill } }
             }
             Entry::StepStarted { .. }
             | Entry::StepEnded { .. }

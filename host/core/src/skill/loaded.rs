@@ -16,6 +16,30 @@ pub struct LoadedSkill {
     pub text: String,
 }
 
+/// Who wants a session to take a skill up or to lay it down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SkillBy {
+    /// The model, with a call.
+    #[default]
+    Model,
+    /// `skills.always`.
+    Configuration,
+    /// A person.
+    Person,
+}
+
+impl SkillBy {
+    /// As hooks and the audit log have it.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Configuration => "configuration",
+            Self::Person => "person",
+        }
+    }
+}
+
 /// What a session has taken up and not laid down, in that order. What belongs to turns that the
 /// conversation forgot is forgotten with them.
 pub fn loaded(entries: &[Entry]) -> Vec<&LoadedSkill> {
@@ -72,7 +96,7 @@ mod tests {
 
     fn skill(name: &str, text: &str) -> Entry {
         let skill = LoadedSkill { name: name.into(), digest: "sha256:1".into(), text: text.into() };
-        Entry::SkillLoaded { turn: None, call_id: None, skill }
+        Entry::SkillLoaded { turn: None, call_id: None, by: SkillBy::Configuration, skill }
     }
 
     fn turn(id: &str) -> Entry {
@@ -88,7 +112,8 @@ mod tests {
 
     #[test]
     fn what_is_loaded_is_what_was_not_laid_down_or_forgotten() {
-        let unloaded = |name: &str| Entry::SkillUnloaded { turn: None, name: name.into() };
+        let unloaded =
+            |name: &str| Entry::SkillUnloaded { turn: None, by: SkillBy::Model, name: name.into() };
         let back = |to: Option<&str>| Entry::Rewound { to: to.map(TurnId::new) };
         check(&[skill("a", "1"), skill("b", "1"), skill("a", "2")], "b=1 a=2");
         check(&[skill("a", "1"), unloaded("a"), unloaded("b")], "");

@@ -443,6 +443,8 @@ export class Chat {
       ["cancel", "", "stop the running turn", here(() => this.cancel())],
       ["cancelall", "", "stop all your turns", () => this.household.request("cancel_all")],
       ["compact", "", "sum up the older part now", () => this.compact()],
+      ["skills", "", "load skills, or unload them", () => this.skills()],
+      ["skill", "NAME|off NAME", "load a skill in this session, or unload it", here((rest) => this.skill(rest))],
       ["rename", "TITLE", "give the session another title", here((title) => this.rename(title))],
       ["fork", "", "copy the session and go on in the copy", here(() => this.fork())],
       ["archive", "", "put the session away, or take it out", here(() => this.archive())],
@@ -474,6 +476,7 @@ export class Chat {
       ["Export as JSON lines", () => this.exported("jsonl", "jsonl")],
       ["Export for replay", () => this.exported("replay", "replay.json")],
       ["Rules in force…", () => this.rules()],
+      ["Skills…", () => this.skills()],
       ["Tools…", () => this.tools()],
       ["Stop all turns", () => this.household.request("cancel_all").catch((error) => announce(error.message, "error"))],
       ["Delete…", () => this.remove()],
@@ -481,7 +484,7 @@ export class Chat {
     const list = h("div", { class: "menu-list" });
     const summary = h("summary", { "aria-label": "What can be done with this session" }, icon("more"));
     const menu = h("details", { class: "menu" }, summary, list);
-    const alone = new Set(["Tools…", "Stop all turns"]);
+    const alone = new Set(["Skills…", "Tools…", "Stop all turns"]);
     append(list, items.map(([text, deed]) => button(text, () => {
       menu.open = false;
       if (!this.session && !alone.has(text)) announce("There is no session yet.");
@@ -573,6 +576,50 @@ export class Chat {
       await ask("Tools", h("ul", { class: "rows" }, reply.tools.map((tool) => h("li", {}, h("code", { text: exact(tool.name) }), ` ${exact(tool.description)} `, h("span", { class: "quiet" }, `${exact(tool.component)}, ${exact(tool.impact.replaceAll("_", " "))}`)))), "Close");
     } catch (error) {
       announce(error.message, "error");
+    }
+  }
+
+  async skills() {
+    try {
+      const { skills } = await this.household.request("skills", this.session ? { session: this.session } : {});
+      const row = (skill) => {
+        const item = h("li");
+        const fill = (loaded) => {
+          const word = loaded ? "Unload" : "Load";
+          const change = button(word, async () => {
+            change.disabled = true;
+            const done = await this.changeSkill(skill.name, !loaded);
+            fill(done ? !loaded : loaded);
+            item.querySelector("button").focus();
+          }, { "aria-label": `${word} ${skill.name}` });
+          replace(item, h("code", { text: exact(skill.name) }), " ", loaded && h("span", { class: "badge" }, "loaded"), ` ${exact(skill.description)} `, this.session && change);
+        };
+        fill(skill.loaded);
+        return item;
+      };
+      const note = this.session ? "From its next turn on the model reads what is loaded here." : "Skills are loaded in a session; say something first.";
+      const list = skills.length > 0 ? [h("p", {}, note), h("ul", { class: "rows" }, skills.map(row))] : h("p", {}, "There are none. ", h("code", { text: "hydroid skill" }), " on the host's machine keeps some.");
+      await ask("Skills", list, "Close");
+    } catch (error) {
+      announce(error.message, "error");
+    }
+  }
+
+  skill(rest) {
+    const words = rest.trim().split(/\s+/);
+    if (words[0] === "" || words.length > 2 || (words.length === 2 && words[0] !== "off")) throw new Error("Write `/skill NAME` or `/skill off NAME`.");
+    return this.changeSkill(words.at(-1), words.length === 1);
+  }
+
+  /** Has the session load a skill, or unload it; says whether it did. */
+  async changeSkill(skill, load) {
+    try {
+      const reply = await this.household.request(load ? "load_skill" : "unload_skill", { session: this.session, skill });
+      for (const notice of reply.notices ?? []) announce(notice);
+      return true;
+    } catch (error) {
+      announce(error.message, "error");
+      return false;
     }
   }
 

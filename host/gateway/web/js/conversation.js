@@ -198,7 +198,8 @@ const ENTRIES = {
   },
   skill_loaded(conversation, entry) {
     const text = `The skill ${entry.skill?.name} is loaded.`;
-    if (entry.turn) told(conversation, text);
+    // What comes before the first turn is told with it.
+    if (entry.turn || conversation.turns.length > 0) told(conversation, text);
     else conversation.untold.push(text);
   },
   skill_unloaded(conversation, entry) {

@@ -88,6 +88,11 @@ impl App {
                 }
             }
             Command::Sessions => self.choose_session(rest == "archived"),
+            Command::Skill => self.skill(rest),
+            Command::Skills => {
+                let session = self.current.clone();
+                self.ask(Request::Skills { session }, Waiting::Skills);
+            }
             Command::Status => {
                 self.ask(Request::Status, Waiting::Status { show: true });
             }
@@ -112,7 +117,9 @@ impl App {
             Some(session) => {
                 self.ask(request(session), waiting);
             }
-            None => self.complain("this session has not begun yet; say something first"),
+            None => self.complain(
+                "this session has not begun yet; say something first, or begin one with `/new`",
+            ),
         }
     }
 
@@ -262,6 +269,23 @@ impl App {
     pub(super) fn set_mode(&mut self, mode: Mode) {
         let own = self.own_settings();
         self.set(SessionSettings { mode: Some(mode), ..own });
+    }
+
+    fn skill(&mut self, rest: &str) {
+        match rest.split_whitespace().collect::<Vec<_>>()[..] {
+            [name] => self.change_skill(name.to_owned(), true),
+            ["off", name] => self.change_skill(name.to_owned(), false),
+            _ => self.complain("write `/skill NAME` or `/skill off NAME`"),
+        }
+    }
+
+    /// Has the session load a skill, or unload it; the conversation then says so.
+    pub(super) fn change_skill(&mut self, skill: String, load: bool) {
+        if load {
+            self.in_session(|session| Request::LoadSkill { session, skill }, Waiting::SkillLoaded);
+        } else {
+            self.in_session(|session| Request::UnloadSkill { session, skill }, Waiting::Done(""));
+        }
     }
 
     fn rewind(&mut self, rest: &str) {

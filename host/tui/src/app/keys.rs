@@ -361,6 +361,7 @@ impl App {
             Some(Value::Model(provider, model)) => self.choose_model(Some(provider), model),
             Some(Value::Said(text)) => self.editor.set(&text),
             Some(Value::Theme(name)) => self.set_theme(name),
+            Some(Value::Skill(name, loaded)) => self.change_skill(name, !loaded),
         }
     }
 

@@ -57,6 +57,8 @@ pub(super) enum Waiting {
     Models {
         choose: bool,
     },
+    Skills,
+    SkillLoaded,
     Tools,
     Components,
     Cost,
@@ -295,6 +297,16 @@ impl App {
                     self.overlay = Some(Overlay::Picker(Picker::models(&self.models, &settings)));
                 }
             }
+            (Waiting::Skills, Reply::Skills { skills }) => {
+                if skills.is_empty() {
+                    self.tell("there are no skills; `hydroid skill` keeps some");
+                } else {
+                    self.overlay = Some(Overlay::Picker(Picker::skills(&skills)));
+                }
+            }
+            (Waiting::SkillLoaded, Reply::SkillLoaded { notices, .. }) => {
+                notices.into_iter().for_each(|notice| self.tell(notice));
+            }
             (Waiting::Tools, Reply::Tools { tools }) => {
                 self.overlay = Some(Overlay::Panel(Panel::tools(&tools)));
             }
@@ -396,6 +408,8 @@ impl App {
             | Waiting::Exported(_)
             | Waiting::Found(_)
             | Waiting::Models { choose: true }
+            | Waiting::Skills
+            | Waiting::SkillLoaded
             | Waiting::Tools
             | Waiting::Components
             | Waiting::Cost

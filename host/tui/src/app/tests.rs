@@ -9,6 +9,7 @@ use hydroid_core::entry::Entry;
 use hydroid_core::message::Bytes;
 use hydroid_core::policy::Mode;
 use hydroid_core::protocol::ApprovalAnswer;
+use hydroid_core::skill;
 
 /// A terminal and the host it talks to.
 pub(crate) struct Rig {
@@ -402,6 +403,8 @@ fn first_effect(name: &str) -> (&'static str, &'static str) {
         "sessions" => ("", "sessions"),
         "status" => ("", "status"),
         "steer" => ("faster", "steer"),
+        "skill" => ("trip", "load_skill"),
+        "skills" => ("", "skills"),
         "switch" => ("zzz", "open"),
         "theme" => ("light", ""),
         "tools" => ("", "tools"),
@@ -423,6 +426,33 @@ fn every_command_does_something() {
         let seen = format!("{asked} {overlay:?} {:?} {}", rig.done, rig.told());
         assert!(seen.contains(expect), "/{} {rest}: {seen}", slash.name);
     }
+}
+
+#[test]
+fn a_skill_is_loaded_and_unloaded_by_name_and_from_the_list() {
+    let mut rig = Rig::new();
+    rig.says("/skill trip");
+    assert!(rig.told().contains("begin one with `/new`"), "{}", rig.told());
+    rig.says("hello");
+    let loaded = |rig: &Rig| {
+        let session = rig.app.current.clone().expect("a session");
+        let entries = &rig.host.sessions[&session].entries;
+        skill::loaded(entries).iter().map(|skill| skill.name.clone()).collect::<Vec<_>>()
+    };
+    rig.says("/skill trip");
+    assert!(rig.told().contains("a hook looked at it"), "{}", rig.told());
+    assert_eq!(loaded(&rig), ["trip"]);
+    rig.says("/skills");
+    rig.types("tidy");
+    rig.key(KeyCode::Enter);
+    assert_eq!(loaded(&rig), ["trip", "tidy-notes"]);
+    rig.says("/skills");
+    rig.types("tidy");
+    rig.key(KeyCode::Enter);
+    rig.says("/skill off trip");
+    assert!(loaded(&rig).is_empty());
+    rig.says("/skill");
+    assert!(rig.told().contains("`/skill off NAME`"), "{}", rig.told());
 }
 
 #[test]

@@ -165,6 +165,10 @@ fn help_and_lists_lie_above() {
     rig.control('f');
     check("search", &mut rig, 80, 24);
     rig.key(KeyCode::Esc);
+    rig.says("/skill trip");
+    rig.says("/skills");
+    check("skills", &mut rig, 80, 24);
+    rig.key(KeyCode::Esc);
     rig.says("/clear");
     check("sure", &mut rig, 80, 24);
 }

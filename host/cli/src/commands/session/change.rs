@@ -102,7 +102,7 @@ pub(super) async fn compacted_by_daemon(ground: &Ground, id: &str) -> Result<Opt
     }
 }
 
-async fn done(
+pub(in crate::commands) async fn done(
     looked: &Ground,
     environment: Arc<Environment>,
     settings: &[Setting],

@@ -2,7 +2,7 @@
 
 use super::panel::activity;
 use hydroid_core::id::{SessionId, TurnId};
-use hydroid_core::protocol::{Found, ModelOffer, SessionInfo, SessionSettings};
+use hydroid_core::protocol::{Found, ModelOffer, SessionInfo, SessionSettings, SkillOffer};
 
 /// A list.
 #[derive(Clone, Debug)]
@@ -35,6 +35,8 @@ pub(crate) enum Value {
     Said(String),
     /// A theme.
     Theme(&'static str),
+    /// A skill, and whether the session has loaded it.
+    Skill(String, bool),
 }
 
 impl Picker {
@@ -92,6 +94,18 @@ impl Picker {
             .position(|offer| Some(&offer.model) == settings.model.as_ref())
             .unwrap_or(0);
         picker
+    }
+
+    pub(crate) fn skills(skills: &[SkillOffer]) -> Self {
+        let rows = skills.iter().map(|skill| Row {
+            text: skill.name.clone(),
+            more: match skill.loaded {
+                true => format!("loaded · {}", skill.description),
+                false => skill.description.clone(),
+            },
+            value: Value::Skill(skill.name.clone(), skill.loaded),
+        });
+        Self::new("Skills: Enter loads one, or unloads it", rows.collect())
     }
 
     /// Rows that fit what was typed.
