@@ -14,6 +14,7 @@ use anyhow::{Context, Result, bail};
 use hydroid_core::audit::AuditAction;
 use hydroid_core::config::{Config, ConfigError, KEYS, Key, did_you_mean, key_of};
 use hydroid_core::harmless::{self, excerpt, harmless};
+use hydroid_core::ports::Skills as _;
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
@@ -152,13 +153,28 @@ async fn set(
         component::check_config(paths, key, &after)?;
     }
     let deeds = values.iter().map(|(key, value)| deed(key, Some(value))).collect();
-    record(environment, settings, deeds).await?;
+    record(Arc::clone(&environment), settings, deeds).await?;
     replace_private(&file, after.as_bytes())?;
     for (key, value) in &values {
         terminal::print_line(&format!("{key} = {}  # {}", one_line(value), file.display()))?;
         component::remark_setting(paths, key, &after)?;
+        if *key == "skills.always" {
+            remark_skills(&Ground::lay_to_look(Arc::clone(&environment), settings)?);
+        }
     }
     Ok(Exit::Done)
+}
+
+/// Says which of the skills that sessions are to load are not there.
+fn remark_skills(ground: &Ground) {
+    for name in &ground.config.skills.always {
+        if let Err(problem) = ground.skills().read(name) {
+            terminal::say(&format!(
+                "`{name}` is not loaded yet: {}",
+                harmless(&problem.to_string())
+            ));
+        }
+    }
 }
 
 /// The first key and what follows it, in pairs.

@@ -249,7 +249,7 @@ fn skills(findings: &mut Findings, ground: &Ground, catalog: &Catalog) -> Result
                 findings.note(&format!("skill `{name}` cannot be loaded: {problem}"))?;
             }
             None if found.skill.by_person_only && !always => findings.note(&format!(
-                "skill `{name}` is loaded by nobody: its head keeps it from models, and `skills.always` does not name it"
+                "skill `{name}` is loaded by you alone, with `hydroid skill load {name} --session ID`: its head keeps it from models"
             ))?,
             None => findings.fine(&format!("skill `{name}`"))?,
         }
