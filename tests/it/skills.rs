@@ -189,7 +189,7 @@ fn a_person_loads_and_unloads_one_with_and_without_a_daemon() {
     assert_eq!(loaded(), ["mine"]);
     home.run(&["config", "set", "skills.always", "[\"trip\", \"trap\"]"])
         .code(0)
-        .tells("`trap` is not loaded yet: there is no skill `trap`; did you mean `trip`");
+        .tells("`trap` is not loaded yet: there is no skill `trap` (did you mean `trip`?)");
     home.run(&["config", "unset", "skills.always"]).code(0);
     let daemon = Daemon::start(&home, &[]);
     load("load", "trip").code(0).tells("`trip` is loaded");
