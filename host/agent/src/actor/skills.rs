@@ -1,7 +1,8 @@
 //! Skills of the session an actor owns: what a call, a person and the configuration want of them, and
 //! what is forgotten when a conversation is taken back.
 
-use super::{Actor, Stored, parent_of};
+use super::recording::parent_of;
+use super::{Actor, Stored};
 use crate::session::ChangeError;
 use crate::skills::{self, SkillChange, SkillWish};
 use crate::{audit, hooks, settings};
