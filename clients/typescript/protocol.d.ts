@@ -1845,10 +1845,12 @@ export interface SkillOffer {
   description: string;
   /** The session that was asked about has taken it up. */
   loaded: boolean;
-  /** Sessions load it at their first turn, by `skills.always`. */
+  /** Sessions load it at their first turn, by `skills.always`, unless it is unloaded before. */
   always: boolean;
   /** No model loads it. */
   by_person_only: boolean;
+  /** Why it cannot be loaded. */
+  problem?: string;
 }
 
 /** A rule in force. */

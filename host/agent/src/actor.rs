@@ -20,7 +20,7 @@ use crate::clients::{Client, Clients, Shown};
 use crate::effects::{Job, Report};
 use crate::history;
 use crate::hooks;
-use crate::session::{Command, CompactError, TurnEnd};
+use crate::session::{ChangeError, Command, CompactError, TurnEnd};
 use crate::sessions::{AgentParts, Entered, OpenSession};
 use crate::settings;
 use crate::spans::{self, TurnSpans};
@@ -29,7 +29,7 @@ use hydroid_core::entry::Entry;
 use hydroid_core::hook::HookPoint;
 use hydroid_core::id::{CallId, SessionId, TurnId, UserId};
 use hydroid_core::policy::{Mode, Policy, PolicyRule, Who};
-use hydroid_core::ports::{StandingApproval, StoreError};
+use hydroid_core::ports::{SkillError, StandingApproval, StoreError};
 use hydroid_core::protocol::SessionSettings;
 use hydroid_core::telemetry::{OpenSpan, Trace};
 use hydroid_core::turn::{Effect, Event, Turn, open_questions};
@@ -54,6 +54,8 @@ pub(crate) struct Actor {
     running: Option<Running>,
     /// The older part of the conversation is being summed up because a person asked for it.
     compacting: Option<Compacting>,
+    /// A skill is being readied because a person wants it.
+    loading: Option<Loading>,
     /// The session is being named.
     naming: Option<Job>,
     /// Tasks of an ended turn that are in their grace period; the next turn waits for them.
@@ -105,6 +107,14 @@ enum Stored {
     Unknown,
 }
 
+/// A skill on its way.
+struct Loading {
+    /// Number that its report carries.
+    number: u64,
+    _job: Job,
+    reply: oneshot::Sender<Result<Vec<String>, ChangeError>>,
+}
+
 /// A summary on its way.
 struct Compacting {
     /// Number that its reports carry.
@@ -133,6 +143,7 @@ impl Actor {
         Self {
             running: None,
             compacting: None,
+            loading: None,
             naming: None,
             stopping: JoinSet::new(),
             looking_on: JoinSet::new(),
@@ -310,14 +321,20 @@ impl Actor {
             Command::Compact { reply } => self.compact(reply).await,
             Command::Cancel => {
                 self.compacting = None;
+                let why = SkillError::Unavailable("it was cancelled".to_owned());
+                self.stop_loading(ChangeError::Skill(why));
                 self.handle(vec![Event::CancelRequested]).await;
             }
             Command::Steer { parts, key, reply } => {
                 let _ = reply.send(self.steer(parts, key).await);
             }
             Command::Rewind { to, reply } => drop(reply.send(self.rewind(to).await)),
-            Command::LoadSkill { name, reply } => drop(reply.send(self.load_skill(&name).await)),
+            Command::LoadSkill { name, reply } => self.load_skill(name, reply).await,
             Command::UnloadSkill { name, reply } => drop(reply.send(self.unload_skill(name).await)),
+            Command::LoadedSkills { reply } => {
+                let loaded = self.loaded_skills().into_iter().map(|skill| skill.name).collect();
+                drop(reply.send(loaded));
+            }
             Command::Set { settings, reply } => drop(reply.send(self.set(settings).await)),
             Command::Subscribe(client) => self.clients.add(client),
             Command::Close { closed } => {

@@ -11,12 +11,18 @@ use hydroid_core::reliability::{ModelNews, in_words as in_words_of};
 use hydroid_core::skill::LoadedSkill;
 use hydroid_core::taint::in_words;
 
-/// The event of a skill that is forgotten with the turn that loaded it.
-pub(crate) fn skill_rewound(user: &UserId, session: &SessionId, skill: &LoadedSkill) -> AuditEvent {
+/// The event of a skill that is forgotten with the turn that loaded it, or is there again with one
+/// that unloaded it.
+pub(crate) fn skill_rewound(
+    user: &UserId,
+    session: &SessionId,
+    skill: &LoadedSkill,
+    is_loaded: bool,
+) -> AuditEvent {
     AuditEvent {
         session: Some(session.clone()),
         digest: Some(skill.digest.clone()),
-        rule: "unloaded by rewinding".to_owned(),
+        rule: if is_loaded { "loaded by rewinding" } else { "unloaded by rewinding" }.to_owned(),
         ..AuditEvent::new(
             user.clone(),
             AuditAction::SkillChanged,

@@ -8,7 +8,7 @@ use crate::nested::{self, Nested};
 use crate::secrecy;
 use crate::sessions::AgentParts;
 use crate::settings;
-use crate::skills::{self, SkillWish};
+use crate::skills::{self, ReadySkill, SkillWish};
 use futures_util::FutureExt as _;
 use hydroid_core::compaction::{Plan, applied};
 use hydroid_core::entry::Entry;
@@ -17,7 +17,8 @@ use hydroid_core::id::{CallId, TurnId, UserId};
 use hydroid_core::message::{Label, Message, Origin, Part, StopReason};
 use hydroid_core::models::{Facts, fit_media};
 use hydroid_core::ports::{
-    CallContext, CancelFlag, ModelError, ModelEvent, ModelRequest, PromptFile, SawSecret, Tools,
+    CallContext, CancelFlag, ModelError, ModelEvent, ModelRequest, PromptFile, SawSecret,
+    SkillError, Tools,
 };
 use hydroid_core::prompt::{PromptInputs, system_prompt};
 use hydroid_core::protocol::SessionSettings;
@@ -83,6 +84,8 @@ pub(crate) enum News {
     Child(Child),
     /// A call asks about the session's skills, or changes them.
     Skills(SkillWish),
+    /// A skill that a person wants is ready to be taken up, or cannot be.
+    SkillReady(Result<ReadySkill, SkillError>),
     Noticed(String),
     Progress {
         id: CallId,
@@ -228,6 +231,21 @@ pub(crate) fn name(turn: &TurnContext, said: Vec<Part>) -> Job {
         if let Err(error) = turn.agent.journal.rename(&turn.user, &turn.session, title).await {
             tracing::warn!(session = %turn.session, %error, "a session could not be named");
         }
+    });
+    Job { cancel, task }
+}
+
+/// Readies a skill that a person wants beside these, and reports it.
+pub(crate) fn ready_skill(turn: &TurnContext, name: String, loaded: Vec<LoadedSkill>) -> Job {
+    let cancel = CancelFlag::default();
+    let context = turn.call_context(&cancel, None, Arc::new(|_, _| {}));
+    let turn = turn.clone();
+    let task = tokio::spawn(async move {
+        let readied = AssertUnwindSafe(skills::for_a_person(&turn, context, &name, &loaded));
+        let ready = readied.catch_unwind().await.unwrap_or_else(|_| {
+            Err(SkillError::Unavailable("a defect in the host stopped it".to_owned()))
+        });
+        turn.report(News::SkillReady(ready)).await;
     });
     Job { cancel, task }
 }

@@ -425,6 +425,11 @@ impl FakeJournal {
         self.sessions.lock().unwrap().insert(id, (new, stored));
     }
 
+    /// Titles of all sessions.
+    pub(crate) fn titles(&self) -> Vec<String> {
+        self.sessions.lock().unwrap().values().map(|(new, _)| new.title.clone()).collect()
+    }
+
     /// What must hold between the entries of a session.
     fn check(&self, entries: &[StoredEntry]) {
         let mut open = false;

@@ -78,6 +78,11 @@ pub enum ChangeError {
     /// No such turn is in the conversation.
     #[error("no turn `{0}` is in this conversation")]
     NoTurn(TurnId),
+    /// Everything is stopped.
+    #[error(
+        "everything is stopped since `hydroid stop --all`; `hydroid stop --release` lets it go on"
+    )]
+    Stopped,
     /// A skill cannot be taken up or laid down.
     #[error(transparent)]
     Skill(SkillError),
@@ -182,6 +187,10 @@ pub(crate) enum Command {
     UnloadSkill {
         name: String,
         reply: oneshot::Sender<Result<(), ChangeError>>,
+    },
+    /// Tells the names of the skills that are taken up.
+    LoadedSkills {
+        reply: oneshot::Sender<Vec<String>>,
     },
     /// Sums the older part of the conversation up. Tells how many turns the summary stands for;
     /// 0 if there was nothing to gain.
@@ -293,7 +302,7 @@ impl Session {
     }
 
     /// Takes a skill up for a person: from the next turn on the model reads what it says. Returns
-    /// what hooks have to say of it.
+    /// what there is to say of it. `cancel` stops it.
     pub async fn load_skill(&self, name: String) -> Result<Vec<String>, ChangeError> {
         let (reply, loaded) = oneshot::channel();
         let command = Command::LoadSkill { name, reply };
@@ -307,6 +316,14 @@ impl Session {
         let command = Command::UnloadSkill { name, reply };
         self.commands.send(command).await.map_err(|_| ChangeError::Closed)?;
         unloaded.await.map_err(|_| ChangeError::Closed)?
+    }
+
+    /// Names of the skills that are taken up, also where nothing was said yet.
+    pub async fn loaded_skills(&self) -> Vec<String> {
+        let (reply, loaded) = oneshot::channel();
+        // A session that is closed has none.
+        drop(self.commands.send(Command::LoadedSkills { reply }).await);
+        loaded.await.unwrap_or_default()
     }
 
     /// Stops the running turn, if there is one. Messages that are queued stay so.

@@ -159,8 +159,8 @@ impl Agent {
         Ok(Session::new(id, commands))
     }
 
-    /// Skills a person can have loaded, and which of them a session has taken up; one that is not
-    /// in the journal yet has none.
+    /// A person's skills, and which of them a session has taken up; one that is not in the journal
+    /// yet has none.
     pub async fn skills(
         &self,
         user: &UserId,
@@ -173,16 +173,7 @@ impl Agent {
             },
             None => Vec::new(),
         };
-        let always = &self.parts.config.skills.always;
-        let offers = skills::beside(&self.parts, &skill::loaded(&entries)).await.into_iter();
-        let offers = offers.map(|(skill, loaded)| SkillOffer {
-            loaded,
-            always: always.contains(&skill.name),
-            by_person_only: skill.by_person_only,
-            name: skill.name,
-            description: skill.description,
-        });
-        Ok(offers.collect())
+        Ok(skills::offers(&self.parts, &skill::loaded(&entries)).await)
     }
 
     /// Two tasks for one session would write over each other.

@@ -9,9 +9,11 @@ use crate::sessions::AgentParts;
 use crate::settings;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use hydroid_core::harmless::exact;
 use hydroid_core::hook::{HookPoint, HookWord};
 use hydroid_core::id::CallId;
 use hydroid_core::ports::{CallContext, FoundSkill, SessionSkills, SkillError, Skills};
+use hydroid_core::protocol::{SessionSettings, SkillOffer};
 use hydroid_core::skill::{LoadedSkill, Skill, SkillBy};
 use serde_json::json;
 use std::sync::Arc;
@@ -44,7 +46,9 @@ pub(crate) async fn for_models(agent: &AgentParts) -> Vec<Skill> {
     if agent.config.skills.index_chars == 0 {
         return Vec::new();
     }
-    all(agent).await.into_iter().filter(|skill| !skill.by_person_only).collect()
+    let fits = |skill: &Skill| agent.config.skills.too_long(&skill.text).is_none();
+    let skills = all(agent).await.into_iter();
+    skills.filter(|skill| !skill.by_person_only && fits(skill)).collect()
 }
 
 /// Reads the person's files on a thread that may wait for them.
@@ -75,22 +79,91 @@ pub(crate) async fn beside(agent: &AgentParts, loaded: &[&LoadedSkill]) -> Vec<(
     skills
 }
 
+/// All there are as a person is told of them, without secrets, and what is the matter with those
+/// that cannot be loaded.
+pub(crate) async fn offers(agent: &AgentParts, loaded: &[&LoadedSkill]) -> Vec<SkillOffer> {
+    let config = &agent.config.skills;
+    let mut offers: Vec<SkillOffer> = beside(agent, loaded)
+        .await
+        .into_iter()
+        .map(|(skill, loaded)| SkillOffer {
+            loaded,
+            always: config.always.contains(&skill.name),
+            by_person_only: skill.by_person_only,
+            problem: config.too_long(&skill.text),
+            name: skill.name,
+            description: skill.description,
+        })
+        .collect();
+    let mut unusable = reading(agent, |skills| skills.unusable()).await.unwrap_or_default();
+    unusable.retain(|(name, _)| !offers.iter().any(|offer| offer.name == *name));
+    offers.extend(unusable.into_iter().map(|(name, problem)| SkillOffer {
+        always: config.always.contains(&name),
+        name,
+        description: String::new(),
+        loaded: false,
+        by_person_only: false,
+        problem: Some(problem),
+    }));
+    // Where nobody knows what is secret, nothing of a stranger's is told.
+    let scrubber = agent.refreshed_scrubber().await.ok();
+    let masked = |text: String| match &scrubber {
+        Some(scrubber) => scrubber.scrub(&text),
+        None => String::new(),
+    };
+    for offer in &mut offers {
+        offer.description = masked(std::mem::take(&mut offer.description));
+        offer.problem = offer.problem.take().map(masked);
+    }
+    offers
+}
+
 /// One of them.
-pub(crate) async fn found(agent: &AgentParts, name: &str) -> Result<FoundSkill, SkillError> {
+async fn found(agent: &AgentParts, name: &str) -> Result<FoundSkill, SkillError> {
     let name = name.to_owned();
     reading(agent, move |skills| skills.read(&name)).await?
 }
 
+/// A skill that is ready to be taken up, and what hooks have to say of it.
+pub(crate) type ReadySkill = (LoadedSkill, Vec<HookWord>);
+
+/// A skill that a person wants beside these. Secrets are looked for as they are now.
+pub(crate) async fn for_a_person(
+    turn: &TurnContext,
+    context: CallContext,
+    name: &str,
+    loaded: &[LoadedSkill],
+) -> Result<ReadySkill, SkillError> {
+    turn.agent.refreshed_scrubber().await.map_err(SkillError::Unavailable)?;
+    wanted(&turn.agent, &turn.own, context, name, loaded, SkillBy::Person).await
+}
+
+/// A skill that no model wants beside these, ready to be taken up.
+pub(crate) async fn wanted(
+    agent: &AgentParts,
+    own: &SessionSettings,
+    context: CallContext,
+    name: &str,
+    loaded: &[LoadedSkill],
+    by: SkillBy,
+) -> Result<ReadySkill, SkillError> {
+    if let Some(problem) = full(agent, loaded, name) {
+        return Err(problem);
+    }
+    let found = found(agent, name).await?;
+    ready(agent, settings::model_of(&agent.config, own), loaded, context, &found, by).await
+}
+
 /// A skill, ready to be taken up beside these: its text fits, and no hook is against it. `of` is the
 /// model that would read it.
-pub(crate) async fn ready(
+async fn ready(
     agent: &AgentParts,
     of: (&str, &str),
     loaded: &[LoadedSkill],
     context: CallContext,
     found: &FoundSkill,
     by: SkillBy,
-) -> Result<(LoadedSkill, Vec<HookWord>), SkillError> {
+) -> Result<ReadySkill, SkillError> {
     let name = &found.skill.name;
     let (text, notices) = hooks::skill_load(agent, context, found, by)
         .await
@@ -146,11 +219,9 @@ impl Asking {
         }
         let found = found(agent, &name).await?;
         if found.skill.by_person_only {
-            let mut always = agent.config.skills.always.clone();
-            always.push(name.clone());
             return Err(SkillError::Denied(format!(
-                "`{name}` is not for a model to load; a person has it loaded in every session with `hydroid config set skills.always '{}'`",
-                serde_json::Value::from(always)
+                "`{name}` is not for a model to load; a person loads it with `/skill {name}`, or with `hydroid skill load {name} --session {}`",
+                self.turn.session
             )));
         }
         let context = CallContext { nested: None, ..self.context.clone() };
@@ -177,7 +248,7 @@ pub(crate) fn is_loaded(loaded: &[LoadedSkill], name: &str) -> Result<(), SkillE
     }
     let names: Vec<&str> = loaded.iter().map(|skill| skill.name.as_str()).collect();
     let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-    let name: String = name.chars().take(64).collect();
+    let name = exact(&name.chars().take(64).collect::<String>());
     Err(SkillError::NotFound(format!("the skill `{name}` is not loaded; loaded: {names}")))
 }
 

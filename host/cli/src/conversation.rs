@@ -170,8 +170,21 @@ impl Conversation {
     }
 
     /// Loads a skill in the session, and says what hooks have to say of it.
-    pub(crate) async fn load_skill(&self, name: String) -> Result<Vec<String>, ChangeError> {
-        self.session.load_skill(name).await
+    /// Ctrl-C gives it up.
+    pub(crate) async fn load_skill(&mut self, name: String) -> Result<Vec<String>, ChangeError> {
+        while self.interrupts.next().now_or_never().is_some() {}
+        let loading = self.session.load_skill(name);
+        tokio::pin!(loading);
+        tokio::select! {
+            loaded = &mut loading => return loaded,
+            () = self.interrupts.next() => self.session.cancel().await,
+        }
+        loading.await
+    }
+
+    /// Names of the skills that are loaded.
+    pub(crate) async fn loaded_skills(&self) -> Vec<String> {
+        self.session.loaded_skills().await
     }
 
     /// Unloads one.

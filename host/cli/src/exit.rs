@@ -2,6 +2,7 @@
 
 use crate::stopped::Stopped;
 use hydroid_agent::{OpenError, SayError};
+use hydroid_core::protocol::{ErrorCode, RequestError};
 use std::process::ExitCode;
 
 /// Every exit code. A script can tell them apart; `hydroid --help` lists them.
@@ -51,6 +52,9 @@ impl Exit {
             Self::Usage
         } else if error.downcast_ref::<Stopped>().is_some()
             || matches!(error.downcast_ref(), Some(SayError::Stopped))
+            || error
+                .downcast_ref::<RequestError>()
+                .is_some_and(|error| error.code == ErrorCode::Stopped)
         {
             Self::Stopped
         } else if matches!(error.downcast_ref(), Some(OpenError::Waiting { .. })) {

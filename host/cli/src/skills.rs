@@ -128,8 +128,9 @@ impl UserSkills {
 
     fn unknown(&self, name: &str) -> String {
         let names = self.names().unwrap_or_default();
-        let hint = did_you_mean(name, names.iter().map(String::as_str));
-        let name: String = name.chars().take(64).collect();
+        let others = names.iter().map(String::as_str).filter(|other| *other != name);
+        let hint = did_you_mean(name, others);
+        let name = exact(&name.chars().take(64).collect::<String>());
         format!("there is no skill `{name}`{hint}; `hydroid skill list` shows them")
     }
 
@@ -157,6 +158,11 @@ impl Skills for UserSkills {
             Vec::new()
         });
         names.iter().take(MOST_SKILLS).filter_map(|name| self.known(name)).collect()
+    }
+
+    fn unusable(&self) -> Vec<(String, String)> {
+        let folders = self.folders().unwrap_or_default().into_iter();
+        folders.filter_map(|folder| Some((folder.name, folder.found.err()?))).collect()
     }
 
     fn read(&self, name: &str) -> Result<FoundSkill, SkillError> {

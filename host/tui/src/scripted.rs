@@ -82,6 +82,7 @@ impl ScriptedHost {
             loaded: loaded.iter().any(|skill| skill.name == name),
             always: false,
             by_person_only: false,
+            problem: None,
         };
         vec![offer("tidy-notes", "Tidies notes."), offer("trip", "Plans trips.")]
     }

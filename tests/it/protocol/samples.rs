@@ -298,6 +298,7 @@ fn replies() -> Vec<Reply> {
                 loaded: true,
                 always: false,
                 by_person_only: false,
+                problem: Some("its file is too long".into()),
             }],
         },
         Reply::Notes {

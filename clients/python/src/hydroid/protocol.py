@@ -1764,10 +1764,12 @@ class SkillOffer(TypedDict):
     description: str
     # The session that was asked about has taken it up.
     loaded: bool
-    # Sessions load it at their first turn, by `skills.always`.
+    # Sessions load it at their first turn, by `skills.always`, unless it is unloaded before.
     always: bool
     # No model loads it.
     by_person_only: bool
+    # Why it cannot be loaded.
+    problem: NotRequired[str]
 
 
 # A rule in force.

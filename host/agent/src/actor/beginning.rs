@@ -57,7 +57,7 @@ impl Actor {
 
     /// Starts the next turn once nothing of the last one is left.
     pub(super) async fn start_next_turn(&mut self) {
-        while self.running.is_none() && self.compacting.is_none() && self.stopping.is_empty() {
+        while self.running.is_none() && self.is_free() && self.stopping.is_empty() {
             let Some(Said { saying, ended }) = self.queue.pop_front() else { return };
             let id = TurnId::new((self.agent.new_turn_id)());
             let about = (&self.user, &self.session, &id);
@@ -127,7 +127,9 @@ impl Actor {
             Stored::Known => Ok(()),
             Stored::Unknown => self.resume().await,
             Stored::No => {
+                let changed = std::mem::take(&mut self.entries);
                 self.create(history::title(parts)).await?;
+                self.record(changed).await?;
                 if self.agent.config.model.route.title.is_some() {
                     let turn = TurnId::new((self.agent.new_turn_id)());
                     let context = self.turn_context(turn, Trace::default());

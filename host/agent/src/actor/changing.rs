@@ -61,17 +61,24 @@ impl Actor {
         let before = self.loaded_skills();
         self.change(Entry::Rewound { to }).await?;
         self.loads_configured = true;
-        self.tell_of_forgotten(&before).await;
+        self.tell_of_rewound(&before).await;
         Ok(())
     }
 
     /// Sees to it that no turn runs or waits, and that the session is known.
     pub(super) async fn quiet(&mut self) -> Result<(), ChangeError> {
         // A summary on its way would stand for turns that are forgotten.
-        if self.running.is_some() || self.compacting.is_some() || !self.queue.is_empty() {
+        if self.running.is_some() || !self.is_free() || !self.queue.is_empty() {
             return Err(ChangeError::TurnRuns);
         }
-        self.read_again().await
+        self.read_again().await?;
+        // A turn that waits for a person may have come back with it.
+        if self.running.is_some() { Err(ChangeError::TurnRuns) } else { Ok(()) }
+    }
+
+    /// True unless something is under way that a turn has to wait for.
+    pub(super) fn is_free(&self) -> bool {
+        self.compacting.is_none() && self.loading.is_none()
     }
 
     pub(super) async fn set(&mut self, settings: SessionSettings) -> Result<(), ChangeError> {

@@ -20,7 +20,7 @@ impl Actor {
             wish.replies.push(reply);
             return;
         }
-        let busy = self.running.is_some() || !self.queue.is_empty();
+        let busy = self.running.is_some() || self.loading.is_some() || !self.queue.is_empty();
         if busy || *self.stop.borrow() {
             drop(reply.send(Err(CompactError::Busy)));
             return;

@@ -4,7 +4,7 @@ use super::running::Stopping;
 use super::{Actor, Stored};
 use crate::clients::Shown;
 use crate::hooks;
-use crate::session::{TurnEnd, TurnError};
+use crate::session::{ChangeError, TurnEnd, TurnError};
 use hydroid_core::hook::HookPoint;
 use hydroid_core::ports::StoreError;
 use hydroid_core::turn::Event;
@@ -13,6 +13,7 @@ impl Actor {
     /// Cuts everything at once: no grace, and nothing new until it is released.
     pub(super) async fn stop_everything(&mut self) {
         (self.compacting, self.naming) = (None, None);
+        self.stop_loading(ChangeError::Stopped);
         for said in self.queue.drain(..) {
             let end = TurnEnd { result: Err(TurnError::Closed), shown: Shown::default() };
             drop(said.ended.send(end));
@@ -37,6 +38,7 @@ impl Actor {
     pub(super) async fn close(&mut self) {
         self.closed = true;
         self.compacting = None;
+        self.stop_loading(ChangeError::Closed);
         for said in self.queue.drain(..) {
             drop(
                 said.ended

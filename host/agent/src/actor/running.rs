@@ -59,6 +59,7 @@ impl Actor {
         let report = match report.news {
             News::Compacted(entry) => return self.compacted(report.turn, entry).await,
             News::CompactingEnded => return self.compacting_ended(report.turn),
+            News::SkillReady(ready) => return self.skill_ready(report.turn, ready).await,
             _ => report,
         };
         let Some(running) =
@@ -102,7 +103,7 @@ impl Actor {
                 running.tools.remove(&id);
                 vec![Event::CallChecked { id, result }]
             }
-            News::Compacted(_) | News::CompactingEnded => return,
+            News::Compacted(_) | News::CompactingEnded | News::SkillReady(_) => return,
             News::CallPreviewed { id, preview } => {
                 running.tools.remove(&id);
                 vec![Event::CallPreviewed { id, preview }]

@@ -2,10 +2,10 @@
 //! what is forgotten when a conversation is taken back.
 
 use super::recording::parent_of;
-use super::{Actor, Stored};
+use super::{Actor, Loading, Stored};
 use crate::session::ChangeError;
-use crate::skills::{self, SkillChange, SkillWish};
-use crate::{audit, hooks, settings};
+use crate::skills::{self, ReadySkill, SkillChange, SkillWish};
+use crate::{audit, effects, hooks};
 use hydroid_core::entry::Entry;
 use hydroid_core::hook::{HookPoint, HookWord};
 use hydroid_core::id::TurnId;
@@ -13,6 +13,7 @@ use hydroid_core::ports::{SkillError, StoreError};
 use hydroid_core::skill::{self, LoadedSkill, SkillBy};
 use hydroid_core::telemetry::Trace;
 use serde_json::json;
+use tokio::sync::oneshot;
 
 impl Actor {
     /// Tells a call what skills the session has taken up, after what it wants of them is recorded.
@@ -76,7 +77,9 @@ impl Actor {
                 continue;
             }
             let by = SkillBy::Configuration;
-            match self.ready_skill(&name, &loaded, by, trace).await {
+            let context = hooks::context(&self.user, &self.session, TurnId::new(""), trace.clone());
+            let wanted = skills::wanted(&self.agent, &self.own, context, &name, &loaded, by);
+            match wanted.await {
                 Ok((skill, notices)) => {
                     told.extend(notices.iter().map(ToString::to_string));
                     let entry = Entry::SkillLoaded { turn: None, call_id: None, by, skill };
@@ -90,29 +93,89 @@ impl Actor {
         Ok(told)
     }
 
-    /// Takes a skill up because a person wants it, between turns. Returns what hooks have to say.
-    pub(super) async fn load_skill(&mut self, name: &str) -> Result<Vec<String>, ChangeError> {
-        self.quiet().await?;
-        let (loaded, by) = (self.loaded_skills(), SkillBy::Person);
-        let ready = self.ready_skill(name, &loaded, by, &Trace::default()).await;
-        let (skill, notices) = ready.map_err(|problem| self.refused(problem))?;
-        if self.stored == Stored::No {
-            self.create(skill.name.clone()).await.map_err(ChangeError::Journal)?;
+    /// Begins to take a skill up because a person wants it, between turns. Until it is ready no turn
+    /// begins, and a stop or a cancel reaches it.
+    pub(super) async fn load_skill(
+        &mut self,
+        name: String,
+        reply: oneshot::Sender<Result<Vec<String>, ChangeError>>,
+    ) {
+        if let Err(problem) = self.begins().await {
+            drop(reply.send(Err(problem)));
+            return;
         }
-        self.change(Entry::SkillLoaded { turn: None, call_id: None, by, skill }).await?;
-        let scrubber = self.agent.scrubber.current();
-        Ok(notices.iter().map(|word| scrubber.scrub(&word.to_string())).collect())
+        self.turns += 1;
+        let context = self.turn_context(TurnId::new(""), Trace::default());
+        let job = effects::ready_skill(&context, name, self.loaded_skills());
+        self.loading = Some(Loading { number: self.turns, _job: job, reply });
     }
 
-    /// Lays a skill down because a person wants it, between turns.
-    pub(super) async fn unload_skill(&mut self, name: String) -> Result<(), ChangeError> {
-        self.quiet().await?;
-        let loaded = self.loaded_skills();
-        skills::is_loaded(&loaded, &name).map_err(|problem| self.refused(problem))?;
+    /// Sees to it that something can begin between turns.
+    async fn begins(&mut self) -> Result<(), ChangeError> {
+        if *self.stop.borrow() {
+            return Err(ChangeError::Stopped);
+        }
+        self.quiet().await
+    }
+
+    /// Takes up what is ready, and tells what there is to say of it.
+    pub(super) async fn skill_ready(&mut self, number: u64, ready: Result<ReadySkill, SkillError>) {
+        let Some(Loading { reply, .. }) = self.loading.take_if(|it| it.number == number) else {
+            return;
+        };
+        let taken_up = match ready {
+            Ok((skill, words)) => self.take_up(skill, &words).await,
+            Err(problem) => Err(self.refused(problem)),
+        };
+        drop(reply.send(taken_up));
+    }
+
+    async fn take_up(
+        &mut self,
+        skill: LoadedSkill,
+        words: &[HookWord],
+    ) -> Result<Vec<String>, ChangeError> {
+        let scrubber = self.agent.scrubber.current();
+        let mut told: Vec<String> =
+            words.iter().map(|word| scrubber.scrub(&word.to_string())).collect();
+        if self.stored == Stored::No {
+            told.push(format!("the skill `{}` is loaded with what you say first", skill.name));
+        }
         let by = SkillBy::Person;
-        self.change(Entry::SkillUnloaded { turn: None, by, name: name.clone() }).await?;
+        self.change_skills(Entry::SkillLoaded { turn: None, call_id: None, by, skill }).await?;
+        Ok(told)
+    }
+
+    /// Lays a skill down because a person wants it, between turns. What the configuration would load
+    /// at the first turn can be laid down before it.
+    pub(super) async fn unload_skill(&mut self, name: String) -> Result<(), ChangeError> {
+        self.begins().await?;
+        let is_due = self.loads_configured && self.agent.config.skills.always.contains(&name);
+        if !is_due || skill::unloaded(&self.entries).contains(name.as_str()) {
+            let loaded = self.loaded_skills();
+            skills::is_loaded(&loaded, &name).map_err(|problem| self.refused(problem))?;
+        }
+        let by = SkillBy::Person;
+        self.change_skills(Entry::SkillUnloaded { turn: None, by, name: name.clone() }).await?;
         self.tell(HookPoint::SkillUnload, None, json!({ "skill": name, "by": by.id() }));
         Ok(())
+    }
+
+    /// Records a change of a person's. Where there is no session in the journal yet, it is recorded
+    /// with the first turn.
+    async fn change_skills(&mut self, entry: Entry) -> Result<(), ChangeError> {
+        if self.stored == Stored::No {
+            self.entries.push(entry);
+            return Ok(());
+        }
+        self.change(entry).await
+    }
+
+    /// Gives up what is being loaded.
+    pub(super) fn stop_loading(&mut self, why: ChangeError) {
+        if let Some(Loading { reply, .. }) = self.loading.take() {
+            drop(reply.send(Err(why)));
+        }
     }
 
     fn refused(&self, problem: SkillError) -> ChangeError {
@@ -120,33 +183,21 @@ impl Actor {
         ChangeError::Skill(problem.said(|text| scrubber.scrub(text)))
     }
 
-    /// A skill that no model wants loaded beside these.
-    async fn ready_skill(
-        &self,
-        name: &str,
-        loaded: &[LoadedSkill],
-        by: SkillBy,
-        trace: &Trace,
-    ) -> Result<(LoadedSkill, Vec<HookWord>), SkillError> {
-        if let Some(problem) = skills::full(&self.agent, loaded, name) {
-            return Err(problem);
-        }
-        let found = skills::found(&self.agent, name).await?;
-        let context = hooks::context(&self.user, &self.session, TurnId::new(""), trace.clone());
-        let of = settings::model_of(&self.agent.config, &self.own);
-        skills::ready(&self.agent, of, loaded, context, &found, by).await
-    }
-
-    /// Tells of skills that were taken up before and are forgotten now.
-    pub(super) async fn tell_of_forgotten(&mut self, before: &[LoadedSkill]) {
+    /// Tells of skills that a conversation which was taken back has no longer, or has again.
+    pub(super) async fn tell_of_rewound(&mut self, before: &[LoadedSkill]) {
         let after = self.loaded_skills();
-        for skill in before.iter().filter(|skill| !after.contains(skill)) {
-            let event = audit::skill_rewound(&self.user, &self.session, skill);
+        let gone = before.iter().filter(|skill| !after.contains(skill));
+        let again = after.iter().filter(|skill| !before.contains(skill));
+        let changed = gone.map(|skill| (skill, false)).chain(again.map(|skill| (skill, true)));
+        for (skill, is_loaded) in changed {
+            let event = audit::skill_rewound(&self.user, &self.session, skill, is_loaded);
             if let Err(error) = self.agent.audit.record(event).await {
-                tracing::error!(session = %self.session, %error, "an unloaded skill could not be audited");
+                tracing::error!(session = %self.session, %error, "a skill that changed could not be audited");
             }
-            let subject = json!({ "skill": skill.name, "by": "rewinding" });
-            self.tell(HookPoint::SkillUnload, None, subject);
+            if !is_loaded {
+                let subject = json!({ "skill": skill.name, "by": "rewinding" });
+                self.tell(HookPoint::SkillUnload, None, subject);
+            }
         }
     }
 }

@@ -13,7 +13,9 @@ pub(crate) struct FakeSkills(Mutex<BTreeMap<String, String>>);
 impl FakeSkills {
     /// Keeps a skill with these instructions and these further lines of its head.
     pub(crate) fn keep(&self, name: &str, head: &str, text: &str) {
-        let file = format!("---\nname: {name}\ndescription: Does {name}.\n{head}---\n{text}");
+        let described = if head.contains("description: ") { "" } else { "description: Does it.\n" };
+        let described = described.replace("it", name);
+        let file = format!("---\nname: {name}\n{described}{head}---\n{text}");
         self.0.lock().unwrap().insert(name.to_owned(), file);
     }
 
@@ -26,6 +28,10 @@ impl Skills for FakeSkills {
     fn list(&self) -> Vec<Skill> {
         let kept = self.0.lock().unwrap();
         kept.iter().map(|(name, file)| Skill::parse(name, file).unwrap()).collect()
+    }
+
+    fn unusable(&self) -> Vec<(String, String)> {
+        Vec::new()
     }
 
     fn read(&self, name: &str) -> Result<FoundSkill, SkillError> {

@@ -231,9 +231,9 @@ impl Inner {
         session: SessionId,
         skill: String,
     ) -> Answered {
+        self.refuse_if_over()?;
         let session = self.named(&session).await?;
-        let open = self.quiet(&session).await?;
-        let notices = open.load_skill(skill).await.map_err(|error| unchanged(&error))?;
+        let notices = self.room(&session).load_skill(skill).await?;
         Ok(Reply::SkillLoaded { session, notices })
     }
 
@@ -242,9 +242,11 @@ impl Inner {
         session: SessionId,
         skill: String,
     ) -> Answered {
+        self.refuse_if_over()?;
         let session = self.named(&session).await?;
         let open = self.quiet(&session).await?;
         open.unload_skill(skill).await.map_err(|error| unchanged(&error))?;
+        self.announce(&session).await;
         Ok(Reply::Done)
     }
 

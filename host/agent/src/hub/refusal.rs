@@ -63,10 +63,11 @@ pub(super) fn unchanged(error: &ChangeError) -> RequestError {
             let code = match problem {
                 SkillError::NotFound(_) => ErrorCode::NotFound,
                 SkillError::Denied(_) | SkillError::Unfit(_) => ErrorCode::Invalid,
-                SkillError::Unavailable(_) => ErrorCode::Busy,
+                SkillError::Unavailable(_) => ErrorCode::Cancelled,
             };
             RequestError::new(code, error.to_string())
         }
+        ChangeError::Stopped => RequestError::new(ErrorCode::Stopped, error.to_string()),
         ChangeError::Closed => RequestError::new(ErrorCode::ShuttingDown, error.to_string()),
         ChangeError::Journal(_) => internal(error),
     }

@@ -4,7 +4,7 @@
 
 use super::Inner;
 use super::driver;
-use super::refusal::{refused, stored, uncompacted, unopened};
+use super::refusal::{internal, refused, stored, unchanged, uncompacted, unopened};
 use crate::session::Session;
 use hydroid_core::entry::Entry;
 use hydroid_core::id::{CallId, ClientKey, SessionId, TurnId};
@@ -59,8 +59,8 @@ struct State {
     awaits_place: bool,
     /// What waits since an earlier run of the host is in the queue.
     is_taken_up: bool,
-    /// Who waits for a summary.
-    compacting: usize,
+    /// Who waits for what is done between turns.
+    working: usize,
     used: Instant,
     permit: Option<OwnedSemaphorePermit>,
 }
@@ -99,7 +99,7 @@ impl Room {
             queue: VecDeque::new(),
             awaits_place: false,
             is_taken_up: false,
-            compacting: 0,
+            working: 0,
             used: Instant::now(),
             permit: None,
         };
@@ -312,20 +312,51 @@ impl Room {
         self.becomes(&mut state, Activity::Idle);
     }
 
-    // ---- summing up ----
+    // ---- between turns ----
 
     /// Has the older part of the conversation summed up, and tells for how many turns the summary
-    /// stands. It goes on when whoever asked is gone, and who asks meanwhile waits for the same.
+    /// stands. Who asks meanwhile waits for the same.
     pub(super) async fn compact(self: &Arc<Self>) -> Result<u32, RequestError> {
+        self.between_turns(true, |session| async move {
+            session.compact().await.map_err(|error| uncompacted(&error))
+        })
+        .await
+    }
+
+    /// Has a skill taken up, and tells what there is to say of it.
+    pub(super) async fn load_skill(
+        self: &Arc<Self>,
+        name: String,
+    ) -> Result<Vec<String>, RequestError> {
+        self.between_turns(false, |session| async move {
+            session.load_skill(name).await.map_err(|error| unchanged(&error))
+        })
+        .await
+    }
+
+    /// Does something between the turns of the session that may take a while, so that it is seen to
+    /// work and stays in memory. It goes on when whoever asked is gone. What asks a model has a place
+    /// among the turns.
+    async fn between_turns<T, F>(
+        self: &Arc<Self>,
+        asks_model: bool,
+        work: impl FnOnce(Session) -> F + Send + 'static,
+    ) -> Result<T, RequestError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, RequestError>> + Send,
+    {
         let hub = self.hub()?;
         let mut awake = self.awake.lock().await;
         let session = self.wake_if_asleep(&mut awake).await?;
         let permit = {
             let mut state = self.state();
             state.used = Instant::now();
-            let permit = if state.compacting > 0 {
-                None
-            } else if state.activity == Activity::Idle && state.queue.is_empty() {
+            let is_free = state.activity == Activity::Idle && state.queue.is_empty();
+            if state.working == 0 && !is_free {
+                return Err(unchanged(&crate::ChangeError::TurnRuns));
+            }
+            let permit = if asks_model && state.working == 0 {
                 Some(Arc::clone(&hub.permits).try_acquire_owned().map_err(|_| {
                     let text = format!(
                         "{} turns of yours run, which are the most at once; wait for one, or raise `gateway.turns_per_user`",
@@ -334,36 +365,33 @@ impl Room {
                     RequestError::new(ErrorCode::LimitReached, text)
                 })?)
             } else {
-                return Err(uncompacted(&crate::CompactError::Busy));
+                None
             };
-            state.compacting += 1;
+            state.working += 1;
             self.becomes(&mut state, Activity::Working);
             permit
         };
         drop(awake);
         let room = Arc::clone(self);
-        let summing = tokio::spawn(async move {
-            let compacted = session.compact().await;
+        let working = tokio::spawn(async move {
+            let done = work(session).await;
             drop(permit);
-            room.is_compacted();
+            room.has_worked();
             if let Ok(hub) = room.hub() {
                 hub.announce(&room.session).await;
             }
-            compacted
+            done
         });
-        match summing.await {
-            Ok(compacted) => compacted.map_err(|error| uncompacted(&error)),
-            Err(_) => Err(uncompacted(&crate::CompactError::Closed)),
-        }
+        working.await.unwrap_or_else(|error| Err(internal(&error)))
     }
 
-    fn is_compacted(&self) {
+    fn has_worked(&self) {
         let mut state = self.state();
-        state.compacting = state.compacting.saturating_sub(1);
+        state.working = state.working.saturating_sub(1);
         state.used = Instant::now();
         // A message that came meanwhile has its turn, and says so itself.
         let only_that = state.activity == Activity::Working && state.turn.is_none();
-        if state.compacting == 0 && only_that {
+        if state.working == 0 && only_that {
             self.becomes(&mut state, Activity::Idle);
         }
     }

@@ -330,6 +330,31 @@ async fn a_person_sees_loads_and_unloads_skills() {
 }
 
 #[tokio::test]
+async fn a_session_that_loads_a_skill_is_seen_to_work_and_a_message_waits_for_it() {
+    let host = Host::new(vec![says("a")]);
+    host.skills.keep("trip", "", "Pack socks.");
+    host.hooks.hangs(hydroid_core::hook::HookPoint::SkillLoad);
+    let hub = hub(&host, LIMITS);
+    let session = create(&hub).await;
+    let (_, mut following) = follow(&hub, &session, 0).await;
+    let loading = tokio::spawn({
+        let load = Request::LoadSkill { session: session.clone(), skill: "trip".into() };
+        let hub = hub.clone();
+        async move { hub.request(load).await }
+    });
+    host.hooks.hanging.notified().await;
+    activity_is(&hub, &session, Activity::Working).await;
+    hub.say(&session, said("go")).await.unwrap();
+    let rewind = Request::Rewind { session: session.clone(), before: None };
+    assert_eq!(hub.request(rewind).await.unwrap_err().code, ErrorCode::TurnRuns);
+    hub.request(Request::Cancel { session: session.clone() }).await.unwrap();
+    assert_eq!(loading.await.unwrap().unwrap_err().code, ErrorCode::Cancelled);
+    until_end(&mut following).await;
+    activity_is(&hub, &session, Activity::Idle).await;
+    host.no_faults();
+}
+
+#[tokio::test]
 async fn a_conversation_is_taken_back_and_settings_are_its_own() {
     let host = Host::new(vec![says("a"), says("b"), says("c")]);
     let hub = hub(&host, LIMITS);

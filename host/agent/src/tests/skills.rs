@@ -152,7 +152,7 @@ async fn what_is_too_long_too_many_unknown_or_not_for_models_is_refused_with_the
     for (call, expect) in [
         ("a", "have 24 characters, and `skills.max_chars` is 20"),
         ("b", "no `nothing`"),
-        ("c", "`hydroid config set skills.always '[\"mine\"]'`"),
+        ("c", "`hydroid skill load mine --session s`"),
         ("f", "the skill `zoo2` is not loaded"),
         ("g", "the skill `zoo2` is not loaded"),
     ] {
@@ -272,7 +272,10 @@ async fn a_person_takes_a_skill_up_and_lays_it_down_between_turns() {
     host.hooks.at(HookPoint::SkillUnload, HookVerdict::Proceed);
     let session = host.new_session().await;
     // Before anything was said, and one that no model may load.
-    assert_eq!(session.load_skill("mine".into()).await.unwrap(), Vec::<String>::new());
+    let told = session.load_skill("mine".into()).await.unwrap();
+    assert_eq!(told, ["the skill `mine` is loaded with what you say first"]);
+    assert_eq!(session.loaded_skills().await, ["mine"]);
+    assert!(host.transcript().is_empty(), "nothing was said yet");
     assert_eq!(turn(&session, "go").await, Outcome::Completed);
     session.load_skill("trip".into()).await.unwrap();
     assert_eq!(turn(&session, "on").await, Outcome::Completed);
@@ -281,6 +284,7 @@ async fn a_person_takes_a_skill_up_and_lays_it_down_between_turns() {
     let has = |system: &String| (system.contains("Walk slowly"), system.contains("Pack socks"));
     let seen: Vec<_> = systems(&host).iter().map(has).collect();
     assert_eq!(seen, [(true, false), (true, true), (false, true)]);
+    assert_eq!(host.journal.titles(), ["go"]);
     let offers = host.agent.skills(&UserId::new("me"), Some(session.id())).await.unwrap();
     let offers: Vec<_> =
         offers.iter().map(|it| (&*it.name, it.loaded, it.by_person_only)).collect();
@@ -293,7 +297,7 @@ async fn a_person_takes_a_skill_up_and_lays_it_down_between_turns() {
     let changed = events.iter().filter(|event| event.action == AuditAction::SkillChanged);
     let changed: Vec<_> = changed.map(|event| event.rule.as_str()).collect();
     let (loaded, unloaded) = ("loaded by the person", "unloaded by the person");
-    assert_eq!(changed, [loaded, loaded, unloaded, "unloaded by rewinding"]);
+    assert_eq!(changed, [loaded, loaded, unloaded, "unloaded by rewinding", "loaded by rewinding"]);
     let asked = host.hooks.asked.lock().unwrap();
     let told = asked.iter().filter(|(point, _)| *point == HookPoint::SkillUnload);
     let by: Vec<_> = told.map(|(_, subject)| subject["by"].as_str().unwrap()).collect();
@@ -329,4 +333,81 @@ async fn what_a_person_cannot_load_or_unload_is_said_and_nothing_changes() {
     assert_eq!(running.ended().await.unwrap().outcome, Outcome::Cancelled);
     assert_eq!(turn(&session, "on").await, Outcome::Completed);
     assert!(systems(&host)[1].contains("Pack socks"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_load_that_a_hook_holds_up_is_stopped_and_no_turn_begins_meanwhile() {
+    for what in ["cancel", "stop", "close"] {
+        let host = host("", vec![says("done")]);
+        host.hooks.hangs(HookPoint::SkillLoad);
+        let session = host.new_session().await;
+        let loading = tokio::spawn({
+            let session = session.clone();
+            async move { session.load_skill("trip".into()).await }
+        });
+        host.hooks.hanging.notified().await;
+        let words = session.say(said("go")).await.unwrap();
+        tokio::task::yield_now().await;
+        assert!(host.transcript().is_empty(), "{:#?}", host.transcript());
+        let again = session.load_skill("trip".into()).await;
+        assert!(matches!(again, Err(crate::ChangeError::TurnRuns)), "{again:?}");
+        match what {
+            "cancel" => session.cancel().await,
+            "stop" => drop(host.stop.send(true)),
+            _ => drop(session.clone().close().await),
+        }
+        let problem = loading.await.unwrap().unwrap_err().to_string();
+        let expect = match what {
+            "cancel" => "it was cancelled",
+            "stop" => "everything is stopped",
+            _ => "the session is closed",
+        };
+        assert!(problem.contains(expect), "{what}: {problem}");
+        if what == "cancel" {
+            assert_eq!(words.ended().await.unwrap().outcome, Outcome::Completed);
+            assert!(!systems(&host)[0].contains("Pack socks"));
+        }
+        if what == "stop" {
+            let problem = session.unload_skill("trip".into()).await.unwrap_err().to_string();
+            assert!(problem.contains("everything is stopped"), "{problem}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn secrets_that_came_since_the_last_turn_are_masked_when_a_person_loads_or_looks() {
+    let host = host("", vec![says("one")]);
+    let session = completes(&host).await;
+    let later = "Kk3Lm9Pq7Rt2Vx5Zb8Nd";
+    host.skills.keep("late", &format!("description: Does {later}.\n"), &format!("Use {later}."));
+    host.secrets.set("later", later);
+    let offers = host.agent.skills(&UserId::new("me"), None).await.unwrap();
+    assert!(offers.iter().any(|offer| offer.description.contains("Does")), "{offers:?}");
+    assert!(!offers.iter().any(|offer| offer.description.contains(later)), "{offers:?}");
+    session.load_skill("late".into()).await.unwrap();
+    let loaded = line(&host, "loaded late");
+    assert!(loaded.contains("Use") && !loaded.contains(later), "{loaded}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_always_loaded_is_unloaded_before_the_first_turn() {
+    let host = host("[skills]\nalways = [\"trip\"]\n", vec![says("one")]);
+    let session = host.new_session().await;
+    session.unload_skill("trip".into()).await.unwrap();
+    assert!(session.unload_skill("trip".into()).await.is_err());
+    assert_eq!(turn(&session, "go").await, Outcome::Completed);
+    assert!(!systems(&host)[0].contains("Pack socks"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_loaded_again_by_rewinding_is_in_the_audit_log() {
+    let host = host("", vec![says("one"), says("two")]);
+    let session = host.new_session().await;
+    session.load_skill("trip".into()).await.unwrap();
+    assert_eq!(turn(&session, "go").await, Outcome::Completed);
+    session.unload_skill("trip".into()).await.unwrap();
+    session.rewind(None).await.unwrap();
+    assert_eq!(session.loaded_skills().await, ["trip"]);
+    let events = host.records.events.lock().unwrap();
+    assert_eq!(events.last().unwrap().rule, "loaded by rewinding");
 }

@@ -56,6 +56,7 @@ enum Line {
     LoadSkill(String),
     UnloadSkill(String),
     Skills,
+    UnclearSkill,
     Tools,
     Unknown,
 }
@@ -131,8 +132,9 @@ pub(crate) async fn run(
             }
             Line::Skills => {
                 let skills = agent.skills(&ground.user(), Some(conversation.id())).await?;
-                terminal::print(&offered(skills))?;
+                terminal::print(&offered(skills, &conversation.loaded_skills().await))?;
             }
+            Line::UnclearSkill => terminal::say("write `/skill NAME` or `/skill off NAME`"),
             Line::Cost => {
                 let spent = cost::of_session(&database, &ground.user(), conversation.id()).await?;
                 terminal::print_line(&spent)?;
@@ -219,12 +221,12 @@ impl Keyboard {
 
 fn meaning(line: &str) -> Line {
     let line = line.trim();
-    if let Some(named) = line.strip_prefix("/skill ") {
-        return match named.split_whitespace().collect::<Vec<_>>()[..] {
-            [name] => Line::LoadSkill(name.to_owned()),
-            ["off", name] => Line::UnloadSkill(name.to_owned()),
-            _ => Line::Unknown,
-        };
+    match line.split_whitespace().collect::<Vec<_>>()[..] {
+        ["/skill"] | ["/skill", "off"] => return Line::UnclearSkill,
+        ["/skill", name] => return Line::LoadSkill(name.to_owned()),
+        ["/skill", "off", name] => return Line::UnloadSkill(name.to_owned()),
+        ["/skill", ..] => return Line::UnclearSkill,
+        _ => {}
     }
     match line {
         "" => Line::Nothing,
@@ -259,13 +261,19 @@ fn unknown(line: &str) -> String {
     )
 }
 
-fn offered(skills: Vec<SkillOffer>) -> String {
+fn offered(skills: Vec<SkillOffer>, loaded: &[String]) -> String {
     if skills.is_empty() {
-        return "there are no skills; `hydroid skill` keeps some\n".to_owned();
+        return "there are no skills; `hydroid skill new` makes one, `hydroid skill add` keeps one you have\n".to_owned();
     }
     let row = |skill: SkillOffer| {
-        let loaded = if skill.loaded { "loaded" } else { "" };
-        vec![exact(&skill.name), loaded.to_owned(), exact(&excerpt(&skill.description, 80))]
+        let state = match &skill.problem {
+            _ if loaded.contains(&skill.name) => "loaded",
+            Some(_) => "cannot be loaded",
+            None if skill.always => "always",
+            None => "",
+        };
+        let what = skill.problem.as_ref().unwrap_or(&skill.description);
+        vec![exact(&skill.name), state.to_owned(), exact(&excerpt(what, 60))]
     };
     terminal::table(&skills.into_iter().map(row).collect::<Vec<_>>())
 }
@@ -290,9 +298,9 @@ mod tests {
         assert_eq!(meaning("  "), Line::Nothing);
         assert_eq!(meaning("/skill  trip "), Line::LoadSkill("trip".into()));
         assert_eq!(meaning("/skill off trip"), Line::UnloadSkill("trip".into()));
-        assert_eq!(meaning("/skill off"), Line::LoadSkill("off".into()));
-        assert_eq!(meaning("/skill"), Line::Unknown);
-        assert_eq!(meaning("/skill a b c"), Line::Unknown);
+        for unclear in ["/skill", "/skill off", "/skill a b", "/skill off a b"] {
+            assert_eq!(meaning(unclear), Line::UnclearSkill, "{unclear}");
+        }
         assert!(unknown("/hlep").contains("did you mean `/help`"));
     }
 

@@ -102,8 +102,8 @@ async fn list(ground: &Ground, session: Option<String>, as_json: bool) -> Result
         return Ok(Exit::Done);
     }
     let head = match loaded {
-        Some(_) => vec!["NAME", "LOADED", "LOADED BY", "FOR"],
-        None => vec!["NAME", "LOADED BY", "FOR"],
+        Some(_) => vec!["NAME", "LOADED", "MAY LOAD", "FOR"],
+        None => vec!["NAME", "MAY LOAD", "FOR"],
     };
     let head: Vec<String> = head.into_iter().map(str::to_owned).collect();
     let rows = folders.iter().map(|folder| {
@@ -112,6 +112,7 @@ async fn list(ground: &Ground, session: Option<String>, as_json: bool) -> Result
                 Some(problem) => ("-", format!("cannot be loaded: {problem}")),
                 None => (loaded_by(ground, &found.skill), exact(&found.skill.description)),
             },
+            Err(problem) if has(&folder.name) == Some(true) => ("-", exact(problem)),
             Err(problem) => ("-", format!("cannot be used: {}", exact(problem))),
         };
         let is_loaded = has(&folder.name).map(|has| if has { "yes" } else { "no" }.to_owned());

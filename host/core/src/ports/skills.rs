@@ -6,8 +6,10 @@ use futures_core::future::BoxFuture;
 
 /// Skills a person keeps.
 pub trait Skills: Send + Sync {
-    /// All that can be used, by name. Others are left out; [`Self::read`] says why.
+    /// All that can be used, by name.
     fn list(&self) -> Vec<Skill>;
+    /// Names of the others, and why they cannot be used.
+    fn unusable(&self) -> Vec<(String, String)>;
     /// One of them.
     fn read(&self, name: &str) -> Result<FoundSkill, SkillError>;
     /// At most `length` bytes of another file of its folder, from `offset`; none at the end.

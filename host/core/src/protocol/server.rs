@@ -484,10 +484,13 @@ pub struct SkillOffer {
     pub description: String,
     /// The session that was asked about has taken it up.
     pub loaded: bool,
-    /// Sessions load it at their first turn, by `skills.always`.
+    /// Sessions load it at their first turn, by `skills.always`, unless it is unloaded before.
     pub always: bool,
     /// No model loads it.
     pub by_person_only: bool,
+    /// Why it cannot be loaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
 
 /// A rule in force.

@@ -590,9 +590,9 @@ export class Chat {
             change.disabled = true;
             const done = await this.changeSkill(skill.name, !loaded);
             fill(done ? !loaded : loaded);
-            item.querySelector("button").focus();
+            item.querySelector("button")?.focus();
           }, { "aria-label": `${word} ${skill.name}` });
-          replace(item, h("code", { text: exact(skill.name) }), " ", loaded && h("span", { class: "badge" }, "loaded"), ` ${exact(skill.description)} `, this.session && change);
+          replace(item, h("code", { text: exact(skill.name) }), " ", loaded ? h("span", { class: "badge" }, "loaded") : skill.always && h("span", { class: "badge" }, "always"), ` ${exact(skill.problem && !loaded ? `cannot be loaded: ${skill.problem}` : skill.description)} `, this.session && (loaded || !skill.problem) && change);
         };
         fill(skill.loaded);
         return item;
@@ -607,7 +607,7 @@ export class Chat {
 
   skill(rest) {
     const words = rest.trim().split(/\s+/);
-    if (words[0] === "" || words.length > 2 || (words.length === 2 && words[0] !== "off")) throw new Error("Write `/skill NAME` or `/skill off NAME`.");
+    if (words[0] === "" || words.length > 2 || (words.length === 2) !== (words[0] === "off")) throw new Error("Write `/skill NAME` or `/skill off NAME`.");
     return this.changeSkill(words.at(-1), words.length === 1);
   }
 

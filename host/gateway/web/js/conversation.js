@@ -198,12 +198,12 @@ const ENTRIES = {
   },
   skill_loaded(conversation, entry) {
     const text = `The skill ${entry.skill?.name} is loaded.`;
-    // What comes before the first turn is told with it.
-    if (entry.turn || conversation.turns.length > 0) told(conversation, text);
-    else conversation.untold.push(text);
+    // What the configuration wants belongs to the turn that begins.
+    if (entry.by === "configuration") conversation.untold.push(text);
+    else toldOrWith(conversation, text);
   },
   skill_unloaded(conversation, entry) {
-    told(conversation, `The skill ${entry.name} is unloaded.`);
+    toldOrWith(conversation, `The skill ${entry.name} is unloaded.`);
   },
   compacted(conversation, entry) {
     told(conversation, `The first ${entry.covers} turns were summed up.`);
@@ -227,6 +227,12 @@ const ENTRIES = {
     conversation.changed.add(turn);
   },
 };
+
+/** Says something beside the last turn, or with the first one if there is none yet. */
+function toldOrWith(conversation, text) {
+  if (conversation.turns.length > 0) told(conversation, text);
+  else conversation.untold.push(text);
+}
 
 /** Says something beside the last turn there is. */
 function told(conversation, text) {

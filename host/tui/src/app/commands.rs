@@ -117,9 +117,7 @@ impl App {
             Some(session) => {
                 self.ask(request(session), waiting);
             }
-            None => self.complain(
-                "this session has not begun yet; say something first, or begin one with `/new`",
-            ),
+            None => self.complain("this session has not begun yet; say something first"),
         }
     }
 
@@ -273,15 +271,20 @@ impl App {
 
     fn skill(&mut self, rest: &str) {
         match rest.split_whitespace().collect::<Vec<_>>()[..] {
-            [name] => self.change_skill(name.to_owned(), true),
             ["off", name] => self.change_skill(name.to_owned(), false),
+            [name] if name != "off" => self.change_skill(name.to_owned(), true),
             _ => self.complain("write `/skill NAME` or `/skill off NAME`"),
         }
     }
 
-    /// Has the session load a skill, or unload it; the conversation then says so.
+    /// Has the session load a skill, or unload it; the conversation then says so. A session that has
+    /// not begun begins with it.
     pub(super) fn change_skill(&mut self, skill: String, load: bool) {
-        if load {
+        if load && self.current.is_none() {
+            let (settings, key) = (self.fresh.clone(), Some(self.new_key()));
+            let begin = Request::Create { title: None, settings, key };
+            self.ask(begin, Waiting::BegunToLoad(skill));
+        } else if load {
             self.in_session(|session| Request::LoadSkill { session, skill }, Waiting::SkillLoaded);
         } else {
             self.in_session(|session| Request::UnloadSkill { session, skill }, Waiting::Done(""));

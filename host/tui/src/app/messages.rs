@@ -6,7 +6,7 @@ use crate::conversation::Conversation;
 use hydroid_core::id::{CallId, SessionId};
 use hydroid_core::protocol::{
     ClientProgram, ErrorCode, PROTOCOL_VERSION, Reply, Request, RequestError, Resume,
-    ServerMessage, SessionMessage, Stopped, Welcome,
+    ServerMessage, SessionInfo, SessionMessage, Stopped, Welcome,
 };
 
 /// Sessions that are listed.
@@ -34,6 +34,8 @@ pub(super) enum Waiting {
     Created(u64),
     /// A new session to look at that nothing is said in yet.
     Begun,
+    /// The same, and this skill is loaded then.
+    BegunToLoad(String),
     /// A summary of what was said.
     Compacted,
     /// A copy.
@@ -74,7 +76,7 @@ impl Waiting {
     /// True if the request has a key, so that it may be asked again after the connection was lost.
     /// What is to be said has one too, and a way of its own.
     pub(super) fn is_asked_again(&self) -> bool {
-        matches!(self, Self::Begun | Self::Copied | Self::Steered(_))
+        matches!(self, Self::Begun | Self::BegunToLoad(_) | Self::Copied | Self::Steered(_))
     }
 }
 
@@ -232,13 +234,11 @@ impl App {
                 self.overlay = Some(Overlay::Picker(Picker::sessions(&sessions, archived, now)));
             }
             (Waiting::Looked | Waiting::Begun | Waiting::Copied, Reply::Session { session }) => {
-                let id = session.session.clone();
-                self.list(session.clone());
-                self.open
-                    .entry(id.clone())
-                    .and_modify(|known| known.info = session.clone())
-                    .or_insert_with(|| Conversation::new(session));
-                self.look_at(Some(id));
+                self.looked(session);
+            }
+            (Waiting::BegunToLoad(skill), Reply::Session { session }) => {
+                self.looked(session);
+                self.change_skill(skill, true);
             }
             (Waiting::Created(key), Reply::Session { session }) => self.created(key, session),
             (Waiting::Followed | Waiting::Changed, Reply::Session { session }) => {
@@ -299,7 +299,7 @@ impl App {
             }
             (Waiting::Skills, Reply::Skills { skills }) => {
                 if skills.is_empty() {
-                    self.tell("there are no skills; `hydroid skill` keeps some");
+                    self.tell("there are no skills; `hydroid skill new` makes one, `hydroid skill add` keeps one you have");
                 } else {
                     self.overlay = Some(Overlay::Picker(Picker::skills(&skills)));
                 }
@@ -397,6 +397,7 @@ impl App {
             Waiting::Followed
             | Waiting::Looked
             | Waiting::Begun
+            | Waiting::BegunToLoad(_)
             | Waiting::Copied
             | Waiting::Compacted
             | Waiting::Changed
@@ -417,6 +418,17 @@ impl App {
             | Waiting::Policy
             | Waiting::Status { show: true } => self.complain(error.message.clone()),
         }
+    }
+
+    /// Looks at a session the host told of.
+    fn looked(&mut self, session: SessionInfo) {
+        let id = session.session.clone();
+        self.list(session.clone());
+        self.open
+            .entry(id.clone())
+            .and_modify(|known| known.info = session.clone())
+            .or_insert_with(|| Conversation::new(session));
+        self.look_at(Some(id));
     }
 
     fn begin_with(&mut self, begin: Begin) {

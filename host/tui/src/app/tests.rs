@@ -431,17 +431,17 @@ fn every_command_does_something() {
 #[test]
 fn a_skill_is_loaded_and_unloaded_by_name_and_from_the_list() {
     let mut rig = Rig::new();
-    rig.says("/skill trip");
-    assert!(rig.told().contains("begin one with `/new`"), "{}", rig.told());
-    rig.says("hello");
     let loaded = |rig: &Rig| {
         let session = rig.app.current.clone().expect("a session");
         let entries = &rig.host.sessions[&session].entries;
         skill::loaded(entries).iter().map(|skill| skill.name.clone()).collect::<Vec<_>>()
     };
+    // Before anything was said.
     rig.says("/skill trip");
     assert!(rig.told().contains("a hook looked at it"), "{}", rig.told());
     assert_eq!(loaded(&rig), ["trip"]);
+    rig.says("hello");
+    assert_eq!(rig.host.sessions.len(), 1);
     rig.says("/skills");
     rig.types("tidy");
     rig.key(KeyCode::Enter);
@@ -451,7 +451,7 @@ fn a_skill_is_loaded_and_unloaded_by_name_and_from_the_list() {
     rig.key(KeyCode::Enter);
     rig.says("/skill off trip");
     assert!(loaded(&rig).is_empty());
-    rig.says("/skill");
+    rig.says("/skill off");
     assert!(rig.told().contains("`/skill off NAME`"), "{}", rig.told());
 }
 

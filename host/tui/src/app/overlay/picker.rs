@@ -99,9 +99,11 @@ impl Picker {
     pub(crate) fn skills(skills: &[SkillOffer]) -> Self {
         let rows = skills.iter().map(|skill| Row {
             text: skill.name.clone(),
-            more: match skill.loaded {
-                true => format!("loaded · {}", skill.description),
-                false => skill.description.clone(),
+            more: match &skill.problem {
+                _ if skill.loaded => format!("loaded · {}", skill.description),
+                Some(problem) => format!("cannot be loaded: {problem}"),
+                None if skill.always => format!("always · {}", skill.description),
+                None => skill.description.clone(),
             },
             value: Value::Skill(skill.name.clone(), skill.loaded),
         });
