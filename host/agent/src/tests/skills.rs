@@ -353,8 +353,8 @@ async fn a_load_that_a_hook_holds_up_is_stopped_and_no_turn_begins_meanwhile() {
         assert!(matches!(again, Err(crate::ChangeError::TurnRuns)), "{again:?}");
         match what {
             "cancel" => session.cancel().await,
-            "stop" => drop(host.stop.send(true)),
-            _ => drop(session.clone().close().await),
+            "stop" => host.stop.send(true).unwrap(),
+            _ => session.clone().close().await,
         }
         let problem = loading.await.unwrap().unwrap_err().to_string();
         let expect = match what {
