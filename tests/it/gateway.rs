@@ -103,7 +103,10 @@ fn a_session_that_the_daemon_has_open_is_refused_to_a_command() {
     let session = create(&daemon);
     say(&daemon, &session, "say hello");
     until(&daemon, &session, 0, "turn_ended");
-    home.run(&["ask", "--session", &session, "say hi"]).code(1).tells("in use by process");
+    home.run(&["ask", "--session", &session, "say hi"])
+        .code(1)
+        .tells("in use by process")
+        .tells(&format!("the daemon: go on with `hydroid tui --session {session}`"));
     home.run(&["session", "show", &session]).code(0).says("hello");
 }
 

@@ -194,6 +194,8 @@ fn a_person_loads_and_unloads_one_with_and_without_a_daemon() {
     let daemon = Daemon::start(&home, &[]);
     load("load", "trip").code(0).tells("`trip` is loaded");
     assert_eq!(loaded(), ["mine", "trip"]);
+    let again = ["skill", "load", "trip", "--session", &session, "--set", "skills.max_loaded=2"];
+    home.run(&again).code(0).tells("the daemon did it, by its own configuration");
     load("unload", "mine").code(0).tells("`mine` is unloaded");
     drop(daemon);
     home.run(&["skill", "remove", "trip", "--yes"]).code(0);

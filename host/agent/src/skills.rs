@@ -46,9 +46,7 @@ pub(crate) async fn for_models(agent: &AgentParts) -> Vec<Skill> {
     if agent.config.skills.index_chars == 0 {
         return Vec::new();
     }
-    let fits = |skill: &Skill| agent.config.skills.too_long(&skill.text).is_none();
-    let skills = all(agent).await.into_iter();
-    skills.filter(|skill| !skill.by_person_only && fits(skill)).collect()
+    all(agent).await.into_iter().filter(|skill| !skill.by_person_only).collect()
 }
 
 /// Reads the person's files on a thread that may wait for them.

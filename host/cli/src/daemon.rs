@@ -108,9 +108,14 @@ pub(crate) async fn running(paths: &Paths) -> Option<Running> {
 
 /// The process of the daemon that is starting; none if none is, or it listens.
 pub(crate) fn starting(paths: &Paths) -> Option<u32> {
+    process(paths).filter(|_| !file(paths).exists())
+}
+
+/// The process of the daemon that runs or is starting.
+pub(crate) fn process(paths: &Paths) -> Option<u32> {
     let path = lock(paths);
     let held = File::open(&path).ok()?.try_lock();
-    if !matches!(held, Err(TryLockError::WouldBlock)) || file(paths).exists() {
+    if !matches!(held, Err(TryLockError::WouldBlock)) {
         return None;
     }
     std::fs::read_to_string(path).ok()?.trim().parse().ok()

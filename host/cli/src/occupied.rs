@@ -1,6 +1,7 @@
 //! One process a session: a lock beside the journal, held as long as a session is open. Without
 //! it a second process would take a turn that runs for one that was cut off.
 
+use crate::daemon;
 use crate::paths::{Paths, private_directory};
 use anyhow::{Context, Result, bail};
 use hydroid_core::id::{SessionId, UserId};
@@ -25,7 +26,7 @@ impl Occupied {
         // Whoever had the lock removes the file when it ends; then what was opened is not the file
         // that others find, and it is opened again.
         loop {
-            let file = Self::lock(&path, session)?;
+            let file = Self::lock(paths, &path, session)?;
             let found = std::fs::metadata(&path).ok();
             if found.is_some_and(|found| file.metadata().is_ok_and(|own| own.ino() == found.ino()))
             {
@@ -34,7 +35,7 @@ impl Occupied {
         }
     }
 
-    fn lock(path: &Path, session: &SessionId) -> Result<File> {
+    fn lock(paths: &Paths, path: &Path, session: &SessionId) -> Result<File> {
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -48,9 +49,14 @@ impl Occupied {
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
                 file.read_to_string(&mut holder)?;
+                let holder = holder.trim();
+                if daemon::process(paths).is_some_and(|process| process.to_string() == holder) {
+                    bail!(
+                        "session `{session}` is in use by process {holder}, the daemon: go on with `hydroid tui --session {session}` or on its page, or end it with `hydroid stop`"
+                    );
+                }
                 bail!(
-                    "session `{session}` is in use by process {}; wait until it ends, or leave out `--session` to begin a new one",
-                    holder.trim()
+                    "session `{session}` is in use by process {holder}: go on there, or wait until it ends"
                 );
             }
             Err(TryLockError::Error(error)) => {

@@ -127,7 +127,9 @@ impl Actor {
             Stored::Known => Ok(()),
             Stored::Unknown => self.resume().await,
             Stored::No => {
+                // Changed before anything was said, and perhaps before a secret was known.
                 let changed = std::mem::take(&mut self.entries);
+                let changed = self.agent.scrubber.current().known_entries(changed);
                 self.create(history::title(parts)).await?;
                 self.record(changed).await?;
                 if self.agent.config.model.route.title.is_some() {

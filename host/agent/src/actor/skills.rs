@@ -150,14 +150,19 @@ impl Actor {
     /// at the first turn can be laid down before it.
     pub(super) async fn unload_skill(&mut self, name: String) -> Result<(), ChangeError> {
         self.begins().await?;
-        let is_due = self.loads_configured && self.agent.config.skills.always.contains(&name);
-        if !is_due || skill::unloaded(&self.entries).contains(name.as_str()) {
-            let loaded = self.loaded_skills();
-            skills::is_loaded(&loaded, &name).map_err(|problem| self.refused(problem))?;
+        let is_due = self.loads_configured
+            && self.agent.config.skills.always.contains(&name)
+            && !skill::unloaded(&self.entries).contains(name.as_str());
+        let is_loaded = skills::is_loaded(&self.loaded_skills(), &name);
+        let was_loaded = is_loaded.is_ok();
+        if !is_due {
+            is_loaded.map_err(|problem| self.refused(problem))?;
         }
         let by = SkillBy::Person;
         self.change_skills(Entry::SkillUnloaded { turn: None, by, name: name.clone() }).await?;
-        self.tell(HookPoint::SkillUnload, None, json!({ "skill": name, "by": by.id() }));
+        if was_loaded {
+            self.tell(HookPoint::SkillUnload, None, json!({ "skill": name, "by": by.id() }));
+        }
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! Inputs in; what is shown, sent and kept out. The host is scripted and the clock is ours.
 
+use super::overlay::{Picker, Row, Value};
 use super::*;
 use crate::conversation::Kind;
 use crate::scripted::{ScriptedHost, said_in, write_call};
@@ -426,6 +427,20 @@ fn every_command_does_something() {
         let seen = format!("{asked} {overlay:?} {:?} {}", rig.done, rig.told());
         assert!(seen.contains(expect), "/{} {rest}: {seen}", slash.name);
     }
+}
+
+#[test]
+fn rows_that_begin_as_was_typed_come_first() {
+    let row = |text: &str, more: &str| Row {
+        text: text.into(),
+        more: more.into(),
+        value: Value::Said(text.into()),
+    };
+    let rows = vec![row("some-skill", "Tidies"), row("other", ""), row("tidy-notes", "")];
+    let mut picker = Picker::new("", rows);
+    picker.filter = "ti".into();
+    let fitting: Vec<&str> = picker.fitting().iter().map(|row| row.text.as_str()).collect();
+    assert_eq!(fitting, ["tidy-notes", "some-skill"]);
 }
 
 #[test]

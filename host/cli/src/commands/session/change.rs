@@ -109,6 +109,11 @@ pub(in crate::commands) async fn done(
     request: Request,
 ) -> Result<Reply> {
     if let Some(reply) = asked(looked, &request).await? {
+        if !settings.is_empty() {
+            terminal::say(
+                "the daemon did it, by its own configuration: `--set` is for what a command does itself",
+            );
+        }
         return Ok(reply);
     }
     let ground = Ground::lay(environment, settings)?;

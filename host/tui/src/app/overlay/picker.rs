@@ -110,16 +110,19 @@ impl Picker {
         Self::new("Skills: Enter loads one, or unloads it", rows.collect())
     }
 
-    /// Rows that fit what was typed.
+    /// Rows that fit what was typed, those that begin so before the others.
     pub(crate) fn fitting(&self) -> Vec<&Row> {
-        let words: Vec<String> = self.filter.split_whitespace().map(str::to_lowercase).collect();
-        self.rows
-            .iter()
-            .filter(|row| {
-                let text = format!("{} {}", row.text, row.more).to_lowercase();
-                words.iter().all(|word| text.contains(word))
-            })
-            .collect()
+        let typed = self.filter.trim_start().to_lowercase();
+        let words: Vec<&str> = typed.split_whitespace().collect();
+        let fits = |row: &&Row| {
+            let text = format!("{} {}", row.text, row.more).to_lowercase();
+            words.iter().all(|word| text.contains(word))
+        };
+        let mut rows: Vec<&Row> = self.rows.iter().filter(fits).collect();
+        if !typed.is_empty() {
+            rows.sort_by_key(|row| !row.text.to_lowercase().starts_with(&typed));
+        }
+        rows
     }
 
     pub(crate) fn step(&mut self, by: isize) {
