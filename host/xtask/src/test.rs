@@ -4,6 +4,7 @@
 use crate::suite::{Count, Demand, Report};
 use crate::{aimock, authors, browser, cargo, clients, components, mcp, paths, python, sqld};
 use anyhow::{Result, bail};
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
 
@@ -26,6 +27,12 @@ const NEEDS_SQLD: &str = "sqld";
 /// Tests whose name contains this need Debian's `docker-registry`, or where a variable says it is.
 const NEEDS_REGISTRY: &str = "docker_registry";
 
+/// The package whose tests drive the built program.
+const PROGRAM_TESTS: &str = "hydroid-tests";
+
+/// How many tests of libtest run at once.
+const THREADS: &str = "RUST_TEST_THREADS";
+
 /// Tells the tests where the registry is, if it is not in the path.
 const REGISTRY_VARIABLE: &str = "HYDROID_DOCKER_REGISTRY";
 
@@ -43,7 +50,7 @@ pub(crate) fn run(filters: &[String]) -> Result<()> {
 
     let mut reports = vec![];
     let nextest = cargo::works("cargo", &["nextest", "--version"]);
-    let mut host = if nextest { nextest_command(filters) } else { test_command(filters) };
+    let mut suites = host_suites(nextest, filters);
     let mut left_out = authors::missing();
     let node = "because `npm` and Node.js 20 or newer are not there";
     let node_or_build = "because `npm` and Node.js, or its build for this machine, are not there";
@@ -55,23 +62,21 @@ pub(crate) fn run(filters: &[String]) -> Result<()> {
         (NEEDS_SQLD, sqld::VARIABLE, &sqld, node_or_build),
     ] {
         match program {
-            Some(program) => {
-                host.env(variable, program);
-            }
+            Some(program) => set(&mut suites, variable, program.as_os_str()),
             None => left_out.push((name, missing.to_owned())),
         }
     }
     match &browser {
         Some(browser) => {
-            host.env(browser::PACKAGES, &browser.packages).env(browser::PROGRAM, browser.program);
+            set(&mut suites, browser::PACKAGES, browser.packages.as_os_str());
+            set(&mut suites, browser::PROGRAM, browser.program.as_ref());
         }
         None => left_out.push((
             NEEDS_BROWSER,
             "because `chromium`, `npm` or Node.js 20 or newer are not there".to_owned(),
         )),
     }
-    host.env(clients::PACKAGES, &clients.packages);
-    at_once(&mut host);
+    set(&mut suites, clients::PACKAGES, clients.packages.as_os_str());
     if !clients.has_node {
         left_out
             .push((NEEDS_NODE, "because `npm` and Node.js 20 or newer are not there".to_owned()));
@@ -87,9 +92,11 @@ pub(crate) fn run(filters: &[String]) -> Result<()> {
             .push((NEEDS_REGISTRY, "because Debian's `docker-registry` is not there".to_owned()));
     }
     let names: Vec<&str> = left_out.iter().map(|(name, _)| *name).collect();
-    leave_out(&mut host, nextest, filters, &names);
     let demand = if filters.is_empty() { Demand::EachTarget } else { Demand::Whole };
-    reports.push(Report::run("host", &mut host, demand));
+    for (name, mut suite) in suites {
+        leave_out(&mut suite, nextest, filters, &names);
+        reports.push(Report::run(name, &mut suite, demand));
+    }
     if nextest && filters.is_empty() {
         let mut examples = cargo::command(&paths::root());
         examples.args(["test", "--doc", "--workspace"]);
@@ -107,14 +114,30 @@ pub(crate) fn run(filters: &[String]) -> Result<()> {
     conclude(reports)
 }
 
-/// Runs two tests for each processor: half of the time of most is spent waiting for a process or a
-/// socket. Whoever says how many keeps that.
-fn at_once(host: &mut Command) {
-    let count = 2 * std::thread::available_parallelism().map_or(1, usize::from);
-    for variable in ["RUST_TEST_THREADS", "NEXTEST_TEST_THREADS"] {
-        if std::env::var_os(variable).is_none() {
-            host.env(variable, count.to_string());
-        }
+/// What tests the host. Half of the time of those that drive the built program is spent waiting for
+/// it, so two of them run for each processor, unless somebody says how many; the others compute, and
+/// some of them within a time.
+fn host_suites(nextest: bool, filters: &[String]) -> Vec<(&'static str, Command)> {
+    if nextest {
+        return vec![("host", nextest_command(filters))];
+    }
+    if !filters.is_empty() {
+        return vec![("host", test_command(filters))];
+    }
+    let mut parts = test_command(filters);
+    parts.args(["--exclude", PROGRAM_TESTS]);
+    let mut program = test_command(filters);
+    program.args(["--test", "it"]);
+    if std::env::var_os(THREADS).is_none() {
+        let count = 2 * std::thread::available_parallelism().map_or(1, usize::from);
+        program.env(THREADS, count.to_string());
+    }
+    vec![("host", parts), ("program", program)]
+}
+
+fn set(suites: &mut [(&'static str, Command)], variable: &str, value: &OsStr) {
+    for (_, suite) in suites {
+        suite.env(variable, value);
     }
 }
 
@@ -218,6 +241,15 @@ mod tests {
                     .map(str::to_owned)
             )
         );
+    }
+
+    #[test]
+    fn without_nextest_the_tests_of_the_program_run_by_themselves() {
+        let suites = host_suites(false, &[]);
+        let said: Vec<String> = suites.iter().map(|(_, suite)| words(suite).join(" ")).collect();
+        assert!(said[0].ends_with("--exclude hydroid-tests") && said[1].ends_with("--test it"));
+        assert_eq!(host_suites(false, &["turn".to_owned()]).len(), 1);
+        assert_eq!(host_suites(true, &[]).len(), 1);
     }
 
     #[test]
