@@ -206,24 +206,27 @@ impl Inner {
         session: SessionId,
         to: Option<TurnId>,
     ) -> Answered {
-        let session = self.named(&session).await?;
-        let open = self.quiet(&session).await?;
-        open.rewind(to).await.map_err(|error| unchanged(&error))?;
-        self.announce(&session).await;
-        Ok(Reply::Done)
+        self.change(session, |open| async move { open.rewind(to).await }).await
     }
 
-    /// A session for whose turns nothing waits, in memory.
-    async fn quiet(
+    /// Changes a session for whose turns nothing waits, at once.
+    async fn change<F>(
         self: &std::sync::Arc<Self>,
-        session: &SessionId,
-    ) -> Result<Session, RequestError> {
-        let room = self.room(session);
+        session: SessionId,
+        change: impl FnOnce(Session) -> F,
+    ) -> Answered
+    where
+        F: Future<Output = Result<(), ChangeError>>,
+    {
+        let session = self.named(&session).await?;
+        let room = self.room(&session);
         let open = room.wake().await?;
-        match room.activity().1 {
-            0 => Ok(open),
-            _ => Err(unchanged(&ChangeError::TurnRuns)),
+        if room.activity().1 > 0 {
+            return Err(unchanged(&ChangeError::TurnRuns));
         }
+        change(open).await.map_err(|error| unchanged(&error))?;
+        self.announce(&session).await;
+        Ok(Reply::Done)
     }
 
     async fn load_skill(
@@ -243,11 +246,7 @@ impl Inner {
         skill: String,
     ) -> Answered {
         self.refuse_if_over()?;
-        let session = self.named(&session).await?;
-        let open = self.quiet(&session).await?;
-        open.unload_skill(skill).await.map_err(|error| unchanged(&error))?;
-        self.announce(&session).await;
-        Ok(Reply::Done)
+        self.change(session, |open| async move { open.unload_skill(skill).await }).await
     }
 
     async fn compact(self: &std::sync::Arc<Self>, session: SessionId) -> Answered {
